@@ -1,0 +1,63 @@
+"""What a principal may do with one table: a frozen Decision, always a grant. Touches nothing else.
+
+Refusal raises NotFound or Forbidden, so no code can forget to look at a Decision. `policy.py` makes them, `bind.py`
+turns each into one view.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+TreatmentKind = Literal["raw", "partial", "bucket", "hash", "constant", "null", "hidden"]
+# Strictness ascends; POLICY 4: hidden > null > constant > hash > bucket > partial > raw.
+STRICTNESS: tuple[TreatmentKind, ...] = ("raw", "partial", "bucket", "hash", "constant", "null", "hidden")
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What is done to one column.
+
+    `expression` is SQL over the table's raw columns, of the column's own type: the quoted column itself where raw,
+    "" where hidden. It includes cell visibility and conditions, so it is the whole truth about the column. `mask` is
+    the mask's name in masks.yaml, "" for raw; `rules` are the ids that made it so.
+    """
+
+    kind: TreatmentKind
+    expression: str
+    mask: str
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A grant on one table. `rows` is SQL over the raw columns (NULL counts as false), None for every row.
+
+    `treatments` has an entry per contract column, hidden ones included. `valid_until` is the epoch second at which the
+    decision must be made anew. `pending` names pseudonyms that the snapshot does not hold yet (their cells are NULL).
+    """
+
+    product: str
+    table: str
+    rules: tuple[str, ...]
+    rows: str | None
+    treatments: Mapping[str, Treatment]
+    valid_until: float
+    pending: tuple[str, ...]
+
+    @property
+    def visible(self) -> tuple[str, ...]:
+        """Names of the columns that exist for the principal, in contract order."""
+        return tuple(name for name, treatment in self.treatments.items() if treatment.kind != "hidden")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of what the view will be, without the subject: equal decisions share one view."""
+        body = json.dumps(
+            [self.product, self.table, self.rows, [(name, t.expression) for name, t in self.treatments.items()]]
+        )
+        return hashlib.sha256(body.encode()).hexdigest()[:24]

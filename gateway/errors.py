@@ -1,0 +1,90 @@
+"""The one error tree of the gateway: what can go wrong, in words that are safe to show. Touches nothing else.
+
+A message is ours: it names what was wrong and what would be right, in names that the principal may know. The cause
+(`raise X(...) from error`) goes to the log under `error_id`, never to a client. Each port translates a class and its
+`reason` in one table of its own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Base of every refusal.
+
+    `reason` refines the class for a port's table (a BadQuery may be "syntax", "column", "type", ...); `hint` says what
+    would be right; `position` is a 0-based character offset into the client's own text.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, reason: str = "", hint: str = "", position: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason
+        self.hint = hint
+        self.position = position
+        self.error_id = uuid.uuid4().hex[:12]
+
+
+class Unauthenticated(GatewayError):
+    """Credentials are absent, wrong or expired."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(GatewayError):
+    """An action that is not granted, on something that the principal may see."""
+
+    code = "forbidden"
+
+
+class NotFound(GatewayError):
+    """No such product, table, key or snapshot for this principal: unknown and ungranted read alike.
+
+    Reasons: product, table, key, snapshot.
+    """
+
+    code = "not_found"
+
+
+class BadQuery(GatewayError):
+    """The query itself is wrong.
+
+    Reasons: syntax, column, ambiguous, type, value, parameter, function, division, grouping, read_only, unsupported,
+    limit.
+    """
+
+    code = "bad_query"
+
+
+class Exhausted(GatewayError):
+    """A limit of the gateway is reached: concurrency, memory, rows."""
+
+    code = "exhausted"
+
+
+class Timeout(GatewayError):
+    """The compute deadline or the idle-consumer limit has passed."""
+
+    code = "timeout"
+
+
+class Cancelled(GatewayError):
+    """The client asked to stop."""
+
+    code = "cancelled"
+
+
+class Expired(GatewayError):
+    """A snapshot, cursor or ticket that was valid once and is no longer kept."""
+
+    code = "expired"
+
+
+class Unavailable(GatewayError):
+    """The gateway cannot answer now; nothing is wrong with the query."""
+
+    code = "unavailable"

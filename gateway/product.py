@@ -1,0 +1,206 @@
+"""What a compiled data product is: frozen values only. Touches no file, no engine.
+
+`contract.py` makes them from descriptors; everything else reads them. Names match `[a-z][a-z0-9_]{0,62}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Classification = Literal["public", "internal", "confidential", "restricted"]
+CLASSES: tuple[Classification, ...] = ("public", "internal", "confidential", "restricted")
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table. `type` is DuckDB's canonical type text, such as `DECIMAL(18,2)` or `VARCHAR`.
+
+    `classification` is None where the contract declares none: it then counts as restricted, and no `*` grant covers it
+    below that class.
+    """
+
+    name: str
+    type: str
+    required: bool
+    unique: bool
+    classification: Classification | None
+    tags: frozenset[str]
+    description: str
+    business_name: str
+
+    @property
+    def effective_class(self) -> Classification:
+        """The declared class; restricted where none is."""
+        return self.classification or "restricted"
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """A foreign key: `columns` of this table name `to_columns` of `to_table` in the same product (or `to_product`)."""
+
+    columns: tuple[str, ...]
+    to_product: str
+    to_table: str
+    to_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRule:
+    """One ODCS quality rule. `query` is one SELECT of one value; the rule holds if the value satisfies `comparison`.
+
+    `comparison` is an ODCS operator with its operand(s), such as ("mustBe", (0,)) or ("mustBeBetween", (0, 10)).
+    `unit` "percent" means that the value is 100 * rows that break the rule / rows.
+    """
+
+    id: str
+    name: str
+    dimension: str
+    severity: Severity
+    query: str
+    comparison: tuple[str, tuple[float, ...]]
+    unit: Literal["rows", "percent"]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Semantic:
+    """A measure or dimension: `expression` is SQL over the table's columns (and, for measures, other measures)."""
+
+    name: str
+    kind: Literal["measure", "dimension"]
+    expression: str
+    type: str
+    description: str
+    synonyms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of a product; `model` is its SELECT over the inputs, None where the table is a source file as it is."""
+
+    name: str
+    description: str
+    granularity: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    relationships: tuple[Relationship, ...]
+    quality: tuple[QualityRule, ...]
+    semantics: tuple[Semantic, ...]
+    model: str | None
+
+    def column(self, name: str) -> Column:
+        """The column of that name. Raises KeyError."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPort:
+    """A declared door: `type` is rest, graphql, postgres or flightsql; an untyped port of a draft means all of them."""
+
+    name: str
+    type: str | None
+    version: str
+    contract_id: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A local file that feeds one table or one input: `format` is parquet, csv or json.
+
+    `path` is relative to the product's folder, or to the installed Python package `package` where one is named.
+    """
+
+    path: str
+    format: Literal["parquet", "csv", "json"]
+    package: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What models may read as `<name>.<table>`: another product (source None) or files by table name."""
+
+    name: str
+    version: str
+    product: str | None
+    files: tuple[tuple[str, FileSource], ...]
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sla:
+    """One ODCS SLA property, as declared."""
+
+    property: str
+    value: str | int | float
+    unit: str
+    element: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One compiled data product. `digest` is the hash of its documents and models: its identity.
+
+    `documents` maps file name -> parsed descriptor, vendor properties included, so that it round-trips.
+    `data_clock` is the source's own "now" as an ISO timestamp or an SQL scalar over the inputs, None for real time.
+    `sources` maps table -> the file that it is read from, for tables without a model.
+    """
+
+    name: str
+    title: str
+    version: str
+    status: str
+    kind: Literal["sourceAligned", "aggregate", "consumerAligned"] | None
+    domain: str
+    owner: str
+    purpose: str
+    usage: str
+    limitations: str
+    tags: tuple[str, ...]
+    tables: tuple[Table, ...]
+    inputs: tuple[Input, ...]
+    sources: tuple[tuple[str, FileSource], ...]
+    ports: tuple[OutputPort, ...]
+    sla: tuple[Sla, ...]
+    data_clock: str | None
+    barrier: Literal["plain", "secure"]
+    retain_s: int
+    digest: str
+    documents: Mapping[str, Any]
+
+    @property
+    def major(self) -> int:
+        """The major version: 1 of 1.2.0."""
+        return int(self.version.split(".")[0])
+
+    def table(self, name: str) -> Table:
+        """The table of that name. Raises KeyError."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise KeyError(name)
+
+    def serves(self, port: str) -> bool:
+        """Whether the descriptor declares the door `port` (rest, graphql, postgres, flightsql)."""
+        return any(declared.type is None or declared.type == port for declared in self.ports)
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonym:
+    """A keyed hash of one column, published in the snapshot as the column `physical`, joinable within `link`."""
+
+    table: str
+    column: str
+    link: str
+
+    @property
+    def physical(self) -> str:
+        """The column's name in the snapshot: `$` keeps it out of the reach of any contract identifier."""
+        return f"{self.column}${self.link}"
