@@ -1,0 +1,357 @@
+"""DuckDB as parser, checker and serving instance: with duck_writer.py the only room that imports duckdb.
+
+Parsing and checking happen on empty, locked instances that hold no data. Engine texts never leave this room: they are
+translated into the error tree, and logged under the error's id.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import orjson
+
+from gateway import tree
+from gateway.errors import BadQuery, Exhausted, GatewayError, Timeout, Unavailable
+from gateway.principal import Claim
+
+VERSION = "2.0.0"
+Connection = duckdb.DuckDBPyConnection
+Error = duckdb.Error
+Interrupted = duckdb.InterruptException
+Tables = Mapping[str, Mapping[str, Sequence[tuple[str, str]]]]
+_log = logging.getLogger("outport.engine")
+_NESTING = 250
+
+if duckdb.__version__ != VERSION:
+    raise ImportError(f"outport's allow-lists are read for duckdb {VERSION}; {duckdb.__version__} is installed")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a SELECT gives: output names and DuckDB type texts, in order."""
+
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+
+
+def locked(instance: Connection, *, allowed: Path | None = None) -> Connection:
+    """Shut `instance` for good: no files (but `allowed`), no network, no extensions, no Python variables."""
+    for name in ("python_enable_replacements", "autoinstall_known_extensions", "autoload_known_extensions"):
+        instance.execute(f"SET {name} = false")
+    if allowed is not None:
+        instance.execute(f"SET allowed_directories = [{_text(str(allowed))}]")
+        instance.execute("SET allowed_configs = ['max_execution_time', 'operator_memory_limit']")
+    instance.execute("SET enable_external_access = false")
+    instance.execute("SET lock_configuration = true")
+    return instance
+
+
+@functools.cache
+def _parser() -> Connection:
+    return locked(duckdb.connect(":memory:", config={"threads": 1}))
+
+
+_local = threading.local()
+
+
+def _parser_cursor() -> Connection:
+    cursor: Connection | None = getattr(_local, "cursor", None)
+    if cursor is None:
+        cursor = _local.cursor = _parser().cursor()
+    return cursor
+
+
+def parse(text: str) -> tree.Node:
+    """The tree of the one SELECT in `text`: {"node": ..., "named_param_map": ...}, not yet checked.
+
+    Raises BadQuery: syntax (with a position), read_only, unsupported, limit.
+    """
+    if len(text) > tree.TEXT_LIMIT:
+        raise BadQuery(f"a query has at most {tree.TEXT_LIMIT} characters", reason="limit")
+    if "\x00" in text:
+        raise BadQuery("a query holds no NUL character", reason="syntax", position=text.index("\x00"))
+    if _nesting(text) > _NESTING:
+        raise BadQuery("the query is nested too deeply", reason="limit")
+    try:
+        row = _parser_cursor().execute("SELECT json_serialize_sql($1::VARCHAR)", [text]).fetchone()
+        assert row is not None
+        answer = orjson.loads(row[0])
+    except (duckdb.Error, UnicodeError, orjson.JSONDecodeError) as error:
+        raise logged(BadQuery("the query cannot be parsed", reason="syntax"), error) from error
+    if answer["error"]:
+        raise _syntax(answer, text)
+    statements: list[tree.Node] = answer["statements"]
+    if len(statements) != 1:
+        found = "none" if not statements else str(len(statements))
+        raise BadQuery(f"exactly one statement is expected, found {found}", reason="syntax")
+    return statements[0]
+
+
+def _nesting(text: str) -> int:
+    """The deepest nesting of brackets outside quotes: bounded before the parser recurses."""
+    level = deepest = 0
+    for bracket in re.findall(r"'[^']*'|\"[^\"]*\"|[()\[\]{}]", text):
+        if bracket in "([{":
+            level += 1
+            deepest = max(deepest, level)
+        elif bracket in ")]}":
+            level -= 1
+    return deepest
+
+
+_WRITES = re.compile(
+    r"\s*(insert|update|delete|merge|create|drop|alter|copy|truncate|attach|detach|load|install|vacuum|checkpoint|set"
+    r"|reset|pragma|call|use|export|import|grant|revoke|begin|commit|rollback|comment|execute|prepare|deallocate)\b",
+    re.IGNORECASE,
+)
+
+
+def _syntax(answer: tree.Node, text: str) -> BadQuery:
+    message = str(answer["error_message"])
+    if answer["error_type"] != "parser":
+        word = _WRITES.match(text)
+        if word:
+            return BadQuery(
+                f"{word.group(1).upper()} is not allowed: products are read-only, ask with SELECT", reason="read_only"
+            )
+        if "named and positional" in message:
+            return BadQuery("use either $1, $2 or $name parameters, not both", reason="parameter")
+        return BadQuery("only one SELECT statement is accepted", reason="unsupported")
+    if "expression depth" in message:
+        return BadQuery("the query is nested too deeply", reason="limit")
+    place = int(answer["position"]) if str(answer.get("position", "")).isdigit() else None
+    near = re.match(r'syntax error at or near "(.*)"$', message, re.DOTALL)
+    if near and near.group(1) in text:
+        return BadQuery(f'syntax error at or near "{near.group(1)[:60]}"', reason="syntax", position=place)
+    return BadQuery("syntax error", reason="syntax", position=place)
+
+
+def deparse(statement: tree.Node) -> str:
+    """The SQL text of one statement's tree. Raises BadQuery (unsupported) if DuckDB cannot write it."""
+    body = json.dumps({"error": False, "statements": [statement]})
+    try:
+        row = _parser_cursor().execute("SELECT json_deserialize_sql($1::JSON)", [body]).fetchone()
+    except duckdb.Error as error:
+        raise logged(BadQuery("this query is not supported", reason="unsupported"), error) from error
+    assert row is not None
+    return str(row[0])
+
+
+def expression(text: str) -> tree.Node:
+    """The tree of one scalar expression. Raises BadQuery (syntax) for anything that is not exactly one."""
+    node = parse(f"SELECT ({text})")["node"]
+    bare = parse("SELECT 1")["node"] | {"select_list": node.get("select_list")}
+    if node != bare or len(node["select_list"]) != 1:
+        raise BadQuery("exactly one expression is expected", reason="syntax")
+    result: tree.Node = node["select_list"][0]
+    if result["alias"]:
+        raise BadQuery("an expression has no alias", reason="syntax")
+    return result
+
+
+def write_expression(node: tree.Node) -> str:
+    """The SQL text of one expression's tree."""
+    statement = parse("SELECT 1")
+    statement["node"]["select_list"] = [node | {"alias": ""}]
+    return deparse(statement).removeprefix("SELECT ")
+
+
+def quote(identifier: str) -> str:
+    """A quoted SQL identifier."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def literal_node(value: Claim | None) -> tree.Node:
+    """A claim as a typed literal's tree: a constant under a cast, or list_value of such."""
+    blank = parse("SELECT 'x'::VARCHAR, [1]")["node"]["select_list"]
+    cast, call = blank[0], blank[1]
+    if isinstance(value, tuple):
+        items = [{"name": "", "expression": literal_node(item)} for item in value]
+        return {**call, "arguments": items}
+    kind, text, type_name = _literal_parts(value)
+    constant = {**cast["child"], "literal": {"kind": kind, "text": text}}
+    path = {"type_name": type_name, "qualified_name": {"path": [type_name]}}
+    if isinstance(value, Decimal):
+        return {**cast, "child": constant, "type_expr": _decimal_type(value)}
+    return {**cast, "child": constant, "type_expr": {**cast["type_expr"], **path}}
+
+
+def _literal_parts(value: Claim | None) -> tuple[str, str, str]:
+    if value is None:
+        return "NULL_LITERAL", "", "VARCHAR"
+    if isinstance(value, bool):
+        return "BOOLEAN", str(value).lower(), "BOOLEAN"
+    if isinstance(value, int):
+        if not -(1 << 63) <= value < 1 << 63:
+            raise BadQuery("an integer claim has at most 64 bits", reason="type")
+        return "STRING", str(value), "BIGINT"
+    names: dict[type, str] = {float: "DOUBLE", Decimal: "DECIMAL", datetime: "TIMESTAMP", date: "DATE"}
+    for python_type, name in names.items():
+        if isinstance(value, python_type):
+            return "STRING", str(value), name
+    return "STRING", str(value), "VARCHAR"
+
+
+def _decimal_type(value: Decimal) -> tree.Node:
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise BadQuery("a decimal claim is finite", reason="type")
+    scale = max(0, -exponent)
+    width = max(18, min(38, len(value.as_tuple().digits) + scale))
+    cast: tree.Node = parse(f"SELECT NULL::DECIMAL({width},{min(scale, 38)})")["node"]["select_list"][0]["type_expr"]
+    return cast
+
+
+def literal(value: Claim | None) -> str:
+    """A claim as typed literal text, written by DuckDB's own printer."""
+    return write_expression(literal_node(value))
+
+
+class Shadow:
+    """An empty, locked database with the given tables, on which statements are bound but have nothing to read.
+
+    `tables` is schema -> table -> [(column, type)]; schema "" means names without a schema.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._instance = duckdb.connect(":memory:", config={"threads": 1})
+        for schema, members in tables.items():
+            prefix = f"{quote(schema)}." if schema else ""
+            if schema:
+                self._instance.execute(f"CREATE SCHEMA {quote(schema)}")
+            for name, columns in members.items():
+                body = ", ".join(f"{quote(column)} {canonical_type(kind)}" for column, kind in columns)
+                self._instance.execute(f"CREATE TABLE {prefix}{quote(name)} ({body})")
+        locked(self._instance)
+
+    def check(self, text: str) -> Bound:
+        """Output names and types of one SELECT. Raises BadQuery: column, type, function, table, grouping, value."""
+        try:
+            relation = self._instance.cursor().sql(text)
+            return Bound(tuple(relation.columns), tuple(str(kind) for kind in relation.types))
+        except duckdb.Error as error:
+            raise translate(error, text) from error
+
+
+@functools.lru_cache(maxsize=256)
+def _shadow(key: tuple[tuple[str, tuple[tuple[str, tuple[tuple[str, str], ...]], ...]], ...]) -> Shadow:
+    return Shadow({schema: {name: list(columns) for name, columns in members} for schema, members in key})
+
+
+def check(text: str, tables: Tables) -> Bound:
+    """Bind the SELECT `text` against empty `tables`. Raises BadQuery; see Shadow."""
+    key = tuple(
+        (schema, tuple((name, tuple((c, t) for c, t in columns)) for name, columns in members.items()))
+        for schema, members in tables.items()
+    )
+    return _shadow(key).check(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def canonical_type(text: str) -> str:
+    """DuckDB's own text of a type: `numeric(10, 2)` -> `DECIMAL(10,2)`. Raises BadQuery (type)."""
+    statement = parse(f"SELECT CAST(NULL AS {text})")
+    item = statement["node"]["select_list"]
+    if len(item) != 1 or item[0].get("class") != "CAST" or item[0]["alias"]:
+        raise BadQuery(f"{text} is not a type", reason="type")
+    tree.check(statement)
+    try:
+        return str(_parser_cursor().sql(deparse(statement)).types[0])
+    except duckdb.Error as error:
+        raise logged(BadQuery(f"{text} is not a type", reason="type"), error) from error
+
+
+def infer(path: Path, file_format: Literal["parquet", "csv", "json"]) -> tuple[tuple[str, str], ...]:
+    """Column names and types of a local file, as DuckDB reads it. Raises BadQuery (value) if it cannot."""
+    reader = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}[file_format]
+    instance = duckdb.connect(":memory:", config={"threads": 1})
+    try:
+        relation = instance.sql(f"SELECT * FROM {reader}($1) LIMIT 0", params=[str(path)])
+        return tuple(zip(relation.columns, (str(kind) for kind in relation.types), strict=True))
+    except duckdb.Error as error:
+        raise logged(BadQuery(f"{path.name} cannot be read as {file_format}", reason="value"), error) from error
+    finally:
+        instance.close()
+
+
+def serving(*, threads: int, memory_limit: str, snapshots: Path, spill: Path) -> Connection:
+    """The serving instance: in memory, its files confined to `snapshots`, its configuration locked."""
+    config: dict[str, Any] = {
+        "threads": threads,
+        "memory_limit": memory_limit,
+        "temp_directory": str(spill),
+        "allow_unsigned_extensions": "false",
+        "TimeZone": "UTC",
+    }
+    return locked(duckdb.connect(":memory:", config=config), allowed=snapshots)
+
+
+def logged(error: GatewayError, cause: BaseException) -> GatewayError:
+    """`error` itself, its cause written to the log under the error's id."""
+    _log.warning("%s %s: %s", error.error_id, type(cause).__name__, cause)
+    return error
+
+
+_COLUMN = re.compile(r'(?:Referenced column|column|Table|table)? ?"([^"]{1,63})"')
+_TABLE: tuple[tuple[str, str, str], ...] = (
+    # (DuckDB's words, reason, our words)
+    (r"GROUP BY|must appear in|aggregate function|not aggregated", "grouping", "grouping or aggregate misuse"),
+    (r"[Aa]mbiguous", "ambiguous", "ambiguous column reference"),
+    (r"No function matches", "type", "an operator or function is used with arguments of the wrong types"),
+    (r"[Ff]unction .*does not exist", "function", "unknown function"),
+    (r"[Cc]annot (compare|mix|cast|combine)|[Tt]ype mismatch|explicit cast", "type", "values of different types"),
+    (r"Division by zero", "division", "division by zero"),
+)
+
+
+def translate(error: BaseException, text: str) -> GatewayError:
+    """The gateway's own error for one of the engine's; names are echoed only if they stand in `text`.
+
+    `text` is what the client wrote. Positions are left to the caller, which knows the client's tree.
+    """
+    message = str(error)
+    if isinstance(error, duckdb.InterruptException):
+        return logged(Timeout("the query was stopped"), error)
+    if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
+        return logged(Exhausted("the query needs more memory than is allowed", reason="memory"), error)
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):
+        return logged(_binding(message, text), error)
+    if isinstance(error, duckdb.ConversionException):
+        return logged(BadQuery("a value cannot be converted to the type asked for", reason="value"), error)
+    if isinstance(error, duckdb.OutOfRangeException):
+        return logged(BadQuery("a value is out of the range of its type", reason="value"), error)
+    if isinstance(error, duckdb.InvalidInputException | duckdb.InvalidTypeException | duckdb.TypeMismatchException):
+        if "parameter" in message.lower():
+            return logged(BadQuery("the parameters given do not match the query's", reason="parameter"), error)
+        return logged(BadQuery("a function was given a value that it cannot take", reason="value"), error)
+    if isinstance(error, duckdb.NotImplementedException | duckdb.NotSupportedError):
+        return logged(BadQuery("this query is not supported", reason="unsupported"), error)
+    return logged(Unavailable("the query could not be answered", reason="engine"), error)
+
+
+def _binding(message: str, text: str) -> BadQuery:
+    missing = re.search(r'(?:Referenced column|does not have a column named|column named) "([^"]{1,63})"', message)
+    if missing and "not found" in message + "not found" and missing.group(1).lower() in text.lower():
+        return BadQuery(f'column "{missing.group(1)}" does not exist', reason="column")
+    table = re.search(r'Referenced table "([^"]{1,63})" not found', message)
+    if table and table.group(1).lower() in text.lower():
+        return BadQuery(f'missing FROM-clause entry for "{table.group(1)}"', reason="column")
+    for pattern, reason, words in _TABLE:
+        if re.search(pattern, message):
+            return BadQuery(words, reason=reason)
+    return BadQuery("the query does not fit the tables it names", reason="type")
