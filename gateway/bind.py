@@ -1,0 +1,329 @@
+"""Query + Decisions -> Plan: the one place where a client's SQL becomes text that runs.
+
+Pure: a tree in, a text out; no engine, no clock. Only `bind` makes a Plan, and a Plan names nothing but views that are
+made of Decisions. Results are cached on everything they depend on.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from gateway import duck, scope, tree
+from gateway.catalog import Snapshot
+from gateway.decision import Decision
+from gateway.errors import BadQuery, GatewayError
+from gateway.product import Table
+from gateway.tree import Node
+
+Scalar = str | int | float | bool | Decimal | date | datetime | time | timedelta | bytes | UUID | None
+Value = Scalar | list[Scalar]
+Parameters = tuple[Value, ...] | Mapping[str, Value]
+VIEW_CATALOG = "memory"
+
+
+@dataclass(frozen=True)
+class Query:
+    """A client's SELECT over product names, its values apart from its text (`$1`, `?` or `$name`)."""
+
+    text: str
+    parameters: Parameters = ()
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One granted table at one snapshot: what a relation's name was resolved to."""
+
+    snapshot: Snapshot
+    table: Table
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class View:
+    """One decision as a view over one snapshot's table. `create` is its SELECT; equal decisions give equal views."""
+
+    snapshot: Snapshot
+    name: str
+    create: str
+    secure: bool
+
+    @property
+    def schema(self) -> str:
+        """The schema of the engine that holds the snapshot's views."""
+        return f"gov_{self.snapshot.id}"
+
+    @property
+    def path(self) -> scope.Path:
+        """The view's three-part name in the serving instance."""
+        return (VIEW_CATALOG, self.schema, self.name)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A checked text over views. `statement` is the client's text without its literals, for the audit."""
+
+    text: str
+    parameters: Parameters
+    views: tuple[View, ...]
+    grants: tuple[Grant, ...]
+    statement: str
+    tree: Node = field(repr=False, hash=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Lookup(Scan):
+    """A Scan that is one table, bare columns, and its whole verified key equal to parameters (or one in a list)."""
+
+
+Plan = Scan | Lookup
+Resolver = Callable[[scope.Path], Grant]
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What a text asks for, whoever asks: the relations' paths, and whether it speaks of the session."""
+
+    paths: tuple[scope.Path, ...]
+    session: bool
+
+
+class Binder:
+    """`bind` and its caches, bounded by the bytes of the texts they hold. Thread-safe."""
+
+    def __init__(self, cache_limit_bytes: int = 64 << 20) -> None:
+        self._shapes: _Cache[str, _Shape] = _Cache(cache_limit_bytes // 4)
+        self._plans: _Cache[tuple[object, ...], Plan] = _Cache(cache_limit_bytes)
+
+    def bind(self, query: Query, subject: str, search_path: tuple[str, ...], resolve: Resolver) -> Plan:
+        """The Plan of `query` for a principal. `resolve` grants a relation's path or raises NotFound.
+
+        Raises BadQuery, NotFound, Forbidden; positions refer to the client's text.
+        """
+        shape = self._shapes.get(query.text)
+        if shape is not None:
+            try:
+                grants = tuple(resolve(path) for path in shape.paths)
+            except GatewayError:
+                return self._bind_cold(query, subject, search_path, resolve)
+            plan = self._plans.get(_key(query.text, shape, subject, search_path, grants))
+            if plan is not None:
+                return replace(plan, parameters=query.parameters, grants=grants)
+        return self._bind_cold(query, subject, search_path, resolve)
+
+    def _bind_cold(self, query: Query, subject: str, search_path: tuple[str, ...], resolve: Resolver) -> Plan:
+        statement = duck.parse(query.text)
+        session = scope.substitute_session(statement, query.text, subject, search_path)
+        tree.check(statement)
+        client = scope.copied(statement)
+        grants: dict[scope.Path, Grant] = {}
+        views: dict[scope.Path, View] = {}
+
+        def target(path: scope.Path, position: int | None) -> scope.Path:
+            if path not in grants:
+                grants[path] = _at(position, resolve, path)
+            view = view_of(grants[path])
+            views[view.path] = view
+            return view.path
+
+        names = scope.resolve(statement, target)
+        _name_counts(statement)
+        text = _verified(statement, frozenset(views), frozenset(names.ctes))
+        kind = Lookup if _is_lookup(client, tuple(grants.values())) else Scan
+        audit = duck.deparse(_without_literals(scope.copied(client)))
+        plan = kind(text, (), tuple(views.values()), tuple(grants.values()), audit, client)
+        shape = _Shape(tuple(grants), session)
+        self._shapes.put(query.text, shape, len(query.text))
+        # The trees weigh about twenty times their text.
+        self._plans.put(_key(query.text, shape, subject, search_path, plan.grants), plan, 22 * len(text) + 1000)
+        return replace(plan, parameters=query.parameters)
+
+
+def _at(position: int | None, resolve: Resolver, path: scope.Path) -> Grant:
+    try:
+        return resolve(path)
+    except GatewayError as error:
+        error.position = position
+        raise
+
+
+def _key(
+    text: str, shape: _Shape, subject: str, search_path: tuple[str, ...], grants: tuple[Grant, ...]
+) -> tuple[object, ...]:
+    decisions = tuple((grant.snapshot.id, grant.decision.fingerprint) for grant in grants)
+    return (text, (subject, search_path) if shape.session else None, decisions)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _view(snapshot_id: str, fingerprint: str, grant: _ViewSource) -> View:
+    decision, table = grant.decision, grant.table
+    columns = ", ".join(
+        f"{treatment.expression} AS {duck.quote(name)}"
+        for name, treatment in decision.treatments.items()
+        if treatment.kind != "hidden"
+    )
+    condition = f" WHERE ({decision.rows})" if decision.rows is not None else ""
+    name = duck.quote(table.name)
+    statement = duck.parse(f"SELECT {columns} FROM {name} AS {name}{condition}")
+    base = f"snap_{snapshot_id}"
+    scope.resolve(statement, lambda path, _: (base, "core", path[-1]))
+    secure = grant.snapshot.product.barrier == "secure"
+    return View(grant.snapshot, f"{'s' if secure else 'v'}_{fingerprint}", duck.deparse(statement), secure)
+
+
+@dataclass(frozen=True)
+class _ViewSource:
+    """A Grant as a cache's argument: equal whatever it holds, since snapshot id and fingerprint say it all."""
+
+    snapshot: Snapshot = field(compare=False)
+    table: Table = field(compare=False)
+    decision: Decision = field(compare=False)
+
+
+def view_of(grant: Grant) -> View:
+    """The view that shows exactly what `grant` decides."""
+    source = _ViewSource(grant.snapshot, grant.table, grant.decision)
+    return _view(grant.snapshot.id, grant.decision.fingerprint, source)
+
+
+def _verified(statement: Node, views: frozenset[scope.Path], ctes: frozenset[str]) -> str:
+    """The text of `statement`, parsed again: it names views of this plan and its own CTEs, and nothing else."""
+    text = duck.deparse(statement)
+    again = duck.parse(text)
+    tree.check(again)
+    for node in tree.nodes(again):
+        if node.get("type") != "BASE_TABLE":
+            continue
+        path = tuple(node["qualified_name"]["path"])
+        if path not in views and not (len(path) == 1 and path[0] in ctes):
+            raise BadQuery("this query cannot be bound", reason="unsupported")
+    return text
+
+
+def _name_counts(statement: Node) -> None:
+    """Name an unaliased `count(*)` as it is written: the tree would call it `count_star()`."""
+    for node in tree.nodes(statement):
+        for item in node.get("select_list") or ():
+            if item.get("class") == "FUNCTION" and item["function_name"] == "count_star" and not item["alias"]:
+                item["alias"] = "count(*)"
+
+
+def _without_literals(statement: Node) -> Node:
+    """`statement` with every constant a `?`: what an audit may keep."""
+    for node in tree.nodes(statement):
+        if node.get("class") == "CONSTANT":
+            node["literal"] = {"kind": "STRING", "text": "?"}
+    return statement
+
+
+def _is_lookup(client: Node, grants: tuple[Grant, ...]) -> bool:
+    """Whether the statement reads one table's bare columns by its whole key."""
+    select = client["node"]
+    if len(grants) != 1 or select["type"] != "SELECT_NODE" or not grants[0].table.key:
+        return False
+    plain = not any((select["modifiers"], select["cte_map"]["map"], select["group_expressions"], select["group_sets"]))
+    bare = all(item["class"] in {"COLUMN_REF", "STAR"} and not item.get("columns") for item in select["select_list"])
+    if not plain or not bare or select["from_table"]["type"] != "BASE_TABLE" or select["where_clause"] is None:
+        return False
+    where = select["where_clause"]
+    terms = where["children"] if where["type"] == "CONJUNCTION_AND" else [where]
+    keyed = [_keyed(term) for term in terms]
+    visible = all(grants[0].decision.treatments[name].kind == "raw" for name in grants[0].table.key)
+    return visible and None not in keyed and sorted(str(name) for name in keyed) == sorted(grants[0].table.key)
+
+
+def _keyed(term: Node) -> str | None:
+    """The column of `column = parameter` or `column IN (parameter)`."""
+    if term["type"] == "COMPARE_EQUAL":
+        sides = [term["left"], term["right"]]
+    elif term["type"] == "COMPARE_IN" and len(term["children"]) == 2:
+        sides = term["children"]
+    else:
+        return None
+    columns = [side for side in sides if side["class"] == "COLUMN_REF"]
+    parameters = [side for side in sides if side["class"] == "PARAMETER"]
+    return str(columns[0]["column_names"][-1]).lower() if len(columns) == len(parameters) == 1 else None
+
+
+def parameter_types(plan: Plan) -> tuple[str | None, ...]:
+    """A DuckDB type text for each parameter, in order; None where the text does not tell.
+
+    A parameter compared with a column has the column's type, one under a cast that type, a LIMIT is a BIGINT.
+    """
+    columns: dict[str, set[str]] = {}
+    for grant in plan.grants:
+        for column in grant.table.columns:
+            if column.name in grant.decision.visible:
+                columns.setdefault(column.name, set()).add(column.type)
+    found: dict[str, str] = {}
+    identifiers: dict[str, None] = {}
+    for node in tree.nodes(plan.tree):
+        if node.get("class") == "PARAMETER":
+            identifiers[str(node["identifier"])] = None
+        for name, kind in _typed_parameters(node, columns):
+            found.setdefault(name, kind)
+    ordered = sorted(identifiers, key=lambda name: (0, int(name), "") if name.isdigit() else (1, 0, name))
+    return tuple(found.get(name) for name in ordered)
+
+
+def _typed_parameters(node: Node, columns: Mapping[str, set[str]]) -> list[tuple[str, str]]:
+    if node.get("type") == "LIMIT_MODIFIER":
+        bounds = [node[key] for key in ("limit", "offset") if node[key] and node[key]["class"] == "PARAMETER"]
+        return [(str(bound["identifier"]), "BIGINT") for bound in bounds]
+    if node.get("class") == "CAST" and node["child"]["class"] == "PARAMETER":
+        kind = duck.write_expression(node).removeprefix(f"CAST(${node['child']['identifier']} AS ").removesuffix(")")
+        return [(str(node["child"]["identifier"]), duck.canonical_type(kind))]
+    if node.get("class") == "COMPARISON":
+        operands = [node["left"], node["right"]]
+    elif node.get("class") == "BETWEEN":
+        operands = [node["input"], node["lower"], node["upper"]]
+    elif node.get("type") in {"COMPARE_IN", "COMPARE_NOT_IN"}:
+        operands = node["children"]
+    else:
+        return []
+    kinds = {kind for side in operands for kind in columns.get(_bare(side), ())}
+    if len(kinds) != 1:
+        return []
+    return [(str(side["identifier"]), next(iter(kinds))) for side in operands if side["class"] == "PARAMETER"]
+
+
+def _bare(side: Node) -> str:
+    return str(side["column_names"][-1]).lower() if side["class"] == "COLUMN_REF" else ""
+
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class _Cache(Generic[_K, _V]):
+    """An LRU bounded by bytes. Thread-safe."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[_K, tuple[_V, int]] = OrderedDict()
+
+    def get(self, key: _K) -> _V | None:
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                return None
+            self._entries.move_to_end(key)
+            return entry[0]
+
+    def put(self, key: _K, value: _V, size: int) -> None:
+        with self._lock:
+            old = self._entries.pop(key, None)
+            self._bytes += size - (old[1] if old else 0)
+            self._entries[key] = (value, size)
+            while self._bytes > self._limit_bytes:
+                _, (_, freed) = self._entries.popitem(last=False)
+                self._bytes -= freed
