@@ -1,0 +1,134 @@
+"""Every setting of the gateway, from flags, `OUTPORT_*` and one TOML file. Touches that file and the environment only.
+
+Precedence: what the caller passes (flags), then the environment, then the TOML file, then the default. The field
+descriptions below are the only place where a setting is explained: flags and README are checked against them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "OUTPORT_"
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. `findings` are lines that each name one setting and what would be right."""
+
+    def __init__(self, findings: tuple[str, ...]) -> None:
+        super().__init__("; ".join(findings))
+        self.findings = findings
+
+
+class Settings(BaseSettings):
+    """The frozen settings of one process. Raises SettingsError if a value or a key of the TOML file is wrong."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
+
+    config: Path | None = Field(None, description="the TOML file that holds any of these settings")
+    products: Path = Field(Path("products"), description="folder of the declared products, one folder each")
+    policies: Path = Field(Path("policies"), description="folder of the policy files")
+    state: Path = Field(Path(".outport"), description="folder of snapshots, principals and audit")
+    host: str = Field("127.0.0.1", min_length=1, description="address that the doors listen on")
+    http_port: Port = Field(8080, description="TCP port of REST and the page; 0 takes a free one")
+    flight_port: Port = Field(8815, description="TCP port of Arrow Flight SQL; 0 takes a free one")
+    secret_key: SecretStr | None = Field(None, description="secret of at least 32 bytes that all keys derive from")
+    secret_key_file: Path | None = Field(None, description="file that holds the secret, instead of `secret_key`")
+    demo: bool = Field(False, description="demo personas and a generated secret; loopback only")
+    threads: int | None = Field(None, ge=1, description="threads of the engine; unset: one a core")
+    memory_limit: str | None = Field(
+        None,
+        pattern=r"^\d+(\.\d+)?\s?(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
+        description="memory of the engine, such as 4GB",
+    )
+    concurrency: int | None = Field(None, ge=1, description="queries that run at once; unset: two a core")
+    queue_s: Seconds = Field(5.0, description="seconds that a query waits for its turn before it is refused")
+    compute_s: Seconds = Field(60.0, description="seconds of computing before a query is stopped")
+    idle_s: Seconds = Field(60.0, description="seconds that a client may leave a result unread before it is closed")
+    retain_s: Seconds = Field(600.0, description="seconds that a replaced snapshot stays for those who pinned it")
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise SettingsError(tuple(_line(finding) for finding in error.errors())) from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, TOML: in this order. No .env file is read."""
+        return init_settings, env_settings, _Toml(settings_cls, init_settings)
+
+    @property
+    def principals(self) -> Path:
+        """The directory's file."""
+        return self.state / "principals.yaml"
+
+    @property
+    def audit(self) -> Path:
+        """The folder of audit records."""
+        return self.state / "audit"
+
+    @property
+    def demo_key(self) -> Path:
+        """The secret that the demo made for itself."""
+        return self.state / "demo.key"
+
+
+class _Toml(PydanticBaseSettingsSource):
+    """The settings in the TOML file that `config` names; relative paths in it start at its folder."""
+
+    def __init__(self, settings_cls: type[BaseSettings], flags: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._flags = flags
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Not used: __call__ gives all values at once."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        named = self._flags().get("config") or os.environ.get(PREFIX + "CONFIG")
+        return _read(Path(named), self.settings_cls) if named else {}
+
+
+def _read(path: Path, settings_cls: type[BaseSettings]) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError((f"config: {path} cannot be read ({error.strerror})",)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError((f"config: {path} is not TOML: {error}",)) from error
+    known = [name for name in settings_cls.model_fields if name != "config"]
+    unknown = tuple(f"{path}: {_unknown(name, known)}" for name in values if name not in known)
+    if unknown:
+        raise SettingsError(unknown)
+    paths = [name for name in ("products", "policies", "state", "secret_key_file") if isinstance(values.get(name), str)]
+    return values | {name: path.parent / values[name] for name in paths}
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    nearest = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.5)
+    advice = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(known)}"
+    return f"unknown setting {name}; {advice}"
+
+
+def _line(finding: Any) -> str:
+    """One pydantic finding without its input: a secret's value must not be printed."""
+    name = str(finding["loc"][0]) if finding["loc"] else "settings"
+    if finding["type"] == "extra_forbidden":
+        return _unknown(name, list(Settings.model_fields))
+    return f"{name}: {finding['msg'][:1].lower()}{finding['msg'][1:]} ({PREFIX}{name.upper()})"
