@@ -37,6 +37,11 @@ class Query:
     parameters: Parameters = ()
 
 
+def given(parameters: Parameters) -> dict[str, Value] | list[Value]:
+    """`parameters` as the engine's API takes them."""
+    return list(parameters) if isinstance(parameters, tuple) else dict(parameters)
+
+
 @dataclass(frozen=True)
 class Grant:
     """One granted table at one snapshot: what a relation's name was resolved to."""
@@ -68,13 +73,14 @@ class View:
 
 @dataclass(frozen=True)
 class Scan:
-    """A checked text over views. `statement` is the client's text without its literals, for the audit."""
+    """A checked text over views. `statement` is `client_text` without its literals, for the audit."""
 
     text: str
     parameters: Parameters
     views: tuple[View, ...]
     grants: tuple[Grant, ...]
     statement: str
+    client_text: str
     tree: Node = field(repr=False, hash=False, compare=False)
 
 
@@ -138,7 +144,7 @@ class Binder:
         text = _verified(statement, frozenset(views), frozenset(names.ctes))
         kind = Lookup if _is_lookup(client, tuple(grants.values())) else Scan
         audit = duck.deparse(_without_literals(scope.copied(client)))
-        plan = kind(text, (), tuple(views.values()), tuple(grants.values()), audit, client)
+        plan = kind(text, (), tuple(views.values()), tuple(grants.values()), audit, query.text, client)
         shape = _Shape(tuple(grants), session)
         self._shapes.put(query.text, shape, len(query.text))
         # The trees weigh about twenty times their text.

@@ -325,23 +325,49 @@ def translate(error: BaseException, text: str) -> GatewayError:
     `text` is what the client wrote. Positions are left to the caller, which knows the client's tree.
     """
     message = str(error)
-    if isinstance(error, duckdb.InterruptException):
+    kind = type(error) if isinstance(error, duckdb.Error) else _kind_of(message)
+    for classes, reason, words in _ENGINE:
+        if issubclass(kind, classes):
+            if reason == "bind":
+                return logged(_binding(message, text), error)
+            if reason == "value" and "parameter" in message.lower():
+                return logged(BadQuery("the parameters given do not match the query's", reason="parameter"), error)
+            return logged(BadQuery(words, reason=reason), error)
+    if issubclass(kind, duckdb.InterruptException):
         return logged(Timeout("the query was stopped"), error)
-    if isinstance(error, duckdb.OutOfMemoryException | MemoryError):
+    if issubclass(kind, duckdb.OutOfMemoryException | MemoryError):
         return logged(Exhausted("the query needs more memory than is allowed", reason="memory"), error)
-    if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):
-        return logged(_binding(message, text), error)
-    if isinstance(error, duckdb.ConversionException):
-        return logged(BadQuery("a value cannot be converted to the type asked for", reason="value"), error)
-    if isinstance(error, duckdb.OutOfRangeException):
-        return logged(BadQuery("a value is out of the range of its type", reason="value"), error)
-    if isinstance(error, duckdb.InvalidInputException | duckdb.InvalidTypeException | duckdb.TypeMismatchException):
-        if "parameter" in message.lower():
-            return logged(BadQuery("the parameters given do not match the query's", reason="parameter"), error)
-        return logged(BadQuery("a function was given a value that it cannot take", reason="value"), error)
-    if isinstance(error, duckdb.NotImplementedException | duckdb.NotSupportedError):
-        return logged(BadQuery("this query is not supported", reason="unsupported"), error)
     return logged(Unavailable("the query could not be answered", reason="engine"), error)
+
+
+_ENGINE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
+    ((duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException), "bind", ""),
+    ((duckdb.ConversionException,), "value", "a value cannot be converted to the type asked for"),
+    ((duckdb.OutOfRangeException,), "value", "a value is out of the range of its type"),
+    (
+        (duckdb.InvalidInputException, duckdb.InvalidTypeException, duckdb.TypeMismatchException),
+        "value",
+        "a function was given a value that it cannot take",
+    ),
+    ((duckdb.NotImplementedException, duckdb.NotSupportedError), "unsupported", "this query is not supported"),
+)
+_PREFIXES: tuple[tuple[str, type[BaseException]], ...] = (
+    ("Conversion Error", duckdb.ConversionException),
+    ("Out of Range Error", duckdb.OutOfRangeException),
+    ("Invalid Input Error", duckdb.InvalidInputException),
+    ("Not implemented Error", duckdb.NotImplementedException),
+    ("Out of Memory Error", duckdb.OutOfMemoryException),
+    ("INTERRUPT", duckdb.InterruptException),
+    ("Binder Error", duckdb.BinderException),
+)
+
+
+def _kind_of(message: str) -> type[BaseException]:
+    """The engine's class of an error that came through an Arrow stream as an OSError: its text says it."""
+    for prefix, kind in _PREFIXES:
+        if prefix in message[:60]:
+            return kind
+    return OSError
 
 
 def _binding(message: str, text: str) -> BadQuery:

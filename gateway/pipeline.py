@@ -1,0 +1,338 @@
+"""The one path: credentials -> Principal -> Decision -> Plan -> Result, each step observed. Ports call this, and only this.
+
+session = gateway.open(credentials, "rest")
+with gateway.answer(session, Query("SELECT ...")) as result:
+    for batch in result.batches(): ...
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+import uuid
+from dataclasses import dataclass, replace
+from functools import partial
+
+from gateway import identity, keys
+from gateway.bind import Binder, Grant, Plan, Query
+from gateway.catalog import Catalog, Deployment, Snapshot
+from gateway.decision import Decision, unknown_relation
+from gateway.engine import Description, Engine, default_threads
+from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
+from gateway.forms import Form
+from gateway.observe import Audit, ColumnUse, MetadataRead, QueryAnswered, QueryRefused, Refused, SignInFailed
+from gateway.policy import PolicySet, visible_key, visible_relationships
+from gateway.policy_store import PolicyStore
+from gateway.principal import Action, Environment, Principal
+from gateway.product import Column, Product, Relationship, Table
+from gateway.scope import CATALOG, Path
+from gateway.settings import Settings
+from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
+
+
+@dataclass(frozen=True)
+class Session:
+    """An authenticated principal at one door, with the purpose it states and the schemas of its unqualified names."""
+
+    principal: Principal
+    port: str
+    purpose: str | None
+    search_path: tuple[str, ...]
+
+    def at(self, *search_path: str) -> Session:
+        """The same session with another search path."""
+        return replace(self, search_path=search_path)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One state of everything that an answer depends on: the snapshots and the policies."""
+
+    deployment: Deployment
+    policies: PolicySet
+
+
+@dataclass(frozen=True)
+class VisibleTable:
+    """One table as a principal may see it: hidden columns are absent, keys and references only where they hold."""
+
+    table: Table
+    decision: Decision
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    relationships: tuple[Relationship, ...]
+
+
+@dataclass(frozen=True)
+class VisibleProduct:
+    """One product at one snapshot as a principal may see it; it has at least one table."""
+
+    product: Product
+    snapshot: Snapshot
+    tables: tuple[VisibleTable, ...]
+
+    def table(self, name: str) -> VisibleTable:
+        """The visible table of that name. Raises NotFound."""
+        for table in self.tables:
+            if table.table.name == name.lower():
+                return table
+        raise unknown_relation(f"{self.product.name}.{name}")
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether every declared product is served; `problems` are lines for an operator, not for a client."""
+
+    ready: bool
+    served: tuple[str, ...]
+    missing: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+class Gateway:
+    """One process's gateway. Thread-safe. Raises SettingsError if it cannot start as it is set."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._keys = keys.load(settings)
+        self._directory = identity.Directory(settings.principals, self._keys)
+        self._catalog = Catalog(settings.state)
+        self._policies = PolicyStore(settings.policies)
+        self._audit = Audit(settings.audit)
+        self._binder = Binder()
+        threads = settings.threads or default_threads()
+        self._engine = Engine(
+            snapshots=settings.state / "snapshots",
+            spill=settings.state / "spill",
+            threads=threads,
+            memory_limit=settings.memory_limit or "4GB",
+            running_limit=settings.concurrency or 2 * threads,
+            queue_s=settings.queue_s,
+        )
+        self._limits = Limits(settings.compute_s, settings.idle_s, None)
+        self._policy_key = self._keys.derive("policy fingerprint")
+        self._deployment: Deployment | None = None
+
+    def open(self, credentials: identity.Credentials | None, port: str, purpose: str | None = None) -> Session:
+        """A session of whoever `credentials` prove. Raises Unauthenticated; Forbidden for a purpose not granted."""
+        try:
+            principal = self._directory.authenticate(credentials)
+        except Unauthenticated as error:
+            self._audit.record(SignInFailed(port=port, reason=error.reason, error_id=error.error_id))
+            raise
+        return self._session(principal, port, purpose)
+
+    def impersonate(self, subject: str, port: str) -> Session:
+        """A session as `subject`, for the demo's page and the operator's commands: never for a client's request.
+
+        Raises NotFound.
+        """
+        return self._session(self._directory.principal(subject), port, None)
+
+    def personas(self) -> tuple[str, ...]:
+        """The subjects that the demo's page may switch to; none outside the demo."""
+        return self._directory.subjects() if self.settings.demo else ()
+
+    def pin(self) -> Pin:
+        """The present state, to be handed to several questions that must see the same."""
+        deployment = self._catalog.current()
+        if deployment is not self._deployment:
+            self._deployment = deployment
+            self._engine.keep({snapshot.id for snapshot in deployment.snapshots})
+        return Pin(deployment, self._policies.current([snapshot.product for snapshot in deployment.snapshots]))
+
+    def answer(
+        self,
+        session: Session,
+        query: Query,
+        *,
+        form: Form = "arrow",
+        limits: Limits | None = None,
+        batch_rows: int = 8192,
+        pin: Pin | None = None,
+    ) -> Result:
+        """The answer to `query` for the session's principal, as a stream. Nothing is computed before it is read.
+
+        Raises Unauthenticated (credential expired), NotFound, Forbidden, BadQuery, Exhausted, Expired, Unavailable.
+        """
+        query_id = uuid.uuid4().hex
+        pin = pin or self.pin()
+        try:
+            plan = self._plan(session, query, pin)
+            provenance = self._provenance(session, plan, query_id)
+            finish = partial(self._finished, session, plan, provenance)
+            return self._engine.run(
+                plan, form, limits or self._limits, batch_rows, _valid_until(session, plan), provenance, finish
+            )
+        except GatewayError as error:
+            self._audit.record(
+                QueryRefused(
+                    query_id=query_id,
+                    subject=session.principal.subject,
+                    port=session.port,
+                    purpose=session.purpose,
+                    refused=Refused(error.code, error.reason, error.error_id),
+                )
+            )
+            raise
+
+    def describe(self, session: Session, query: Query, pin: Pin | None = None) -> Description:
+        """Schema and parameter types of `query`; plans, never runs. Raises as `answer` does."""
+        return self._engine.describe(self._plan(session, query, pin or self.pin()))
+
+    def products(self, session: Session) -> tuple[VisibleProduct, ...]:
+        """Every product of which the principal may see a table, by name; each at its current major."""
+        self._live(session)
+        pin = self.pin()
+        found = [self._visible(session, snapshot, pin) for snapshot in pin.deployment.snapshots]
+        visible = tuple(sorted((one for one in found if one.tables), key=lambda one: one.product.name))
+        names = tuple(one.product.name for one in visible)
+        self._audit.record(
+            MetadataRead(subject=session.principal.subject, port=session.port, purpose=session.purpose, products=names)
+        )
+        return visible
+
+    def product(self, session: Session, name: str, major: int | None = None) -> VisibleProduct:
+        """One product as the principal may see it. Raises NotFound: unknown and ungranted read alike."""
+        self._live(session)
+        pin = self.pin()
+        snapshot = pin.deployment.find(name.lower() if major is None else f"{name.lower()}_v{major}")
+        visible = self._visible(session, snapshot, pin) if snapshot is not None else None
+        if visible is None or not visible.tables:
+            raise NotFound(f'product "{name}" does not exist', reason="product")
+        self._audit.record(
+            MetadataRead(
+                subject=session.principal.subject, port=session.port, purpose=session.purpose, products=(name.lower(),)
+            )
+        )
+        return visible
+
+    def ready(self) -> Readiness:
+        """Whether every product declared in the settings' folder is served."""
+        deployment = self._catalog.current()
+        self._policies.current([snapshot.product for snapshot in deployment.snapshots])
+        declared = {path.parent.name for path in self.settings.products.glob("*/*.odps.yaml")}
+        served = {snapshot.product.name for snapshot in deployment.snapshots}
+        missing = tuple(sorted(declared - served))
+        problems = (*self._policies.problems, *self._catalog.problems)
+        return Readiness(not missing and bool(served), tuple(sorted(served)), missing, problems)
+
+    def seal(self, kind: str, payload: bytes) -> str:
+        """`payload` encrypted for a client to hand back: a cursor, a ticket, a handle."""
+        return self._keys.seal(kind, payload)
+
+    def unseal(self, kind: str, text: str) -> bytes:
+        """What `seal` was given. Raises BadQuery (value) for anything else."""
+        return self._keys.unseal(kind, text)
+
+    def close(self) -> None:
+        """Stop every query and free the engine."""
+        self._engine.close()
+
+    def _session(self, principal: Principal, port: str, purpose: str | None) -> Session:
+        granted = principal.attributes["purpose"]
+        if purpose is not None and not (isinstance(granted, tuple) and purpose in granted):
+            raise Forbidden(f'purpose "{purpose[:64]}" is not granted to you', reason="purpose")
+        return Session(principal, port, purpose, ())
+
+    def _live(self, session: Session) -> None:
+        if time.time() > session.principal.valid_until:
+            raise Unauthenticated("the credentials have expired", reason="expired")
+
+    def _plan(self, session: Session, query: Query, pin: Pin) -> Plan:
+        self._live(session)
+        resolve = partial(self._resolve, session, pin, "query")
+        return self._binder.bind(query, session.principal.subject, session.search_path, resolve)
+
+    def _resolve(self, session: Session, pin: Pin, action: Action, path: Path) -> Grant:
+        """The grant on the table that `path` names for this session. Raises NotFound, Forbidden."""
+        parts = tuple(part.lower() for part in path)
+        if len(parts) == 1:
+            candidates = [(schema.lower(), parts[0]) for schema in session.search_path]
+        else:
+            candidates = [(parts[-2], parts[-1])] if len(parts) == 2 or parts[0] == CATALOG else []
+        for schema, name in candidates:
+            snapshot = pin.deployment.find(schema)
+            grant = self._grant(session, pin, action, snapshot, name) if snapshot is not None else None
+            if grant is not None:
+                return grant
+        raise unknown_relation(".".join(path))
+
+    def _grant(self, session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: str) -> Grant | None:
+        product = snapshot.product
+        if session.port not in _INNER_PORTS and not product.serves(session.port):
+            return None
+        environment = Environment(session.port, session.purpose, action, time.time())
+        try:
+            table = product.table(name)
+            decision = pin.policies.decide(session.principal, product, table, environment, snapshot.pseudonyms)
+        except (KeyError, NotFound):
+            return None
+        return Grant(snapshot, table, decision)
+
+    def _visible(self, session: Session, snapshot: Snapshot, pin: Pin) -> VisibleProduct:
+        grants = {
+            table.name: grant
+            for table in snapshot.product.tables
+            if (grant := self._grant(session, pin, "metadata", snapshot, table.name)) is not None
+        }
+        decisions = {name: grant.decision for name, grant in grants.items()}
+        tables = tuple(
+            VisibleTable(
+                grant.table,
+                grant.decision,
+                tuple(column for column in grant.table.columns if column.name in grant.decision.visible),
+                visible_key(grant.decision, grant.table),
+                visible_relationships(grant.decision, grant.table, decisions),
+            )
+            for grant in grants.values()
+        )
+        return VisibleProduct(snapshot.product, snapshot, tables)
+
+    def _provenance(self, session: Session, plan: Plan, query_id: str) -> Provenance:
+        snapshots = {grant.snapshot.id: grant.snapshot for grant in plan.grants}
+        products = tuple(
+            ProductProvenance(one.product.name, one.product.version, one.id, one.data_time, one.quality)
+            for one in snapshots.values()
+        )
+        body = "\n".join([session.principal.subject, *(grant.decision.fingerprint for grant in plan.grants)])
+        policy = hmac.new(self._policy_key, body.encode(), hashlib.sha256).hexdigest()[:16]
+        return Provenance(query_id, products, policy)
+
+    def _finished(self, session: Session, plan: Plan, provenance: Provenance, summary: Summary) -> None:
+        error = summary.error
+        self._audit.record(
+            QueryAnswered(
+                query_id=provenance.query_id,
+                subject=session.principal.subject,
+                port=session.port,
+                purpose=session.purpose,
+                products=tuple(f"{one.name}@{one.version}/{one.snapshot}" for one in provenance.products),
+                columns=_columns(plan),
+                rules=tuple(sorted({rule for grant in plan.grants for rule in grant.decision.rules})),
+                statement=plan.statement,
+                rows=summary.rows,
+                bytes=summary.bytes,
+                elapsed_ms=summary.elapsed_ms,
+                outcome=summary.outcome,
+                refused=Refused(error.code, error.reason, error.error_id) if error is not None else None,
+            )
+        )
+
+
+# Doors of this process itself, which no descriptor declares.
+_INNER_PORTS = frozenset({"python", "hub", "command", "publish"})
+
+
+def _columns(plan: Plan) -> tuple[ColumnUse, ...]:
+    return tuple(
+        ColumnUse(f"{grant.snapshot.product.name}.{grant.table.name}.{name}", treatment.mask or treatment.kind)
+        for grant in plan.grants
+        for name, treatment in grant.decision.treatments.items()
+        if treatment.kind != "hidden"
+    )
+
+
+def _valid_until(session: Session, plan: Plan) -> float:
+    return min(session.principal.valid_until, *(grant.decision.valid_until for grant in plan.grants), float("inf"))

@@ -1,0 +1,310 @@
+"""A running query as its consumer sees it: batches on demand, two clocks, cancel from any thread, freed once.
+
+Touches the engine only through the cursor that it was given.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Never
+
+import pyarrow as pa
+
+from gateway import duck, forms
+from gateway.bind import Parameters, given
+from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unavailable
+
+TICK_S = 0.05
+Outcome = Literal["answered", "abandoned", "cancelled", "failed"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one query may use: seconds of computing, seconds of waiting for its consumer, rows (None: no limit)."""
+
+    compute_s: float
+    idle_s: float
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class ProductProvenance:
+    """Which state of one product an answer speaks of. `quality` is the share of its rules that hold."""
+
+    name: str
+    version: str
+    snapshot: str
+    data_time: datetime | None
+    quality: float
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where an answer comes from. `policy` is the decisions' fingerprint, keyed per principal."""
+
+    query_id: str
+    products: tuple[ProductProvenance, ...]
+    policy: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an answer was, once it has ended."""
+
+    rows: int
+    bytes: int
+    elapsed_ms: float
+    outcome: Outcome
+    error: GatewayError | None
+
+
+class Slots:
+    """At most `limit` queries compute at once; one that waits longer than `queue_s` for its first turn is refused."""
+
+    def __init__(self, limit: int, queue_s: float) -> None:
+        self._slots = threading.BoundedSemaphore(limit)
+        self._limit = limit
+        self._queue_s = queue_s
+
+    def take(self, wait_s: float | None) -> None:
+        """Wait for a turn. Raises Exhausted."""
+        if not self._slots.acquire(timeout=self._queue_s if wait_s is None else wait_s):
+            raise Exhausted(
+                f"the gateway is busy: {self._limit} queries are running, try again shortly", reason="concurrency"
+            )
+
+    def give(self) -> None:
+        """End a turn."""
+        self._slots.release()
+
+
+class Source:
+    """One cursor, one text, its parameters: executed at the first `next`."""
+
+    def __init__(self, cursor: duck.Connection, text: str, parameters: Parameters, batch_rows: int) -> None:
+        self._cursor = cursor
+        self._text = text
+        self._parameters = parameters
+        self._batch_rows = batch_rows
+        self._reader: pa.RecordBatchReader | None = None
+
+    def next(self) -> pa.RecordBatch | None:
+        """The next batch, None at the end. Raises the engine's own errors."""
+        if self._reader is None:
+            relation = self._cursor.sql(self._text, params=given(self._parameters))
+            self._reader = relation.to_arrow_reader(self._batch_rows)
+        try:
+            return self._reader.read_next_batch()
+        except StopIteration:
+            return None
+
+    def interrupt(self) -> None:
+        """Stop what the cursor computes now; harmless otherwise."""
+        self._cursor.interrupt()
+
+    def close(self) -> None:
+        """Free the cursor and what it holds."""
+        self._reader = None
+        self._cursor.close()
+
+
+class Result:
+    """The answer to one query: `schema`, `provenance`, and its batches as a stream.
+
+    A context manager. `batches()` raises only GatewayErrors; `cancel` and `close` may come from any thread; `summary`
+    is set when the stream has ended.
+    """
+
+    def __init__(
+        self,
+        schema: pa.Schema,
+        provenance: Provenance,
+        source: Source,
+        limits: Limits,
+        valid_until: float,
+        slots: Slots,
+        watchdog: Watchdog,
+        free: Callable[[], None],
+        finish: Callable[[Summary], None],
+        explain: Callable[[BaseException], GatewayError],
+    ) -> None:
+        self.schema = schema
+        self.provenance = provenance
+        self.summary: Summary | None = None
+        self._source, self._limits, self._valid_until = source, limits, valid_until
+        self._slots, self._watchdog = slots, watchdog
+        self._free, self._finish, self._explain = free, finish, explain
+        self._turn = threading.Lock()
+        self._stop: GatewayError | None = None
+        self._closed = False
+        self._started = time.monotonic()
+        self._computing_since: float | None = None
+        self._computed_s = 0.0
+        self._waiting_since = self._started
+        self._rows = self._bytes = 0
+        watchdog.add(self)
+
+    def __enter__(self) -> Result:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Stream the answer; each batch has at least one row. Raises GatewayErrors only; frees the query at the end."""
+        try:
+            while (batch := self._pull()) is not None:
+                if batch.num_rows:
+                    yield batch
+        finally:
+            self.close()
+
+    def cancel(self) -> None:
+        """Stop the query; its consumer sees Cancelled."""
+        self._stop = self._stop or Cancelled("the query was cancelled")
+        if self._computing_since is not None:
+            self._source.interrupt()
+
+    def close(self) -> None:
+        """Free the query. Idempotent."""
+        self._stop = self._stop or Cancelled("the query was closed", reason="closed")
+        while not self._turn.acquire(timeout=TICK_S):
+            self._source.interrupt()
+        try:
+            self._end(self._outcome(), self._stop)
+        finally:
+            self._turn.release()
+
+    def tick(self, now: float) -> None:
+        """Called by the watchdog: enforce both clocks. `now` is monotonic seconds."""
+        since = self._computing_since
+        if since is not None:
+            if self._computed_s + now - since > self._limits.compute_s:
+                self._stop = self._stop or Timeout(
+                    f"the query took more than its {self._limits.compute_s:g} s of computing", reason="compute"
+                )
+            if self._stop is not None:
+                self._source.interrupt()
+        elif now - self._waiting_since > self._limits.idle_s and not self._closed:
+            self._stop = self._stop or Timeout(
+                f"nothing was read for {self._limits.idle_s:g} s: the query was closed", reason="idle"
+            )
+            self.close()
+
+    def _outcome(self) -> Outcome:
+        if isinstance(self._stop, Cancelled):
+            return "abandoned" if self._stop.reason == "closed" else "cancelled"
+        return "failed"
+
+    def _pull(self) -> pa.RecordBatch | None:
+        with self._turn:
+            if self._stop is not None:
+                raise self._stop
+            if time.time() > self._valid_until:
+                self._fail(NotFound("the permission for this answer has ended", reason="expired"))
+            batch = self._compute()
+            if batch is None:
+                self._end("answered", None)
+                return None
+            self._rows += batch.num_rows
+            self._bytes += batch.nbytes
+            if self._limits.rows is not None and self._rows > self._limits.rows:
+                self._fail(Exhausted(f"the answer has more than {self._limits.rows} rows", reason="rows"))
+            return forms.zero_nulls(batch)
+
+    def _compute(self) -> pa.RecordBatch | None:
+        started = self._rows > 0
+        try:
+            self._slots.take(self._limits.compute_s if started else None)
+        except Exhausted as error:
+            self._fail(error)
+        self._computing_since = time.monotonic()
+        try:
+            batch = self._source.next()
+            if self._stop is not None:
+                self._fail(self._stop)
+            return batch
+        except GatewayError:
+            raise
+        except Exception as error:
+            self._fail(self._stop or self._explain(error), error)
+        finally:
+            now = time.monotonic()
+            self._computed_s += now - self._computing_since
+            self._waiting_since = now
+            self._computing_since = None
+            self._slots.give()
+
+    def _fail(self, error: GatewayError, cause: BaseException | None = None) -> Never:
+        self._stop = error
+        self._end(self._outcome(), error)
+        raise error from cause
+
+    def _end(self, outcome: Outcome, error: GatewayError | None) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._stop = error or Cancelled("the answer has ended", reason="closed")
+        elapsed_ms = (time.monotonic() - self._started) * 1000
+        self.summary = Summary(self._rows, self._bytes, elapsed_ms, outcome, error if outcome == "failed" else None)
+        self._watchdog.remove(self)
+        try:
+            self._source.close()
+        finally:
+            self._free()
+            self._finish(self.summary)
+
+
+class Watchdog:
+    """One thread that keeps the clocks of every open result."""
+
+    def __init__(self) -> None:
+        self._results: set[Result] = set()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+
+    def add(self, result: Result) -> None:
+        """Watch `result`. Raises Unavailable once stopped."""
+        with self._lock:
+            if self._stopped:
+                raise Unavailable("the gateway is shutting down", reason="shutdown")
+            self._results.add(result)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="outport-watchdog", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def remove(self, result: Result) -> None:
+        """Watch `result` no longer."""
+        with self._lock:
+            self._results.discard(result)
+
+    def stop(self) -> None:
+        """Close every open result and end the thread."""
+        with self._lock:
+            self._stopped = True
+            results = list(self._results)
+        for result in results:
+            result.cancel()
+            result.close()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stopped:
+            with self._lock:
+                results = list(self._results)
+            if not results:
+                self._wake.wait()
+                self._wake.clear()
+                continue
+            for result in results:
+                result.tick(time.monotonic())
+            time.sleep(TICK_S)
