@@ -1,0 +1,198 @@
+"""The file of principals: its form, read strictly and written atomically with mode 0600. Touches that file only.
+
+No clear password or API key is ever in it: SCRAM verifiers and SHA-256 digests only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+
+from gateway.principal import Claim, Kind, Scalar
+from gateway.scram import Verifier
+
+SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", re.ASCII)
+_ATTRIBUTE = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
+_KINDS = tuple(kind for kind in get_args(Kind) if kind != "product")
+_FIELDS = {"kind", "attributes", "verifier", "keys"}
+
+
+class PrincipalsError(Exception):
+    """The file of principals is not one: the message says where, and shows no secret."""
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """One API key: `digest` is the SHA-256 of its secret in hex, `expires` an epoch second."""
+
+    id: str
+    digest: str
+    expires: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One principal as it stands in the file; `verifier` is None where it has no password."""
+
+    subject: str
+    kind: Kind
+    attributes: Mapping[str, Claim]
+    verifier: Verifier | None
+    keys: tuple[ApiKey, ...]
+
+
+Entries = dict[str, Entry]
+
+
+def read(path: Path) -> Entries:
+    """Every principal by subject; none where the file does not exist. Raises PrincipalsError."""
+    try:
+        document = yaml.load(path.read_bytes(), Loader=_Strict)  # noqa: S506 - derives from SafeLoader
+    except FileNotFoundError:
+        return {}
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PrincipalsError(f"{path.name} cannot be read as YAML") from error
+    if document is None:
+        return {}
+    if (
+        not isinstance(document, dict)
+        or set(document) != {"principals"}
+        or not isinstance(document["principals"], dict)
+    ):
+        raise PrincipalsError(f"{path.name}: one key `principals` is expected, holding subjects")
+    return {str(subject): _entry(subject, body) for subject, body in document["principals"].items()}
+
+
+def write(path: Path, entries: Entries) -> None:
+    """Replace the file in one step: a reader sees all of it or all of what stood before."""
+    body = yaml.safe_dump({"principals": {name: _document(entries[name]) for name in sorted(entries)}}, sort_keys=False)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Holds the lock of the file, so that two commands do not undo each other's change."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def claims(attributes: Mapping[str, object]) -> dict[str, Claim]:
+    """`attributes` as typed claims, lists as tuples. Raises PrincipalsError for a name or value that is no claim."""
+    typed: dict[str, Claim] = {}
+    for name, value in attributes.items():
+        if not isinstance(name, str) or not _ATTRIBUTE.fullmatch(name):
+            raise PrincipalsError(f"attribute {name!s:.70}: a name is lower case letters, digits and _")
+        typed[name] = _claim(name, value)
+    for name in ("role", "purpose"):
+        given = typed.get(name, ())
+        texts = given if isinstance(given, tuple) else (given,)
+        if not all(isinstance(item, str) for item in texts):
+            raise PrincipalsError(f"attribute {name}: a list of texts is expected")
+        typed[name] = texts
+    return typed
+
+
+def checked_subject(subject: object) -> str:
+    """`subject` if it may name a principal. Raises PrincipalsError (`product:` names belong to products)."""
+    if not isinstance(subject, str) or not SUBJECT.fullmatch(subject):
+        raise PrincipalsError(f"subject {subject!s:.70}: letters, digits and . _ @ + - are allowed, 128 at most")
+    return subject
+
+
+def checked_kind(kind: object) -> Kind:
+    """`kind` if a directory may hold it. Raises PrincipalsError."""
+    for known in get_args(Kind):
+        if kind == known and known in _KINDS:
+            answer: Kind = known
+            return answer
+    raise PrincipalsError(f"kind {kind!s:.70}: one of {', '.join(_KINDS)} is expected")
+
+
+def _entry(subject: object, body: object) -> Entry:
+    name = checked_subject(subject)
+    if not isinstance(body, dict) or not set(body) <= _FIELDS or not isinstance(body.get("attributes", {}), dict):
+        raise PrincipalsError(f"{name}: {', '.join(sorted(_FIELDS))} are expected")
+    try:
+        verifier = Verifier.parse(str(body["verifier"])) if body.get("verifier") is not None else None
+        return Entry(
+            name,
+            checked_kind(body.get("kind")),
+            claims(body.get("attributes", {})),
+            verifier,
+            tuple(_key(key) for key in body.get("keys", ())),
+        )
+    except (ValueError, TypeError, PrincipalsError) as error:
+        raise PrincipalsError(f"{name}: {error}") from error
+
+
+def _key(body: object) -> ApiKey:
+    if not isinstance(body, dict) or set(body) != {"id", "sha256", "expires"}:
+        raise ValueError("a key has id, sha256 and expires")
+    expires = body["expires"]
+    if not re.fullmatch(r"[0-9a-f]{64}", str(body["sha256"])) or not isinstance(expires, datetime):
+        raise ValueError("a key's sha256 is 64 hex digits and its expires a time with a zone")
+    if expires.tzinfo is None:
+        raise ValueError("a key's expires needs a zone")
+    return ApiKey(str(body["id"]), str(body["sha256"]), expires.timestamp())
+
+
+def _document(entry: Entry) -> dict[str, Any]:
+    body: dict[str, Any] = {"kind": entry.kind}
+    body["attributes"] = {name: _plain(value) for name, value in sorted(entry.attributes.items()) if value != ()}
+    if entry.verifier is not None:
+        body["verifier"] = str(entry.verifier)
+    if entry.keys:
+        body["keys"] = [
+            {"id": key.id, "sha256": key.digest, "expires": datetime.fromtimestamp(key.expires, UTC)}
+            for key in entry.keys
+        ]
+    return body
+
+
+def _claim(name: str, value: object) -> Claim:
+    return tuple(_scalar(name, item) for item in value) if isinstance(value, list | tuple) else _scalar(name, value)
+
+
+def _scalar(name: str, value: object) -> Scalar:
+    if isinstance(value, bool | int | str | date) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise PrincipalsError(f"attribute {name}: a text, number, true, false, date, time or a list of these is expected")
+
+
+def _plain(value: Claim) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+class _Strict(yaml.SafeLoader):
+    """Refuses a key that stands twice: the second would silently replace the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        if len(set(names)) != len(names):
+            raise yaml.constructor.ConstructorError(None, None, "a key stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
