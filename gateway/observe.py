@@ -1,0 +1,217 @@
+"""What happened, as one closed union, and the audit that keeps it. Touches the audit folder only, by appending.
+
+No record holds a value of a product, a literal of a statement, or a credential. A record that cannot be written makes
+the query fail: nothing is answered unseen.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from gateway.errors import Unavailable
+
+Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed"]
+_log = logging.getLogger("outport.audit")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRead:
+    """One product in an answer: which snapshot, which columns with which treatment, by which rules.
+
+    `columns` maps `table.column` -> the treatment's kind, such as "raw" or "partial".
+    """
+
+    product: str
+    version: str
+    snapshot: str
+    columns: Mapping[str, str]
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAnswered:
+    """A query was bound and run; written when its result ends, however it ends."""
+
+    query_id: str
+    subject: str
+    port: str
+    purpose: str | None
+    products: tuple[ProductRead, ...]
+    statement: str
+    rows: int
+    bytes: int
+    elapsed_ms: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRefused:
+    """A query was not run: `code` and `reason` are those of the error that the client got."""
+
+    query_id: str
+    subject: str
+    port: str
+    purpose: str | None
+    statement: str
+    code: str
+    reason: str
+    error_id: str
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataRead:
+    """A principal listed its products, or looked at one: `products` are those that it was shown."""
+
+    subject: str
+    port: str
+    purpose: str | None
+    products: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationFailed:
+    """Credentials were refused. `subject` is the name that was claimed: a text from outside, cut to 128 characters."""
+
+    port: str
+    subject: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLoaded:
+    """A policy set came into force."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRefused:
+    """An edited policy set was refused, and the one before it stays in force. `findings` is their number."""
+
+    kept_version: str
+    findings: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotServed:
+    """A server began to serve a snapshot."""
+
+    product: str
+    version: str
+    snapshot: str
+
+
+Observation = (
+    QueryAnswered | QueryRefused | MetadataRead | AuthenticationFailed | PolicyLoaded | PolicyRefused | SnapshotServed
+)
+
+
+class Audit:
+    """Appends one JSON line a record to a file of this process, readable by its owner only."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens the file. Raises Unavailable if it cannot be opened."""
+        self._lock = threading.Lock()
+        started = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        self.path = folder / f"{started}-{os.getpid()}.jsonl"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Unavailable("the audit cannot be opened", reason="audit") from error
+
+    def record(self, observation: Observation) -> None:
+        """Append `observation`: one write of one line. Raises Unavailable if it is not on file as a whole."""
+        line = _line(observation)
+        with self._lock:
+            try:
+                self._append(line)
+            except OSError as error:
+                _log.error("the audit cannot be written: %s", error.strerror)
+                raise Unavailable("the audit cannot be written, so nothing is answered", reason="audit") from error
+
+    def close(self) -> None:
+        """Close the file; a later record raises Unavailable."""
+        with self._lock:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _append(self, line: bytes) -> None:
+        before = os.fstat(self._descriptor).st_size
+        written = os.write(self._descriptor, line)
+        if written != len(line):
+            os.truncate(self._descriptor, before)  # a full disk cuts a line: half a record would spoil the next one
+            raise OSError(28, "the disk is full")
+
+
+def _line(observation: Observation) -> bytes:
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    body = {"time": moment, "event": _event(type(observation).__name__), **_fields(observation)}
+    return json.dumps(body, ensure_ascii=True, allow_nan=False, default=_plain, separators=(",", ":")).encode() + b"\n"
+
+
+def _fields(value: Any) -> dict[str, object]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else _fields(value)
+
+
+def _event(name: str) -> str:
+    """QueryAnswered -> query_answered."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+_TOKENS = re.compile(
+    r"""
+      (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z))
+    | (?P<text>[xXbB]?'(?:[^']|'')*(?:'|\Z))                                # also one that never ends
+    | (?P<dollar>\$(?P<tag>[A-Za-z_\u0080-\uffff]*)\$.*?(?:\$(?P=tag)\$|\Z))
+    | (?P<comment>--[^\n]*|/\*(?:(?!/\*).)*?\*/|/\*.*)                     # nested ones: to the end
+    | (?P<quoted>"(?:[^"]|"")*(?:"|\Z))
+    | (?P<parameter>\$\w+|\?)
+    | (?P<number>(?<![\w])(?:\d[\w.]*|\.\d[\w.]*)(?:(?<=[eE])[+-]\d+)?)
+    | (?P<word>\w+)
+    | (?P<space>\s+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_PLAIN_NAME = re.compile(r'"[A-Za-z_][A-Za-z0-9_]{0,62}"', re.ASCII)
+STATEMENT_LIMIT = 4_000
+
+
+def stripped(statement: str) -> str:
+    """`statement` without its literals and comments, for the audit: at most STATEMENT_LIMIT characters.
+
+    Texts and numbers become `?`, an unterminated one to the end; so do quoted names that are no plain identifier and
+    words with other than ASCII letters, since values are often put there by mistake.
+    """
+    return _TOKENS.sub(_replacement, statement[: 4 * STATEMENT_LIMIT]).strip()[:STATEMENT_LIMIT]
+
+
+def _replacement(token: re.Match[str]) -> str:
+    text = token[0]
+    match token.lastgroup:
+        case "escaped" | "text" | "dollar" | "tag" | "number":
+            return "?"
+        case "comment" | "space":
+            return " "
+        case "quoted":
+            return text if _PLAIN_NAME.fullmatch(text) else '"?"'
+        case "word":
+            return text if text.isascii() and len(text) <= 63 else "?"
+        case _:
+            return text
