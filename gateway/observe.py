@@ -12,64 +12,69 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from gateway.errors import Unavailable
 
-Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed"]
 _log = logging.getLogger("outport.audit")
 
 
 @dataclass(frozen=True, slots=True)
-class ProductRead:
-    """One product in an answer: which snapshot, which columns with which treatment, by which rules.
+class ColumnUse:
+    """One column that a query could read, as `product.table.column`, and its mask's name or treatment's kind."""
 
-    `columns` maps `table.column` -> the treatment's kind, such as "raw" or "partial".
-    """
-
-    product: str
-    version: str
-    snapshot: str
-    columns: Mapping[str, str]
-    rules: tuple[str, ...]
+    column: str
+    treatment: str
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """The error that the client got: its class's code, its reason, and the id under which the log has the cause."""
+
+    code: str
+    reason: str
+    error_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryAnswered:
-    """A query was bound and run; written when its result ends, however it ends."""
+    """A query was bound and run; written when its result ends, however it ends.
+
+    `products` are `name@version/snapshot`; `outcome` is the stream's (done, cancelled, abandoned, failed), `refused`
+    is set where it failed. `rows` and `bytes` are those that left.
+    """
 
     query_id: str
     subject: str
     port: str
     purpose: str | None
-    products: tuple[ProductRead, ...]
+    products: tuple[str, ...]
+    columns: tuple[ColumnUse, ...]
+    rules: tuple[str, ...]
     statement: str
     rows: int
     bytes: int
     elapsed_ms: float
-    outcome: Outcome
+    outcome: str
+    refused: Refused | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRefused:
-    """A query was not run: `code` and `reason` are those of the error that the client got."""
+    """A query was not run. `statement` is the client's text, `stripped`; "" where it was never read."""
 
     query_id: str
     subject: str
     port: str
     purpose: str | None
-    statement: str
-    code: str
-    reason: str
-    error_id: str
-    elapsed_ms: float
+    refused: Refused
+    statement: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataRead:
     """A principal listed its products, or looked at one: `products` are those that it was shown."""
 
@@ -79,13 +84,13 @@ class MetadataRead:
     products: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticationFailed:
-    """Credentials were refused. `subject` is the name that was claimed: a text from outside, cut to 128 characters."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInFailed:
+    """Credentials were refused; the name that was claimed is not kept, since passwords get typed there."""
 
     port: str
-    subject: str | None
     reason: str
+    error_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +117,7 @@ class SnapshotServed:
     snapshot: str
 
 
-Observation = (
-    QueryAnswered | QueryRefused | MetadataRead | AuthenticationFailed | PolicyLoaded | PolicyRefused | SnapshotServed
-)
+Observation = QueryAnswered | QueryRefused | MetadataRead | SignInFailed | PolicyLoaded | PolicyRefused | SnapshotServed
 
 
 class Audit:
@@ -159,15 +162,11 @@ class Audit:
 def _line(observation: Observation) -> bytes:
     moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     body = {"time": moment, "event": _event(type(observation).__name__), **_fields(observation)}
-    return json.dumps(body, ensure_ascii=True, allow_nan=False, default=_plain, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(body, ensure_ascii=True, allow_nan=False, default=_fields, separators=(",", ":")).encode() + b"\n"
 
 
 def _fields(value: Any) -> dict[str, object]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
-
-
-def _plain(value: object) -> object:
-    return dict(value) if isinstance(value, Mapping) else _fields(value)
 
 
 def _event(name: str) -> str:

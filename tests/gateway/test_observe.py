@@ -7,7 +7,6 @@ import os
 import stat
 import threading
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -17,20 +16,33 @@ from gateway.errors import Unavailable
 from gateway.observe import (
     STATEMENT_LIMIT,
     Audit,
-    AuthenticationFailed,
+    ColumnUse,
+    MetadataRead,
     Observation,
     PolicyLoaded,
     PolicyRefused,
-    ProductRead,
     QueryAnswered,
     QueryRefused,
+    Refused,
+    SignInFailed,
     stripped,
 )
 
-READ = ProductRead(
-    "customer_360", "1.0.0", "s-1", MappingProxyType({"customers.email": "partial"}), ("analyst-read", "pii")
+ANSWERED = QueryAnswered(
+    query_id="q-1",
+    subject="analyst",
+    port="rest",
+    purpose="bi",
+    products=("customer_360@1.0.0/s-1",),
+    columns=(ColumnUse("customer_360.customers.email", "partial"),),
+    rules=("analyst-read", "pii"),
+    statement="SELECT ?",
+    rows=3,
+    bytes=120,
+    elapsed_ms=1.5,
+    outcome="failed",
+    refused=Refused("timeout", "compute", "e-1"),
 )
-ANSWERED = QueryAnswered("q-1", "analyst", "rest", "bi", (READ,), "SELECT ?", 3, 120, 1.5, "answered")
 
 
 def records(audit: Audit) -> list[dict[str, object]]:
@@ -48,28 +60,24 @@ def test_a_record_says_who_what_by_which_rule_and_how_it_ended(tmp_path: Path) -
         "subject": "analyst",
         "port": "rest",
         "purpose": "bi",
-        "products": [
-            {
-                "product": "customer_360",
-                "version": "1.0.0",
-                "snapshot": "s-1",
-                "columns": {"customers.email": "partial"},
-                "rules": ["analyst-read", "pii"],
-            }
-        ],
+        "products": ["customer_360@1.0.0/s-1"],
+        "columns": [{"column": "customer_360.customers.email", "treatment": "partial"}],
+        "rules": ["analyst-read", "pii"],
         "statement": "SELECT ?",
         "rows": 3,
         "bytes": 120,
         "elapsed_ms": 1.5,
-        "outcome": "answered",
+        "outcome": "failed",
+        "refused": {"code": "timeout", "reason": "compute", "error_id": "e-1"},
     }
 
 
 @pytest.mark.parametrize(
     "observation",
     [
-        QueryRefused("q", "a", "rest", None, "SELECT ?", "bad_query", "syntax", "e", 0.1),
-        AuthenticationFailed("flightsql", "line\nbreak \ud800 \x00", "wrong"),
+        QueryRefused(query_id="q", subject="a", port="rest", purpose=None, refused=Refused("bad_query", "syntax", "e")),
+        MetadataRead(subject="line\nbreak \ud800 \x00", port="rest", purpose=None, products=()),
+        SignInFailed(port="flightsql", reason="wrong", error_id="e"),
         PolicyLoaded("v"),
         PolicyRefused("v", 3),
     ],
