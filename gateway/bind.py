@@ -73,13 +73,12 @@ class View:
 
 @dataclass(frozen=True)
 class Scan:
-    """A checked text over views. `statement` is `client_text` without its literals, for the audit."""
+    """A checked text over views; `client_text` and `tree` are what the client wrote."""
 
     text: str
     parameters: Parameters
     views: tuple[View, ...]
     grants: tuple[Grant, ...]
-    statement: str
     client_text: str
     tree: Node = field(repr=False, hash=False, compare=False)
 
@@ -143,8 +142,7 @@ class Binder:
         _name_counts(statement)
         text = _verified(statement, frozenset(views), frozenset(names.ctes))
         kind = Lookup if _is_lookup(client, tuple(grants.values())) else Scan
-        audit = duck.deparse(_without_literals(scope.copied(client)))
-        plan = kind(text, (), tuple(views.values()), tuple(grants.values()), audit, query.text, client)
+        plan = kind(text, (), tuple(views.values()), tuple(grants.values()), query.text, client)
         shape = _Shape(tuple(grants), session)
         self._shapes.put(query.text, shape, len(query.text))
         # The trees weigh about twenty times their text.
@@ -219,14 +217,6 @@ def _name_counts(statement: Node) -> None:
         for item in node.get("select_list") or ():
             if item.get("class") == "FUNCTION" and item["function_name"] == "count_star" and not item["alias"]:
                 item["alias"] = "count(*)"
-
-
-def _without_literals(statement: Node) -> Node:
-    """`statement` with every constant a `?`: what an audit may keep."""
-    for node in tree.nodes(statement):
-        if node.get("class") == "CONSTANT":
-            node["literal"] = {"kind": "STRING", "text": "?"}
-    return statement
 
 
 def _is_lookup(client: Node, grants: tuple[Grant, ...]) -> bool:

@@ -296,9 +296,11 @@ def serving(*, threads: int, memory_limit: str, snapshots: Path, spill: Path) ->
         "memory_limit": memory_limit,
         "temp_directory": str(spill),
         "allow_unsigned_extensions": "false",
-        "TimeZone": "UTC",
     }
-    return locked(duckdb.connect(":memory:", config=config), allowed=snapshots)
+    instance = duckdb.connect(":memory:", config=config)
+    instance.execute("LOAD icu")
+    instance.execute("SET GLOBAL TimeZone = 'UTC'")
+    return locked(instance, allowed=snapshots)
 
 
 def logged(error: GatewayError, cause: BaseException) -> GatewayError:

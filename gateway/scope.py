@@ -149,6 +149,10 @@ def substitute_session(statement: Node, text: str, subject: str, search_path: tu
     """
     encoded = text.encode()
     found = False
+    for query in nodes(statement):
+        for item in query.get("select_list") or ():
+            if not item["alias"] and _session_value(item, subject, search_path) is not None:
+                item["alias"] = item["column_names"][0] if item["class"] == "COLUMN_REF" else item["function_name"]
     for node in nodes(statement):
         value = _session_value(node, subject, search_path)
         place = position(node)

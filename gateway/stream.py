@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Never
+from typing import Never
 
 import pyarrow as pa
 
 from gateway import duck, forms
 from gateway.bind import Parameters, given
 from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unavailable
+from gateway.observe import Outcome
 
 TICK_S = 0.05
-Outcome = Literal["answered", "abandoned", "cancelled", "failed"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,6 @@ class Summary:
     bytes: int
     elapsed_ms: float
     outcome: Outcome
-    error: GatewayError | None
 
 
 class Slots:
@@ -197,8 +196,8 @@ class Result:
 
     def _outcome(self) -> Outcome:
         if isinstance(self._stop, Cancelled):
-            return "abandoned" if self._stop.reason == "closed" else "cancelled"
-        return "failed"
+            return "closed" if self._stop.reason == "closed" else "cancelled"
+        return "timeout" if isinstance(self._stop, Timeout) else "failed"
 
     def _pull(self) -> pa.RecordBatch | None:
         with self._turn:
@@ -250,7 +249,7 @@ class Result:
         self._closed = True
         self._stop = error or Cancelled("the answer has ended", reason="closed")
         elapsed_ms = (time.monotonic() - self._started) * 1000
-        self.summary = Summary(self._rows, self._bytes, elapsed_ms, outcome, error if outcome == "failed" else None)
+        self.summary = Summary(self._rows, self._bytes, elapsed_ms, outcome)
         self._watchdog.remove(self)
         try:
             self._source.close()
