@@ -21,15 +21,7 @@ from gateway.decision import Decision, unknown_relation
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.forms import Form
-from gateway.observe import (
-    Audit,
-    AuthenticationFailed,
-    MetadataRead,
-    ProductRead,
-    QueryAnswered,
-    QueryRefused,
-    stripped,
-)
+from gateway.observe import Audit, ColumnUse, MetadataRead, QueryAnswered, QueryRefused, Refused, SignInFailed, stripped
 from gateway.policy import PolicySet, visible_key, visible_relationships
 from gateway.policy_store import PolicyStore
 from gateway.principal import Action, Environment, Principal
@@ -127,8 +119,7 @@ class Gateway:
         try:
             principal = self._directory.authenticate(credentials)
         except Unauthenticated as error:
-            claimed = credentials.subject[:128] if isinstance(credentials, identity.Password) else None
-            self._audit.record(AuthenticationFailed(port, claimed, error.reason))
+            self._audit.record(SignInFailed(port=port, reason=error.reason, error_id=error.error_id))
             raise
         return self._session(principal, port, purpose)
 
@@ -166,7 +157,6 @@ class Gateway:
         Raises Unauthenticated (credential expired), NotFound, Forbidden, BadQuery, Exhausted, Expired, Unavailable.
         """
         query_id = uuid.uuid4().hex
-        started = time.monotonic()
         pin = pin or self.pin()
         try:
             plan = self._plan(session, query, pin)
@@ -183,10 +173,7 @@ class Gateway:
                     port=session.port,
                     purpose=session.purpose,
                     statement=stripped(query.text),
-                    code=error.code,
-                    reason=error.reason,
-                    error_id=error.error_id,
-                    elapsed_ms=(time.monotonic() - started) * 1000,
+                    refused=_refused(error),
                 )
             )
             raise
@@ -321,12 +308,15 @@ class Gateway:
                 subject=session.principal.subject,
                 port=session.port,
                 purpose=session.purpose,
-                products=_reads(plan),
+                products=tuple(f"{one.name}@{one.version}/{one.snapshot}" for one in provenance.products),
+                columns=_columns(plan),
+                rules=tuple(sorted({rule for grant in plan.grants for rule in grant.decision.rules})),
                 statement=stripped(plan.client_text),
                 rows=summary.rows,
                 bytes=summary.bytes,
                 elapsed_ms=summary.elapsed_ms,
                 outcome=summary.outcome,
+                refused=_refused(summary.error) if summary.error is not None else None,
             )
         )
 
@@ -335,21 +325,18 @@ class Gateway:
 _INNER_PORTS = frozenset({"python", "hub", "command", "publish"})
 
 
-def _reads(plan: Plan) -> tuple[ProductRead, ...]:
-    """What `plan` reads, product by product: every visible column of its tables with its treatment, and the rules."""
-    reads = []
-    for snapshot in dict.fromkeys(grant.snapshot.id for grant in plan.grants):
-        grants = [grant for grant in plan.grants if grant.snapshot.id == snapshot]
-        product = grants[0].snapshot.product
-        columns = {
-            f"{grant.table.name}.{name}": treatment.mask or treatment.kind
-            for grant in grants
-            for name, treatment in grant.decision.treatments.items()
-            if treatment.kind != "hidden"
-        }
-        rules = tuple(sorted({rule for grant in grants for rule in grant.decision.rules}))
-        reads.append(ProductRead(product.name, product.version, snapshot, columns, rules))
-    return tuple(reads)
+def _columns(plan: Plan) -> tuple[ColumnUse, ...]:
+    """Every visible column of the tables that `plan` reads, with its treatment."""
+    return tuple(
+        ColumnUse(f"{grant.snapshot.product.name}.{grant.table.name}.{name}", treatment.mask or treatment.kind)
+        for grant in plan.grants
+        for name, treatment in grant.decision.treatments.items()
+        if treatment.kind != "hidden"
+    )
+
+
+def _refused(error: GatewayError) -> Refused:
+    return Refused(error.code, error.reason, error.error_id)
 
 
 def _valid_until(session: Session, plan: Plan) -> float:

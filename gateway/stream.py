@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Never
+from typing import Literal, Never
 
 import pyarrow as pa
 
 from gateway import duck, forms
 from gateway.bind import Parameters, given
 from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unavailable
-from gateway.observe import Outcome
 
 TICK_S = 0.05
+Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Summary:
     bytes: int
     elapsed_ms: float
     outcome: Outcome
+    error: GatewayError | None
 
 
 class Slots:
@@ -249,7 +250,7 @@ class Result:
         self._closed = True
         self._stop = error or Cancelled("the answer has ended", reason="closed")
         elapsed_ms = (time.monotonic() - self._started) * 1000
-        self.summary = Summary(self._rows, self._bytes, elapsed_ms, outcome)
+        self.summary = Summary(self._rows, self._bytes, elapsed_ms, outcome, error)
         self._watchdog.remove(self)
         try:
             self._source.close()
