@@ -19,7 +19,7 @@ class Column:
     """One column of a table. `type` is DuckDB's canonical type text, such as `DECIMAL(18,2)` or `VARCHAR`.
 
     `classification` is None where the contract declares none: it then counts as restricted, and no `*` grant covers it
-    below that class.
+    below that class. `physical_name` is the column's name in the source file where that differs, "" otherwise.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Column:
     tags: frozenset[str]
     description: str
     business_name: str
+    physical_name: str = ""
 
     @property
     def effective_class(self) -> Classification:

@@ -1,0 +1,305 @@
+"""Descriptors to a Product: names, tables, ports, inputs, clock. Pure but for DuckDB's parser and binder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway import clock, columns, promises, rules
+from gateway.bitol import Team
+from gateway.descriptor import MODELS, Descriptor
+from gateway.document import Path, Report
+from gateway.errors import BadQuery
+from gateway.odcs import DataContract, SchemaObject
+from gateway.product import Column, FileSource, Input, OutputPort, Product, QualityRule, Sla, Table
+from gateway.relationships import relationships
+from gateway.semantics import semantics
+from gateway.sources import sources
+
+DOORS = ("rest", "graphql", "postgres", "flightsql")
+_VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
+_RETAIN_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """One schema object with its place and its stored columns."""
+
+    schema: SchemaObject
+    file: str
+    path: Path
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+
+def assemble(descriptor: Descriptor, report: Report) -> Product | None:
+    """The product that the descriptors describe, None where the report says why there is none."""
+    product = descriptor.product
+    _names(descriptor, report)
+    inputs = _inputs(descriptor, report)
+    ports, served = _ports(descriptor, {source.name for source in inputs}, report)
+    data_clock = _data_clock(descriptor, report)
+    shapes = _shapes(descriptor, served, report)
+    files: dict[str, FileSource] = {}
+    for file in served:
+        files |= sources(descriptor.contracts[file], file, report)
+    models = _models(descriptor, shapes, files, data_clock, report)
+    tables = _tables(descriptor, shapes, models, data_clock, report)
+    if report.errors:
+        return None
+    description = product.description
+    return Product(
+        name=product.id,
+        title=product.name or product.id,
+        version=product.version or "",
+        status=product.status or "draft",
+        kind=product.type,
+        domain=product.domain or "",
+        owner=_owner(product.team),
+        purpose=(description and description.purpose) or "",
+        usage=(description and description.usage) or "",
+        limitations=(description and description.limitations) or "",
+        tags=product.tags,
+        tables=tables,
+        inputs=inputs,
+        sources=tuple((name, source) for name, source in files.items() if name not in models),
+        ports=ports,
+        sla=tuple(sla for file in served for sla in _sla(descriptor.contracts[file])),
+        data_clock=data_clock,
+        barrier="secure" if product.custom("barrier") == "secure" else "plain",
+        retain_s=_retain_s(descriptor, report),
+        digest=_digest(descriptor, models),
+        documents=descriptor.documents,
+    )
+
+
+def _names(descriptor: Descriptor, report: Report) -> None:
+    product, file = descriptor.product, descriptor.file
+    if not columns.PRODUCT_NAME.fullmatch(product.id):
+        remedy = (
+            "match [a-z][a-z0-9_]{0,62} and do not end in _v<digits>: majors are named customer_360_v1 at the doors"
+        )
+        report.error(file, ("id",), f"the id {product.id} is no product name", remedy)
+    if not _VERSION.fullmatch(product.version or ""):
+        report.error(file, ("version",), f"the version {product.version} is not semantic", 'such as version: "1.0.0"')
+    barrier = product.custom("barrier")
+    if barrier not in {None, "plain", "secure"}:
+        report.error(file, ("customProperties",), f"barrier {barrier} is unknown", "plain or secure")
+
+
+def _retain_s(descriptor: Descriptor, report: Report) -> int:
+    declared = descriptor.product.custom("retainSeconds")
+    if declared is None:
+        return _RETAIN_S
+    if isinstance(declared, bool) or not isinstance(declared, int) or declared < 0:
+        remedy = "whole seconds, such as 600"
+        report.error(descriptor.file, ("customProperties",), f"retainSeconds {declared} is no duration", remedy)
+        return _RETAIN_S
+    return declared
+
+
+def _owner(team: Team | None) -> str:
+    """The member with the role owner, else the team."""
+    if team is None:
+        return ""
+    owners = [member.name or member.username for member in team.members if (member.role or "").lower() == "owner"]
+    return owners[0] if owners else team.name or ""
+
+
+def _data_clock(descriptor: Descriptor, report: Report) -> str | None:
+    declared = descriptor.product.custom("dataClock")
+    if declared is None:
+        return None
+    try:
+        return clock.canonical(str(declared))
+    except BadQuery as error:
+        remedy = "an ISO timestamp such as 2018-01-01T00:00:00, or one SQL expression over the inputs"
+        report.error(descriptor.file, ("customProperties",), f"dataClock: {error.message}", remedy)
+        return None
+
+
+def _ports(descriptor: Descriptor, inputs: set[str], report: Report) -> tuple[tuple[OutputPort, ...], dict[str, None]]:
+    """The output ports, and the files of the contracts that they serve, in order."""
+    product, file = descriptor.product, descriptor.file
+    others = [name for name, contract in descriptor.contracts.items() if contract.id not in _input_ids(descriptor)]
+    ports: list[OutputPort] = []
+    served: dict[str, None] = {}
+    if not product.outputPorts:
+        report.error(file, (), "there is no output port", "outputPorts: one untyped port serves a draft at all doors")
+    for index, port in enumerate(product.outputPorts):
+        place: Path = ("outputPorts", index)
+        contract_id = port.contractId or (descriptor.contracts[others[0]].id if len(others) == 1 else "")
+        found = descriptor.contract(contract_id)
+        if found is None:
+            known = ", ".join(contract.id for contract in descriptor.contracts.values()) or "none"
+            remedy = f"contractId: the id of a contract in this folder: {known}"
+            report.error(file, place, f"the port {port.name} serves no known contract", remedy)
+            continue
+        if contract_id in _input_ids(descriptor):
+            report.error(
+                file, place, f"the port {port.name} serves an input contract", "a contract of the product's own"
+            )
+        if port.type is None and product.status not in {None, "draft"}:
+            remedy = f"a type ({', '.join(DOORS)}); only a draft may leave it out"
+            report.error(file, place, f"the port {port.name} has no type", remedy)
+        if port.type is not None and port.type not in DOORS:
+            report.warning(file, (*place, "type"), f"no door here is a {port.type}", f"served are {', '.join(DOORS)}")
+        served[found[0]] = None
+        version = port.version or product.version or ""
+        ports.append(OutputPort(port.name, port.type, version, contract_id, port.description or ""))
+    return tuple(ports), served
+
+
+def _input_ids(descriptor: Descriptor) -> set[str]:
+    return {port.contractId or port.name for port in descriptor.product.inputPorts}
+
+
+def _inputs(descriptor: Descriptor, report: Report) -> tuple[Input, ...]:
+    found: dict[str, Input] = {}
+    for index, port in enumerate(descriptor.product.inputPorts):
+        place: Path = ("inputPorts", index)
+        columns.check_identifier(port.name, "input", descriptor.file, (*place, "name"), report)
+        if port.name in found:
+            report.error(descriptor.file, place, f"{port.name} stands twice", "a name of its own for each input")
+        contract_id = port.contractId or port.name
+        own = descriptor.contract(contract_id)
+        if own is None:
+            if not columns.PRODUCT_NAME.fullmatch(contract_id) or contract_id == descriptor.product.id:
+                remedy = "contractId: another product's id, or the id of a contract in this folder"
+                report.error(descriptor.file, place, f"{contract_id} is no input", remedy)
+            found[port.name] = Input(port.name, port.version or "", contract_id, (), ())
+            continue
+        file, contract = own
+        found[port.name] = _file_input(port.name, file, contract, report)
+    return tuple(found.values())
+
+
+def _file_input(name: str, file: str, contract: DataContract, report: Report) -> Input:
+    files = sources(contract, file, report)
+    tables = []
+    for index, schema in enumerate(contract.tables):
+        place: Path = ("schema", index)
+        columns.check_identifier(schema.name, "table", file, (*place, "name"), report)
+        if schema.name not in files:
+            report.error(file, place, f"no server feeds {schema.name}", "servers: type local, path, format")
+        key = columns.key_of(schema, file, place, report)
+        stored = columns.columns(schema, key, file, place, report)
+        tables.append(Table(schema.name, schema.description or "", "", stored, key, (), (), (), None))
+    return Input(name, contract.version, None, tuple(files.items()), tuple(tables))
+
+
+def _shapes(descriptor: Descriptor, served: Mapping[str, None], report: Report) -> dict[str, _Shape]:
+    shapes: dict[str, _Shape] = {}
+    for file in served:
+        for index, schema in enumerate(descriptor.contracts[file].tables):
+            place: Path = ("schema", index)
+            columns.check_identifier(schema.name, "table", file, (*place, "name"), report)
+            if schema.name in shapes:
+                report.error(file, place, f"{schema.name} stands twice", "one schema object of each name")
+            key = columns.key_of(schema, file, place, report)
+            stored = columns.columns(schema, key, file, place, report)
+            if not stored:
+                report.error(file, place, f"{schema.name} has no columns", "properties")
+            shapes[schema.name] = _Shape(schema, file, place, stored, key)
+    if not shapes:
+        report.error(descriptor.file, (), "the product has no table", "a schema in the contract that its port serves")
+    return shapes
+
+
+def _models(
+    descriptor: Descriptor,
+    shapes: Mapping[str, _Shape],
+    files: Mapping[str, FileSource],
+    data_clock: str | None,
+    report: Report,
+) -> dict[str, str]:
+    """Table -> its model's canonical text, the data clock filled in."""
+    found: dict[str, str] = {}
+    for name, text in descriptor.models.items():
+        if name not in shapes:
+            known = ", ".join(shapes)
+            report.error(f"{MODELS}/{name}.sql", (), f"no table {name} is declared", f"the name of a table: {known}")
+            continue
+        try:
+            found[name] = clock.resolved(text, data_clock)
+        except BadQuery as error:
+            line = text[: error.position].count("\n") + 1 if error.position is not None else 0
+            where = f" (line {line})" if line else ""
+            remedy = error.hint or "one SELECT over the declared inputs"
+            report.error(f"{MODELS}/{name}.sql", (), f"{error.message}{where}", remedy)
+    for name, shape in shapes.items():
+        if name not in descriptor.models and name not in files:
+            remedy = f"{MODELS}/{name}.sql, or a local server in the contract"
+            report.error(shape.file, shape.path, f"nothing fills the table {name}", remedy)
+    return found
+
+
+def _tables(
+    descriptor: Descriptor,
+    shapes: Mapping[str, _Shape],
+    models: Mapping[str, str],
+    data_clock: str | None,
+    report: Report,
+) -> tuple[Table, ...]:
+    product = descriptor.product.id
+    stored = {name: shape.columns for name, shape in shapes.items()}
+    scopes = {name: rules.Scope(product, name, stored, data_clock) for name in shapes}
+    fresh = [
+        promise
+        for file in {shape.file: None for shape in shapes.values()}
+        for promise in promises.freshness(descriptor.contracts[file], scopes, file, report)
+    ]
+    tables = []
+    for name, shape in shapes.items():
+        if report.errors and not shape.columns:
+            continue
+        schema, file, place = shape.schema, shape.file, shape.path
+        links = relationships(schema, product, stored, file, place, report)
+        quality = promises.implied(schema, shape.key, links, scopes[name], file, place, report)
+        quality += rules.declared(schema, scopes[name], file, place, report)
+        quality += [rule for table, rule in fresh if table == name]
+        tables.append(
+            Table(
+                name=name,
+                description=schema.description or "",
+                granularity=schema.dataGranularityDescription or "",
+                columns=shape.columns,
+                key=shape.key,
+                relationships=tuple(link.relationship for link in links),
+                quality=_distinct(quality, shape, report),
+                semantics=semantics(schema, shape.columns, file, place, report),
+                model=models.get(name),
+            )
+        )
+    return tuple(tables)
+
+
+def _distinct(quality: list[QualityRule], shape: _Shape, report: Report) -> tuple[QualityRule, ...]:
+    seen: set[str] = set()
+    for rule in quality:
+        if rule.id in seen:
+            report.error(shape.file, shape.path, f"two rules of {shape.schema.name} are called {rule.id}", "an id each")
+        seen.add(rule.id)
+    return tuple(quality)
+
+
+def _sla(contract: DataContract) -> list[Sla]:
+    return [
+        Sla(
+            property=sla.property,
+            value=str(sla.value).lower() if isinstance(sla.value, bool) or sla.value is None else sla.value,
+            unit=sla.unit or "",
+            element=sla.element or "",
+            description=sla.description or "",
+        )
+        for sla in contract.slaProperties
+    ]
+
+
+def _digest(descriptor: Descriptor, models: Mapping[str, str]) -> str:
+    """SHA-256 over the documents as values and the models as canonical SQL: reformatting changes nothing."""
+    body = json.dumps([descriptor.documents, models], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(body.encode()).hexdigest()

@@ -1,0 +1,204 @@
+"""Measures and dimensions of one table: bound against its columns by DuckDB, and proven to be what they claim.
+
+Pure but for DuckDB's binder on empty tables. A dimension gives a value per row, a measure aggregates; a derived measure
+names other measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway import duck, grammar, tree
+from gateway.columns import is_column
+from gateway.document import Path, Report
+from gateway.errors import BadQuery
+from gateway.odcs import Property, SchemaObject
+from gateway.product import Column, Semantic
+
+_REFUSED = {"SUBQUERY": "a subquery", "WINDOW": "a window function", "PARAMETER": "a parameter", "STAR": "a star"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A declared measure or dimension with its parsed expression."""
+
+    item: Property
+    path: Path
+    node: tree.Node
+    text: str
+
+
+class _Binder:
+    """Binds expressions over one empty table and tells their types."""
+
+    def __init__(self, table: str, columns: Sequence[Column]) -> None:
+        self._from = f"FROM {duck.quote(table)}"
+        self._tables = {"": {table: [(column.name, column.type) for column in columns]}}
+
+    def row_type(self, text: str) -> str:
+        """The type of an expression per row. Raises BadQuery if it does not bind, or aggregates."""
+        return duck.check(f"SELECT ({text}) AS v {self._from} WHERE ({text}) IS NOT NULL", self._tables).types[0]
+
+    def aggregate_type(self, text: str, before: Sequence[tuple[str, str]]) -> str:
+        """The type of an aggregate, `before` naming the measures that it may use. Raises BadQuery."""
+        items = ", ".join(f"({body}) AS {duck.quote(name)}" for name, body in before)
+        # count(*) makes the query an aggregation, so that the binder refuses a column outside an aggregate.
+        return duck.check(
+            f"SELECT {items}{', ' if items else ''}({text}) AS v, count(*) AS n {self._from}", self._tables
+        ).types[-2]
+
+
+def semantics(
+    schema: SchemaObject, columns: Sequence[Column], file: str, path: Path, report: Report
+) -> tuple[Semantic, ...]:
+    """The measures and dimensions of one schema object, measures after those that they name."""
+    drafts: dict[str, _Draft] = {}
+    for index, item in enumerate(schema.properties):
+        if item.semanticType != "column":
+            draft = _draft(item, file, (*path, "properties", index), report)
+            if draft is not None:
+                drafts[item.name] = draft
+    binder = _Binder(schema.name, columns)
+    names = {column.name for column in columns}
+    found = [
+        semantic
+        for draft in drafts.values()
+        if draft.item.semanticType == "dimension"
+        for semantic in _dimension(draft, binder, file, report)
+    ]
+    measures = {name: draft for name, draft in drafts.items() if draft.item.semanticType == "measure"}
+    found += _measures(measures, names, binder, file, report)
+    _metric_trees(measures, file, report)
+    return tuple(found)
+
+
+def _draft(item: Property, file: str, path: Path, report: Report) -> _Draft | None:
+    place = (*path, "transformLogic")
+    logic = item.transformLogic or (duck.quote(item.name) if is_column(item) else "")
+    if not logic.strip():
+        report.error(file, path, f"{item.name} says nothing", "transformLogic: an SQL expression over the columns")
+        return None
+    try:
+        node = duck.expression(logic)
+        text = duck.write_expression(node)
+        tree.check(duck.parse(f"SELECT {text}"))
+    except BadQuery as error:
+        report.error(file, place, f"{item.name}: {error.message}", "one SQL expression over the columns")
+        return None
+    for part in tree.nodes(node):
+        if part.get("class") in _REFUSED:
+            what = _REFUSED[str(part["class"])]
+            report.error(file, place, f"{item.name} holds {what}", "columns, functions and aggregates only")
+            return None
+    return _Draft(item, path, node, text)
+
+
+def _semantic(draft: _Draft, kind: str) -> Semantic:
+    item = draft.item
+    return Semantic(
+        name=item.name,
+        kind="measure" if item.semanticType == "measure" else "dimension",
+        expression=draft.text,
+        type=kind,
+        description=item.description or item.businessName or "",
+        synonyms=tuple(synonym.synonym for synonym in item.synonyms),
+    )
+
+
+def _dimension(draft: _Draft, binder: _Binder, file: str, report: Report) -> list[Semantic]:
+    try:
+        return [_semantic(draft, binder.row_type(draft.text))]
+    except BadQuery as error:
+        problem = f"the dimension {draft.item.name} gives no value per row: {error.message}"
+        remedy = "an expression over the table's columns, without aggregates"
+        report.error(file, (*draft.path, "transformLogic"), problem, remedy)
+        return []
+
+
+def _references(draft: _Draft, names: Mapping[str, _Draft]) -> list[str]:
+    found = {
+        str(node["column_names"][0]).lower()
+        for node in tree.nodes(draft.node)
+        if node.get("class") == "COLUMN_REF" and len(node["column_names"]) == 1
+    }
+    return [name for name in names if name in found]
+
+
+def _measures(
+    drafts: Mapping[str, _Draft], columns: set[str], binder: _Binder, file: str, report: Report
+) -> list[Semantic]:
+    """Bound measures, each after those that it names; those in a cycle or behind a broken one are told, not bound."""
+    bound: dict[str, Semantic] = {}
+    broken: set[str] = set()
+    waiting = {name: draft for name, draft in drafts.items() if name not in columns}
+    needs = {name: _references(draft, drafts) for name, draft in waiting.items()}
+    progress = True
+    while progress:
+        progress = False
+        for name in [n for n in waiting if all(need in bound or need in broken for need in needs[n])]:
+            draft = waiting.pop(name)
+            progress = True
+            if any(need in broken for need in needs[name]):
+                broken.add(name)
+                continue
+            semantic = _measure(draft, needs[name], bound, binder, file, report)
+            if semantic is None:
+                broken.add(name)
+            else:
+                bound[name] = semantic
+    for name, draft in waiting.items():
+        circle = ", ".join(sorted(waiting))
+        place = (*draft.path, "transformLogic")
+        report.error(
+            file, place, f"{name} names itself in a circle ({circle})", "measures made of others, not in a circle"
+        )
+    return list(bound.values())
+
+
+def _measure(
+    draft: _Draft, needs: Sequence[str], bound: Mapping[str, Semantic], binder: _Binder, file: str, report: Report
+) -> Semantic | None:
+    place = (*draft.path, "transformLogic")
+    name = draft.item.name
+    # Every measure bound so far stands before it, in that order: aliases cost nothing on empty tables.
+    before = [(other, semantic.expression) for other, semantic in bound.items()] if needs else []
+    try:
+        kind = binder.aggregate_type(draft.text, before)
+    except BadQuery as error:
+        remedy = "an aggregate of columns, such as sum(amount), or arithmetic of other measures"
+        report.error(file, place, f"the measure {name} does not bind: {error.message}", remedy)
+        return None
+    if not needs and not _aggregates(draft):
+        report.error(file, place, f"the measure {name} does not aggregate", "an aggregate, such as sum(amount)")
+        return None
+    return _semantic(draft, kind)
+
+
+def _aggregates(draft: _Draft) -> bool:
+    return any(
+        node.get("class") == "FUNCTION" and tree.called(node) in grammar.AGGREGATES for node in tree.nodes(draft.node)
+    )
+
+
+def _metric_trees(measures: Mapping[str, _Draft], file: str, report: Report) -> None:
+    """Drivers and formulas of `metricTree` name measures of the same table."""
+    for draft in measures.values():
+        declared = draft.item.custom("metricTree")
+        place = (*draft.path, "customProperties")
+        if declared is None:
+            continue
+        if not isinstance(declared, dict) or set(declared) - {"northStar", "drivers", "formula"}:
+            report.error(file, place, "metricTree is not understood", "northStar, drivers (a list), formula")
+            continue
+        named = [str(driver) for driver in declared.get("drivers") or []]
+        try:
+            formula = duck.expression(str(declared["formula"])) if declared.get("formula") else {}
+        except BadQuery:
+            report.error(file, place, "the formula is no expression", "arithmetic of measures")
+            continue
+        named += [str(node["column_names"][-1]) for node in tree.nodes(formula) if node.get("class") == "COLUMN_REF"]
+        for name in dict.fromkeys(named):
+            if name not in measures:
+                known = ", ".join(sorted(measures))
+                report.error(file, place, f"the metric tree names {name}", f"a measure of this table: {known}")

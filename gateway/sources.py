@@ -1,0 +1,105 @@
+"""Where a table's file is: ODCS servers to FileSource, and FileSource to a path that cannot leave its root.
+
+Looks at file names only; opens nothing, imports no package, fetches nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path as FilePath
+from pathlib import PurePosixPath
+from typing import Literal
+
+from gateway import duck
+from gateway.document import Path, Report
+from gateway.odcs import DataContract, Server
+from gateway.product import Column, FileSource
+
+FORMATS: dict[str, Literal["parquet", "csv", "json"]] = {"parquet": "parquet", "csv": "csv", "json": "json"}
+PLACEHOLDER = "{model}"
+_PACKAGE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class SourceError(Exception):
+    """A file that is absent, or lies outside its root; the message is for the product's owner."""
+
+
+def sources(contract: DataContract, file: str, report: Report) -> dict[str, FileSource]:
+    """Table -> its file, for every schema object that a `local` server feeds.
+
+    A server feeds the table of its own name, the only table of the contract, or every table where its path holds
+    `{model}`.
+    """
+    found: dict[str, FileSource] = {}
+    local = [(index, server) for index, server in enumerate(contract.servers) if server.type == "local"]
+    tables = [schema.name for schema in contract.tables]
+    for index, server in local:
+        named = server.server in tables
+        if named:
+            fed = [server.server]
+        elif PLACEHOLDER in server.key("path") or len(tables) == 1:
+            fed = tables
+        else:
+            remedy = f"name the server as the table that it feeds, or write {PLACEHOLDER} in its path"
+            report.error(file, ("servers", index), f"the server {server.server} feeds no table", remedy)
+            continue
+        for table in fed:
+            source = _source(server, table, file, ("servers", index), report)
+            if source is not None and (named or table not in found):
+                found[table] = source
+    return found
+
+
+def _source(server: Server, table: str, file: str, path: Path, report: Report) -> FileSource | None:
+    package = server.custom("package")
+    location = server.key("path").replace(PLACEHOLDER, table)
+    kind = FORMATS.get(server.key("format").lower())
+    if kind is None:
+        formats = ", ".join(FORMATS)
+        report.error(
+            file, (*path, "format"), f"the format {server.key('format')} is not read here", f"one of {formats}"
+        )
+    if package is not None and not (isinstance(package, str) and _PACKAGE.fullmatch(package)):
+        report.error(file, (*path, "customProperties"), "package is no package name", "an importable top-level name")
+        return None
+    if not _is_inside(location):
+        remedy = "a path relative to the product's folder, without .. and without wildcards"
+        if package:
+            remedy = f"a path relative to the package {package}, without .. and without wildcards"
+        report.error(file, (*path, "path"), f"the path {location} may not be read", remedy)
+        return None
+    return FileSource(location, kind, package) if kind else None
+
+
+def _is_inside(location: str) -> bool:
+    path = PurePosixPath(location)
+    odd = re.search(r"[\x00-\x1f\\:*?\[\]{}~]", location)
+    return bool(location) and not odd and not path.is_absolute() and ".." not in path.parts
+
+
+def resolve(source: FileSource, folder: FilePath) -> FilePath:
+    """The existing file of `source`, symbolic links followed. Raises SourceError if absent or outside its root."""
+    root = folder if source.package is None else _package_root(source.package)
+    root = root.resolve()
+    path = (root / source.path).resolve()
+    if not _is_inside(source.path) or not path.is_relative_to(root):
+        raise SourceError(f"the file {source.path} lies outside of its folder")
+    if not path.is_file():
+        raise SourceError(f"the file {source.path} does not exist")
+    return path
+
+
+def _package_root(package: str) -> FilePath:
+    spec = importlib.util.find_spec(package) if _PACKAGE.fullmatch(package) else None
+    if spec is None or not spec.submodule_search_locations:
+        raise SourceError(f"the Python package {package} is not installed")
+    return FilePath(next(iter(spec.submodule_search_locations)))
+
+
+def projection(columns: tuple[Column, ...]) -> str:
+    """The select list that gives `columns` from their file: each by its physical name, cast to the declared type."""
+    return ", ".join(
+        f"CAST({duck.quote(column.physical_name or column.name)} AS {column.type}) AS {duck.quote(column.name)}"
+        for column in columns
+    )
