@@ -43,7 +43,7 @@ class Refused:
 class QueryAnswered:
     """A query was bound and run; written when its result ends, however it ends.
 
-    `products` are `name@version/snapshot`; `outcome` is the stream's (done, cancelled, abandoned, failed), `refused`
+    `products` are `name@version/snapshot`; `outcome` is the stream's (answered, abandoned, cancelled, failed), `refused`
     is set where it failed. `rows` and `bytes` are those that left.
     """
 
