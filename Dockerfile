@@ -1,0 +1,38 @@
+# Two users share one state volume: `publisher` (uid 10001) writes snapshots, `server` (uid 10002, the default) reads them.
+#
+#   docker build -t outport .
+#   docker run --rm --user publisher -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" outport apply products/NAME
+#   docker run -p 8080:8080 -p 8815:8815 -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" outport
+
+FROM python:3.12-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/outport
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY gateway gateway
+COPY ports ports
+RUN /opt/outport/bin/pip install --no-cache-dir --constraint constraints.txt .
+
+FROM python:3.12-slim
+RUN groupadd --gid 10000 outport \
+    && useradd --uid 10001 --gid outport --no-create-home --shell /usr/sbin/nologin publisher \
+    && useradd --uid 10002 --gid outport --no-create-home --shell /usr/sbin/nologin server
+# The state is sticky: each user may replace only what is its own. Snapshots belong to the publisher alone.
+RUN install -d -o root -g outport -m 1770 /var/lib/outport \
+    && install -d -o publisher -g outport -m 0750 /var/lib/outport/snapshots \
+    && install -d -o server -g outport -m 0700 /var/lib/outport/audit /var/lib/outport/spill
+COPY --from=build /opt/outport /opt/outport
+WORKDIR /srv/outport
+COPY policies policies
+COPY products products
+ENV PATH=/opt/outport/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    OUTPORT_STATE=/var/lib/outport \
+    OUTPORT_SECRET_KEY_FILE=/run/secret \
+    OUTPORT_HOST=0.0.0.0
+VOLUME /var/lib/outport
+EXPOSE 8080 8815
+USER server
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health', timeout=2)"]
+ENTRYPOINT ["outport"]
+CMD ["serve"]
