@@ -8,18 +8,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway import clock, columns, promises, rules
+from gateway import clock, columns, interface, promises, rules
 from gateway.bitol import Team
 from gateway.descriptor import MODELS, Descriptor
 from gateway.document import Path, Report
 from gateway.errors import BadQuery
 from gateway.odcs import DataContract, SchemaObject
-from gateway.product import Column, FileSource, Input, OutputPort, Product, QualityRule, Sla, Table
+from gateway.product import Column, FileSource, Product, QualityRule, Sla, Table
 from gateway.relationships import relationships
 from gateway.semantics import semantics
 from gateway.sources import sources
 
-DOORS = ("rest", "graphql", "postgres", "flightsql")
 _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 _RETAIN_S = 600
 
@@ -39,8 +38,8 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
     """The product that the descriptors describe, None where the report says why there is none."""
     product = descriptor.product
     _names(descriptor, report)
-    inputs = _inputs(descriptor, report)
-    ports, served = _ports(descriptor, {source.name for source in inputs}, report)
+    inputs = interface.inputs(descriptor, report)
+    ports, served = interface.output_ports(descriptor, report)
     data_clock = _data_clock(descriptor, report)
     shapes = _shapes(descriptor, served, report)
     files: dict[str, FileSource] = {}
@@ -119,76 +118,6 @@ def _data_clock(descriptor: Descriptor, report: Report) -> str | None:
         remedy = "an ISO timestamp such as 2018-01-01T00:00:00, or one SQL expression over the inputs"
         report.error(descriptor.file, ("customProperties",), f"dataClock: {error.message}", remedy)
         return None
-
-
-def _ports(descriptor: Descriptor, inputs: set[str], report: Report) -> tuple[tuple[OutputPort, ...], dict[str, None]]:
-    """The output ports, and the files of the contracts that they serve, in order."""
-    product, file = descriptor.product, descriptor.file
-    others = [name for name, contract in descriptor.contracts.items() if contract.id not in _input_ids(descriptor)]
-    ports: list[OutputPort] = []
-    served: dict[str, None] = {}
-    if not product.outputPorts:
-        report.error(file, (), "there is no output port", "outputPorts: one untyped port serves a draft at all doors")
-    for index, port in enumerate(product.outputPorts):
-        place: Path = ("outputPorts", index)
-        contract_id = port.contractId or (descriptor.contracts[others[0]].id if len(others) == 1 else "")
-        found = descriptor.contract(contract_id)
-        if found is None:
-            known = ", ".join(contract.id for contract in descriptor.contracts.values()) or "none"
-            remedy = f"contractId: the id of a contract in this folder: {known}"
-            report.error(file, place, f"the port {port.name} serves no known contract", remedy)
-            continue
-        if contract_id in _input_ids(descriptor):
-            report.error(
-                file, place, f"the port {port.name} serves an input contract", "a contract of the product's own"
-            )
-        if port.type is None and product.status not in {None, "draft"}:
-            remedy = f"a type ({', '.join(DOORS)}); only a draft may leave it out"
-            report.error(file, place, f"the port {port.name} has no type", remedy)
-        if port.type is not None and port.type not in DOORS:
-            report.warning(file, (*place, "type"), f"no door here is a {port.type}", f"served are {', '.join(DOORS)}")
-        served[found[0]] = None
-        version = port.version or product.version or ""
-        ports.append(OutputPort(port.name, port.type, version, contract_id, port.description or ""))
-    return tuple(ports), served
-
-
-def _input_ids(descriptor: Descriptor) -> set[str]:
-    return {port.contractId or port.name for port in descriptor.product.inputPorts}
-
-
-def _inputs(descriptor: Descriptor, report: Report) -> tuple[Input, ...]:
-    found: dict[str, Input] = {}
-    for index, port in enumerate(descriptor.product.inputPorts):
-        place: Path = ("inputPorts", index)
-        columns.check_identifier(port.name, "input", descriptor.file, (*place, "name"), report)
-        if port.name in found:
-            report.error(descriptor.file, place, f"{port.name} stands twice", "a name of its own for each input")
-        contract_id = port.contractId or port.name
-        own = descriptor.contract(contract_id)
-        if own is None:
-            if not columns.PRODUCT_NAME.fullmatch(contract_id) or contract_id == descriptor.product.id:
-                remedy = "contractId: another product's id, or the id of a contract in this folder"
-                report.error(descriptor.file, place, f"{contract_id} is no input", remedy)
-            found[port.name] = Input(port.name, port.version or "", contract_id, (), ())
-            continue
-        file, contract = own
-        found[port.name] = _file_input(port.name, file, contract, report)
-    return tuple(found.values())
-
-
-def _file_input(name: str, file: str, contract: DataContract, report: Report) -> Input:
-    files = sources(contract, file, report)
-    tables = []
-    for index, schema in enumerate(contract.tables):
-        place: Path = ("schema", index)
-        columns.check_identifier(schema.name, "table", file, (*place, "name"), report)
-        if schema.name not in files:
-            report.error(file, place, f"no server feeds {schema.name}", "servers: type local, path, format")
-        key = columns.key_of(schema, file, place, report)
-        stored = columns.columns(schema, key, file, place, report)
-        tables.append(Table(schema.name, schema.description or "", "", stored, key, (), (), (), None))
-    return Input(name, contract.version, None, tuple(files.items()), tuple(tables))
 
 
 def _shapes(descriptor: Descriptor, served: Mapping[str, None], report: Report) -> dict[str, _Shape]:
