@@ -12,9 +12,7 @@ from gateway.sources import sources
 DOORS = ("rest", "graphql", "postgres", "flightsql")
 
 
-def output_ports(
-    descriptor: Descriptor, inputs: set[str], report: Report
-) -> tuple[tuple[OutputPort, ...], dict[str, None]]:
+def output_ports(descriptor: Descriptor, report: Report) -> tuple[tuple[OutputPort, ...], dict[str, None]]:
     """The output ports, and the files of the contracts that they serve, in order."""
     product, file = descriptor.product, descriptor.file
     others = [name for name, contract in descriptor.contracts.items() if contract.id not in input_ids(descriptor)]
