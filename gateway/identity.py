@@ -143,14 +143,14 @@ class Directory:
             entries[subject] = replace(entries[subject], keys=(*entries[subject].keys, key))
         return f"{identifier}.{secret}"
 
-    def remove_key(self, identifier: str) -> None:
-        """End one API key. Raises NotFound."""
+    def remove_key(self, subject: str, identifier: str) -> None:
+        """End one API key of `subject`. Raises NotFound."""
         with self._changing() as entries:
-            holder = next((entry for entry in entries.values() if any(k.id == identifier for k in entry.keys)), None)
-            if holder is None:
-                raise NotFound(f"there is no API key {identifier:.64}", reason="key")
-            kept = tuple(key for key in holder.keys if key.id != identifier)
-            entries[holder.subject] = replace(holder, keys=kept)
+            held = entries[subject].keys if subject in entries else ()
+            kept = tuple(key for key in held if key.id != identifier)
+            if kept == held:
+                raise NotFound(f"{subject:.128} has no API key {identifier:.64}", reason="key")
+            entries[subject] = replace(entries[subject], keys=kept)
 
     def issue_token(self, subject: str, lifetime_s: float, narrow: Mapping[str, tuple[str, ...]] | None = None) -> str:
         """A JWT for `subject`; `narrow` leaves it only the roles or purposes named. Raises NotFound."""

@@ -31,7 +31,9 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """The frozen settings of one process. Raises SettingsError if a value or a key of the TOML file is wrong."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", validate_default=True
+    )
 
     config: Path | None = Field(None, description="the TOML file that holds any of these settings")
     products: Path = Field(Path("products"), description="folder of the declared products, one folder each")

@@ -1,0 +1,1 @@
+"""The `outport` command: the composition root, and the operator's tools. It alone may import rooms of the gateway."""

@@ -125,7 +125,7 @@ def test_an_api_key_works_until_it_expires_or_is_removed(
     other = directory.add_key("robot", 3600)
     with pytest.raises(Unauthenticated):
         directory.authenticate(Bearer(f"{key.split('.')[0]}.{other.split('.')[1]}"))
-    directory.remove_key(other.split(".")[0])
+    directory.remove_key("robot", other.split(".")[0])
     with pytest.raises(Unauthenticated):
         directory.authenticate(Bearer(other))
     later = time.time() + 3601
@@ -246,7 +246,7 @@ def test_unknown_names_are_not_found(directory: Directory) -> None:
         lambda: directory.principal("nobody"),
         lambda: directory.remove("nobody"),
         lambda: directory.add_key("nobody", 60),
-        lambda: directory.remove_key("none"),
+        lambda: directory.remove_key("robot", "none"),
         lambda: directory.issue_token("nobody", 60),
     ):
         with pytest.raises(NotFound):

@@ -1,0 +1,48 @@
+"""The `outport` command: its sub-commands, and the place where an error becomes one line. Touches nothing else."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from gateway.errors import GatewayError
+from gateway.principals import PrincipalsError
+from gateway.settings import SettingsError
+from ports.command import people, show
+
+_log = logging.getLogger("outport.command")
+
+
+class _Group(TyperGroup):
+    """A group whose commands end with one clear line and exit code 1, never with a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command. Raises typer.Exit(1) after an error of ours or of the machine was shown."""
+        try:
+            return super().invoke(ctx)
+        except GatewayError as error:
+            show.error(error.message, error.hint)
+        except PrincipalsError as error:
+            show.error(str(error))
+        except SettingsError as error:
+            for finding in error.findings:
+                show.error(finding)
+        except OSError as error:
+            show.error(f"{error.strerror or type(error).__name__}: {error.filename or 'the operating system refused'}")
+        raise typer.Exit(1)
+
+
+app = typer.Typer(
+    cls=_Group,
+    name="outport",
+    help="One product, one policy, many doors, one answer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("token")(people.token)
+app.add_typer(people.app, name="principal")
