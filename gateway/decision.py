@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from gateway.errors import NotFound
+
 TreatmentKind = Literal["raw", "partial", "bucket", "hash", "constant", "null", "hidden"]
 # Strictness ascends; POLICY 4: hidden > null > constant > hash > bucket > partial > raw.
 STRICTNESS: tuple[TreatmentKind, ...] = ("raw", "partial", "bucket", "hash", "constant", "null", "hidden")
@@ -61,3 +63,11 @@ class Decision:
             [self.product, self.table, self.rows, [(name, t.expression) for name, t in self.treatments.items()]]
         )
         return hashlib.sha256(body.encode()).hexdigest()[:24]
+
+
+def unknown_relation(name: str) -> NotFound:
+    """The one refusal for a table that is not there, or not for this principal: both read alike, word for word.
+
+    `name` is what the client wrote.
+    """
+    return NotFound(f'relation "{name}" does not exist', reason="table")
