@@ -383,3 +383,9 @@ def _binding(message: str, text: str) -> BadQuery:
         if re.search(pattern, message):
             return BadQuery(words, reason=reason)
     return BadQuery("the query does not fit the tables it names", reason="type")
+
+
+def function_names() -> frozenset[str]:
+    """Lower-case names of every function that this DuckDB knows."""
+    rows = _parser_cursor().execute("SELECT DISTINCT lower(function_name) FROM duckdb_functions()").fetchall()
+    return frozenset(row[0] for row in rows)

@@ -82,7 +82,7 @@ def _json(value: str, kind: str) -> str:
     elif kind == "BOOLEAN" or _NUMBERS.match(kind) or kind.startswith("DECIMAL"):
         shown = f"{value}::VARCHAR"
     elif kind in {"DOUBLE", "FLOAT"}:
-        shown = f"CASE WHEN isfinite({value}) THEN {value}::VARCHAR ELSE '\"' || {_special(value)} || '\"' END"
+        shown = f"CASE WHEN NOT isfinite({value}) THEN '\"' || {_special(value)} || '\"' ELSE {value}::VARCHAR END"
     elif kind == "JSON":
         shown = f"{value}::VARCHAR"
     elif kind == '"NULL"':
@@ -146,8 +146,9 @@ def zero_nulls(batch: pa.RecordBatch) -> pa.RecordBatch:
 
     DuckDB reuses memory and leaves other queries' values there. Columns without NULLs are passed as they are.
     """
-    columns = [_clean(column) for column in batch.columns]
-    if all(new is old for new, old in zip(columns, batch.columns, strict=True)):
+    given = batch.columns
+    columns = [_clean(column) for column in given]
+    if all(new is old for new, old in zip(columns, given, strict=True)):
         return batch
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 

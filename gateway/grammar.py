@@ -153,7 +153,7 @@ to_base64 to_binary to_centuries to_days to_decades to_hex to_hours to_json to_m
 to_milliseconds to_minutes to_months to_quarters to_seconds to_timestamp to_weeks to_years today transaction_timestamp
 translate trim trunc try_strptime typeof ucase unbin unhex unicode unnest unpivot_list upper url_decode url_encode uuid
 uuidv4 uuidv7 week weekday weekofyear xor year yearweek
-if ifnull nullif split_part fdiv fmod date_add days_in_month list_any_value list_append list_avg list_bool_and
+if nullif split_part fdiv fmod date_add days_in_month list_any_value list_append list_avg list_bool_and
 list_bool_or list_count list_first list_last list_max list_median list_min list_mode list_prepend list_product
 list_reverse list_stddev_pop list_stddev_samp list_sum list_var_pop list_var_samp array_append array_prepend
 array_reverse array_to_string map_contains_entry map_contains_value md5_number_lower md5_number_upper
@@ -194,7 +194,7 @@ POLICY_FUNCTIONS = frozenset(
     concat contains starts_with ends_with prefix suffix lower upper lcase ucase left right length char_length len strlen
     strpos instr position substr substring trim ltrim rtrim replace reverse split_part repeat lpad rpad
     list_contains list_has list_has_any list_has_all array_contains array_has list_value list_position len coalesce
-    nullif ifnull if greatest least abs sign year month day quarter date_trunc make_date regexp_matches
+    nullif if greatest least abs sign year month day quarter date_trunc make_date regexp_matches
     regexp_full_match regexp_replace regexp_extract to_days to_months to_years trunc
     """.split()
 )

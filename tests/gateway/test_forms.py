@@ -1,0 +1,153 @@
+"""Output forms: one text per type whichever form carries it, and nothing left in memory under a NULL."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway import forms
+from tests.gateway.bench import Bench
+
+SAMPLES: dict[str, tuple[Any, str, str]] = {
+    # type -> (SQL value, its text, its JSON)
+    "BOOLEAN": ("true", "true", "true"),
+    "TINYINT": ("(-128)", "-128", "-128"),
+    "BIGINT": ("9223372036854775807", "9223372036854775807", "9223372036854775807"),
+    "UBIGINT": ("18446744073709551615", "18446744073709551615", "18446744073709551615"),
+    "HUGEINT": ("'170141183460469231731687303715884105727'", *(["170141183460469231731687303715884105727"] * 2)),
+    "DECIMAL(18,2)": ("'1.10'", "1.10", "1.10"),
+    "DOUBLE": ("'1e300'", "1e+300", "1e+300"),
+    "FLOAT": ("'0.5'", "0.5", "0.5"),
+    "VARCHAR": ("'it''s \"x\" \U0001f600'", 'it\'s "x" \U0001f600', '"it\'s \\"x\\" \U0001f600"'),
+    "DATE": ("'2018-01-01'", "2018-01-01", '"2018-01-01"'),
+    "TIME": ("'10:11:12.5'", "10:11:12.5", '"10:11:12.5"'),
+    "TIMESTAMP": ("'2018-01-01 10:11:12.5'", "2018-01-01T10:11:12.5", '"2018-01-01T10:11:12.5"'),
+    "TIMESTAMP WITH TIME ZONE": ("'2018-01-01 10:00:00+02'", "2018-01-01T08:00:00Z", '"2018-01-01T08:00:00Z"'),
+    "UUID": (
+        "'00000000-0000-0000-0000-000000000001'",
+        *["00000000-0000-0000-0000-000000000001"] * 1,
+        '"00000000-0000-0000-0000-000000000001"',
+    ),
+    "BLOB": ("'\\xAB\\x00'", "qwA=", '"qwA="'),
+    "INTERVAL": ("'1 day'", "1 day", '"1 day"'),
+    "JSON": ("'{\"a\": [1]}'", '{"a": [1]}', '{"a": [1]}'),
+    "DECIMAL(4,2)[]": ("'[1.10, NULL]'", "[1.10,null]", "[1.10,null]"),
+    "INTEGER[2]": ("[1, 2]", "[1,2]", "[1,2]"),
+    'STRUCT("a b" INTEGER, c DATE)': ("{'a b': 1, 'c': DATE '2018-01-01'}", *['{"a b":1,"c":"2018-01-01"}'] * 2),
+    "MAP(VARCHAR, INTEGER)": ("MAP {'k': 1}", *['[{"key":"k","value":1}]'] * 2),
+    "STRUCT(x VARCHAR[])[]": ("[{'x': ['q', NULL]}, NULL]", *['[{"x":["q",null]},null]'] * 2),
+}
+
+
+@pytest.mark.parametrize("kind", list(SAMPLES))
+def test_a_type_has_one_text_and_one_json(bench: Bench, kind: str) -> None:
+    value, text, shown = SAMPLES[kind]
+    query = f"SELECT CAST({value} AS {kind}) AS v, CAST(NULL AS {kind}) AS n"
+    assert bench.rows(query, form="text") == [{"v": text, "n": None}]
+    row = bench.rows(query, form="json")[0]["row"]
+    assert row == f'{{"v":{shown},"n":null}}'
+    json.loads(row)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "shown"),
+    [
+        ("'nan'::DOUBLE", "nan", '"NaN"'),
+        ("'-inf'::DOUBLE", "-inf", '"-Infinity"'),
+        ("'infinity'::FLOAT", "inf", '"Infinity"'),
+        ("'infinity'::TIMESTAMP", "infinity", '"infinity"'),
+        ("'-infinity'::DATE", "-infinity", '"-infinity"'),
+        ("''::VARCHAR", "", '""'),
+        ("chr(10) || chr(9) || chr(1)", "\n\t\x01", '"\\n\\t\\u0001"'),
+    ],
+)
+def test_what_json_cannot_say_is_a_string(bench: Bench, value: str, text: str, shown: str) -> None:
+    assert bench.rows(f"SELECT {value} AS v", form="text") == [{"v": text}]
+    assert bench.rows(f"SELECT {value} AS v", form="json")[0]["row"] == f'{{"v":{shown}}}'
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(
+        st.integers(-(2**63), 2**63 - 1),
+        st.decimals(-(10**15), 10**15, places=2),
+        st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)),
+        st.dates(),
+    )
+)
+def test_json_gives_back_what_arrow_gives(bench: Bench, row: tuple[int, Decimal, str, float, datetime, date]) -> None:
+    text = "SELECT $1::BIGINT AS i, $2::DECIMAL(18,2) AS d, $3 AS s, $4::DOUBLE AS f, $5::TIMESTAMP AS t, $6::DATE AS y"
+    arrow = bench.rows(text, row)[0]
+    shown = json.loads(bench.rows(text, row, form="json")[0]["row"], parse_float=str)
+    assert shown["i"] == arrow["i"]
+    assert Decimal(shown["d"]) == arrow["d"]
+    assert shown["s"] == arrow["s"]
+    assert math.isclose(float(shown["f"]), arrow["f"], rel_tol=0, abs_tol=0)
+    assert datetime.fromisoformat(shown["t"]) == arrow["t"]
+    assert date.fromisoformat(shown["y"]) == arrow["y"]
+    assert arrow["t"].replace(tzinfo=UTC).year == int(shown["t"][:4])
+
+
+def test_column_names_are_kept_even_twice_and_with_quotes(bench: Bench) -> None:
+    table = bench.table('SELECT 1 AS "a""b", 2 AS x, 3 AS x', form="text")
+    assert table.schema.names == ['a"b', "x", "x"]
+
+
+NESTED = [
+    "s",
+    "[s]",
+    "[[s], NULL]",
+    "{'a': s, 'b': [s]}",
+    "MAP {s: s}",
+    "[s, s]::VARCHAR[2]",
+    "[{'x': MAP {'k': [s]}}]",
+    "s::BLOB",
+    "{'a': {'b': CASE WHEN secret THEN NULL ELSE s END}}",
+    "[CASE WHEN secret THEN NULL ELSE s END]",
+]
+
+
+@pytest.mark.parametrize("value", NESTED)
+def test_no_byte_of_a_hidden_value_stays_under_a_null(bench: Bench, value: str) -> None:
+    shown = "(CASE WHEN i % 3 = 0 THEN 'CANARY' ELSE 'plain' END) || i"
+    rows = f"SELECT i % 3 = 0 AS secret, {shown} AS s FROM range(5000) r(i)"
+    bench.table(f"SELECT {value} AS v FROM ({rows}) ORDER BY s DESC")
+    for batch in bench.batches(f"SELECT CASE WHEN secret THEN NULL ELSE {value} END AS v FROM ({rows})"):
+        assert b"CANARY" not in raw(batch)
+        batch.validate(full=True)
+
+
+@pytest.mark.parametrize("kind", ["BIGINT", "DOUBLE", "DECIMAL(18,2)", "TIMESTAMP", "HUGEINT", "INTEGER", "DATE"])
+def test_numbers_under_a_null_are_zero(bench: Bench, kind: str) -> None:
+    make = "DATE '2000-01-01' + i::INT" if kind == "DATE" else f"(i + 77)::{kind}"
+    make = "TIMESTAMP '2000-01-01' + to_days(i::INT)" if kind == "TIMESTAMP" else make
+    for batch in bench.batches(f"SELECT CASE WHEN i % 2 = 1 THEN {make} END AS v FROM range(5000) r(i)"):
+        array = batch.column(0)
+        data = array.buffers()[1].to_pybytes()
+        width = len(data) // max(1, len(array))
+        cells = [data[width * i : width * (i + 1)] for i in range(len(array)) if not array[i].is_valid]
+        assert cells
+        assert not any(any(cell) for cell in cells if len(cell) == width)
+
+
+def test_a_batch_without_nulls_is_passed_as_it_is() -> None:
+    batch = pa.record_batch({"a": [1, 2], "b": ["x", "y"]})
+    assert forms.zero_nulls(batch) is batch
+
+
+def raw(batch: pa.RecordBatch) -> bytes:
+    """Every byte that an IPC stream of `batch` would carry."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())

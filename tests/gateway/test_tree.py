@@ -1,0 +1,129 @@
+"""The checked tree: what DuckDB's parser writes is pinned, what is not listed is refused, what is large is bounded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway import duck, grammar, tree
+from gateway.errors import BadQuery
+
+GOLDEN = Path(__file__).parent / "golden"
+STATEMENTS = (GOLDEN / "statements.sql").read_text().splitlines()
+REFUSED = (GOLDEN / "refused.sql").read_text().splitlines()
+
+
+def outline(value: object) -> object:
+    """A tree without positions: what the allow-lists were read from."""
+    if isinstance(value, dict):
+        return {key: outline(child) for key, child in value.items() if not key.startswith("query_location")}
+    return [outline(child) for child in value] if isinstance(value, list) else value
+
+
+def test_the_parser_writes_the_trees_that_the_lists_were_read_from() -> None:
+    golden = json.loads((GOLDEN / "trees.json").read_text())
+    assert {text: outline(duck.parse(text)) for text in STATEMENTS} == golden
+
+
+@pytest.mark.parametrize("text", STATEMENTS)
+def test_a_listed_statement_passes_and_passes_again_as_it_is_written(text: str) -> None:
+    statement = duck.parse(text)
+    tree.check(statement)
+    tree.check(duck.parse(duck.deparse(statement)))
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_an_unlisted_statement_is_refused(text: str) -> None:
+    with pytest.raises(BadQuery):
+        tree.check(duck.parse(text))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda node: node.update(type="UNKNOWN_NODE"),
+        lambda node: node.update(extra=1),
+        lambda node: node.update({"class": "UNKNOWN"}),
+    ],
+)
+def test_an_unknown_node_key_or_class_is_refused_wherever_it_stands(change: object) -> None:
+    text = "SELECT sum(a) FILTER (WHERE b > 1) FROM t WHERE a IN (SELECT 1) ORDER BY a LIMIT 1"
+    typed = [i for i, node in enumerate(tree.nodes(duck.parse(text))) if isinstance(node.get("type"), str)]
+    assert len(typed) > 10
+    for index in typed:
+        statement = duck.parse(text)
+        change(list(tree.nodes(statement))[index])  # type: ignore[operator]
+        with pytest.raises(BadQuery):
+            tree.check(statement)
+
+
+@pytest.mark.parametrize("name", ["stats", "error", "query", "getvariable", "list_reduce", "printf", "current_setting"])
+def test_a_dangerous_function_is_on_no_list(name: str) -> None:
+    assert name not in grammar.FUNCTIONS | grammar.AGGREGATES | grammar.TABLE_FUNCTIONS | grammar.POLICY_FUNCTIONS
+
+
+def test_every_listed_function_exists_in_this_duckdb() -> None:
+    known = duck.function_names()
+    listed = grammar.FUNCTIONS | grammar.AGGREGATES | grammar.TABLE_FUNCTIONS | grammar.POLICY_FUNCTIONS
+    syntax = {"coalesce", "grouping", "grouping_id", "unnest", "overlay", "percentile_cont"}
+    assert {name for name in listed if name.lower() not in known} - syntax == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "syntax"),
+        ("SELECT 1; SELECT 2", "syntax"),
+        ("SELEC 1", "syntax"),
+        ("SELECT 'a", "syntax"),
+        ("SELECT \x00", "syntax"),
+        ("DROP TABLE t", "read_only"),
+        ("WITH c AS (DELETE FROM t RETURNING *) SELECT * FROM c", "read_only"),
+        ("EXPLAIN SELECT 1", "unsupported"),
+        ("DESCRIBE t", "unsupported"),
+        ("SELECT $1, $name", "parameter"),
+        ("SELECT nextval('s')", "function"),
+        ("SELECT x::ENUM('a')", "type"),
+        ("SELECT '" + "x" * 100_001 + "'", "limit"),
+        ("SELECT " + "(" * 300 + "1" + ")" * 300, "limit"),
+        ("SELECT " + "NOT " * 2000 + "a", "limit"),
+        ("SELECT 1 IN (" + "1," * 10_001 + "1)", "limit"),
+        ("SELECT repeat('x', 10001)", "limit"),
+        ("SELECT repeat('x', a) FROM t", "limit"),
+        ("SELECT unnest(range(10000000))", "limit"),
+        ("SELECT * FROM range(1, 100000000)", "limit"),
+        ("SELECT * FROM range(a) FROM t", "syntax"),
+    ],
+)
+def test_a_refusal_says_why(text: str, reason: str) -> None:
+    with pytest.raises(BadQuery) as refusal:
+        tree.check(duck.parse(text))
+    assert refusal.value.reason == reason
+
+
+def test_a_syntax_error_says_where() -> None:
+    with pytest.raises(BadQuery) as refusal:
+        duck.parse("SELECT a FRM t")
+    assert refusal.value.position == 13
+    assert '"t"' in refusal.value.message
+
+
+def test_growth_multiplies_through_nesting_without_being_evaluated() -> None:
+    tree.check(duck.parse("SELECT repeat(repeat('x', 100), 100)"))
+    with pytest.raises(BadQuery):
+        tree.check(duck.parse("SELECT repeat(repeat('x', 10000), 10000)"))
+    nested = "'aaaaaaaaaa'"
+    for _ in range(40):
+        nested = f"replace({nested}, 'a', 'aaaaaaaaaa')"
+    with pytest.raises(BadQuery):
+        tree.check(duck.parse(f"SELECT {nested}"))
+
+
+def test_dates_may_be_generated_day_by_day() -> None:
+    tree.check(duck.parse("SELECT * FROM generate_series(DATE '2020-01-01', DATE '2024-01-01', INTERVAL 1 DAY)"))
+    with pytest.raises(BadQuery):
+        tree.check(
+            duck.parse("SELECT * FROM generate_series(DATE '1-01-01', DATE '9999-01-01', INTERVAL 1 MICROSECOND)")
+        )
