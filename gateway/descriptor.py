@@ -113,7 +113,7 @@ def validate(model: type[Model], value: Any, file: str, report: Report) -> Model
         return model.model_validate_json(json.dumps(value))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-    placed = [(_place(value, detail["loc"]), detail) for detail in details]
+    placed = [(_place(value, detail), detail) for detail in details]
     for path, detail in placed:
         # Of a union, the branch of the other kind complains about the kind only: the deeper finding says what matters.
         deeper = any(other[: len(path)] == path and len(other) > len(path) for other, _ in placed)
@@ -124,12 +124,13 @@ def validate(model: type[Model], value: Any, file: str, report: Report) -> Model
     return None
 
 
-def _place(value: Any, location: tuple[int | str, ...]) -> Path:
+def _place(value: Any, detail: ErrorDetails) -> Path:
     """The steps of a pydantic location that are steps of the document (it also names union branches)."""
     path: list[str | int] = []
+    location = detail["loc"]
     for index, step in enumerate(location):
-        last = index == len(location) - 1
-        if isinstance(value, dict) and (step in value or last):
+        absent = detail["type"] == "missing" and index == len(location) - 1
+        if isinstance(value, dict) and (step in value or absent):
             value = value.get(step)
         elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             value = value[step]
