@@ -7,16 +7,14 @@ made of Decisions. Results are cached on everything they depend on.
 from __future__ import annotations
 
 import functools
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Generic, TypeVar
 from uuid import UUID
 
 from gateway import duck, scope, tree
+from gateway.cache import BytesLru
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
 from gateway.errors import BadQuery, GatewayError
@@ -104,8 +102,8 @@ class Binder:
     """`bind` and its caches, bounded by the bytes of the texts they hold. Thread-safe."""
 
     def __init__(self, cache_limit_bytes: int = 64 << 20) -> None:
-        self._shapes: _Cache[str, _Shape] = _Cache(cache_limit_bytes // 4)
-        self._plans: _Cache[tuple[object, ...], Plan] = _Cache(cache_limit_bytes)
+        self._shapes: BytesLru[str, _Shape] = BytesLru(cache_limit_bytes // 4)
+        self._plans: BytesLru[tuple[object, ...], Plan] = BytesLru(cache_limit_bytes)
 
     def bind(self, query: Query, subject: str, search_path: tuple[str, ...], resolve: Resolver) -> Plan:
         """The Plan of `query` for a principal. `resolve` grants a relation's path or raises NotFound.
@@ -246,80 +244,3 @@ def _keyed(term: Node) -> str | None:
     columns = [side for side in sides if side["class"] == "COLUMN_REF"]
     parameters = [side for side in sides if side["class"] == "PARAMETER"]
     return str(columns[0]["column_names"][-1]).lower() if len(columns) == len(parameters) == 1 else None
-
-
-def parameter_types(plan: Plan) -> tuple[str | None, ...]:
-    """A DuckDB type text for each parameter, in order; None where the text does not tell.
-
-    A parameter compared with a column has the column's type, one under a cast that type, a LIMIT is a BIGINT.
-    """
-    columns: dict[str, set[str]] = {}
-    for grant in plan.grants:
-        for column in grant.table.columns:
-            if column.name in grant.decision.visible:
-                columns.setdefault(column.name, set()).add(column.type)
-    found: dict[str, str] = {}
-    identifiers: dict[str, None] = {}
-    for node in tree.nodes(plan.tree):
-        if node.get("class") == "PARAMETER":
-            identifiers[str(node["identifier"])] = None
-        for name, kind in _typed_parameters(node, columns):
-            found.setdefault(name, kind)
-    ordered = sorted(identifiers, key=lambda name: (0, int(name), "") if name.isdigit() else (1, 0, name))
-    return tuple(found.get(name) for name in ordered)
-
-
-def _typed_parameters(node: Node, columns: Mapping[str, set[str]]) -> list[tuple[str, str]]:
-    if node.get("type") == "LIMIT_MODIFIER":
-        bounds = [node[key] for key in ("limit", "offset") if node[key] and node[key]["class"] == "PARAMETER"]
-        return [(str(bound["identifier"]), "BIGINT") for bound in bounds]
-    if node.get("class") == "CAST" and node["child"]["class"] == "PARAMETER":
-        kind = duck.write_expression(node).removeprefix(f"CAST(${node['child']['identifier']} AS ").removesuffix(")")
-        return [(str(node["child"]["identifier"]), duck.canonical_type(kind))]
-    if node.get("class") == "COMPARISON":
-        operands = [node["left"], node["right"]]
-    elif node.get("class") == "BETWEEN":
-        operands = [node["input"], node["lower"], node["upper"]]
-    elif node.get("type") in {"COMPARE_IN", "COMPARE_NOT_IN"}:
-        operands = node["children"]
-    else:
-        return []
-    kinds = {kind for side in operands for kind in columns.get(_bare(side), ())}
-    if len(kinds) != 1:
-        return []
-    return [(str(side["identifier"]), next(iter(kinds))) for side in operands if side["class"] == "PARAMETER"]
-
-
-def _bare(side: Node) -> str:
-    return str(side["column_names"][-1]).lower() if side["class"] == "COLUMN_REF" else ""
-
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
-
-
-class _Cache(Generic[_K, _V]):
-    """An LRU bounded by bytes. Thread-safe."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._bytes = 0
-        self._lock = threading.Lock()
-        self._entries: OrderedDict[_K, tuple[_V, int]] = OrderedDict()
-
-    def get(self, key: _K) -> _V | None:
-        with self._lock:
-            entry = self._entries.get(key)
-            if entry is None:
-                return None
-            self._entries.move_to_end(key)
-            return entry[0]
-
-    def put(self, key: _K, value: _V, size: int) -> None:
-        with self._lock:
-            old = self._entries.pop(key, None)
-            self._bytes += size - (old[1] if old else 0)
-            self._entries[key] = (value, size)
-            while self._bytes > self._limit_bytes:
-                _, (_, freed) = self._entries.popitem(last=False)
-                self._bytes -= freed

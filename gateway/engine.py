@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from gateway import duck, forms, tree
-from gateway.bind import Parameters, Plan, View, given, parameter_types
+from gateway import duck, forms, parameters
+from gateway.bind import Parameters, Plan, View, given
 from gateway.duck import quote
 from gateway.errors import BadQuery, GatewayError, Unavailable
 from gateway.forms import Form
@@ -102,9 +102,8 @@ class Engine:
         """The Arrow schema and the parameters' types of `plan`; plans, never runs."""
         self._lease(plan.views)
         try:
-            kinds = parameter_types(plan)
-            _, schema = self._described(plan, "arrow", _untyped(plan, kinds))
-            return Description(schema, kinds)
+            _, schema = self._described(plan, "arrow", parameters.untyped(plan))
+            return Description(schema, parameters.types(plan))
         finally:
             self._release(plan.views)
 
@@ -134,14 +133,14 @@ class Engine:
                 self._schemas.popitem(last=False)
         return found
 
-    def _described(self, plan: Plan, form: Form, parameters: Parameters) -> tuple[_Typed, pa.Schema]:
+    def _described(self, plan: Plan, form: Form, values: Parameters) -> tuple[_Typed, pa.Schema]:
         cursor = self._instance.cursor()
         try:
-            relation = cursor.sql(plan.text, params=given(parameters))
+            relation = cursor.sql(plan.text, params=given(values))
             names, kinds = relation.columns, [str(kind) for kind in relation.types]
             text = forms.project(plan.text, names, kinds, form)
             if form != "arrow":
-                relation = cursor.sql(text, params=given(parameters))
+                relation = cursor.sql(text, params=given(values))
                 names = relation.columns
             schema = relation.limit(0).to_arrow_reader().schema
             fields = [field.with_name(name) for field, name in zip(schema, names, strict=True)]
@@ -227,8 +226,8 @@ def located(error: GatewayError, plan: Plan) -> GatewayError:
     return error
 
 
-def _kinds(parameters: Parameters) -> tuple[object, ...]:
-    items = parameters.items() if not isinstance(parameters, tuple) else enumerate(parameters)
+def _kinds(values: Parameters) -> tuple[object, ...]:
+    items = values.items() if not isinstance(values, tuple) else enumerate(values)
     return tuple((name, _kind(value)) for name, value in items)
 
 
@@ -242,14 +241,6 @@ def _kind(value: object) -> object:
         parts = value.as_tuple()
         return ("decimal", len(parts.digits), parts.exponent)
     return type(value)
-
-
-def _untyped(plan: Plan, kinds: tuple[str | None, ...]) -> Parameters:
-    """A NULL for each parameter, as names where the text has names."""
-    identifiers = {str(node["identifier"]) for node in tree.nodes(plan.tree) if node.get("class") == "PARAMETER"}
-    if identifiers and not all(name.isdigit() for name in identifiers):
-        return dict.fromkeys(sorted(identifiers))
-    return (None,) * len(kinds)
 
 
 def default_threads() -> int:

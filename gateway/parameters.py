@@ -1,0 +1,65 @@
+"""What a query's parameters are: the types that the text gives them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway import duck, tree
+from gateway.bind import Parameters, Plan
+from gateway.tree import Node
+
+
+def identifiers(plan: Plan) -> tuple[str, ...]:
+    """The parameters that `plan` names: "1", "2", ... or names, in order."""
+    found = {str(node["identifier"]) for node in tree.nodes(plan.tree) if node.get("class") == "PARAMETER"}
+    return tuple(sorted(found, key=lambda name: (0, int(name), "") if name.isdigit() else (1, 0, name)))
+
+
+def untyped(plan: Plan) -> Parameters:
+    """A NULL for each parameter, by name where the text has names."""
+    names = identifiers(plan)
+    if all(name.isdigit() for name in names):
+        return (None,) * len(names)
+    return dict.fromkeys(names)
+
+
+def types(plan: Plan) -> tuple[str | None, ...]:
+    """A DuckDB type text for each parameter, in order; None where the text does not tell.
+
+    A parameter compared with a column has the column's type, one under a cast that type, a LIMIT is a BIGINT.
+    """
+    columns: dict[str, set[str]] = {}
+    for grant in plan.grants:
+        for column in grant.table.columns:
+            if column.name in grant.decision.visible:
+                columns.setdefault(column.name, set()).add(column.type)
+    found: dict[str, str] = {}
+    for node in tree.nodes(plan.tree):
+        for name, kind in _typed(node, columns):
+            found.setdefault(name, kind)
+    return tuple(found.get(name) for name in identifiers(plan))
+
+
+def _typed(node: Node, columns: Mapping[str, set[str]]) -> list[tuple[str, str]]:
+    if node.get("type") == "LIMIT_MODIFIER":
+        bounds = [node[key] for key in ("limit", "offset") if node[key] and node[key]["class"] == "PARAMETER"]
+        return [(str(bound["identifier"]), "BIGINT") for bound in bounds]
+    if node.get("class") == "CAST" and node["child"]["class"] == "PARAMETER":
+        kind = duck.write_expression(node).removeprefix(f"CAST(${node['child']['identifier']} AS ").removesuffix(")")
+        return [(str(node["child"]["identifier"]), duck.canonical_type(kind))]
+    if node.get("class") == "COMPARISON":
+        operands = [node["left"], node["right"]]
+    elif node.get("class") == "BETWEEN":
+        operands = [node["input"], node["lower"], node["upper"]]
+    elif node.get("type") in {"COMPARE_IN", "COMPARE_NOT_IN"}:
+        operands = node["children"]
+    else:
+        return []
+    kinds = {kind for side in operands for kind in columns.get(_bare(side), ())}
+    if len(kinds) != 1:
+        return []
+    return [(str(side["identifier"]), next(iter(kinds))) for side in operands if side["class"] == "PARAMETER"]
+
+
+def _bare(side: Node) -> str:
+    return str(side["column_names"][-1]).lower() if side["class"] == "COLUMN_REF" else ""
