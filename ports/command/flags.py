@@ -60,7 +60,7 @@ def _flag(name: str) -> inspect.Parameter:
     field = Settings.model_fields[name]
     spelling = f"--{name.replace('_', '-')}"
     option = typer.Option(spelling, help=_help(name), show_default=False)
-    annotation: Any = Annotated[_plain(field.annotation) | None, option]  # type: ignore[valid-type]
+    annotation: Any = Annotated[_plain(field.annotation) | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 

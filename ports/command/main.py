@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from gateway.errors import GatewayError
 from gateway.principals import PrincipalsError
 from gateway.settings import SettingsError
-from ports.command import people, show
+from ports.command import access, connect, doctor, people, products, serve, show
 
 _log = logging.getLogger("outport.command")
 
@@ -44,5 +44,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("serve")(serve.serve)
+app.command("apply")(products.apply)
+app.command("get")(products.get)
+app.command("new")(products.new)
+app.command("try")(access.attempt)
+app.command("explain-access")(access.explain_access)
+app.command("connect")(connect.connect)
 app.command("token")(people.token)
 app.add_typer(people.app, name="principal")
+app.command("doctor")(doctor.doctor)

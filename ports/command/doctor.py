@@ -1,0 +1,198 @@
+"""`outport doctor`: what is wrong with this deployment, each finding with its fix. Reads; binds a port for a moment."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import typer
+from gateway.policy import PolicyError
+
+from gateway import keys, policy
+from gateway.catalog import Catalog
+from gateway.errors import GatewayError
+from gateway.identity import Directory
+from gateway.principals import PrincipalsError
+from gateway.settings import Settings, SettingsError
+from ports.command import declared, doors, show
+from ports.command.flags import ALL, as_demo, with_settings
+
+_LOW_BYTES, _FULL_BYTES = 2 * 10**9, 2 * 10**8
+_CLOCK_TOLERANCE_S = 60.0
+_RELEASED = datetime(2026, 11, 1).timestamp()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: `fix` is what to do where it is not ok."""
+
+    topic: str
+    level: Literal["ok", "warning", "error"]
+    what: str
+    fix: str = ""
+
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+
+@with_settings(*ALL)
+def doctor(*, settings: Settings) -> None:
+    """Look at ports, keys, principals, disk, clock, policies and products; exit code 1 if something is wrong."""
+    found = tuple(examine(as_demo(settings)))
+    rows = [(finding.topic, finding.level, finding.what, finding.fix) for finding in found]
+    show.console().print(show.table(("topic", "", "finding", "fix"), rows))
+    if any(finding.level == "error" for finding in found):
+        raise typer.Exit(1)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every finding, in the order of the checks; a check that fails is itself a finding."""
+    for check in (_ports, _keys, _principals, _disk, _clock, _products, _policies):
+        topic = check.__name__.strip("_")
+        try:
+            yield from check(settings)
+        except (GatewayError, SettingsError, PrincipalsError, OSError) as error:
+            yield Finding(topic, "error", str(error), "see the message")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    running = doors.noted(settings)
+    for name, number in (("http", settings.http_port), ("flight", settings.flight_port)):
+        at = running.addresses.get(name) if running is not None else None
+        if running is not None and at is not None:
+            yield Finding("ports", "ok", f"{name}: served at {at[0]}:{at[1]} by process {running.pid}")
+        elif number == 0 or _free(settings.host, number):
+            yield Finding("ports", "ok", f"{name}: {settings.host}:{number or 'any free port'} is free")
+        else:
+            what = f"{name}: {settings.host}:{number} is used by another program"
+            yield Finding("ports", "error", what, f"end it, or serve with --{name}-port N (0 takes a free one)")
+
+
+def _free(host: str, number: int) -> bool:
+    family, kind, protocol, _, at = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(at)
+        except OSError:
+            return False
+    return True
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    try:
+        keys.load(settings)
+    except SettingsError as error:
+        for finding in error.findings:
+            yield Finding("keys", "error", finding, "export OUTPORT_SECRET_KEY_FILE=..., or serve --demo")
+        return
+    file = settings.secret_key_file or (settings.demo_key if settings.demo else None)
+    yield Finding("keys", "ok", "the secret is set" + (" (the demo's)" if settings.demo else ""))
+    if file is not None:
+        yield from _private("keys", file)
+
+
+def _private(topic: str, path: Path) -> Iterator[Finding]:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o007:
+        yield Finding(topic, "error", f"{path} is readable by every user of this machine", f"chmod 600 {path}")
+
+
+def _principals(settings: Settings) -> Iterator[Finding]:
+    try:
+        people = Directory(settings.principals, keys.load(settings))
+    except SettingsError:
+        return  # said by the check of the keys
+    subjects = people.subjects()
+    if not subjects:
+        yield Finding("principals", "warning", "there are none, so nobody can sign in", "outport principal add NAME")
+        return
+    yield Finding("principals", "ok", f"{len(subjects)} principals")
+    yield from _private("principals", settings.principals)
+    if people.holds_demo_credentials() and doors.beyond_loopback(settings.host):
+        what = f"demo credentials open the doors at {settings.host}: serve will refuse"
+        yield Finding("principals", "error", what, "remove them (outport principal remove NAME), or --host 127.0.0.1")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = settings.state
+    while not folder.exists():
+        folder = folder.absolute().parent
+    free = shutil.disk_usage(folder).free
+    level: Literal["ok", "warning", "error"] = (
+        "ok" if free >= _LOW_BYTES else "warning" if free >= _FULL_BYTES else "error"
+    )
+    fix = "" if level == "ok" else f"free space, or move the state ({settings.state}) to a larger disk"
+    yield Finding("disk", level, f"{free / 1e9:.1f} GB are free for {settings.state}", fix)
+
+
+def _clock(settings: Settings) -> Iterator[Finding]:
+    now = time.time()
+    served = [snapshot.published_at.timestamp() for snapshot in Catalog(settings.state).current().snapshots]
+    ahead = max([_RELEASED, *served]) - now
+    if ahead > _CLOCK_TOLERANCE_S:
+        what = f"the clock is {ahead:.0f} s behind what it has said before: tokens and freshness will be wrong"
+        yield Finding("clock", "error", what, "set the clock (timedatectl set-ntp true)")
+    else:
+        yield Finding("clock", "ok", f"{datetime.fromtimestamp(now).astimezone():%Y-%m-%d %H:%M:%S %Z}")
+
+
+def _products(settings: Settings) -> Iterator[Finding]:
+    folders = declared.folders([settings.products]) if settings.products.is_dir() else ()
+    if not folders or folders == (settings.products,):
+        fix = "outport new NAME --from-table FILE, or --products FOLDER"
+        yield Finding("products", "warning", f"{settings.products} declares no product", fix)
+        return
+    reading = declared.read(folders)
+    for folder, finding in reading.findings:
+        where = ":".join(
+            part for part in (finding.file, str(finding.line) if finding.line else "", finding.path) if part
+        )
+        yield Finding("products", finding.severity, f"{folder.name}/{where}: {finding.problem}", finding.remedy)
+    served = {snapshot.product.name: snapshot for snapshot in Catalog(settings.state).current().snapshots}
+    for one in reading.products:
+        yield from _declared(one, served[one.product.name].product.digest if one.product.name in served else None)
+    for name in sorted(set(served) - {one.product.name for one in reading.products}):
+        what = f"{name} is served and no longer declared (or its descriptors are wrong)"
+        yield Finding("products", "warning", what, f"put it back under {settings.products}")
+
+
+def _declared(one: declared.Declared, served: str | None) -> Iterator[Finding]:
+    name = one.product.name
+    if served is None:
+        yield Finding("products", "error", f"{name} is declared and not served", f"outport apply {one.folder}")
+    elif served != one.product.digest:
+        what = f"{name} is served as it was declared before its last edit"
+        yield Finding("products", "warning", what, f"outport apply {one.folder}")
+    else:
+        yield Finding("products", "ok", f"{name} {one.product.version} is served as declared")
+    for table in one.product.tables:
+        unclassified = [column.name for column in table.columns if column.classification is None]
+        if unclassified:
+            what = f"{name}.{table.name}: unclassified, so restricted: {', '.join(unclassified)}"
+            yield Finding("products", "warning", what, "write `classification:` for each in the contract")
+
+
+def _policies(settings: Settings) -> Iterator[Finding]:
+    products = [snapshot.product for snapshot in Catalog(settings.state).current().snapshots]
+    products += [
+        one.product
+        for one in declared.read(declared.folders([settings.products])).products
+        if one.product.name not in {product.name for product in products}
+    ]
+    try:
+        loaded = policy.load(settings.policies, products)
+    except PolicyError as error:
+        for finding in error.findings:
+            yield Finding(
+                "policies", "error", str(finding), "edit the file; the last good set stays in force until then"
+            )
+        return
+    yield Finding("policies", "ok", f"version {loaded.version}")

@@ -1,0 +1,148 @@
+"""`outport apply`, `get` and `new`: products from folder to snapshot. Reads descriptors, publishes by the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from gateway.publish import publish
+
+from gateway import scaffold
+from gateway.catalog import Catalog, Snapshot
+from gateway.contract import ContractError
+from gateway.document import Finding
+from gateway.errors import GatewayError, NotFound
+from gateway.settings import Settings
+from ports.command import declared, show
+from ports.command.flags import PLACES, with_settings
+
+
+@with_settings(*PLACES)
+def apply(
+    paths: Annotated[list[Path], typer.Argument(help="product folders, or a folder of them")],
+    *,
+    settings: Settings,
+) -> None:
+    """Check and publish products: a new snapshot each, served at once; a failing one never is."""
+    reading = declared.read(declared.folders(paths))
+    _findings(reading.findings)
+    if reading.findings:
+        show.error(f"nothing was published: {len(reading.findings)} findings")
+        raise typer.Exit(1)
+    failed = [one.product.name for one in declared.in_order(reading.products) if not _published(settings, one)]
+    if failed:
+        show.error(f"not published: {', '.join(failed)}; what was served before is still served")
+        raise typer.Exit(1)
+
+
+@with_settings(*PLACES)
+def get(
+    what: Annotated[str, typer.Argument(help="products, snapshots, or the name of one product")] = "products",
+    *,
+    settings: Settings,
+) -> None:
+    """Show what is served."""
+    served = Catalog(settings.state).current().snapshots
+    match what:
+        case "products":
+            _products(settings, served)
+        case "snapshots":
+            rows = [(one.product.name, one.id, _time(one.published_at), _rows(one), _quality(one)) for one in served]
+            show.console().print(show.table(("product", "snapshot", "published", "rows", "quality"), rows))
+        case name:
+            found = Catalog(settings.state).current().find(name)
+            if found is None:
+                raise NotFound(
+                    f"{name} is not served", reason="product", hint=f"outport apply {settings.products / name}"
+                )
+            _product(found)
+
+
+@with_settings(*PLACES)
+def new(
+    name: Annotated[str, typer.Argument(help="the product's name: lower case letters, digits and _")],
+    *,
+    table: Annotated[Path, typer.Option("--from-table", help="a parquet, CSV or JSON file")],
+    settings: Settings,
+) -> None:
+    """Write a product from one data file: types, classes, key, a policy and its test, ready to apply."""
+    try:
+        written = scaffold.new(name, table, settings.products, settings.policies)
+    except ContractError as error:
+        _findings([(table, finding) for finding in error.findings])
+        raise typer.Exit(1) from None
+    for path in written:
+        show.line(str(path))
+    show.note("next, with nothing edited; later confirm what is marked `# confirm`:")
+    show.note(f"  outport apply {settings.products / name}")
+    show.note(f"  outport principal add {name}-owner --role {name}_owner")
+    show.note(f"  outport connect curl --as {name}-owner")
+
+
+def _published(settings: Settings, one: declared.Declared) -> bool:
+    try:
+        snapshot = publish(settings, one.folder)
+    except ContractError as error:
+        _findings([(one.folder, finding) for finding in error.findings])
+        return False
+    except GatewayError as error:
+        show.error(f"{one.product.name}: {error.message}", error.hint)
+        return False
+    product = snapshot.product
+    show.line(
+        f"{product.name} {product.version} is served as {snapshot.id}: {_rows(snapshot)} rows, {_quality(snapshot)}"
+    )
+    for outcome in snapshot.outcomes:
+        if not outcome.holds:
+            measured = f"{outcome.value:g}, expected {outcome.expected}"
+            show.note(f"{outcome.severity}: {product.name}.{outcome.table}: {outcome.rule}: {measured}")
+    return True
+
+
+def _findings(findings: Sequence[tuple[Path, Finding]]) -> None:
+    for folder, finding in findings:
+        show.note(f"{folder}: {finding}" if not finding.file else f"{folder.parent / folder.name}/{finding}")
+
+
+def _products(settings: Settings, served: Sequence[Snapshot]) -> None:
+    rows = [
+        (one.product.name, one.product.version, one.product.owner, _rows(one), _time(one.data_time), _quality(one))
+        for one in sorted(served, key=lambda one: one.product.name)
+    ]
+    names = {one.product.name for one in served}
+    missing = [folder.name for folder in declared.folders([settings.products]) if folder.name not in names]
+    rows += [(name, "", "", "not published", "", "") for name in missing if name != settings.products.name]
+    show.console().print(show.table(("product", "version", "owner", "rows", "data time", "quality"), rows))
+
+
+def _product(snapshot: Snapshot) -> None:
+    product = snapshot.product
+    show.line(f"{product.name} {product.version} ({product.status}), {product.owner or 'no owner'}")
+    show.line(f"{product.purpose}".strip())
+    show.line(f"snapshot {snapshot.id}, published {_time(snapshot.published_at)}, {_quality(snapshot)}")
+    for table in product.tables:
+        rows = [
+            (column.name, column.type, column.classification or "unclassified", " ".join(sorted(column.tags)),
+             "key" if column.name in table.key else "")
+            for column in table.columns
+        ]  # fmt: skip
+        title = f"{product.name}.{table.name}: {snapshot.row_counts.get(table.name, 0):,} rows"
+        show.console().print(show.table(("column", "type", "class", "tags", ""), rows, title))
+
+
+def _rows(snapshot: Snapshot) -> str:
+    return f"{sum(snapshot.row_counts.values()):,}"
+
+
+def _quality(snapshot: Snapshot) -> str:
+    held = sum(outcome.holds for outcome in snapshot.outcomes)
+    return f"{held} of {len(snapshot.outcomes)} rules hold" if snapshot.outcomes else "no rules"
+
+
+def _time(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    return f"{moment.astimezone(UTC) if moment.tzinfo else moment:%Y-%m-%d %H:%M}"

@@ -1,0 +1,141 @@
+"""`outport serve`: the composition root. Makes the gateway, opens every declared door, and ends them in good order."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from types import FrameType
+from typing import Protocol
+
+from gateway import Gateway
+from gateway.identity import Directory, Password
+from gateway.settings import Settings, SettingsError
+from ports.command import connect, demo, doors, show
+from ports.command.flags import ALL, with_settings
+from ports.command.people import directory
+
+GROUP = "outport.ports"
+_WATCH_S = 1.0
+
+
+class Port(Protocol):
+    """What a port class is: made with the gateway, bound by start(), at its address until stop()."""
+
+    @property
+    def address(self) -> doors.Address: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Keeps what is for the demo on this machine: its credentials, and its page that needs none."""
+
+    people: Directory
+    demo: bool
+
+    def check(self, hosts: tuple[str, ...]) -> None:
+        """Raises SettingsError if other machines reach one of `hosts` while the demo's credentials open the doors."""
+        open_to = tuple(dict.fromkeys(one for host in hosts for one in doors.beyond_loopback(host)))
+        if open_to and (self.demo or self.people.holds_demo_credentials()):
+            raise SettingsError(
+                (
+                    f"host: demo credentials open the doors, so only loopback may be listened on, not {open_to[0]}; "
+                    "use --host 127.0.0.1, or remove the demo's principals (outport principal remove NAME)",
+                )
+            )
+
+
+@with_settings(*ALL)
+def serve(*, settings: Settings) -> None:
+    """Serve the published products through every door, until SIGTERM or SIGINT."""
+    people = directory(settings)
+    guard = Guard(people, settings.demo)
+    guard.check((settings.host,))
+    if settings.demo:
+        people.add_demo_personas()
+    gateway = Gateway(settings)
+    try:
+        with _signals() as stop, _open(gateway) as addresses:
+            hosts = tuple(host for host, _ in addresses.values())
+            guard.check(hosts)
+            doors.note(settings, addresses)
+            _greet(settings, gateway)
+            if settings.demo:
+                demo.Publisher(settings, stop).start()
+            while not stop.wait(_WATCH_S):
+                guard.check(hosts)
+    finally:
+        doors.forget(settings)
+        gateway.close()
+    show.note("stopped")
+
+
+@contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set; a second signal acts as it always does."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def asked(number: int, _: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, asked)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _open(gateway: Gateway) -> Iterator[Mapping[str, doors.Address]]:
+    """Every installed port, started; all are stopped at the end, also those before one that fails."""
+    opened: dict[str, Port] = {}
+    try:
+        for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+            port: Port = entry.load()(gateway)
+            try:
+                port.start()
+            except OSError as error:
+                raise _in_use(gateway.settings, entry.name) from error
+            opened[entry.name] = port
+        yield {name: port.address for name, port in opened.items()}
+    finally:
+        for port in reversed(opened.values()):
+            port.stop()
+
+
+def _in_use(settings: Settings, name: str) -> SettingsError:
+    field = f"{name}_port"
+    number = getattr(settings, field, None)
+    return SettingsError(
+        (f"{field}: cannot listen on {settings.host} port {number}; free it, or choose another ({field}=0 takes one)",)
+    )
+
+
+def _greet(settings: Settings, gateway: Gateway) -> None:
+    """The page's address, and one line per door that works when pasted."""
+    http, flight = (doors.address(settings, name) for name in ("http", "flight"))
+    show.line(f"page        {doors.url('http', http)}/")
+    if settings.demo:
+        who = Password("analyst", "analyst-demo")
+        show.line(f"REST        {connect.curl(who, demo.QUESTION, http)}")
+        show.line(f"Flight SQL  {connect.adbc_line(who, demo.QUESTION, flight)}")
+    else:
+        show.line(f"REST        {doors.url('http', http)}   (outport connect curl --as NAME)")
+        show.line(f"Flight SQL  {doors.url('grpc', flight)}   (outport connect adbc --as NAME)")
+    ready = gateway.ready()
+    for problem in ready.problems:
+        show.note(f"warning: {problem}")
+    if ready.missing and not settings.demo:
+        paths = " ".join(str(settings.products / name) for name in ready.missing)
+        show.note(f"not published yet: {', '.join(ready.missing)} (outport apply {paths})")
