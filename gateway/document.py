@@ -124,6 +124,11 @@ def read(file: str, text: str) -> tuple[Any, Mapping[Path, int]]:
         raise reader.refusal(0, (), "an anchor holds itself", "write the values out") from error
 
 
+def _is_word(node: yaml.Node) -> bool:
+    """Whether YAML 1.1 takes plain text for a truth value, as in `on: {product: x}`; YAML 1.2 (10.3.2) does not."""
+    return node.tag == f"{_TAG}bool" and node.value.lower() not in {"true", "false"}
+
+
 class _Reader:
     """Turns one node graph into values, counting what aliases expand to."""
 
@@ -163,7 +168,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node, path: Path) -> Any:
         kind = self._plain(node, path, {"str", "int", "float", "bool", "null", "timestamp", "value"})
-        if kind in {"str", "timestamp", "value"}:
+        if kind in {"str", "timestamp", "value"} or _is_word(node):
             return str(node.value)
         try:
             value = getattr(self._scalars, f"construct_yaml_{kind}")(node)
@@ -183,7 +188,7 @@ class _Reader:
                 for name, value in self._merged(child, path).items():
                     merged.setdefault(name, value)
                 continue
-            if not isinstance(key, yaml.ScalarNode) or key.tag != f"{_TAG}str":
+            if not isinstance(key, yaml.ScalarNode) or not (key.tag == f"{_TAG}str" or _is_word(key)):
                 raise self.refusal(line, path, "a key is not text", "quote the key")
             if key.value in own:
                 raise self.refusal(line, (*path, key.value), "the key stands twice", "remove one")

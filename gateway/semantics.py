@@ -169,6 +169,9 @@ def _measure(
         remedy = "an aggregate of columns, such as sum(amount), or arithmetic of other measures"
         report.error(file, place, f"the measure {name} does not bind: {error.message}", remedy)
         return None
+    if kind.startswith(("STRUCT", "TUPLE", "MAP")) or kind.endswith("]"):
+        report.error(file, place, f"the measure {name} gives {kind}", "one plain value")
+        return None
     if not needs and not _aggregates(draft):
         report.error(file, place, f"the measure {name} does not aggregate", "an aggregate, such as sum(amount)")
         return None

@@ -144,6 +144,12 @@ def test_dates_stay_text_and_lines_are_known() -> None:
     assert lines["b", 0, "c"] == 3
 
 
+def test_on_and_no_are_words_and_only_true_is_true() -> None:
+    value, _ = document.read("x", "on: no\nb: [yes, true, False]\n")
+
+    assert value == {"on": "no", "b": ["yes", True, False]}
+
+
 def test_anchors_and_merge_keys_work_and_own_keys_win() -> None:
     text = dedent("""\
         base: &base {a: 1, b: {c: 2}}
