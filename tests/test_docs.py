@@ -1,0 +1,129 @@
+"""What the documents say holds: snippets run, the table of settings is complete, the image is as described."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import Settings
+from tests.demo import DemoServer, serving
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+_BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
+    with serving(tmp_path_factory.mktemp("demo"), "retail", "customer_360") as server:
+        yield server
+
+
+def blocks() -> list[tuple[list[str], str]]:
+    return [(found["info"].split(), found["body"]) for found in _BLOCK.finditer(README)]
+
+
+def test_every_snippet_of_the_readme_says_what_it_says_and_works(demo: DemoServer) -> None:
+    """In the order of the page, against one running demo: a later snippet may build on an earlier one."""
+    answer = ""
+    ran = 0
+    for info, body in blocks():
+        match info:
+            case [language, "demo"]:
+                answer = demo.run(language, body)
+                ran += 1
+            case ["yaml", place] if place.startswith("file="):
+                (demo.folder / place.removeprefix("file=")).write_text(body, encoding="utf-8")
+            case ["text", "contains"]:
+                missing = [line for line in body.splitlines() if line not in answer]
+                assert missing == [], answer
+            case ["text"]:
+                assert answer == body
+            case ["sh"] | []:
+                assert all(_exists(line) for line in body.splitlines() if line.startswith(("outport", "make")))
+            case other:
+                pytest.fail(f"a snippet of README.md is marked {other}: nothing checks it")
+    assert ran >= 6
+
+
+def _exists(line: str) -> bool:
+    """Whether the command or the make target of `line` is there."""
+    words = shlex.split(line, comments=True)
+    if words[0] == "make":
+        return f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
+    from ports.command.main import app
+
+    names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+    return words[1] in names
+
+
+def test_the_table_of_settings_is_complete_and_says_their_defaults() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", README.partition("## Settings")[2], re.MULTILINE)
+    expected = [(name, _default(field.default), field.description) for name, field in Settings.model_fields.items()]
+    assert rows == expected
+
+
+def _default(value: object) -> str:
+    return "" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def test_a_setting_that_the_code_reads_is_a_field() -> None:
+    """No room reads the environment beside Settings."""
+    readers = [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("gateway", "ports")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"os\.environ|os\.getenv", path.read_text(encoding="utf-8"))
+    ]
+    assert readers == ["gateway/settings.py"]
+
+
+def test_files_that_the_documents_name_exist() -> None:
+    for document in ("README.md", "CONTRIBUTING.md", "SECURITY.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        named = set(re.findall(r"\]\(([A-Za-z][\w./-]*)\)", text)) | set(
+            re.findall(r"`((?:gateway|tests)/[\w/]+\.py)`", text)
+        )
+        assert [name for name in sorted(named) if not (ROOT / name).exists()] == [], document
+
+
+def docker() -> dict[str, list[str]]:
+    """The instructions of the last stage of the Dockerfile, by name."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    stages = re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
+    assert len(stages) == 2
+    assert all(stage.startswith("python:3.12-slim") for stage in stages)
+    found: dict[str, list[str]] = {}
+    for name, rest in re.findall(r"^([A-Z]+) +(.*)$", stages[-1], re.MULTILINE):
+        found.setdefault(name, []).append(rest)
+    return found
+
+
+def test_the_image_serves_as_a_user_that_cannot_write_snapshots() -> None:
+    image = docker()
+    assert image["USER"] == ["server"]
+    users = dict(re.findall(r"useradd --uid (\d+) --gid outport --no-create-home --shell \S+ (\w+)", image["RUN"][0]))
+    assert users == {"10001": "publisher", "10002": "server"}
+    assert any("install -d -o publisher -g outport -m 0750 /var/lib/outport/snapshots" in step for step in image["RUN"])
+    assert any("-m 1770 /var/lib/outport " in step for step in image["RUN"])
+
+
+def test_the_image_keeps_its_state_on_a_volume_and_looks_after_its_health() -> None:
+    image = docker()
+    assert image["VOLUME"] == ["/var/lib/outport"]
+    assert "OUTPORT_STATE=/var/lib/outport" in image["ENV"][0]
+    assert "/health" in image["HEALTHCHECK"][0]
+    assert image["EXPOSE"] == ["8080 8815"]
+    assert "pip" not in " ".join(image["RUN"])
+
+
+def test_what_is_pinned_covers_every_dependency_and_names_no_place() -> None:
+    pins = (ROOT / "constraints.txt").read_text()
+    names = {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower() for line in pins.splitlines()}
+    declared = re.findall(r'^    "([A-Za-z0-9-]+)[>=]', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert [name for name in declared if name.lower() not in names | {"types-pyyaml"}] == []
+    assert re.search(r"://|@|--index", pins) is None
