@@ -1,0 +1,110 @@
+"""`outport token` and `outport principal`: the whole life of a principal, and every mistake one clear line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gateway.errors import NotFound, Unauthenticated
+from gateway.identity import Bearer, Directory, Password
+from gateway.keys import load
+from gateway.settings import Settings
+from ports.command.main import app
+
+SECRET = "a secret of the tests, 32 bytes long"
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OUTPORT_STATE", str(tmp_path))
+    monkeypatch.setenv("OUTPORT_SECRET_KEY", SECRET)
+    return tmp_path
+
+
+def outport(*words: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(app, list(words), input=given)
+
+
+def people(state: Path) -> Directory:
+    settings = Settings(state=state, secret_key=SECRET)
+    return Directory(settings.principals, load(settings))
+
+
+def test_a_password_is_made_and_shown_once(state: Path) -> None:
+    answer = outport("principal", "add", "ann", "--role", "analyst", "--claim", "store=367", "--claim", "code='12'")
+    assert answer.exit_code == 0
+    ann = people(state).authenticate(Password("ann", answer.stdout.strip()))
+    assert ann.attributes == {"role": ("analyst",), "purpose": (), "store": 367, "code": "12"}
+
+
+def test_a_password_may_come_through_a_pipe_and_is_not_shown(state: Path) -> None:
+    answer = outport("principal", "add", "ann", "--password-stdin", given="open sesame\n")
+    assert answer.stdout == ""
+    assert people(state).authenticate(Password("ann", "open sesame")).subject == "ann"
+
+
+def test_a_token_may_carry_less(state: Path) -> None:
+    outport("principal", "add", "ann", "--role", "analyst", "--role", "clerk", "--no-password")
+    token = outport("token", "ann", "--role", "clerk", "--hours", "1").stdout.strip()
+    assert people(state).authenticate(Bearer(token)).attributes["role"] == ("clerk",)
+
+
+def test_a_key_works_until_it_is_removed(state: Path) -> None:
+    outport("principal", "add", "robot", "--kind", "application", "--no-password")
+    key = outport("principal", "key", "robot").stdout.strip()
+    assert people(state).authenticate(Bearer(key)).subject == "robot"
+    assert key.split(".")[0] in outport("principal", "list").stdout
+    assert key.split(".")[1] not in outport("principal", "list").stdout
+    assert outport("principal", "remove", "robot", "--key", key.split(".")[0]).exit_code == 0
+    with pytest.raises(Unauthenticated):
+        people(state).authenticate(Bearer(key))
+
+
+def test_a_removed_principal_is_gone(state: Path) -> None:
+    outport("principal", "add", "ann", "--no-password")
+    assert outport("principal", "remove", "ann").exit_code == 0
+    with pytest.raises(NotFound):
+        people(state).principal("ann")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["token", "nobody"], "there is no principal nobody"),
+        (["principal", "remove", "nobody"], "there is no principal nobody"),
+        (["principal", "key", "nobody"], "there is no principal nobody"),
+        (["principal", "add", "a b"], "subject a b: letters, digits"),
+        (["principal", "add", "product:retail"], "subject product:retail: letters, digits"),
+        (["principal", "add", "ann", "--kind", "product"], "kind product: one of person, application, agent"),
+        (["principal", "add", "ann", "--claim", "store"], "claim store: NAME=VALUE is expected"),
+        (["principal", "add", "ann", "--claim", "store={a: b}"], "attribute store: a text, number"),
+        (["principal", "add", "ann", "--claim", "store=["], "claim store: the value is not YAML"),
+        (["principal", "add", "ann", "--password-stdin"], "no password came from standard input"),
+        (["principal", "list", "--config", "/does/not/exist"], "config: /does/not/exist cannot be read"),
+        (["principal", "list", "--state", "/dev/null"], "the directory of principals cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(state: Path, words: list[str], line: str) -> None:
+    answer = outport(*words)
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith(f"error: {line}")
+    assert answer.stderr.count("\n") == 1
+
+
+def test_without_a_secret_nothing_is_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OUTPORT_SECRET_KEY", raising=False)
+    monkeypatch.delenv("OUTPORT_SECRET_KEY_FILE", raising=False)
+    answer = outport("token", "ann", "--state", str(tmp_path))
+    assert answer.exit_code == 1
+    assert "OUTPORT_SECRET_KEY" in answer.stderr
+
+
+def test_beside_a_demo_the_commands_work_on_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OUTPORT_SECRET_KEY", raising=False)
+    settings = Settings(state=tmp_path, demo=True)
+    demo = Directory(settings.principals, load(settings))
+    demo.add_demo_personas()
+    token = outport("token", "analyst", "--state", str(tmp_path)).stdout.strip()
+    assert demo.authenticate(Bearer(token)).attributes["role"] == ("analyst",)
