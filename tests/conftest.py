@@ -1,0 +1,162 @@
+"""The small world of the tests: two products with canaries, a few principals, every door open on loopback.
+
+`door` is a parameter: a sentence that takes it runs through Python, REST and Flight SQL alike.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from gateway.publish import publish
+
+from gateway import Gateway, Password
+from gateway.identity import Directory
+from gateway.keys import load
+from gateway.settings import Settings
+from tests.doors import DOORS, Door
+
+HERE = Path(__file__).parent
+CUSTOMERS = 600
+PRINCIPALS: dict[str, dict[str, Any]] = {
+    "steward": {"role": ("steward",), "purpose": ("audit",)},
+    "analyst": {"role": ("analyst",)},
+    "clerk": {"role": ("clerk",), "store": 3},
+    "lost-clerk": {"role": ("clerk",)},
+    "ml": {"role": ("ml",)},
+    "stranger": {},
+}
+
+
+def customers(canary: str = "CANARY", more: int = 0) -> pa.Table:
+    """Customers 0..599: even ones in region N, odd ones in S. What an analyst may not see holds `canary`.
+
+    `more` adds that many customers in region S, which changes nothing that an analyst may see.
+    """
+    ids = [*range(CUSTOMERS), *range(CUSTOMERS + 1, CUSTOMERS + 1 + 2 * more, 2)]
+    region = ["N" if i % 2 == 0 else "S" for i in ids]
+    start = date(1960, 1, 1)
+    return pa.table(
+        {
+            "customer_id": pa.array(ids, pa.int64()),
+            "full_name": [f"{canary if i % 2 else 'Nora'}-name-{i}" for i in ids],
+            "email": [f"{canary if i % 2 else 'CANARY'}-mail-{i}@example.com" for i in ids],
+            "phone": [f"{canary}-phone-{i}" for i in ids],
+            "birth_date": [start + timedelta(days=17 * i + 3) for i in ids],
+            "region": region,
+            "lifetime": pa.array([Decimal(i) + Decimal("0.25") for i in ids], pa.decimal128(18, 2)),
+            "salary": pa.array([70_000_000 + i * len(canary) // 6 for i in ids], pa.int64()),
+            "tags": [[f"{canary}-tag-{i}"] if i % 2 else ["plain", None] for i in ids],
+            "unsorted": [f"{canary}-unsorted-{i}" for i in ids],
+        }
+    )
+
+
+def orders() -> pa.Table:
+    """Three orders for each customer, in stores 0..9; every fourth remark is NULL."""
+    ids = range(3 * CUSTOMERS)
+    noon = datetime(2017, 6, 1, 12)
+    return pa.table(
+        {
+            "order_id": pa.array(ids, pa.int64()),
+            "customer_id": pa.array([i // 3 for i in ids], pa.int64()),
+            "store": pa.array([i % 10 for i in ids], pa.int32()),
+            "amount": pa.array([Decimal(i % 97) + Decimal("0.50") for i in ids], pa.decimal128(18, 2)),
+            "ordered_at": pa.array([noon + timedelta(hours=i) for i in ids], pa.timestamp("us")),
+            "remark": [None if i % 4 == 0 else f"remark {i}" for i in ids],
+        }
+    )
+
+
+def salaries() -> pa.Table:
+    """Forty people whom only the steward may see."""
+    ids = range(40)
+    return pa.table(
+        {
+            "person_id": pa.array([80_000_000 + i for i in ids], pa.int64()),
+            "person": [f"CANARY-person-{i}" for i in ids],
+            "pay": pa.array([Decimal(90_000_000 + i) for i in ids], pa.decimal128(18, 2)),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class World:
+    """One published deployment and the gateway that serves it."""
+
+    settings: Settings
+    gateway: Gateway
+
+    def door(self, name: str) -> Door:
+        """The door of that name, open."""
+        return DOORS[name](self.gateway)
+
+
+def build(folder: Path, canary: str = "CANARY", more: int = 0) -> Settings:
+    """Copy the world's products and policies to `folder`, write their data, add the principals, publish."""
+    shutil.copytree(HERE / "world", folder, dirs_exist_ok=True)
+    for product, tables in {
+        "shop": {"customers": customers(canary, more), "orders": orders()},
+        "hr": {"salaries": salaries()},
+    }.items():
+        data = folder / "products" / product / "data"
+        data.mkdir()
+        for name, table in tables.items():
+            pq.write_table(table, data / f"{name}.parquet")
+    settings = Settings(
+        products=folder / "products",
+        policies=folder / "policies",
+        state=folder / "state",
+        http_port=0,
+        flight_port=0,
+        secret_key="a secret of the tests, 32 bytes or more",
+        threads=2,
+        memory_limit="1GB",
+    )
+    settings.state.mkdir()
+    directory = Directory(settings.principals, load(settings))
+    for subject, attributes in PRINCIPALS.items():
+        directory.add(subject, "person", attributes, f"{subject}-secret")
+    for product in ("shop", "hr"):
+        publish(settings, settings.products / product)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    settings = build(tmp_path_factory.mktemp("world"))
+    gateway = Gateway(settings)
+    yield World(settings, gateway)
+    gateway.close()
+
+
+@pytest.fixture(scope="session")
+def gateway(world: World) -> Gateway:
+    return world.gateway
+
+
+@pytest.fixture(scope="session", params=list(DOORS))
+def door(request: pytest.FixtureRequest, world: World) -> Iterator[Door]:
+    opened = world.door(request.param)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def python_door(world: World) -> Iterator[Door]:
+    opened = world.door("python")
+    yield opened
+    opened.close()
+
+
+def password(subject: str) -> Password:
+    """The credentials of one of the world's principals."""
+    return Password(subject, f"{subject}-secret")

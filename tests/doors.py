@@ -1,0 +1,132 @@
+"""The doors as a test knocks on them: real servers, real clients, one way to ask and one way to be refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import adbc_driver_flightsql.dbapi
+import adbc_driver_manager
+import httpx
+import pyarrow as pa
+from ports.flight.server import FlightPort
+
+from gateway import Gateway, GatewayError, Password, Query
+from ports.http.server import HttpPort
+
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+class Refusal(Exception):
+    """What a client was told: the error's class as the gateway names it, and the words."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class Door(Protocol):
+    """One way in. `ask` gives the whole answer as Arrow, or raises Refusal."""
+
+    name: str
+
+    def ask(self, subject: str, text: str, *parameters: Any) -> pa.Table: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class PythonDoor:
+    """The front door itself."""
+
+    gateway: Gateway
+    name: str = "python"
+
+    def ask(self, subject: str, text: str, *parameters: Any) -> pa.Table:
+        try:
+            session = self.gateway.open(Password(subject, f"{subject}-secret"), "python")
+            with self.gateway.answer(session, Query(text, parameters)) as result:
+                return pa.Table.from_batches(list(result.batches()), result.schema)
+        except GatewayError as error:
+            raise Refusal(error.code, error.message) from None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class RestDoor:
+    """POST /sql over HTTP."""
+
+    name = "rest"
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._port = HttpPort(gateway)
+        self._port.start()
+        host, number = self._port.address
+        self._client = httpx.Client(base_url=f"http://{host}:{number}", timeout=30)
+
+    def ask(self, subject: str, text: str, *parameters: Any) -> pa.Table:
+        answer = self._client.post(
+            "/sql",
+            json={"sql": text, "parameters": list(parameters)},
+            auth=(subject, f"{subject}-secret"),
+            headers={"Accept": ARROW},
+        )
+        if answer.status_code != 200:
+            problem = answer.json()
+            raise Refusal(problem["code"], problem["detail"])
+        return pa.ipc.open_stream(answer.content).read_all()
+
+    def close(self) -> None:
+        self._client.close()
+        self._port.stop()
+
+
+_FLIGHT_CODES = {
+    "UNAUTHENTICATED": "unauthenticated",
+    "UNAUTHORIZED": "forbidden",
+    "NOT_FOUND": "not_found",
+    "INVALID_ARGUMENT": "bad_query",
+    "TIMEOUT": "timeout",
+    "CANCELLED": "cancelled",
+    "IO": "unavailable",
+}
+
+
+class FlightDoor:
+    """Arrow Flight SQL by ADBC."""
+
+    name = "flightsql"
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._port = FlightPort(gateway)
+        self._port.start()
+        self._connections: dict[str, adbc_driver_flightsql.dbapi.Connection] = {}
+
+    def _connection(self, subject: str) -> adbc_driver_flightsql.dbapi.Connection:
+        if subject not in self._connections:
+            host, number = self._port.address
+            self._connections[subject] = adbc_driver_flightsql.dbapi.connect(
+                f"grpc://{host}:{number}",
+                db_kwargs={"username": subject, "password": f"{subject}-secret"},
+                autocommit=True,
+            )
+        return self._connections[subject]
+
+    def ask(self, subject: str, text: str, *parameters: Any) -> pa.Table:
+        try:
+            with self._connection(subject).cursor() as cursor:
+                cursor.execute(text, parameters or None)
+                return cursor.fetch_arrow_table()
+        except adbc_driver_manager.Error as error:
+            code = _FLIGHT_CODES.get(error.status_code.name, error.status_code.name)
+            raise Refusal(code, str(error)) from None
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+        self._port.stop()
+
+
+DOORS: dict[str, Any] = {"python": PythonDoor, "rest": RestDoor, "flightsql": FlightDoor}

@@ -1,0 +1,102 @@
+# ruff: noqa: E501  (a guard is quoted as it stands, on its one line)
+"""The mutation run: each guard is removed in turn, and some test must fail. `python -m tests.mutants [NAME]`.
+
+Works on a copy of the sources in a temporary folder; prints one line a guard and exits 1 if a removal went unnoticed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+COPIED = ("gateway", "ports", "policies", "products", "tests", "pyproject.toml")
+ROOMS = ("tests/gateway/test_tree.py", "tests/gateway/test_bind.py", "tests/gateway/test_forms.py")
+WORLD = ("tests/test_no_way_round.py", "tests/test_one_truth.py")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One guard and what stands in its place once it is gone; `tests` are those that ought to notice."""
+
+    name: str
+    file: str
+    guard: str
+    removed: str
+    tests: tuple[str, ...] = ROOMS
+
+
+MUTANTS = (
+    Mutant("node shapes", "gateway/tree.py", "if shape is not None and shape >= set(node):", "if True:"),
+    Mutant("unknown clauses", "gateway/tree.py", "elif frozenset(node) not in grammar.PARTS:", "elif False:", WORLD),
+    Mutant("function list", "gateway/tree.py", "if name not in allowed and not (", "if False and not ("),
+    Mutant(
+        "unqualified functions", "gateway/tree.py", "if len(path) != 1 or node[\"schema\"] or node[\"catalog\"] or path[0]",
+        "if False and path[0]", WORLD,
+    ),
+    Mutant("table function list", "gateway/tree.py", "if name not in allowance.table_functions:", "if False:"),
+    Mutant("type list", "gateway/tree.py", "or name not in grammar.TYPES:", "and False:"),
+    Mutant("constant ESCAPE", "gateway/tree.py", "    if name in grammar.ESCAPES:\n        _check_escape(node)", "    pass", WORLD),
+    Mutant("system samples", "gateway/tree.py", "not in grammar.SAMPLE_METHODS:", "in ():"),
+    Mutant("time travel", "gateway/tree.py", 'if node["at_clause"] is not None:', "if False:"),
+    Mutant("USING KEY", "gateway/tree.py", 'if node["key_targets"]:', "if False:"),
+    Mutant("list length", "gateway/tree.py", 'if len(node["children"]) > LIST_LIMIT:', "if False:"),
+    Mutant("growth", "gateway/tree.py", "    if size > GROWTH_LIMIT:", "    if False:"),
+    Mutant("constant counts", "gateway/tree.py", "if not isinstance(size, int) or size > LIST_LIMIT:", "if False:"),
+    Mutant("series", "gateway/tree.py", "    if size > limit:", "    if False:"),
+    Mutant("text length", "gateway/duck.py", "if len(text) > tree.TEXT_LIMIT:", "if False:"),
+    Mutant("bracket nesting", "gateway/duck.py", "if _nesting(text) > _NESTING:", "if False:"),
+    Mutant("one statement", "gateway/duck.py", "if len(statements) != 1:", "if not statements:"),
+    Mutant(
+        "CTE scope", "gateway/scope.py", "        if body.get(\"type\") == \"RECURSIVE_CTE_NODE\":",
+        "        visible[name.lower()] = private\n        if body.get(\"type\") == \"RECURSIVE_CTE_NODE\":",
+    ),
+    Mutant("resolution", "gateway/scope.py", "        replacement = target(path, position(node))", "        replacement = path"),
+    Mutant("second check", "gateway/bind.py", "if path not in views and not (", "if False and not ("),
+    Mutant("row filter", "gateway/bind.py", "if decision.rows is not None else", "if False else"),
+    Mutant("hidden columns", "gateway/bind.py", "if treatment.kind != \"hidden\"\n    )\n    condition", "if True\n    )\n    condition"),
+    Mutant("plan cache key", "gateway/bind.py", "return (text, (subject, search_path) if shape.session else None, decisions)", "return (text,)"),
+    Mutant("bytes under NULL", "gateway/stream.py", "return forms.zero_nulls(batch)", "return batch"),
+    Mutant("session names", "gateway/scope.py", "if value is None or place is None or", "if True or"),
+    Mutant("policy", "gateway/pipeline.py", "except (KeyError, NotFound):", "except KeyError:", WORLD),
+    Mutant("same words", "gateway/pipeline.py", "raise unknown_relation(\".\".join(path))", "raise NotFound(\"not granted: \" + \".\".join(path))", WORLD),
+    Mutant("engine text", "gateway/duck.py", "return logged(BadQuery(words, reason=reason), error)", "return BadQuery(message)", WORLD),
+)  # fmt: skip
+
+
+def notices(mutant: Mutant, folder: Path) -> bool:
+    """Whether a test fails once the guard is gone."""
+    for name in COPIED:
+        source, target = ROOT / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    path = folder / mutant.file
+    path.write_text(path.read_text().replace(mutant.guard, mutant.removed, 1))
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    if ran.returncode not in {0, 1}:
+        raise RuntimeError(f"{mutant.name}: the tests could not run\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}")
+    return ran.returncode == 1
+
+
+def main(wanted: list[str]) -> int:
+    """Run the mutants that are named, or all."""
+    survivors = []
+    for mutant in MUTANTS:
+        if wanted and mutant.name not in wanted:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            noticed = notices(mutant, Path(folder))
+        print(f"{'noticed ' if noticed else 'SURVIVED'}  {mutant.name}", flush=True)
+        survivors += [] if noticed else [mutant.name]
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,120 @@
+"""One question, every door: the same values, types, masks and refusals, whoever asks."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.doors import Door, Refusal
+
+QUESTIONS = [
+    "SELECT * FROM shop.customers ORDER BY ALL LIMIT 20",
+    "SELECT count(*) AS n, sum(lifetime) AS s FROM shop.customers",
+    "SELECT region, count(*) AS n, avg(lifetime) AS a FROM shop.customers GROUP BY region ORDER BY region",
+    "SELECT o.store, sum(o.amount) AS s FROM shop.orders o JOIN shop.customers c USING (customer_id) "
+    "GROUP BY o.store ORDER BY o.store",
+    "SELECT max(email) AS a, max(full_name) AS b, max(phone) AS c, max(birth_date) AS d FROM shop.customers",
+    "SELECT DISTINCT email FROM shop.customers ORDER BY email",
+    "SELECT customer_id FROM shop.customers WHERE email LIKE 'CANARY%' ORDER BY 1 LIMIT 3",
+    "SELECT ordered_at, remark FROM shop.orders ORDER BY order_id LIMIT 5",
+    "SELECT tags, lifetime FROM shop.customers ORDER BY customer_id LIMIT 2",
+    "WITH c AS (SELECT * FROM shop.customers) SELECT count(DISTINCT birth_date) AS n FROM c",
+    "SELECT count(*) AS n FROM shop.orders",
+    "SELECT * FROM shop.orders ORDER BY order_id LIMIT 3",
+    "SELECT * FROM hr.salaries ORDER BY person_id LIMIT 1",
+    "SELECT * FROM nothing.here",
+    "SELECT salary FROM shop.customers LIMIT 1",
+    "SELECT nonsense FROM shop.orders",
+    "SELEKT 1",
+    "DELETE FROM shop.orders",
+    "SELECT 1 + 'x'",
+]
+SUBJECTS = ["steward", "analyst", "clerk", "lost-clerk", "ml", "stranger"]
+
+
+def told(door: Door, subject: str, text: str, *parameters: Any) -> tuple[str, Any]:
+    """The answer's schema and rows, or the refusal's code."""
+    try:
+        table = door.ask(subject, text, *parameters)
+    except Refusal as refusal:
+        return refusal.code, None
+    return str(table.schema.remove_metadata()), table.to_pylist()
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("text", QUESTIONS)
+def test_every_door_gives_the_same_answer(door: Door, python_door: Door, subject: str, text: str) -> None:
+    assert told(door, subject, text) == told(python_door, subject, text)
+
+
+def test_the_world_s_persons_see_what_its_policy_says(python_door: Door) -> None:
+    count = "SELECT count(*) AS n FROM shop.customers"
+    seen = {subject: told(python_door, subject, count) for subject in SUBJECTS}
+    assert {subject: rows and rows[0]["n"] for subject, (_, rows) in seen.items()} == {
+        "steward": 600, "analyst": 300, "clerk": None, "lost-clerk": None, "ml": 600, "stranger": None,
+    }  # fmt: skip
+    assert {code for code, rows in seen.values() if rows is None} == {"not_found"}
+    orders = {s: told(python_door, s, "SELECT count(*) AS n FROM shop.orders")[1] for s in SUBJECTS}
+    assert {s: rows and rows[0]["n"] for s, rows in orders.items()} == {
+        "steward": 1800, "analyst": 900, "clerk": 180, "lost-clerk": None, "ml": 1800, "stranger": None,
+    }  # fmt: skip
+
+
+def test_masks_are_what_the_client_sees_wherever_it_looks(door: Door) -> None:
+    (row,) = door.ask("analyst", "SELECT * FROM shop.customers WHERE customer_id = 2").to_pylist()
+    assert "CANARY" not in str(row)
+    assert row["phone"] is None
+    assert row["birth_date"].isoformat() == "1960-01-01"
+    assert "salary" not in row
+    assert "unsorted" not in row
+    assert row["lifetime"] == Decimal("2.25")
+    email = row["email"]
+    found = door.ask("analyst", "SELECT count(*) AS n FROM shop.customers WHERE email = $1", email).to_pylist()
+    assert found[0]["n"] > 0
+    real = door.ask("analyst", "SELECT count(*) AS n FROM shop.customers WHERE email = $1", "CANARY-mail-2@example.com")
+    assert real.to_pylist() == [{"n": 0}]
+
+
+def test_pseudonyms_join_and_are_not_the_keys(door: Door) -> None:
+    joined = "SELECT count(*) AS n FROM shop.orders JOIN shop.customers USING (customer_id)"
+    assert door.ask("ml", joined).to_pylist() == [{"n": 1800}]
+    hashed = door.ask("ml", "SELECT customer_id FROM shop.customers").column(0).to_pylist()
+    assert len(set(hashed)) == 600
+    assert not set(hashed) & set(range(600))
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters", "rows"),
+    [
+        ("SELECT lifetime FROM shop.customers WHERE customer_id = $1", (4,), [{"lifetime": Decimal("4.25")}]),
+        ("SELECT count(*) AS n FROM shop.customers WHERE region = $1 AND customer_id < $2", ("N", 10), [{"n": 5}]),
+        ("SELECT count(*) AS n FROM shop.customers WHERE region = ?", ("it's; DROP",), [{"n": 0}]),
+    ],
+)
+def test_parameters_are_values_never_text(door: Door, text: str, parameters: Any, rows: Any) -> None:
+    assert door.ask("steward", text, *parameters).to_pylist() == rows
+
+
+def test_an_unknown_name_and_a_hidden_one_read_alike(door: Door) -> None:
+    words = {}
+    for name in ("hr.salaries", "hr.nothing", "void.salaries"):
+        with pytest.raises(Refusal) as refusal:
+            door.ask("stranger", f"SELECT * FROM {name}")
+        words[name] = refusal.value.message.replace(name, "NAME").split("(")[0]
+    assert len(set(words.values())) == 1, words
+
+
+def test_wrong_credentials_are_refused_alike_for_known_and_unknown_names(door: Door) -> None:
+    # The world's passwords are NAME-secret; a subject that does not exist has none.
+    with pytest.raises(Refusal) as refusal:
+        door.ask("nobody", "SELECT * FROM shop.customers")
+    assert refusal.value.code == "unauthenticated"
+
+
+def test_a_wide_answer_streams_through_every_door(door: Door) -> None:
+    table: pa.Table = door.ask("steward", "SELECT i, 'row ' || i AS s FROM range(300000) r(i)")
+    assert table.num_rows == 300_000
+    assert table.column("s")[299_999].as_py() == "row 299999"
