@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from gateway import clock, columns, interface, promises, rules
+from gateway import clock, columns, duck, interface, promises, rules
 from gateway.bitol import Team
 from gateway.descriptor import MODELS, Descriptor
 from gateway.document import Path, Report
@@ -20,7 +21,10 @@ from gateway.semantics import semantics
 from gateway.sources import sources
 
 _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
+_SELECT = re.compile(r"\s*(SELECT|WITH|FROM)\b", re.IGNORECASE)
 _RETAIN_S = 600
+# Catalogs and schemas that exist at a door, or in an engine, whatever is served.
+RESERVED = frozenset({"outport", "information_schema", "pg_catalog", "main", "memory", "system", "temp", "core"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,9 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
 
 def _names(descriptor: Descriptor, report: Report) -> None:
     product, file = descriptor.product, descriptor.file
-    if not columns.PRODUCT_NAME.fullmatch(product.id):
+    if product.id in RESERVED:
+        report.error(file, ("id",), f"the id {product.id} is taken by the doors", "another id")
+    elif not columns.PRODUCT_NAME.fullmatch(product.id):
         remedy = (
             "match [a-z][a-z0-9_]{0,62} and do not end in _v<digits>: majors are named customer_360_v1 at the doors"
         )
@@ -155,14 +161,15 @@ def _models(
         try:
             found[name] = clock.resolved(text, data_clock)
         except BadQuery as error:
-            line = text[: error.position].count("\n") + 1 if error.position is not None else 0
-            where = f" (line {line})" if line else ""
+            before = text.encode()[: error.position].count(b"\n") if error.position is not None else -1
             remedy = error.hint or "one SELECT over the declared inputs"
-            report.error(f"{MODELS}/{name}.sql", (), f"{error.message}{where}", remedy)
+            report.error(f"{MODELS}/{name}.sql", (), error.message, remedy, before + 1)
     for name, shape in shapes.items():
-        if name not in descriptor.models and name not in files:
-            remedy = f"{MODELS}/{name}.sql, or a local server in the contract"
-            report.error(shape.file, shape.path, f"nothing fills the table {name}", remedy)
+        ways = (name in descriptor.models) + (name in files)
+        if ways != 1:
+            problem = f"both a model and a file fill {name}" if ways else f"nothing fills the table {name}"
+            remedy = f"either {MODELS}/{name}.sql or a local server in the contract"
+            report.error(shape.file, shape.path, problem, remedy)
     return found
 
 
@@ -229,6 +236,28 @@ def _sla(contract: DataContract) -> list[Sla]:
 
 
 def _digest(descriptor: Descriptor, models: Mapping[str, str]) -> str:
-    """SHA-256 over the documents as values and the models as canonical SQL: reformatting changes nothing."""
-    body = json.dumps([descriptor.documents, models], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(body.encode()).hexdigest()
+    """SHA-256 over the documents as values and their SQL in canonical text: reformatting changes nothing."""
+    body = [_canonical(descriptor.documents), models]
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    """`value` with the SQL of measures and rules as DuckDB writes it."""
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _canonical_sql(child) if key in {"transformLogic", "query"} else _canonical(child)
+        for key, child in value.items()
+    }
+
+
+def _canonical_sql(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    try:
+        return duck.deparse(duck.parse(text if _SELECT.match(text) else f"SELECT {text}"))
+    except BadQuery:
+        return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from gateway import duck
 from gateway.document import Path, Report
@@ -29,7 +30,8 @@ _FORMATS = {
 
 def suggestion(name: str) -> str:
     """The nearest identifier to `name`: `Customer ID` -> `customer_id`."""
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    text = "".join(mark for mark in unicodedata.normalize("NFKD", name) if not unicodedata.combining(mark))
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
     text = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:63].rstrip("_")
     return text if IDENTIFIER.fullmatch(text) else f"c_{text}"[:63].rstrip("_")
 

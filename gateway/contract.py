@@ -16,6 +16,7 @@ from gateway.columns import IDENTIFIER, suggestion
 from gateway.descriptor import MODELS, Descriptor
 from gateway.document import Documents, Finding, Path, Report
 from gateway.errors import BadQuery
+from gateway.interface import input_ids
 from gateway.odcs import DataContract
 from gateway.product import Column, FileSource, Input, Product, Table
 from gateway.sources import SourceError, resolve, sources
@@ -78,7 +79,8 @@ def _infer(parsed: Descriptor, documents: Documents, folder: FilePath, report: R
         files = sources(contract, file, Report(documents))
         for index, schema in enumerate(contract.tables):
             source = files.get(schema.name)
-            if schema.properties or source is None or schema.name in parsed.models:
+            modelled = schema.name in parsed.models and contract.id not in input_ids(parsed)
+            if schema.properties or source is None or modelled:
                 continue
             place: Path = ("schema", index)
             found = _file_columns(source, folder, file, place, report)
@@ -118,6 +120,7 @@ def compile_product(product: Product, input_tables: InputTables, folder: FilePat
     for table in product.tables:
         if table.model is not None:
             _check_model(table, table.model, tables, report)
+    _check_links(product, tables, parsed, report)
     if folder is not None:
         _check_files(product, parsed, folder, report)
     if report.errors:
@@ -170,6 +173,24 @@ def _check_model(table: Table, model: str, readable: InputTables, report: Report
         report.error(file, (), f"the contract declares no column {name}", "declare it, or leave it out of the model")
     if len(set(bound.names)) != len(bound.names):
         report.error(file, (), "the model gives two columns of one name", "a name of its own for each")
+
+
+def _check_links(product: Product, readable: InputTables, parsed: Descriptor, report: Report) -> None:
+    """Relationships to another product name real columns of equal type, where that product is an input."""
+    names = {source.product: source.name for source in product.inputs if source.product is not None}
+    for table in product.tables:
+        file, path = _declared_at(parsed.contracts, table.name)
+        for link in table.relationships:
+            tables = readable.get(names.get(link.to_product, ""))
+            if tables is None:
+                continue
+            known = dict(tables.get(link.to_table, ()))
+            for name, to_name in zip(link.columns, link.to_columns, strict=True):
+                kind = table.column(name).type
+                if known.get(to_name) != kind:
+                    target = f"{link.to_product}.{link.to_table}.{to_name}"
+                    problem = f"{table.name}.{name} refers to {target}, which is {known.get(to_name, 'not there')}"
+                    report.error(file, path, problem, f"a column of type {kind}")
 
 
 def _check_files(product: Product, parsed: Descriptor, folder: FilePath, report: Report) -> None:

@@ -72,9 +72,10 @@ class Report:
         self._documents = documents
         self.findings: list[Finding] = []
 
-    def error(self, file: str, path: Path, problem: str, remedy: str) -> None:
-        """Note what makes the descriptor unusable."""
-        self.findings.append(Finding(file, self._documents.line(file, path), show(path), problem, remedy))
+    def error(self, file: str, path: Path, problem: str, remedy: str, line: int = 0) -> None:
+        """Note what makes the descriptor unusable; `line` where the file is no document of ours."""
+        place = line or self._documents.line(file, path)
+        self.findings.append(Finding(file, place, show(path), problem, remedy))
 
     def warning(self, file: str, path: Path, problem: str, remedy: str) -> None:
         """Note what is doubtful but can be served."""

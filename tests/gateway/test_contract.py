@@ -185,6 +185,7 @@ def test_reformatting_keeps_the_digest_and_a_changed_meaning_changes_it(folder: 
     digest = folder.load().digest
     folder.texts["models/orders.sql"] = MODELS["orders"].replace(", ", " ,\n   ").replace("SELECT", "-- so\nselect")
     folder.texts["shop.odcs.yaml"] = ODCS.replace("\n    quality", "\n    # checks\n    quality")
+    folder.edit("shop.odcs.yaml", "revenue / nullif(order_count, 0)", "revenue/NULLIF( order_count , 0 )")
 
     assert folder.load().digest == digest
 
@@ -198,6 +199,7 @@ def test_reformatting_keeps_the_digest_and_a_changed_meaning_changes_it(folder: 
     [
         ("shop.odps.yaml", "id: shop", "id: Shop", "shop.odps.yaml:3:id: error: the id Shop is no product name"),
         ("shop.odps.yaml", "id: shop", "id: shop_v2", "is no product name"),
+        ("shop.odps.yaml", "id: shop", "id: outport", "is taken by the doors"),
         ("shop.odps.yaml", "version: 1.2.0", "version: 1.2.x", "shop.odps.yaml:4:version: error: the version 1.2.x"),
         ("shop.odps.yaml", "contractId: shop", "contractId: shpo", "serves no known contract"),
         ("shop.odps.yaml", "contractId: shop", "contractId: raw", "serves an input contract"),
@@ -245,6 +247,7 @@ def test_reformatting_keeps_the_digest_and_a_changed_meaning_changes_it(folder: 
         ("models/orders.sql", "raw.orders", "raw.orders, information_schema.tables", "information_schema.tables"),
         ("models/orders.sql", "SELECT id", "SELECT idd AS id", 'column "idd" does not exist'),
         ("models/orders.sql", "$data_clock", "$clock", "$clock is unknown"),
+        ("models/orders.sql", "SELECT id", "\n\nSELECT id,, 1", "models/orders.sql:3: error: syntax error"),
         ("models/orders.sql", "SELECT id", "DELETE FROM raw.orders; SELECT id", "models/orders.sql: error"),
     ],
 )  # fmt: skip
@@ -279,6 +282,39 @@ def test_an_input_product_must_be_there_to_read(folder: Folder) -> None:
     assert len(contract.compile_product(product, {"raw": {"orders": columns}})) == 2
     with pytest.raises(ContractError, match="does not run on its inputs"):
         contract.compile_product(product, {"raw": {"orders": columns[1:]}})
+
+
+def test_a_relationship_to_an_input_product_names_a_real_column(folder: Folder) -> None:
+    folder.edit("shop.odcs.yaml", "to: customers.customer", "to: raw.orders.customer")
+    del folder.texts["raw.odcs.yaml"]
+    columns = [("id", "BIGINT"), ("amount", "DOUBLE"), ("day", "DATE"), ("customer", "BIGINT")]
+
+    assert len(folder.compile({"raw": {"orders": columns}})) == 2
+
+    folder.edit("shop.odcs.yaml", "to: raw.orders.customer", "to: raw.orders.day")
+    with pytest.raises(ContractError, match=r"orders.customer refers to raw.orders.day, which is DATE"):
+        folder.compile({"raw": {"orders": columns}})
+
+
+def test_a_table_has_one_origin(folder: Folder) -> None:
+    servers = "servers: [{server: orders, type: local, path: data/orders.csv, format: csv}]\nschema:\n  - name: orders"
+    folder.edit("shop.odcs.yaml", "schema:\n  - name: orders", servers)
+
+    assert any("both a model and a file fill orders" in one for one in folder.errors())
+
+
+def test_an_input_contract_may_leave_its_columns_to_the_file(folder: Folder) -> None:
+    folder.texts["raw.odcs.yaml"] = folder.texts["raw.odcs.yaml"].split("    properties")[0]
+
+    folder.compile()
+
+    [source] = folder.load().inputs
+    assert [(column.name, column.type) for column in source.tables[0].columns] == [
+        ("id", "BIGINT"),
+        ("amount", "DOUBLE"),
+        ("day", "DATE"),
+        ("customer", "BIGINT"),
+    ]
 
 
 def test_the_smallest_product_is_two_files_and_takes_its_columns_from_the_data(tmp_path: Path) -> None:
