@@ -66,7 +66,7 @@ def _flag(name: str) -> inspect.Parameter:
 
 def _help(name: str) -> str:
     field = Settings.model_fields[name]
-    default = "" if field.default in (None, False) else f" [default: {field.default}]"
+    default = "" if field.default in (None, False) else f" (default {field.default})"
     warning = "; other users of this machine see flags: prefer secret_key_file" if name == "secret_key" else ""
     return f"{(field.description or '')}{warning}{default}"
 

@@ -62,7 +62,7 @@ def serve(*, settings: Settings) -> None:
         people.add_demo_personas()
     gateway = Gateway(settings)
     try:
-        with _signals() as stop, _open(gateway) as addresses:
+        with _signals() as stop, opened(gateway) as addresses:
             hosts = tuple(host for host, _ in addresses.values())
             guard.check(hosts)
             doors.note(settings, addresses)
@@ -97,7 +97,7 @@ def _signals() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _open(gateway: Gateway) -> Iterator[Mapping[str, doors.Address]]:
+def opened(gateway: Gateway) -> Iterator[Mapping[str, doors.Address]]:
     """Every installed port, started; all are stopped at the end, also those before one that fails."""
     opened: dict[str, Port] = {}
     try:

@@ -1,0 +1,86 @@
+"""`outport try` and `outport explain-access`: what each principal gets and by which rule, side by side."""
+
+from __future__ import annotations
+
+import json
+
+from tests.ports.command.conftest import Outport
+
+QUERY = "SELECT customer_id, full_name, email FROM shop.customers ORDER BY customer_id LIMIT 2"
+
+
+def test_answers_treatments_and_rules_stand_side_by_side(outport: Outport) -> None:
+    answer = outport("try", QUERY, "--as", "steward,analyst,stranger")
+    assert answer.exit_code == 0
+    head = next(line for line in answer.stdout.splitlines() if "steward" in line)
+    assert head.index("steward") < head.index("analyst") < head.index("stranger")
+    assert "CANARY-name-1" in answer.stdout
+    assert "shop.customers" in answer.stdout
+    masked = [line for line in answer.stdout.splitlines() if "customers.full_name" in line]
+    assert len(masked) == 1
+    assert "raw" in masked[0]
+    assert "partial" in masked[0]
+    assert "name" in masked[0].split()
+    assert "not_found" in answer.stdout
+
+
+def test_only_columns_that_the_query_names_are_explained(outport: Outport) -> None:
+    assert "customers.phone" not in outport("try", QUERY, "--as", "analyst").stdout
+    assert "customers.phone" in outport("try", "SELECT * FROM shop.customers LIMIT 1", "--as", "analyst").stdout
+
+
+def test_a_refusal_is_an_answer_beside_the_others(outport: Outport) -> None:
+    answer = outport("try", "SELECT salary FROM shop.customers LIMIT 1", "--as", "steward,analyst")
+    assert answer.exit_code == 0
+    assert "bad_query" in answer.stdout
+    assert "70000000" in answer.stdout
+
+
+def test_a_principal_that_does_not_exist_is_said_in_its_place(outport: Outport) -> None:
+    answer = outport("try", QUERY, "--as", "nobody,steward")
+    assert "there is no principal nobody" in answer.stdout
+
+
+def test_access_is_explained_for_each_column(outport: Outport) -> None:
+    answer = outport("explain-access", "analyst", "shop")
+    assert answer.exit_code == 0
+    assert "rows: " in answer.stdout
+    for column, treatment, rule in (
+        ("email", "email", "mail"),
+        ("phone", "null", "phone"),
+        ("salary", "hidden", "secret"),
+        ("region", "raw", "analyst-customers"),
+    ):
+        (line,) = [line for line in answer.stdout.splitlines() if f"│ {column} " in line]
+        assert treatment in line
+        assert rule in line
+
+
+def test_access_is_explained_to_machines(outport: Outport) -> None:
+    document = json.loads(outport("explain-access", "analyst", "shop", "--json").stdout)
+    assert document["exists"]
+    customers, _ = sorted(document["tables"], key=lambda table: table["table"])
+    assert "region" in customers["rows"]
+    columns = {column["column"]: column for column in customers["columns"]}
+    assert columns["salary"]["treatment"] == "hidden"
+    assert columns["full_name"]["rules"] == ["name"]
+
+
+def test_no_access_is_an_answer_and_not_an_error(outport: Outport) -> None:
+    answer = outport("explain-access", "stranger", "shop")
+    assert answer.exit_code == 0
+    assert "shop does not exist for stranger" in answer.stdout
+    assert json.loads(outport("explain-access", "stranger", "shop", "--json").stdout)["tables"] == []
+
+
+def test_an_unknown_product_or_principal_is_one_line(outport: Outport) -> None:
+    for words in (("explain-access", "analyst", "shoop"), ("explain-access", "nobody", "shop")):
+        answer = outport(*words)
+        assert answer.exit_code == 1
+        assert answer.stderr.startswith("error: ")
+        assert answer.stderr.count("\n") == 1
+
+
+def test_a_purpose_that_is_not_granted_is_refused(outport: Outport) -> None:
+    assert outport("explain-access", "steward", "shop", "--purpose", "audit").exit_code == 0
+    assert "not granted" in outport("explain-access", "steward", "shop", "--purpose", "ads").stderr
