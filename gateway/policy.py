@@ -1,0 +1,310 @@
+"""Policies -> Decision: which rules match, by casbin, and what they oblige to. The only room that imports casbin.
+
+Casbin decides roles, allow and deny; `obligations` makes rows, cells and masks of the matched rules. A Decision is
+always a grant: whatever is refused raises, and reads like a name that does not exist.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import casbin
+from casbin.model import Model
+
+from gateway import claims, obligations
+from gateway.decision import Decision, unknown_relation
+from gateway.document import Finding, Report
+from gateway.errors import Forbidden, Unauthenticated
+from gateway.policy_compile import Applied, ProductRules, check_names, compile_rules
+from gateway.policy_file import read_folder
+from gateway.policy_rules import Deny, Grant, Policies, PolicyError, Rule, Who, tables_of
+from gateway.policy_who import Asker, HoldsRole, matches, next_boundary
+from gateway.principal import NEVER, Action, Environment, Principal
+from gateway.product import Product, Pseudonym, Table
+from gateway.visibility import visible_key, visible_relationships, visible_semantics
+
+__all__ = [
+    "PolicyError",
+    "PolicySet",
+    "Verdict",
+    "load",
+    "visible_key",
+    "visible_relationships",
+    "visible_semantics",
+]
+
+MODEL = """
+[request_definition]
+r = sub, env, log
+[policy_definition]
+p = id, role, attrs, eft
+[role_definition]
+g = _, _
+[policy_effect]
+e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
+[matchers]
+m = has_role(r.sub, p.role) && holds(r.sub, r.env, p.attrs) && note(r.log, p.id)
+"""
+CACHED_DECISIONS = 4096
+CACHED_PRODUCTS = 256
+_log = logging.getLogger("outport.policy")
+
+
+def _silence(_: logging.LogRecord) -> bool:
+    return False
+
+
+# Casbin logs requests, attributes included. A filter stays through a dictConfig that enables loggers again.
+for _name in ("casbin", "casbin.enforcer", "casbin.policy", "casbin.role"):
+    logging.getLogger(_name).addFilter(_silence)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome for one table: a Decision, or why there is none. `refusal` is for governance, never for a client."""
+
+    decision: Decision | None
+    refusal: str
+    matched: tuple[str, ...]
+    valid_until: float
+
+
+class _Enforcer:
+    """Casbin's enforcer of one product. Immutable after construction, so that threads share it."""
+
+    def __init__(self, compiled: ProductRules, roles: dict[str, tuple[str, ...]]) -> None:
+        model = Model()
+        model.load_model_from_text(MODEL)
+        self._enforcer = casbin.Enforcer(model)
+        self._empty = not compiled.rules
+        for senior, included in roles.items():
+            for junior in included:
+                self._enforcer.add_role_for_user(senior, junior)
+        # Denies stand last: enforcement stops at the first, and every other match must have been noted.
+        for rule in sorted(compiled.rules, key=lambda rule: isinstance(rule.effect, Deny)):
+            self._enforcer.add_policy(*_line(rule, compiled.product))
+        linked = self._enforcer.get_role_manager().has_link
+
+        def holds_role(held: tuple[str, ...], wanted: str) -> bool:
+            return any(role == wanted or linked(role, wanted) for role in held)
+
+        self._enforcer.add_function("has_role", functools.partial(_has_role, holds_role))
+        self._enforcer.add_function("holds", functools.partial(_attributes_hold, holds_role))
+        self._enforcer.add_function("note", _note)
+
+    def matched(self, asker: Asker, table: str) -> tuple[bool, tuple[str, ...]]:
+        """Whether casbin allows, and the ids of the rules that match on `table`; an empty policy allows nothing."""
+        if self._empty:
+            return False, ()
+        log: list[str] = []
+        allowed = bool(self._enforcer.enforce(asker, table, log))
+        return allowed, tuple(dict.fromkeys(log))
+
+
+def _line(rule: Rule, product: Product) -> tuple[str, str, str, str]:
+    """One policy line: every value stands in a field of its own, none in the matcher's text."""
+    effect = "allow" if isinstance(rule.effect, Grant) else "deny" if isinstance(rule.effect, Deny) else "oblige"
+    roles = next((values for key, values in rule.to.every if key == "role"), ())
+    attributes = {
+        "tables": [table.name for table in tables_of(rule, product)],
+        "actions": list(rule.effect.actions) if isinstance(rule.effect, Grant) else None,
+        "to": [rule.to.every, rule.to.none_of],
+        "unless": [rule.unless.every, rule.unless.none_of] if rule.unless is not None else None,
+        "widens": effect == "allow",
+    }
+    return rule.id, json.dumps(roles), json.dumps(attributes, sort_keys=True), effect
+
+
+@functools.lru_cache(maxsize=10_000)
+def _field(text: str) -> Any:
+    return json.loads(text)
+
+
+def _has_role(holds_role: HoldsRole, asker: Asker, role: str) -> bool:
+    wanted = _field(role)
+    return not wanted or any(holds_role(asker.roles, one) for one in wanted)
+
+
+def _attributes_hold(holds_role: HoldsRole, asker: Asker, table: str, attrs: str) -> bool:
+    said = _field(attrs)
+    if table not in said["tables"]:
+        return False
+    if said["actions"] is not None and asker.environment.action not in said["actions"]:
+        return False
+    if not matches(_who(said["to"]), asker, holds_role, widens=said["widens"]):
+        return False
+    return said["unless"] is None or not matches(_who(said["unless"]), asker, holds_role, widens=not said["widens"])
+
+
+def _who(said: Any) -> Who:
+    every, none_of = said
+    return Who(
+        tuple((key, tuple(values)) for key, values in every),
+        tuple(tuple((key, tuple(values)) for key, values in group) for group in none_of),
+    )
+
+
+def _note(log: list[str], rule: str) -> bool:
+    log.append(rule)
+    return True
+
+
+class _ProductPolicy:
+    """The rules that bear on one compiled product, and its enforcer."""
+
+    def __init__(self, policies: Policies, compiled: ProductRules) -> None:
+        self.compiled = compiled
+        self._policies = policies
+        self._enforcer = _Enforcer(compiled, dict(policies.roles))
+
+    def verdict(
+        self, principal: Principal, table: Table, environment: Environment, pseudonyms: frozenset[Pseudonym]
+    ) -> Verdict:
+        """One enforcement, and the Decision that the matched rules give, if any."""
+        asker = Asker(principal, environment, self._policies.claims)
+        rules = self.compiled.tables.get(table.name, {})
+        valid_until = min(principal.valid_until, _boundary(rules.values(), environment.now))
+        allowed, matched = self._enforcer.matched(asker, table.name)
+        denied = [name for name in matched if isinstance(rules[name].rule.effect, Deny)]
+        if denied or not allowed:
+            return Verdict(None, f"denied by {denied[0]}" if denied else "no grant matches", matched, valid_until)
+        asked = obligations.Asked(
+            self.compiled.product.name,
+            table,
+            claims.accepted(principal.attributes, self._policies.claims),
+            pseudonyms,
+            self._policies.masks,
+        )
+        try:
+            decision = obligations.decide(asked, [rules[name] for name in matched], valid_until)
+        except obligations.Refused as refusal:
+            return Verdict(None, str(refusal), matched, valid_until)
+        return Verdict(decision, "", matched, valid_until)
+
+
+def _boundary(rules: Iterable[Applied], now: float) -> float:
+    spans: set[str] = set()
+    for one in rules:
+        for said in (one.rule.to, one.rule.unless):
+            spans.update(str(value) for value in (said.values("hours") if said is not None else ()))
+    return next_boundary(tuple(spans), now) if spans else NEVER
+
+
+class PolicySet:
+    """One immutable set of policies over known products. Thread-safe; decisions are cached.
+
+    `version` is the hash of the files, `warnings` what is doubtful in them.
+    """
+
+    def __init__(self, policies: Policies, warnings: tuple[Finding, ...], compiled: Iterable[ProductRules]) -> None:
+        self.version = policies.version
+        self.warnings = warnings
+        self._policies = policies
+        self._lock = threading.Lock()
+        self._products: OrderedDict[tuple[str, str], _ProductPolicy | None] = OrderedDict()
+        for one in compiled:
+            self._products[(one.product.name, one.product.digest)] = _ProductPolicy(policies, one)
+        self._decisions: OrderedDict[tuple[object, ...], tuple[float, Verdict]] = OrderedDict()
+
+    def decide(
+        self,
+        principal: Principal,
+        product: Product,
+        table: Table,
+        environment: Environment,
+        pseudonyms: frozenset[Pseudonym],
+    ) -> Decision:
+        """What `principal` may do with `table`. Raises NotFound as for an unknown name; Forbidden where another action
+        on the table is granted, but not this one; Unauthenticated once the credential has expired."""
+        verdict = self.verdict(principal, product, table, environment, pseudonyms)
+        if verdict.decision is not None:
+            return verdict.decision
+        name = f"{product.name}.{table.name}"
+        other: Action = "metadata" if environment.action == "query" else "query"
+        elsewhere = Environment(environment.port, environment.purpose, other, environment.now)
+        if self.verdict(principal, product, table, elsewhere, pseudonyms).decision is not None:
+            raise Forbidden(f'{environment.action} on "{name}" is not granted to you', reason="action")
+        raise unknown_relation(name)
+
+    def verdict(
+        self,
+        principal: Principal,
+        product: Product,
+        table: Table,
+        environment: Environment,
+        pseudonyms: frozenset[Pseudonym],
+    ) -> Verdict:
+        """As `decide`, with the reason of a refusal instead of raising it: for governance only."""
+        if environment.now >= principal.valid_until:
+            raise Unauthenticated("the credentials have expired", reason="expired")
+        key = (
+            _identity(principal),
+            (product.name, product.digest, table.name),
+            (environment.port, environment.purpose, environment.action),
+            pseudonyms,
+        )
+        with self._lock:
+            since, known = self._decisions.get(key, (0.0, None))
+            if known is not None and since <= environment.now < known.valid_until:
+                self._decisions.move_to_end(key)
+                return known
+        policy = self._product(product)
+        if policy is None:
+            return Verdict(None, "the policies do not fit this version of the product", (), NEVER)
+        verdict = policy.verdict(principal, table, environment, pseudonyms)
+        with self._lock:
+            self._decisions[key] = (environment.now, verdict)
+            if len(self._decisions) > CACHED_DECISIONS:
+                self._decisions.popitem(last=False)
+        return verdict
+
+    def pseudonyms(self, product: Product) -> tuple[Pseudonym, ...]:
+        """The keyed hashes that rules ask for on `product`: publication adds them to the next snapshot."""
+        policy = self._product(product)
+        return policy.compiled.pseudonyms if policy is not None else ()
+
+    def _product(self, product: Product) -> _ProductPolicy | None:
+        """The policy of exactly this version of `product`, None where the rules do not fit its contract.
+
+        A version that the set was not loaded with is one that a caller has pinned, or that was published just now.
+        """
+        key = (product.name, product.digest)
+        with self._lock:
+            if key in self._products:
+                self._products.move_to_end(key)
+                return self._products[key]
+        report = Report(self._policies.documents)
+        compiled = compile_rules(self._policies, product, report)
+        for finding in report.errors:
+            _log.error("%s", finding)
+        policy = None if report.errors else _ProductPolicy(self._policies, compiled)
+        with self._lock:
+            self._products[key] = policy
+            if len(self._products) > CACHED_PRODUCTS:
+                self._products.popitem(last=False)
+        return policy
+
+
+def load(folder: Path, products: Iterable[Product]) -> PolicySet:
+    """The policies in `folder`, bound against `products`. Raises PolicyError with all findings: all or nothing."""
+    policies = read_folder(folder)
+    known = tuple(products)
+    report = Report(policies.documents)
+    check_names(policies, known, report)
+    compiled = [compile_rules(policies, product, report) for product in known]
+    if report.errors:
+        raise PolicyError(tuple(report.findings))
+    return PolicySet(policies, report.warnings, compiled)
+
+
+def _identity(principal: Principal) -> str:
+    """What of a principal decides, types included: 1, '1', True and Decimal('1') are four claims."""
+    return repr((principal.subject, principal.kind, sorted(principal.attributes.items()), principal.valid_until))

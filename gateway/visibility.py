@@ -1,0 +1,85 @@
+"""What of a table's contract exists under a Decision: its key, references and semantics. Pure.
+
+POLICY.md, "Meaning", 11 and 12.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from gateway import duck
+from gateway.decision import Decision
+from gateway.errors import BadQuery
+from gateway.product import Relationship, Semantic, Table
+from gateway.tree import nodes
+
+_PSEUDONYM = re.compile(r'"[^"$]+\$([^"$]+)"')
+
+
+def sameness(decision: Decision, column: str) -> str | None:
+    """How the values of `column` are told apart: "raw", "hash:<link>", or None where different ones may look alike."""
+    treatment = decision.treatments.get(column)
+    if treatment is None:
+        return None
+    if treatment.kind == "raw" and treatment.expression == duck.quote(column):
+        return "raw"
+    pseudonym = _PSEUDONYM.fullmatch(treatment.expression)
+    return f"hash:{pseudonym.group(1)}" if treatment.kind == "hash" and pseudonym else None
+
+
+def visible_key(decision: Decision, table: Table) -> tuple[str, ...]:
+    """The primary key's columns, or none: a key that is masked to fewer values, or nulled in some rows, is no key."""
+    return table.key if all(sameness(decision, name) is not None for name in table.key) else ()
+
+
+def visible_relationships(
+    decision: Decision, table: Table, decisions: Mapping[str, Decision]
+) -> tuple[Relationship, ...]:
+    """The references of `table` whose both ends are visible and treated alike.
+
+    `decisions` are those on the visible tables of the same product, by name; a reference into another product needs
+    that one's under `product.table`.
+    """
+    found: list[Relationship] = []
+    for relationship in table.relationships:
+        same_product = relationship.to_product in {"", decision.product}
+        name = relationship.to_table if same_product else f"{relationship.to_product}.{relationship.to_table}"
+        target = decisions.get(name)
+        if target is None:
+            continue
+        ends = zip(relationship.columns, relationship.to_columns, strict=True)
+        if all(_alike(decision, here, target, there) for here, there in ends):
+            found.append(relationship)
+    return tuple(found)
+
+
+def _alike(decision: Decision, here: str, target: Decision, there: str) -> bool:
+    same = sameness(decision, here)
+    return same is not None and same == sameness(target, there)
+
+
+def visible_semantics(decision: Decision, table: Table) -> tuple[Semantic, ...]:
+    """The measures whose columns are all raw, and the dimensions whose columns are all there.
+
+    A measure made of others exists if they do.
+    """
+    columns = {column.name for column in table.columns}
+    raw = {name for name in columns if sameness(decision, name) == "raw"}
+    shown = set(decision.visible)
+    found: dict[str, Semantic] = {}
+    for semantic in table.semantics:
+        needed = _names(semantic)
+        allowed = raw | set(found) if semantic.kind == "measure" else shown
+        if needed is not None and needed <= allowed:
+            found[semantic.name] = semantic
+    return tuple(found.values())
+
+
+def _names(semantic: Semantic) -> set[str] | None:
+    """The columns and measures that an expression names, None if it cannot be read."""
+    try:
+        tree = duck.expression(semantic.expression)
+    except BadQuery:
+        return None
+    return {str(node["column_names"][0]).lower() for node in nodes(tree) if node.get("class") == "COLUMN_REF"}
