@@ -1,0 +1,61 @@
+"""The front door of the gateway: all that a port may import."""
+
+from gateway.bind import Query, Value
+from gateway.catalog import Snapshot
+from gateway.decision import Decision, Treatment
+from gateway.engine import Description
+from gateway.errors import (
+    BadQuery,
+    Cancelled,
+    Exhausted,
+    Expired,
+    Forbidden,
+    GatewayError,
+    NotFound,
+    Timeout,
+    Unauthenticated,
+    Unavailable,
+)
+from gateway.forms import Form
+from gateway.identity import Bearer, Credentials, Password
+from gateway.pipeline import Gateway, Pin, Readiness, Session, VisibleProduct, VisibleTable
+from gateway.product import Column, Product, Relationship, Table
+from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
+
+__all__ = [
+    "BadQuery",
+    "Bearer",
+    "Cancelled",
+    "Column",
+    "Credentials",
+    "Decision",
+    "Description",
+    "Exhausted",
+    "Expired",
+    "Forbidden",
+    "Form",
+    "Gateway",
+    "GatewayError",
+    "Limits",
+    "NotFound",
+    "Password",
+    "Pin",
+    "Product",
+    "ProductProvenance",
+    "Provenance",
+    "Query",
+    "Readiness",
+    "Relationship",
+    "Result",
+    "Session",
+    "Snapshot",
+    "Summary",
+    "Table",
+    "Timeout",
+    "Treatment",
+    "Unauthenticated",
+    "Unavailable",
+    "Value",
+    "VisibleProduct",
+    "VisibleTable",
+]
