@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
-
-from gateway.publish import publish
 
 from gateway.catalog import Catalog
-from gateway.contract import ContractError
-from gateway.errors import GatewayError
 from gateway.settings import Settings
 from ports.command import declared, show
+from ports.command.publication import finding, publication
 
 QUESTION = "SELECT sum(lifetime_value) FROM customer_360.customers"
 
@@ -30,8 +26,8 @@ class Publisher:
 
     def _run(self) -> None:
         reading = declared.read(declared.folders([self._settings.products]))
-        for _, finding in reading.findings:
-            show.note(str(finding))
+        for folder, found in reading.findings:
+            finding(folder, found)
         catalog = Catalog(self._settings.state)
         served = {snapshot.product.name: snapshot.product.digest for snapshot in catalog.current().snapshots}
         due = [one for one in declared.in_order(reading.products) if served.get(one.product.name) != one.product.digest]
@@ -39,23 +35,7 @@ class Publisher:
         for number, one in enumerate(due, start=1):
             if self._stop.is_set():
                 return
-            failed |= not self._publish(one, f"[{number}/{len(due)}]")
+            show.line(f"[{number}/{len(due)}] publishing {one.product.name} from {one.size_bytes / 1e6:.0f} MB ...")
+            failed |= not publication(self._settings, one)
         if not failed:
             show.line(f"ready       all {len(reading.products)} declared products are served")
-
-    def _publish(self, one: declared.Declared, progress: str) -> bool:
-        show.line(f"{progress} publishing {one.product.name} from {one.size_bytes / 1e6:.0f} MB ...")
-        started = time.monotonic()
-        try:
-            snapshot = publish(self._settings, one.folder)
-        except ContractError as error:
-            for finding in error.findings:
-                show.note(str(finding))
-            return False
-        except GatewayError as error:
-            show.error(f"{one.product.name}: {error.message}", error.hint)
-            return False
-        rows = sum(snapshot.row_counts.values())
-        took = f"{rows:,} rows in {time.monotonic() - started:.1f} s"
-        show.line(f"{progress} {one.product.name} {one.product.version} is served: {took}")
-        return True

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 import typer
-from gateway.policy import PolicyError
 
-from gateway import keys, policy
+from gateway import document, keys, policy
 from gateway.catalog import Catalog
 from gateway.errors import GatewayError
 from gateway.identity import Directory
+from gateway.policy_rules import PolicyError
 from gateway.principals import PrincipalsError
 from gateway.settings import Settings, SettingsError
 from ports.command import declared, doors, show
@@ -152,10 +152,8 @@ def _products(settings: Settings) -> Iterator[Finding]:
         return
     reading = declared.read(folders)
     for folder, finding in reading.findings:
-        where = ":".join(
-            part for part in (finding.file, str(finding.line) if finding.line else "", finding.path) if part
-        )
-        yield Finding("products", finding.severity, f"{folder.name}/{where}: {finding.problem}", finding.remedy)
+        what = f"{folder.name}/{_place(finding)}: {finding.problem}"
+        yield Finding("products", finding.severity, what, _remedy(finding))
     served = {snapshot.product.name: snapshot for snapshot in Catalog(settings.state).current().snapshots}
     for one in reading.products:
         yield from _declared(one, served[one.product.name].product.digest if one.product.name in served else None)
@@ -191,8 +189,15 @@ def _policies(settings: Settings) -> Iterator[Finding]:
         loaded = policy.load(settings.policies, products)
     except PolicyError as error:
         for finding in error.findings:
-            yield Finding(
-                "policies", "error", str(finding), "edit the file; the last good set stays in force until then"
-            )
+            yield Finding("policies", "error", f"{_place(finding)}: {finding.problem}", _remedy(finding))
         return
     yield Finding("policies", "ok", f"version {loaded.version}")
+
+
+def _place(finding: document.Finding) -> str:
+    parts = (finding.file, str(finding.line) if finding.line else "", finding.path)
+    return ":".join(part for part in parts if part)
+
+
+def _remedy(finding: document.Finding) -> str:
+    return finding.remedy or "edit the file; until then what was good before stays in force"

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from gateway.publish import publish
 
 from gateway import scaffold
 from gateway.catalog import Catalog, Snapshot
 from gateway.contract import ContractError
-from gateway.document import Finding
-from gateway.errors import GatewayError, NotFound
+from gateway.errors import NotFound
 from gateway.settings import Settings
 from ports.command import declared, show
 from ports.command.flags import PLACES, with_settings
+from ports.command.publication import finding, publication, quality
+from ports.command.publication import rows as rows_of
 
 
 @with_settings(*PLACES)
@@ -28,11 +28,12 @@ def apply(
 ) -> None:
     """Check and publish products: a new snapshot each, served at once; a failing one never is."""
     reading = declared.read(declared.folders(paths))
-    _findings(reading.findings)
+    for folder, found in reading.findings:
+        finding(folder, found)
     if reading.findings:
         show.error(f"nothing was published: {len(reading.findings)} findings")
         raise typer.Exit(1)
-    failed = [one.product.name for one in declared.in_order(reading.products) if not _published(settings, one)]
+    failed = [one.product.name for one in declared.in_order(reading.products) if not publication(settings, one)]
     if failed:
         show.error(f"not published: {', '.join(failed)}; what was served before is still served")
         raise typer.Exit(1)
@@ -50,7 +51,7 @@ def get(
         case "products":
             _products(settings, served)
         case "snapshots":
-            rows = [(one.product.name, one.id, _time(one.published_at), _rows(one), _quality(one)) for one in served]
+            rows = [(one.product.name, one.id, _time(one.published_at), rows_of(one), quality(one)) for one in served]
             show.console().print(show.table(("product", "snapshot", "published", "rows", "quality"), rows))
         case name:
             found = Catalog(settings.state).current().find(name)
@@ -72,7 +73,8 @@ def new(
     try:
         written = scaffold.new(name, table, settings.products, settings.policies)
     except ContractError as error:
-        _findings([(table, finding) for finding in error.findings])
+        for found in error.findings:
+            finding(table.parent, found)
         raise typer.Exit(1) from None
     for path in written:
         show.line(str(path))
@@ -82,34 +84,9 @@ def new(
     show.note(f"  outport connect curl --as {name}-owner")
 
 
-def _published(settings: Settings, one: declared.Declared) -> bool:
-    try:
-        snapshot = publish(settings, one.folder)
-    except ContractError as error:
-        _findings([(one.folder, finding) for finding in error.findings])
-        return False
-    except GatewayError as error:
-        show.error(f"{one.product.name}: {error.message}", error.hint)
-        return False
-    product = snapshot.product
-    show.line(
-        f"{product.name} {product.version} is served as {snapshot.id}: {_rows(snapshot)} rows, {_quality(snapshot)}"
-    )
-    for outcome in snapshot.outcomes:
-        if not outcome.holds:
-            measured = f"{outcome.value:g}, expected {outcome.expected}"
-            show.note(f"{outcome.severity}: {product.name}.{outcome.table}: {outcome.rule}: {measured}")
-    return True
-
-
-def _findings(findings: Sequence[tuple[Path, Finding]]) -> None:
-    for folder, finding in findings:
-        show.note(f"{folder}: {finding}" if not finding.file else f"{folder.parent / folder.name}/{finding}")
-
-
 def _products(settings: Settings, served: Sequence[Snapshot]) -> None:
     rows = [
-        (one.product.name, one.product.version, one.product.owner, _rows(one), _time(one.data_time), _quality(one))
+        (one.product.name, one.product.version, one.product.owner, rows_of(one), _time(one.data_time), quality(one))
         for one in sorted(served, key=lambda one: one.product.name)
     ]
     names = {one.product.name for one in served}
@@ -122,7 +99,7 @@ def _product(snapshot: Snapshot) -> None:
     product = snapshot.product
     show.line(f"{product.name} {product.version} ({product.status}), {product.owner or 'no owner'}")
     show.line(f"{product.purpose}".strip())
-    show.line(f"snapshot {snapshot.id}, published {_time(snapshot.published_at)}, {_quality(snapshot)}")
+    show.line(f"snapshot {snapshot.id}, published {_time(snapshot.published_at)}, {quality(snapshot)}")
     for table in product.tables:
         rows = [
             (column.name, column.type, column.classification or "unclassified", " ".join(sorted(column.tags)),
@@ -131,15 +108,6 @@ def _product(snapshot: Snapshot) -> None:
         ]  # fmt: skip
         title = f"{product.name}.{table.name}: {snapshot.row_counts.get(table.name, 0):,} rows"
         show.console().print(show.table(("column", "type", "class", "tags", ""), rows, title))
-
-
-def _rows(snapshot: Snapshot) -> str:
-    return f"{sum(snapshot.row_counts.values()):,}"
-
-
-def _quality(snapshot: Snapshot) -> str:
-    held = sum(outcome.holds for outcome in snapshot.outcomes)
-    return f"{held} of {len(snapshot.outcomes)} rules hold" if snapshot.outcomes else "no rules"
 
 
 def _time(moment: datetime | None) -> str:

@@ -28,6 +28,12 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def status(text: str) -> None:
+    """What is being done now, in place of the last such line; nothing where nobody looks."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
 def error(message: str, hint: str = "") -> None:
     """One line that says what was wrong, and what would be right."""
     marked = "\x1b[31merror:\x1b[0m" if sys.stderr.isatty() else "error:"

@@ -1,0 +1,69 @@
+"""One publication as an operator sees it: steps, warnings, findings, outcome. Publishes by the gateway."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from gateway.catalog import Snapshot
+from gateway.contract import ContractError
+from gateway.document import Finding
+from gateway.errors import GatewayError
+from gateway.publish import Progress, Step, publish
+from gateway.settings import Settings
+from ports.command import show
+from ports.command.declared import Declared
+
+
+def publication(settings: Settings, one: Declared) -> bool:
+    """Publish `one` and say how it went; whether it is served now as it is declared."""
+    began = time.monotonic()
+
+    def progress(event: Progress) -> None:
+        if isinstance(event, Step):
+            share = "" if event.fraction is None else f" {event.fraction:.0%}"
+            show.status(f"{event.product}: {event.step} {event.subject}{share}")
+        else:
+            finding(one.folder, event.finding)
+
+    try:
+        snapshot = publish(settings, one.folder, progress=progress)
+    except ContractError as error:
+        show.status("")
+        for found in error.findings:
+            finding(one.folder, found)
+        return False
+    except GatewayError as error:
+        show.status("")
+        show.error(f"{one.product.name}: {error.message}", error.hint)
+        return False
+    show.status("")
+    _served(snapshot, time.monotonic() - began)
+    return True
+
+
+def finding(folder: Path, found: Finding) -> None:
+    """One line: the file as the operator can open it, the line, what is wrong and what would be right."""
+    inside = bool(found.file) and (folder / found.file).exists()
+    show.note(f"{folder}/{found}" if inside else str(found))
+
+
+def rows(snapshot: Snapshot) -> str:
+    """The number of rows of all tables."""
+    return f"{sum(snapshot.row_counts.values()):,}"
+
+
+def quality(snapshot: Snapshot) -> str:
+    """How many quality rules hold."""
+    held = sum(outcome.holds for outcome in snapshot.outcomes)
+    return f"{held} of {len(snapshot.outcomes)} rules hold" if snapshot.outcomes else "no rules"
+
+
+def _served(snapshot: Snapshot, took_s: float) -> None:
+    product = snapshot.product
+    what = f"{product.name} {product.version} is served: {rows(snapshot)} rows, {quality(snapshot)}"
+    show.line(f"{what}, snapshot {snapshot.id}, {took_s:.1f} s")
+    for outcome in snapshot.outcomes:
+        if not outcome.holds:
+            measured = f"{outcome.value:g}, expected {outcome.expected}"
+            show.note(f"{outcome.severity}: {product.name}.{outcome.table}: {outcome.rule}: {measured}")
