@@ -1,46 +1,108 @@
-"""Which snapshots are served: reads the deployment's manifest, never writes it."""
+"""Which snapshots are served: reads the deployment's manifest and the snapshots' records, never writes.
+
+What was good stays: a manifest or a record that cannot be read is a line in `problems`, and the snapshots served
+before are served on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+import threading
+import time
 from pathlib import Path
 
-from gateway.product import Product, Pseudonym
+from gateway import manifest, record
+from gateway.errors import Expired, NotFound, Unavailable
+from gateway.manifest import Manifest, ManifestError, Served
+from gateway.record import RecordError
+from gateway.snapshot import Deployment, RuleOutcome, Snapshot
+
+__all__ = ["Catalog", "Deployment", "RuleOutcome", "Snapshot"]
+
+SNAPSHOTS = "snapshots"
+# Of the manifest's file: inode, modification time (ns), size; None where there is no file.
+_Stamp = tuple[int, int, int] | None
 
 
-@dataclass(frozen=True)
-class RuleOutcome:
-    """The result of one quality rule on one snapshot."""
+class Catalog:
+    """The served snapshots of one state folder. Thread-safe; `current` costs one stat while nothing changes."""
 
-    rule: str
-    table: str
-    dimension: str
-    severity: str
-    holds: bool
-    value: float
-    expected: str
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._lock = threading.Lock()
+        self._ready = False
+        self._seen: _Stamp = None
+        self._manifest = Manifest()
+        self._loaded: dict[str, Snapshot] = {}
+        self._deployment = Deployment(())
+        self.problems: tuple[str, ...] = ()
+
+    def current(self) -> Deployment:
+        """What is served now. While one thread reads a new manifest, others go on with the deployment before it."""
+        stamp = _stamp(self._state / manifest.NAME)
+        if (stamp != self._seen or not self._ready) and self._lock.acquire(blocking=not self._ready):
+            try:
+                if stamp != self._seen or not self._ready:
+                    self._reload(stamp)
+            finally:
+                self._lock.release()
+        return self._deployment
+
+    def snapshot(self, snapshot_id: str) -> Snapshot:
+        """A served or retained snapshot. Raises Expired if its time is over, NotFound if there never was such a one."""
+        served = next((one for one in self.current().snapshots if one.id == snapshot_id), None)
+        if served is not None:
+            return served
+        with self._lock:
+            known = self._manifest
+            until = next((one.until for one in known.retained if one.snapshot == snapshot_id), None)
+            if until is not None and time.time() < until:
+                try:
+                    return self._load(snapshot_id)
+                except RecordError as error:
+                    raise Unavailable("this snapshot cannot be read", reason="snapshot") from error
+        if until is not None or snapshot_id in known.expired:
+            raise Expired("this snapshot was replaced and is no longer kept", hint="ask again without naming it")
+        raise NotFound("this snapshot does not exist", reason="snapshot")
+
+    def _reload(self, stamp: _Stamp) -> None:
+        """Read the manifest anew; keep what was served where it, or a snapshot, cannot be read."""
+        try:
+            found = manifest.read(self._state) if stamp is not None or self._manifest.served else Manifest()
+        except ManifestError as error:
+            self.problems = (f"{error}; what was served before is served on",)
+        else:
+            self._manifest = found
+            self._deployment, self.problems = self._deployed(found)
+            self._loaded = {key: one for key, one in self._loaded.items() if key in found.ids}
+        self._seen = stamp
+        self._ready = True
+
+    def _deployed(self, found: Manifest) -> tuple[Deployment, tuple[str, ...]]:
+        snapshots: list[Snapshot] = []
+        problems: list[str] = []
+        for entry in found.served:
+            try:
+                snapshots.append(self._load(entry.snapshot))
+            except RecordError as error:
+                kept = self._before(entry)
+                snapshots += kept
+                instead = f"{kept[0].id} is served on" if kept else f"{entry.product} is not served"
+                problems.append(f"{error}; {instead}")
+        return Deployment(tuple(snapshots)), tuple(problems)
+
+    def _load(self, snapshot_id: str) -> Snapshot:
+        if snapshot_id not in self._loaded:
+            self._loaded[snapshot_id] = record.load(self._state / SNAPSHOTS / snapshot_id)
+        return self._loaded[snapshot_id]
+
+    def _before(self, entry: Served) -> list[Snapshot]:
+        key = (entry.product, entry.major)
+        return [one for one in self._deployment.snapshots if (one.product.name, one.product.major) == key]
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One immutable published state of one product: a DuckDB file whose tables stand in the schema `core`.
-
-    `pseudonyms` are the keyed-hash columns that the file holds beside the contract's. `data_time` is the data clock's
-    value, `quality` the share of rules that hold (0..1).
-    """
-
-    id: str
-    product: Product
-    path: Path
-    published_at: datetime
-    data_time: datetime | None
-    row_counts: Mapping[str, int]
-    outcomes: tuple[RuleOutcome, ...]
-    pseudonyms: frozenset[Pseudonym]
-
-    @property
-    def quality(self) -> float:
-        """Share of quality rules that hold, 1.0 where there are none."""
-        return sum(o.holds for o in self.outcomes) / len(self.outcomes) if self.outcomes else 1.0
+def _stamp(path: Path) -> _Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_ino, found.st_mtime_ns, found.st_size)

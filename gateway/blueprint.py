@@ -1,0 +1,273 @@
+"""Product + Deployment + Decisions -> Job: everything that a build will run, checked before it runs. Opens no data.
+
+Other products are read as the principal `product:<name>`, through the same decisions and views as any client.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway import clock, contract, duck, pseudonym, scope, sources, tree
+from gateway.bind import Grant, view_of
+from gateway.contract import ContractError
+from gateway.decision import Decision
+from gateway.document import Finding
+from gateway.errors import BadQuery, GatewayError
+from gateway.job import CORE_CATALOG, CORE_SCHEMA, Attachment, Job, PseudonymJob, Relation, TableJob
+from gateway.keys import Keys
+from gateway.policy import PolicySet
+from gateway.principal import NEVER, Environment, Principal
+from gateway.product import Column, FileSource, Input, Product, Pseudonym, Table
+from gateway.snapshot import Deployment, Snapshot
+from gateway.sources import SourceError
+
+DOOR = "publish"
+_READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
+# Types that DuckDB's CSV reader recognises in more spellings than a cast does.
+_SNIFFED = ("DATE", "TIME")
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A Job, the files that it reads, and the warnings about its product."""
+
+    job: Job
+    files: tuple[Path, ...]
+    warnings: tuple[Finding, ...]
+
+    def fingerprint(self, digest: str) -> str:
+        """Hash of all that the snapshot will depend on: product, decisions, keys, input snapshots, files."""
+        body = json.dumps([digest, duck.VERSION, *map(stamp, self.files)])
+        return hashlib.sha256(body.encode() + repr(self.job).encode()).hexdigest()
+
+
+def stamp(path: Path) -> tuple[str, int, int]:
+    """Path, size and modification time (ns) of a file; -1 where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (str(path), -1, -1)
+    return (str(path), found.st_size, found.st_mtime_ns)
+
+
+@dataclass
+class _Readable:
+    """What models may name: a schema and a table, to the physical relation and its columns."""
+
+    physical: dict[tuple[str, str], scope.Path] = field(default_factory=dict)
+    columns: dict[str, dict[str, list[tuple[str, str]]]] = field(default_factory=dict)
+    relations: dict[tuple[str, str], Relation] = field(default_factory=dict)
+    attachments: dict[str, Attachment] = field(default_factory=dict)
+    files: dict[Path, None] = field(default_factory=dict)
+
+    def add(self, name: tuple[str, str], relation: Relation, columns: list[tuple[str, str]]) -> None:
+        self.physical[name] = ("memory", relation.schema, relation.name)
+        self.columns.setdefault(name[0], {})[name[1]] = columns
+        self.relations[(relation.schema, relation.name)] = relation
+
+
+def drawn(
+    product: Product, folder: Path, deployment: Deployment, policies: PolicySet, derive_key: Keys | None
+) -> Blueprint:
+    """The build of `product`. `derive_key` may be None where no pseudonym is asked for.
+
+    Raises ContractError with every finding: models that do not bind, inputs absent or not granted, missing files.
+    """
+    readable = _Readable()
+    for source in product.inputs:
+        if source.product is None:
+            _files_of(source, folder, readable)
+        else:
+            _product_of(source, product, deployment, policies, readable)
+    given = {one.name: readable.columns.get(one.name, {}) for one in product.inputs if one.product is not None}
+    warnings = contract.compile_product(product, {name: held for name, held in given.items() if held}, folder)
+    tables = tuple(
+        TableJob(
+            table.name,
+            tuple((column.name, column.type) for column in table.columns),
+            _select(table, product, folder, readable),
+            _pseudonyms(table, product, deployment, policies, derive_key),
+        )
+        for table in _ordered(product)
+    )
+    job = Job(
+        product=product.name,
+        files=tuple(str(path) for path in readable.files),
+        attachments=tuple(readable.attachments.values()),
+        relations=tuple(readable.relations.values()),
+        tables=tables,
+        rules=tuple((table.name, rule) for table in product.tables for rule in table.quality),
+        data_time=_data_time(product, readable),
+    )
+    return Blueprint(job, tuple(readable.files), warnings)
+
+
+def _files_of(source: Input, folder: Path, readable: _Readable) -> None:
+    files = dict(source.files)
+    for table in source.tables:
+        if table.name in files:
+            select = _file_select(files[table.name], table.columns, folder, readable)
+            columns = [(column.name, column.type) for column in table.columns]
+            readable.add((source.name, table.name), Relation(f"in_{source.name}", table.name, select), columns)
+
+
+def _product_of(
+    source: Input, product: Product, deployment: Deployment, policies: PolicySet, readable: _Readable
+) -> None:
+    """Every table of another product that this one is granted, as the view of that decision."""
+    snapshot = deployment.find(f"{source.product}_v{source.version.split('.')[0]}")
+    if snapshot is None:
+        return
+    for table in snapshot.product.tables:
+        decision = _decision(product, snapshot, table, policies)
+        if decision is None:
+            continue
+        view = view_of(Grant(snapshot, table, decision))
+        kinds = [(name, table.column(name).type) for name in decision.visible]
+        readable.add((source.name, table.name), Relation(view.schema, view.name, view.create), kinds)
+        alias = f"snap_{snapshot.id}"
+        readable.attachments[alias] = Attachment(alias, str(snapshot.path.resolve()))
+
+
+def _decision(product: Product, snapshot: Snapshot, table: Table, policies: PolicySet) -> Decision | None:
+    principal = Principal(f"product:{product.name}", "product", {}, NEVER)
+    environment = Environment(DOOR, None, "query", time.time())
+    try:
+        return policies.decide(principal, snapshot.product, table, environment, snapshot.pseudonyms)
+    except GatewayError:
+        return None
+
+
+def _ordered(product: Product) -> tuple[Table, ...]:
+    """The tables, each after those of the same product that its model reads. Raises ContractError for a circle."""
+    waiting = {table.name: table for table in product.tables}
+    needs = {name: _own(table, product) for name, table in waiting.items()}
+    ordered: list[Table] = []
+    while waiting:
+        ready = next((name for name in waiting if not needs[name] & (waiting.keys() - {name}) - {name}), None)
+        if ready is None or ready in needs[ready]:
+            names = ", ".join(waiting)
+            raise ContractError([Finding("", 0, "models", f"{names} read each other", "models without a circle")])
+        ordered.append(waiting.pop(ready))
+    return tuple(ordered)
+
+
+def _own(table: Table, product: Product) -> set[str]:
+    if table.model is None:
+        return set()
+    paths = [tuple(part.lower() for part in path) for path in scope.relations(duck.parse(table.model))]
+    return {path[-1] for path in paths if len(path) == 1 or path[0] == product.name}
+
+
+def _select(table: Table, product: Product, folder: Path, readable: _Readable) -> str:
+    if table.model is None:
+        return _file_select(dict(product.sources)[table.name], table.columns, folder, readable)
+    return _bound(table.model, product, readable)
+
+
+def _bound(model: str, product: Product, readable: _Readable) -> str:
+    """`model` with every relation replaced by the physical one; the text is parsed again and checked."""
+
+    def target(path: scope.Path, position: int | None) -> scope.Path:
+        name = tuple(part.lower() for part in path)
+        own = (product.name, name[0]) if len(name) == 1 else name
+        if len(own) == 2 and own in readable.physical:
+            return readable.physical[own]
+        if len(own) == 2 and own[0] == product.name and own[1] in {table.name for table in product.tables}:
+            return (CORE_CATALOG, CORE_SCHEMA, own[1])
+        raise BadQuery(f"{'.'.join(path)} is no declared input", reason="table", position=position)
+
+    statement = duck.parse(model)
+    tree.check(statement)
+    reached: set[scope.Path] = set()
+    scope.resolve(statement, lambda path, position: _noted(target(path, position), reached))
+    text = duck.deparse(statement)
+    again = duck.parse(text)
+    tree.check(again)
+    if not set(scope.relations(again)) <= reached:
+        raise BadQuery("this model cannot be bound", reason="unsupported")
+    return text
+
+
+def _noted(path: scope.Path, reached: set[scope.Path]) -> scope.Path:
+    reached.add(path)
+    return path
+
+
+def _file_select(source: FileSource, columns: tuple[Column, ...], folder: Path, readable: _Readable) -> str:
+    """The SELECT of `columns` from their file. Raises ContractError where the file is absent or outside its root."""
+    try:
+        path = sources.resolve(source, folder)
+    except SourceError as error:
+        remedy = "a file within the product's folder, or in an installed package"
+        raise ContractError([Finding("", 0, source.path, str(error), remedy)]) from error
+    readable.files[path] = None
+    kinds = {column.physical_name or column.name: column.type for column in columns}
+    options = {
+        "parquet": "",
+        # Types as declared: a number read as DOUBLE, a postcode read as a number, would have lost digits already.
+        "csv": f", sample_size = -1, types = {_struct(_unsniffed(kinds))}"
+        if _unsniffed(kinds)
+        else ", sample_size = -1",
+        "json": f", columns = {_struct(kinds)}",
+    }[source.format]
+    return f"SELECT {sources.projection(columns)} FROM {_READERS[source.format]}({_text(str(path))}{options})"
+
+
+def _unsniffed(kinds: Mapping[str, str]) -> dict[str, str]:
+    return {name: kind for name, kind in kinds.items() if not kind.startswith(_SNIFFED)}
+
+
+def _struct(kinds: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in kinds.items()) + "}"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _data_time(product: Product, readable: _Readable) -> str | None:
+    if product.data_clock is None:
+        return None
+    return _bound(f"SELECT {clock.expression(product.data_clock)}", product, readable)
+
+
+def _pseudonyms(
+    table: Table, product: Product, deployment: Deployment, policies: PolicySet, derive_key: Keys | None
+) -> tuple[PseudonymJob, ...]:
+    wanted = sorted((one for one in policies.pseudonyms(product) if one.table == table.name), key=_place)
+    found = []
+    for one in wanted:
+        assert derive_key is not None
+        secret = pseudonym.key(derive_key.derive, one.link).hex()
+        justified = _one_to_one(table, one.column, product, deployment)
+        found.append(PseudonymJob(one.column, one.physical, one.link, secret, justified))
+    return tuple(found)
+
+
+def _place(one: Pseudonym) -> str:
+    return one.physical
+
+
+def _one_to_one(table: Table, column: str, product: Product, deployment: Deployment) -> bool:
+    """Whether the contract says that the column is unique, or refers to one that is."""
+    if _unique(table, column):
+        return True
+    for link in table.relationships:
+        if link.columns != (column,) or len(link.to_columns) != 1:
+            continue
+        served = deployment.find(link.to_product)
+        home = product if link.to_product == product.name else served.product if served else None
+        targets = {one.name: one for one in home.tables} if home else {}
+        if link.to_table in targets and _unique(targets[link.to_table], link.to_columns[0]):
+            return True
+    return False
+
+
+def _unique(table: Table, column: str) -> bool:
+    return table.key == (column,) or table.column(column).unique

@@ -1,0 +1,137 @@
+"""What the publishing process and its child say to each other: one Job in, Messages out, as JSON lines. Pure.
+
+A Job is complete: SQL that was checked, files by path, keys by value. The child decides nothing about rights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from gateway.document import Finding
+from gateway.product import QualityRule
+from gateway.snapshot import RuleOutcome
+
+CORE_CATALOG = "build"
+CORE_SCHEMA = "core"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A published snapshot that the build reads, under the catalog name that its views use."""
+
+    alias: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A view that models read: one decision on an input product's table, or one file."""
+
+    schema: str
+    name: str
+    select: str
+
+
+@dataclass(frozen=True, slots=True)
+class PseudonymJob:
+    """A keyed hash of `column` to be stored as `physical`; `one_to_one` where the column is unique or refers to one.
+
+    `link` names the domain, `key` is its HMAC key in hexadecimal.
+    """
+
+    column: str
+    physical: str
+    link: str
+    key: str
+    one_to_one: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableJob:
+    """One table of the core: `select` gives at least the columns' names; `columns` are (name, type) as declared."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    select: str
+    pseudonyms: tuple[PseudonymJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One build. `rules` are (table, rule); `data_time` is a SELECT of one TIMESTAMP; tables stand in build order."""
+
+    product: str
+    files: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
+    relations: tuple[Relation, ...]
+    tables: tuple[TableJob, ...]
+    rules: tuple[tuple[str, QualityRule], ...]
+    data_time: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job and where to do it: the folder to fill, and what the build may use."""
+
+    job: Job
+    folder: str
+    threads: int
+    memory_limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """The build does `step` (write, pseudonym, audit) on `subject`; `fraction` is of that step, None where unknown."""
+
+    step: Literal["write", "pseudonym", "audit"]
+    subject: str
+    fraction: float | None
+    event: Literal["progressed"] = "progressed"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The core is complete, audited and closed. `pseudonyms` are (table, column, link) as stored."""
+
+    row_counts: dict[str, int]
+    outcomes: tuple[RuleOutcome, ...]
+    pseudonyms: tuple[tuple[str, str, str], ...]
+    data_time: datetime | None
+    findings: tuple[Finding, ...]
+    event: Literal["built"] = "built"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The core is not fit to be served, by these findings."""
+
+    findings: tuple[Finding, ...]
+    event: Literal["failed"] = "failed"
+
+
+Message = Progressed | Built | Failed
+_ORDER = TypeAdapter(Order)
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+
+
+def written(value: Order | Message) -> bytes:
+    """One JSON line."""
+    return json.dumps(asdict(value), default=str).encode() + b"\n"
+
+
+def order(line: bytes) -> Order:
+    """The order that a line holds. Raises ValueError."""
+    return _ORDER.validate_json(line)
+
+
+def messages(lines: Iterator[bytes]) -> Iterator[Message]:
+    """The messages that lines hold; a last line that a killed child left unfinished is dropped."""
+    for line in lines:
+        if line.endswith(b"\n"):
+            yield _MESSAGE.validate_json(line)

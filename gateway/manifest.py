@@ -1,0 +1,108 @@
+"""The deployment's manifest: which snapshot serves each product. Touches <state>/manifest.json only.
+
+It changes by one atomic rename. A reader sees the old one or the new one, never a part of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+NAME = "manifest.json"
+# Ids of removed snapshots that are remembered, so that an old cursor hears "expired", not "unknown".
+EXPIRED_KEPT = 1_000
+
+
+class ManifestError(Exception):
+    """The manifest is absent or cannot be read; the message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The snapshot that serves one major version of one product."""
+
+    product: str
+    major: int
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """A replaced snapshot, kept until the epoch second `until` for those who pinned it."""
+
+    snapshot: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is served, what is still kept, and the ids of what was removed (the newest last)."""
+
+    served: tuple[Served, ...] = ()
+    retained: tuple[Retained, ...] = ()
+    expired: tuple[str, ...] = ()
+    format: Literal[1] = 1
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every snapshot whose folder must be there."""
+        return frozenset([*(one.snapshot for one in self.served), *(one.snapshot for one in self.retained)])
+
+    def serving(self, product: str, major: int) -> str | None:
+        """The id of the snapshot that serves this major of the product."""
+        return next((one.snapshot for one in self.served if (one.product, one.major) == (product, major)), None)
+
+    def published(self, product: str, major: int, snapshot: str, retain_until: float) -> Manifest:
+        """The manifest after `snapshot` has replaced what served this major, which stays until `retain_until`."""
+        old = self.serving(product, major)
+        others = tuple(one for one in self.served if one.snapshot != old)
+        served = sorted((*others, Served(product, major, snapshot)), key=lambda one: (one.product, one.major))
+        kept = (*self.retained, Retained(old, retain_until)) if old is not None else self.retained
+        return replace(self, served=tuple(served), retained=kept)
+
+    def collected(self, now: float) -> Manifest:
+        """The manifest without the snapshots whose time is over at `now`."""
+        over = tuple(one.snapshot for one in self.retained if one.until <= now)
+        kept = tuple(one for one in self.retained if one.until > now)
+        return replace(self, retained=kept, expired=(*self.expired, *over)[-EXPIRED_KEPT:])
+
+
+_FORM = TypeAdapter(Manifest)
+
+
+def read(state: Path) -> Manifest:
+    """The manifest of a state folder. Raises ManifestError."""
+    try:
+        return _FORM.validate_json((state / NAME).read_bytes())
+    except FileNotFoundError as error:
+        raise ManifestError(f"{NAME} is missing") from error
+    except OSError as error:
+        raise ManifestError(f"{NAME} cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        raise ManifestError(f"{NAME} is damaged: publish any product to write it anew") from error
+
+
+def write(state: Path, manifest: Manifest) -> None:
+    """Replace the manifest by one rename, durably."""
+    draft = state / f"{NAME}.draft"
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(asdict(manifest), file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.chmod(0o644)
+    draft.rename(state / NAME)
+    sync_folder(state)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

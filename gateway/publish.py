@@ -1,0 +1,206 @@
+"""Folder -> served Snapshot: write, audit, publish. The only writer of snapshots and of the manifest.
+
+The build runs in a child process (build.py); this process draws it, waits, and publishes by one atomic rename. A kill
+at any moment leaves what was served before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from gateway import blueprint, build, child, contract, keys, manifest, policy, record, shelf
+from gateway.blueprint import Blueprint
+from gateway.child import Refused
+from gateway.contract import ContractError
+from gateway.document import Finding
+from gateway.job import Built, Order
+from gateway.manifest import Manifest
+from gateway.policy_rules import PolicyError
+from gateway.product import Product, Pseudonym
+from gateway.record import Record, RecordError
+from gateway.settings import Settings
+from gateway.snapshot import Deployment, Snapshot
+
+FINDINGS = "findings.txt"
+_MEMORY_LIMIT = "2GB"
+_log = logging.getLogger("outport.publish")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Publication of `product` does `step` on `subject` (a table, a rule, a snapshot); `fraction` None: unknown."""
+
+    product: str
+    step: Literal["contract", "write", "pseudonym", "audit", "published", "unchanged"]
+    subject: str
+    fraction: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A finding that does not stop the publication."""
+
+    product: str
+    finding: Finding
+
+
+Progress = Step | Warned
+
+
+def _silent(_: Progress) -> None:
+    """The default listener."""
+
+
+def publish(
+    settings: Settings, folder: Path, *, progress: Callable[[Progress], None] = _silent, force: bool = False
+) -> Snapshot:
+    """Publish the product of `folder`; the snapshot that serves it now, the old one if nothing has changed.
+
+    `force` builds anew in any case. Raises ContractError with every finding (descriptors, models, policies, rules),
+    Unavailable if another publication runs (busy) or the build was killed (build).
+    """
+    with child.lock(settings.state, folder.name) as held:
+        known = _collected(settings.state)
+        product = contract.load(folder)
+        progress(Step(product.name, "contract", product.version, None))
+        deployment = _deployment(settings.state, known)
+        drawn = _drawn(settings, product, folder, deployment)
+        for finding in drawn.warnings:
+            progress(Warned(product.name, finding))
+        fingerprint = drawn.fingerprint(product.digest)
+        same = _same(settings.state, known, product, fingerprint)
+        if same is not None and not force:
+            progress(Step(product.name, "unchanged", same.id, 1.0))
+            return same
+        snapshot = _built(settings, product, drawn, fingerprint, held, progress)
+        retain_until = time.time() + retain_s(settings, product)
+        manifest.write(
+            settings.state,
+            known.published(product.name, product.major, snapshot.id, retain_until).collected(time.time()),
+        )
+        _collected(settings.state)
+        progress(Step(product.name, "published", snapshot.id, 1.0))
+        return snapshot
+
+
+def collect(settings: Settings) -> None:
+    """Remove the snapshots whose time is over, and what killed publications left. Raises Unavailable (busy)."""
+    with child.lock(settings.state, "collect"):
+        _collected(settings.state)
+
+
+def retain_s(settings: Settings, product: Product) -> float:
+    """Seconds that a replaced snapshot stays: the longer of what the deployment and the product promise."""
+    return max(settings.retain_s, product.retain_s)
+
+
+def _collected(state: Path) -> Manifest:
+    """The manifest once snapshots out of time are forgotten; their folders go after it, never before."""
+    before = shelf.recovered(state)
+    after = before.collected(time.time())
+    if after != before:
+        manifest.write(state, after)
+    shelf.sweep(state, after)
+    return after
+
+
+def _deployment(state: Path, known: Manifest) -> Deployment:
+    """What is served; a snapshot that cannot be read is left out, so that publishing it anew mends it."""
+    found = []
+    for entry in known.served:
+        try:
+            found.append(record.load(shelf.path(state, entry.snapshot)))
+        except RecordError as error:
+            _log.warning("%s", error)
+    return Deployment(tuple(found))
+
+
+def _drawn(settings: Settings, product: Product, folder: Path, deployment: Deployment) -> Blueprint:
+    others = [one.product for one in deployment.snapshots if (one.product.name, one.product.major) != _key(product)]
+    try:
+        policies = policy.load(settings.policies, [*others, product])
+    except PolicyError as error:
+        raise ContractError(error.findings) from error
+    secret = keys.load(settings) if policies.pseudonyms(product) else None
+    return blueprint.drawn(product, folder, deployment, policies, secret)
+
+
+def _key(product: Product) -> tuple[str, int]:
+    return (product.name, product.major)
+
+
+def _same(state: Path, known: Manifest, product: Product, fingerprint: str) -> Snapshot | None:
+    """The served snapshot of this product if it was built of the same."""
+    served = known.serving(*_key(product))
+    if served is None:
+        return None
+    try:
+        folder = shelf.path(state, served)
+        return record.load(folder) if record.read(folder).fingerprint == fingerprint else None
+    except RecordError:
+        return None
+
+
+def _built(
+    settings: Settings,
+    product: Product,
+    drawn: Blueprint,
+    fingerprint: str,
+    held: int,
+    progress: Callable[[Progress], None],
+) -> Snapshot:
+    """A complete folder on the shelf, not yet served. Raises Refused, Unavailable."""
+    started, now = time.monotonic(), datetime.now(UTC)
+    snapshot_id = shelf.new_id(product.name, now)
+    folder = shelf.begin(settings.state.resolve(), snapshot_id)
+    order = Order(
+        job=drawn.job,
+        folder=str(folder),
+        threads=settings.threads or len(os.sched_getaffinity(0)),
+        memory_limit=settings.memory_limit or _MEMORY_LIMIT,
+    )
+    try:
+        built = child.run(
+            order, held, lambda said: progress(Step(product.name, said.step, said.subject, said.fraction))
+        )
+        if drawn.fingerprint(product.digest) != fingerprint:
+            raise Refused([Finding("", 0, product.name, "a file changed while it was read", "publish again")])
+    except Refused as error:
+        (folder / FINDINGS).write_text("".join(f"{finding}\n" for finding in error.findings))
+        shelf.fail(folder)
+        raise
+    except BaseException:
+        shelf.remove(folder)
+        raise
+    for finding in built.findings:
+        progress(Warned(product.name, finding))
+    (folder / build.LOG).unlink(missing_ok=True)
+    record.write(folder, _record(product, snapshot_id, now, built, folder, time.monotonic() - started, fingerprint))
+    return record.load(shelf.path(settings.state, shelf.complete(folder).name))
+
+
+def _record(
+    product: Product, snapshot_id: str, now: datetime, built: Built, folder: Path, build_s: float, fingerprint: str
+) -> Record:
+    return Record(
+        id=snapshot_id,
+        product=product.name,
+        major=product.major,
+        published_at=now,
+        data_time=built.data_time,
+        row_counts=built.row_counts,
+        outcomes=record.outcomes(built.outcomes),
+        pseudonyms=tuple(Pseudonym(*one) for one in built.pseudonyms),
+        size_bytes=(folder / record.CORE).stat().st_size,
+        build_s=round(build_s, 3),
+        fingerprint=fingerprint,
+        documents=product.documents,
+        models=contract.models_of(product),
+    )

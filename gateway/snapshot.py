@@ -1,0 +1,71 @@
+"""What is served: frozen values of one published state. Touches no file.
+
+`record.py` reads them from a snapshot's folder, `catalog.py` from the deployment's manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from gateway.product import Product, Pseudonym
+
+
+@dataclass(frozen=True)
+class RuleOutcome:
+    """The result of one quality rule on one snapshot; NaN is the value of one that gave no number: it does not hold."""
+
+    rule: str
+    table: str
+    dimension: str
+    severity: str
+    holds: bool
+    value: float
+    expected: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One immutable published state of one product: a DuckDB file whose tables stand in the schema `core`.
+
+    `pseudonyms` are the keyed-hash columns that the file holds beside the contract's. `data_time` is the data clock's
+    value, None where the product declares no clock; `quality` the share of rules that hold (0..1).
+    """
+
+    id: str
+    product: Product
+    path: Path
+    published_at: datetime
+    data_time: datetime | None
+    row_counts: Mapping[str, int]
+    outcomes: tuple[RuleOutcome, ...]
+    pseudonyms: frozenset[Pseudonym]
+
+    @property
+    def quality(self) -> float:
+        """Share of quality rules that hold, 1.0 where there are none."""
+        return sum(o.holds for o in self.outcomes) / len(self.outcomes) if self.outcomes else 1.0
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Every served snapshot, one for each product and major version, ordered by product and major."""
+
+    snapshots: tuple[Snapshot, ...]
+
+    @property
+    def current(self) -> tuple[Snapshot, ...]:
+        """The snapshot of each product's highest major."""
+        return tuple({one.product.name: one for one in self.snapshots}.values())
+
+    def find(self, name: str) -> Snapshot | None:
+        """The snapshot that `customer_360` (its highest major) or `customer_360_v1` means; None if none is served."""
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Snapshot]:
+        pinned = {f"{one.product.name}_v{one.product.major}": one for one in self.snapshots}
+        return pinned | {one.product.name: one for one in self.snapshots}
