@@ -5,6 +5,7 @@ POLICY.md, "Meaning", 2 to 6 and 9, in that order.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -145,17 +146,15 @@ def _treatment(
     if hidden_by or not covering:
         return Treatment("hidden", "", "", hidden_by)
     layers = [_layer(one, column, asked, pending) for one in rules if _masks(one, column)]
-    raw = duck.quote(column.name)
-    expression, seen = _layered(layers, raw, column.type)
-    if _filters(covering) != _filters(grants):
-        expression = f"CASE WHEN {_any_of(covering)} THEN {expression} ELSE NULL END"
+    plain = _laid(layers, duck.quote(column.name), column.type)
+    # A cell is there only in rows of a grant that covers its column (POLICY 3).
+    nulled = _filters(covering) != _filters(grants)
+    expression = f"CASE WHEN {_any_of(covering)} THEN {plain} ELSE NULL END" if nulled else plain
     if not layers:
         return Treatment("raw", expression, "", tuple(grant.rule for grant in covering))
-    strictest = max(seen, key=lambda layer: STRICTNESS.index(layer.kind))
-    names = {layer.mask for layer in seen if layer.kind == strictest.kind}
-    differ = len({layer.expression for layer in seen if layer.kind == strictest.kind}) > 1
-    kind: TreatmentKind = "null" if differ and _always_differ(seen, strictest.kind) else strictest.kind
-    return Treatment(kind, expression, " and ".join(sorted(names)), tuple(layer.rule for layer in seen))
+    kind, shown = _strictest(layers)
+    names = " and ".join(sorted({layer.mask for layer in shown}))
+    return Treatment(kind, expression, names, tuple(dict.fromkeys(layer.rule for layer in layers)))
 
 
 def _masks(one: Applied, column: Column) -> bool:
@@ -178,44 +177,49 @@ def _layer(one: Applied, column: Column, asked: Asked, pending: list[str]) -> _L
     return _Layer(one.rule.id, HASH, "null", typed_null(column.type), condition)
 
 
-def _layered(layers: list[_Layer], raw: str, kind: str) -> tuple[str, list[_Layer]]:
-    """The expression that gives each row the strictest layer that applies to it, and the layers that can do so."""
-    expression = raw
-    seen: list[_Layer] = []
+def _levels(layers: list[_Layer]) -> list[dict[str, str | None]]:
+    """For each rank that is used, mildest first: mask expression -> when a row is spared it (None: never)."""
+    levels: list[dict[str, str | None]] = []
     for rank in STRICTNESS:
-        level = [layer for layer in layers if layer.kind == rank]
-        if not level:
-            continue
-        expression = _level(level, expression, kind)
-        if any(layer.condition is None for layer in level):
-            seen = []
-        seen += level
-    return expression, seen
+        conditions: dict[str, list[str | None]] = {}
+        for layer in layers:
+            if layer.kind == rank:
+                conditions.setdefault(layer.expression, []).append(layer.condition)
+        level: dict[str, str | None] = {}
+        for expression, terms in conditions.items():
+            # NULL masks: a row is spared only where every condition is FALSE (POLICY 4).
+            spared = " AND ".join(f"(({term}) IS FALSE)" for term in dict.fromkeys(terms))
+            level[expression] = None if None in terms else spared
+        if level:
+            levels.append(level)
+    return levels
 
 
-def _level(level: list[_Layer], below: str, kind: str) -> str:
-    """One rank of the ladder over what is `below` it; two that differ and both apply give NULL (POLICY 4)."""
+def _laid(layers: list[_Layer], raw: str, kind: str) -> str:
+    """The expression that gives each row the strictest mask that applies to it, NULL where two of a rank differ.
+
+    Masks that differ give NULL even below a stricter one: else adding a hash to them would show a pseudonym.
+    """
+    expression = raw
+    conflicts: list[str] = []
+    for level in _levels(layers):
+        for mask, spared in level.items():
+            expression = mask if spared is None else f"CASE WHEN {spared} THEN {expression} ELSE {mask} END"
+        for first, second in itertools.combinations(level.values(), 2):
+            both = [f"NOT ({spared})" for spared in (first, second) if spared is not None]
+            conflicts.append(" AND ".join(both) or "true")
+    if not conflicts:
+        return expression
     null = typed_null(kind)
-    conditions: dict[str, list[str] | None] = {}
-    for layer in level:
-        before = conditions.get(layer.expression, [])
-        known = None if layer.condition is None or before is None else [*before, layer.condition]
-        conditions[layer.expression] = known
-    always = [expression for expression, terms in conditions.items() if terms is None]
-    if len(always) > 1:
-        return null
-    # A row is spared by an expression where all its conditions are FALSE; NULL masks.
-    spared = {e: " AND ".join(f"(({term}) IS FALSE)" for term in terms) for e, terms in conditions.items() if terms}
-    if always:
-        others = " AND ".join(spared.values())
-        return f"CASE WHEN {others} THEN {always[0]} ELSE {null} END" if others else always[0]
-    branches = [f"WHEN {' AND '.join(spared.values())} THEN {below}"]
-    for expression in spared if len(spared) > 1 else ():
-        rest = " AND ".join(text for other, text in spared.items() if other != expression)
-        branches.append(f"WHEN {rest} THEN {expression}")
-    last = null if len(spared) > 1 else next(iter(spared))
-    return f"CASE {' '.join(branches)} ELSE {last} END"
+    always = "true" in conflicts
+    return null if always else f"CASE WHEN ({') OR ('.join(conflicts)}) THEN {null} ELSE {expression} END"
 
 
-def _always_differ(layers: list[_Layer], kind: TreatmentKind) -> bool:
-    return len({layer.expression for layer in layers if layer.kind == kind and layer.condition is None}) > 1
+def _strictest(layers: list[_Layer]) -> tuple[TreatmentKind, list[_Layer]]:
+    """The strictest kind that some row gets for certain or on a condition, and the masks that give it."""
+    for rank in STRICTNESS:
+        always = {layer.expression for layer in layers if layer.kind == rank and layer.condition is None}
+        if len(always) > 1:
+            return "null", [layer for layer in layers if layer.kind == rank]
+    kind = max((layer.kind for layer in layers), key=STRICTNESS.index)
+    return kind, [layer for layer in layers if layer.kind == kind]

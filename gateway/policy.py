@@ -7,26 +7,24 @@ always a grant: whatever is refused raises, and reads like a name that does not 
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import casbin
 from casbin.model import Model
 
-from gateway import claims, obligations
+from gateway import claims, obligations, policy_lines
 from gateway.decision import Decision, unknown_relation
 from gateway.document import Finding, Report
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.policy_compile import Applied, ProductRules, check_names, compile_rules
 from gateway.policy_file import read_folder
-from gateway.policy_rules import Deny, Grant, Policies, PolicyError, Rule, Who, tables_of
-from gateway.policy_who import Asker, HoldsRole, matches, next_boundary
+from gateway.policy_rules import Deny, Policies, PolicyError
+from gateway.policy_who import Asker, next_boundary
 from gateway.principal import NEVER, Action, Environment, Principal
 from gateway.product import Product, Pseudonym, Table
 from gateway.visibility import visible_key, visible_relationships, visible_semantics
@@ -78,83 +76,37 @@ class Verdict:
 
 
 class _Enforcer:
-    """Casbin's enforcer of one product. Immutable after construction, so that threads share it."""
+    """Casbin's enforcer of one product. Thread-safe: its role manager adds the roles that it is asked about."""
 
     def __init__(self, compiled: ProductRules, roles: dict[str, tuple[str, ...]]) -> None:
         model = Model()
         model.load_model_from_text(MODEL)
         self._enforcer = casbin.Enforcer(model)
+        self._lock = threading.Lock()
         self._empty = not compiled.rules
         for senior, included in roles.items():
             for junior in included:
                 self._enforcer.add_role_for_user(senior, junior)
         # Denies stand last: enforcement stops at the first, and every other match must have been noted.
         for rule in sorted(compiled.rules, key=lambda rule: isinstance(rule.effect, Deny)):
-            self._enforcer.add_policy(*_line(rule, compiled.product))
+            self._enforcer.add_policy(*policy_lines.line(rule, compiled.product))
         linked = self._enforcer.get_role_manager().has_link
 
         def holds_role(held: tuple[str, ...], wanted: str) -> bool:
             return any(role == wanted or linked(role, wanted) for role in held)
 
-        self._enforcer.add_function("has_role", functools.partial(_has_role, holds_role))
-        self._enforcer.add_function("holds", functools.partial(_attributes_hold, holds_role))
-        self._enforcer.add_function("note", _note)
+        self._enforcer.add_function("has_role", functools.partial(policy_lines.has_role, holds_role))
+        self._enforcer.add_function("holds", functools.partial(policy_lines.holds, holds_role))
+        self._enforcer.add_function("note", policy_lines.note)
 
     def matched(self, asker: Asker, table: str) -> tuple[bool, tuple[str, ...]]:
         """Whether casbin allows, and the ids of the rules that match on `table`; an empty policy allows nothing."""
         if self._empty:
             return False, ()
         log: list[str] = []
-        allowed = bool(self._enforcer.enforce(asker, table, log))
+        with self._lock:
+            allowed = bool(self._enforcer.enforce(asker, table, log))
         return allowed, tuple(dict.fromkeys(log))
-
-
-def _line(rule: Rule, product: Product) -> tuple[str, str, str, str]:
-    """One policy line: every value stands in a field of its own, none in the matcher's text."""
-    effect = "allow" if isinstance(rule.effect, Grant) else "deny" if isinstance(rule.effect, Deny) else "oblige"
-    roles = next((values for key, values in rule.to.every if key == "role"), ())
-    attributes = {
-        "tables": [table.name for table in tables_of(rule, product)],
-        "actions": list(rule.effect.actions) if isinstance(rule.effect, Grant) else None,
-        "to": [rule.to.every, rule.to.none_of],
-        "unless": [rule.unless.every, rule.unless.none_of] if rule.unless is not None else None,
-        "widens": effect == "allow",
-    }
-    return rule.id, json.dumps(roles), json.dumps(attributes, sort_keys=True), effect
-
-
-@functools.lru_cache(maxsize=10_000)
-def _field(text: str) -> Any:
-    return json.loads(text)
-
-
-def _has_role(holds_role: HoldsRole, asker: Asker, role: str) -> bool:
-    wanted = _field(role)
-    return not wanted or any(holds_role(asker.roles, one) for one in wanted)
-
-
-def _attributes_hold(holds_role: HoldsRole, asker: Asker, table: str, attrs: str) -> bool:
-    said = _field(attrs)
-    if table not in said["tables"]:
-        return False
-    if said["actions"] is not None and asker.environment.action not in said["actions"]:
-        return False
-    if not matches(_who(said["to"]), asker, holds_role, widens=said["widens"]):
-        return False
-    return said["unless"] is None or not matches(_who(said["unless"]), asker, holds_role, widens=not said["widens"])
-
-
-def _who(said: Any) -> Who:
-    every, none_of = said
-    return Who(
-        tuple((key, tuple(values)) for key, values in every),
-        tuple(tuple((key, tuple(values)) for key, values in group) for group in none_of),
-    )
-
-
-def _note(log: list[str], rule: str) -> bool:
-    log.append(rule)
-    return True
 
 
 class _ProductPolicy:

@@ -1,0 +1,59 @@
+"""Why a principal sees what it sees: the whole of every decision on one product, for governance. Pure; shows no data.
+
+Never for a client's request: refusals are told with their reasons, row filters and rules by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.decision import TreatmentKind
+from gateway.policy import PolicySet
+from gateway.principal import Environment, Principal
+from gateway.product import Product, Pseudonym
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnAccess:
+    """One column: its treatment, the mask's name ("" for none), the rules that made it so, and the SQL."""
+
+    column: str
+    treatment: TreatmentKind
+    mask: str
+    rules: tuple[str, ...]
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableAccess:
+    """One table: the rules that match, the row filter (None: every row), the columns; or why it does not exist."""
+
+    table: str
+    refusal: str
+    rules: tuple[str, ...]
+    rows: str | None
+    columns: tuple[ColumnAccess, ...]
+    pending: tuple[str, ...]
+
+
+def explain(
+    policies: PolicySet,
+    principal: Principal,
+    product: Product,
+    environment: Environment,
+    pseudonyms: frozenset[Pseudonym],
+) -> tuple[TableAccess, ...]:
+    """What `principal` may see of each table of `product`, and by which rule. Raises Unauthenticated."""
+    found: list[TableAccess] = []
+    for table in product.tables:
+        verdict = policies.verdict(principal, product, table, environment, pseudonyms)
+        decision = verdict.decision
+        if decision is None:
+            found.append(TableAccess(table.name, verdict.refusal, verdict.matched, None, (), ()))
+            continue
+        columns = tuple(
+            ColumnAccess(name, one.kind, one.mask, one.rules, one.expression)
+            for name, one in decision.treatments.items()
+        )
+        found.append(TableAccess(table.name, "", decision.rules, decision.rows, columns, decision.pending))
+    return tuple(found)
