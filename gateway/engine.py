@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from gateway.bind import Parameters, Plan, View, given
 from gateway.duck import quote
 from gateway.errors import BadQuery, GatewayError, Unavailable
 from gateway.forms import Form
-from gateway.stream import Limits, Provenance, Result, Slots, Source, Summary, Watchdog
+from gateway.stream import Limits, ProductProvenance, Provenance, Result, Slots, Source, Summary, Watchdog
 
 VIEW_LIMIT = 10_000
 _log = logging.getLogger("outport.engine")
@@ -31,10 +31,14 @@ _log = logging.getLogger("outport.engine")
 
 @dataclass(frozen=True)
 class Description:
-    """What a query gives and takes, without running it. Parameter types are DuckDB's, None where unknown."""
+    """What a query gives and takes, without running it. Parameter types are DuckDB's, None where unknown.
+
+    `products` are the states that it would read now.
+    """
 
     schema: pa.Schema
     parameter_types: tuple[str | None, ...]
+    products: tuple[ProductProvenance, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,11 @@ class Engine:
             raise
 
     def describe(self, plan: Plan) -> Description:
-        """The Arrow schema and the parameters' types of `plan`; plans, never runs."""
+        """The Arrow schema for the parameters given (NULLs if none are) and the parameters' types; never runs."""
         self._lease(plan.views)
         try:
-            _, schema = self._described(plan, "arrow", parameters.untyped(plan))
+            valued = plan if plan.parameters else replace(plan, parameters=parameters.untyped(plan))
+            _, schema = self._typed(valued, "arrow")
             return Description(schema, parameters.types(plan))
         finally:
             self._release(plan.views)

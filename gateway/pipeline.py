@@ -180,7 +180,8 @@ class Gateway:
 
     def describe(self, session: Session, query: Query, pin: Pin | None = None) -> Description:
         """Schema and parameter types of `query`; plans, never runs. Raises as `answer` does."""
-        return self._engine.describe(self._plan(session, query, pin or self.pin()))
+        plan = self._plan(session, query, pin or self.pin())
+        return replace(self._engine.describe(plan), products=_states(plan))
 
     def products(self, session: Session) -> tuple[VisibleProduct, ...]:
         """Every product of which the principal may see a table, by name; each at its current major."""
@@ -292,14 +293,9 @@ class Gateway:
         return VisibleProduct(snapshot.product, snapshot, tables)
 
     def _provenance(self, session: Session, plan: Plan, query_id: str) -> Provenance:
-        snapshots = {grant.snapshot.id: grant.snapshot for grant in plan.grants}
-        products = tuple(
-            ProductProvenance(one.product.name, one.product.version, one.id, one.data_time, one.quality)
-            for one in snapshots.values()
-        )
         body = "\n".join([session.principal.subject, *(grant.decision.fingerprint for grant in plan.grants)])
         policy = hmac.new(self._policy_key, body.encode(), hashlib.sha256).hexdigest()[:16]
-        return Provenance(query_id, products, policy)
+        return Provenance(query_id, _states(plan), policy)
 
     def _finished(self, session: Session, plan: Plan, provenance: Provenance, summary: Summary) -> None:
         self._audit.record(
@@ -323,6 +319,15 @@ class Gateway:
 
 # Doors of this process itself, which no descriptor declares.
 _INNER_PORTS = frozenset({"python", "hub", "command", "publish"})
+
+
+def _states(plan: Plan) -> tuple[ProductProvenance, ...]:
+    """The state of each product that `plan` reads."""
+    snapshots = {grant.snapshot.id: grant.snapshot for grant in plan.grants}
+    return tuple(
+        ProductProvenance(one.product.name, one.product.version, one.id, one.data_time, one.quality)
+        for one in snapshots.values()
+    )
 
 
 def _columns(plan: Plan) -> tuple[ColumnUse, ...]:
