@@ -1,0 +1,116 @@
+"""The web application: the routes of every web port, one guard around them, health and readiness.
+
+Touches the gateway only to ask whether it is ready.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from http import HTTPStatus
+from urllib.parse import unquote_to_bytes
+
+import anyio
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway import Gateway, GatewayError
+from ports.http import errors
+
+# A thread waits in the engine's queue with its query, so there are more threads than queries that run at once.
+WORK_THREADS = 64
+_HEADERS = (
+    (b"cache-control", b"private, no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"vary", b"Accept, Authorization, X-Outport-Purpose"),
+)
+_log = logging.getLogger("outport.http")
+
+
+def application(gateway: Gateway, routers: Iterable[APIRouter]) -> FastAPI:
+    """The application that serves `routers`; its state holds the limiter that their work runs on."""
+    # FastAPI's own documentation pages load scripts from an outside host.
+    app = FastAPI(title="Outport", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.limiter = anyio.CapacityLimiter(WORK_THREADS)
+    app.add_middleware(Guard)
+    app.add_exception_handler(GatewayError, errors.on_gateway_error)
+    app.add_exception_handler(HTTPException, errors.on_http_exception)
+    app.include_router(_probes(gateway))
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def _probes(gateway: Gateway) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/health")
+    async def health() -> Response:
+        """The process answers."""
+        return JSONResponse({"status": "ok"})
+
+    @router.get("/ready")
+    def ready() -> Response:
+        """Whether every declared product is served; counts only, since no one has signed in."""
+        readiness = gateway.ready()
+        counts = {
+            "ready": readiness.ready,
+            "served": len(readiness.served),
+            "missing": len(readiness.missing),
+            "problems": len(readiness.problems),
+        }
+        return JSONResponse(counts, HTTPStatus.OK if readiness.ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    return router
+
+
+class Guard:
+    """Around every route: text that is no text is refused, a defect becomes a problem document, each request is logged.
+
+    The log line has the route's template and never the address itself: addresses hold filter values and keys.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, sent = time.perf_counter(), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal sent
+            if message["type"] == "http.response.start":
+                sent = message["status"]
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in given)]
+            await send(message)
+
+        try:
+            refusal = _unreadable(scope)
+            await (refusal or self._app)(scope, receive, sending)
+        except Exception as error:
+            response = errors.unexpected(error)
+            if not sent:
+                await response(scope, receive, sending)
+        finally:
+            route = getattr(scope.get("route"), "path", "-")
+            elapsed_ms = (time.perf_counter() - started) * 1000
+            _log.info("%s %s %d %.1f ms", scope["method"], route, sent, elapsed_ms)
+
+
+def _unreadable(scope: Scope) -> Response | None:
+    """The refusal of an address that is not UTF-8 text, None for one that is."""
+    raw = scope["raw_path"] + b"?" + scope["query_string"].replace(b"+", b" ")
+    try:
+        text = unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError:
+        return errors.http_problem(400, "the address is not UTF-8 after percent-decoding")
+    if "\x00" in text:
+        return errors.http_problem(400, "the address holds a NUL byte")
+    return None

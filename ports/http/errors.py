@@ -1,0 +1,114 @@
+"""Every refusal as a problem document (RFC 9457): one table from class and reason to status. Touches nothing else."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import orjson
+from fastapi import Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from gateway import (
+    BadQuery,
+    Cancelled,
+    Exhausted,
+    Expired,
+    Forbidden,
+    GatewayError,
+    NotFound,
+    Timeout,
+    Unauthenticated,
+    Unavailable,
+)
+
+MEDIA_TYPE = "application/problem+json"
+CLIENT_CLOSED_REQUEST = 499  # nginx's number for a client that has gone; IANA assigns none
+RETRY_AFTER_S = 1
+
+# (class, reason) -> (status, title); the reason "" stands for every reason that has no line of its own.
+STATUS: Mapping[tuple[type[GatewayError], str], tuple[int, str]] = {
+    (Unauthenticated, ""): (401, "Credentials are required"),
+    (Forbidden, ""): (403, "Not granted"),
+    (NotFound, ""): (404, "Not found"),
+    (BadQuery, ""): (400, "Bad query"),
+    (Exhausted, ""): (429, "A limit is reached"),
+    (Timeout, ""): (504, "The query took too long"),
+    (Cancelled, ""): (CLIENT_CLOSED_REQUEST, "Cancelled"),
+    (Expired, ""): (410, "No longer kept"),
+    (Unavailable, ""): (503, "Unavailable"),
+}
+
+_CHALLENGES = ('Basic realm="outport", charset="UTF-8"', 'Bearer realm="outport"')
+_log = logging.getLogger("outport.http")
+
+
+def status(error: GatewayError) -> tuple[int, str]:
+    """Status and title of `error`, by its class and reason; 500 for a class without a line."""
+    line = STATUS.get((type(error), error.reason)) or STATUS.get((type(error), ""))
+    return line or (500, "Internal error")
+
+
+def problem(error: GatewayError) -> Response:
+    """`error` as a problem document; hint, position (in the client's text) and error_id are members of it."""
+    code, title = status(error)
+    kind = f"{error.code}:{error.reason}" if error.reason else error.code
+    members: dict[str, object] = {"type": f"urn:outport:error:{kind}", "title": title, "status": code}
+    members["code"] = error.code
+    members["detail"] = error.message
+    if error.hint:
+        members["hint"] = error.hint
+    if error.position is not None:
+        members["position"] = error.position
+    members["error_id"] = error.error_id
+    response = Response(orjson.dumps(members), status_code=code, media_type=MEDIA_TYPE)
+    if code == HTTPStatus.UNAUTHORIZED:
+        for challenge in _CHALLENGES:
+            response.headers.append("WWW-Authenticate", challenge)
+    if code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def http_problem(code: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal of HTTP's own making (404, 405, 406, 413, 414, 415, 422) as a problem document."""
+    status = HTTPStatus(code)
+    members = {"type": f"urn:outport:error:http:{code}", "title": status.phrase, "status": code}
+    members |= {"code": status.name.lower(), "detail": detail}
+    return Response(orjson.dumps(members), status_code=code, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def unexpected(error: BaseException) -> Response:
+    """A defect: the client gets an id and nothing else, the log gets the rest under that id."""
+    error_id = uuid.uuid4().hex[:12]
+    _log.error("unexpected error %s", error_id, exc_info=error)
+    members = {
+        "type": "urn:outport:error:internal",
+        "title": "Internal error",
+        "status": 500,
+        "code": "internal",
+        "detail": "an unexpected error; the server's log has it under error_id",
+        "error_id": error_id,
+    }
+    return Response(orjson.dumps(members), status_code=500, media_type=MEDIA_TYPE)
+
+
+async def on_gateway_error(_: Request, error: Exception) -> Response:
+    """The application's handler of GatewayError."""
+    assert isinstance(error, GatewayError)
+    return problem(error)
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """The application's handler of what the router itself refuses."""
+    assert isinstance(error, HTTPException)
+    detail = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = "there is nothing at this address; products are at /products"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "")
+        detail = f"{request.method} is not allowed here; allowed: {allowed}"
+    return http_problem(error.status_code, detail, error.headers)

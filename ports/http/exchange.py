@@ -1,0 +1,177 @@
+"""One request to one answer: synchronous work on the limiter's threads, bytes streamed at the client's pace.
+
+A client that goes away cancels its query at once; an error after the first byte breaks the connection, so that half an
+answer never looks whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import anyio
+import anyio.to_thread
+from fastapi import Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from gateway import GatewayError, Result
+
+# What is sent whole, with its length: larger or slower answers begin to stream.
+WHOLE_BYTES = 256 << 10
+WHOLE_S = 0.05
+BODY_LIMIT_BYTES = 1 << 20
+_log = logging.getLogger("outport.http")
+
+
+class Lifeline:
+    """Holds the query of one request, so that a client who goes away cancels it, whenever that is."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._result: Result | None = None
+        self._cut = False
+
+    def hold(self, result: Result) -> Result:
+        """Tie `result` to the client: cancelled if it has gone already."""
+        with self._lock:
+            self._result = result
+            cut = self._cut
+        if cut:
+            result.cancel()
+        return result
+
+    def cut(self) -> None:
+        """The client has gone."""
+        with self._lock:
+            self._cut = True
+            result = self._result
+        if result is not None:
+            result.cancel()
+
+    def release(self) -> None:
+        """Free the query, whatever state it is in. Blocks until it has stopped."""
+        with self._lock:
+            result = self._result
+        if result is not None:
+            result.close()
+
+
+Chunk = bytes | memoryview
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a route's work gives: `chunks` are made while they are read and raise GatewayErrors only."""
+
+    media_type: str
+    chunks: Iterator[Chunk]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+
+
+Work = Callable[[Lifeline], Answer]
+
+
+async def exchange(request: Request, work: Work) -> Response:
+    """Run `work` on a thread and give its answer: whole if it is small, else as a stream. Raises what `work` raises."""
+    limiter: anyio.CapacityLimiter = request.app.state.limiter
+    lifeline = Lifeline()
+    watcher = asyncio.create_task(_watch(request.receive, lifeline))
+    try:
+        begun = await anyio.to_thread.run_sync(partial(_begin, work, lifeline), limiter=limiter)
+    finally:
+        watcher.cancel()
+    if begun.ended:
+        answer = begun.answer
+        return Response(b"".join(begun.head), answer.status, dict(answer.headers), answer.media_type)
+    return _Stream(begun, lifeline, limiter)
+
+
+async def body(request: Request) -> bytes:
+    """The request's body. Raises HTTPException 413 above BODY_LIMIT_BYTES, before more of it is read."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BODY_LIMIT_BYTES:
+            raise HTTPException(413, f"a body has at most {BODY_LIMIT_BYTES} bytes", {"Connection": "close"})
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """An answer of which the first chunks exist: whatever refuses a query has refused it by now."""
+
+    answer: Answer
+    head: list[Chunk]
+    ended: bool
+
+
+def _begin(work: Work, lifeline: Lifeline) -> _Begun:
+    try:
+        answer = work(lifeline)
+        head: list[Chunk] = []
+        size, started = 0, time.monotonic()
+        for chunk in answer.chunks:
+            head.append(chunk)
+            size += len(chunk)
+            if size > WHOLE_BYTES or time.monotonic() - started > WHOLE_S:
+                return _Begun(answer, head, ended=False)
+    except BaseException:
+        lifeline.release()
+        raise
+    lifeline.release()
+    return _Begun(answer, head, ended=True)
+
+
+async def _watch(receive: Receive, lifeline: Lifeline) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    lifeline.cut()
+
+
+class _Stream(Response):
+    """An answer in chunks; the last, empty one that ends it is sent only if all went well."""
+
+    def __init__(self, begun: _Begun, lifeline: Lifeline, limiter: anyio.CapacityLimiter) -> None:
+        self.status_code = begun.answer.status
+        self.media_type = begun.answer.media_type
+        self.background = None
+        self.body = b""
+        self.init_headers(dict(begun.answer.headers))
+        del self.headers["content-length"]
+        self._begun, self._lifeline, self._limiter = begun, lifeline, limiter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        watcher = asyncio.create_task(_watch(receive, self._lifeline))
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            for chunk in self._begun.head:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            while (chunk := await self._next()) is not None:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except GatewayError as error:
+            # Without the last chunk the client sees a broken transfer: its answer is not whole.
+            _log.info("stream broken off: %s %s", error.code, error.error_id)
+        finally:
+            watcher.cancel()
+            self._lifeline.cut()
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._lifeline.release, limiter=self._limiter)
+
+    async def _next(self) -> Chunk | None:
+        chunks = self._begun.answer.chunks
+        return await anyio.to_thread.run_sync(partial(_after, chunks), limiter=self._limiter)
+
+
+def _after(chunks: Iterator[Chunk]) -> Chunk | None:
+    return next(chunks, None)

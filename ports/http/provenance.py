@@ -1,0 +1,42 @@
+"""Where an answer comes from, as response headers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from gateway import ProductProvenance, Provenance, VisibleProduct
+
+PRODUCTS_HEADER = "X-Outport-Products"
+
+
+def headers(provenance: Provenance) -> dict[str, str]:
+    """The headers of one answered query: its id, each product's state, the policy's fingerprint."""
+    return {
+        "X-Outport-Query-Id": provenance.query_id,
+        PRODUCTS_HEADER: ", ".join(_state(one) for one in provenance.products),
+        "X-Outport-Policy": provenance.policy,
+    }
+
+
+def of_products(products: Iterable[VisibleProduct]) -> dict[str, str]:
+    """The header of an answer that describes products instead of querying them."""
+    states = (
+        ProductProvenance(one.product.name, one.product.version, one.snapshot.id, one.snapshot.data_time, quality)
+        for one, quality in ((product, product.snapshot.quality) for product in products)
+    )
+    return {PRODUCTS_HEADER: ", ".join(_state(state) for state in states)}
+
+
+def timestamp(moment: datetime) -> str:
+    """`moment` in RFC 3339, UTC; a moment without a zone is one of the source's own clock and stays as it is."""
+    if moment.tzinfo is None:
+        return moment.isoformat()
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _state(state: ProductProvenance) -> str:
+    parts = [f"{state.name}@{state.version}", f"snapshot={state.snapshot}"]
+    if state.data_time is not None:
+        parts.append(f"data-time={timestamp(state.data_time)}")
+    return ";".join([*parts, f"quality={state.quality:.4g}"])

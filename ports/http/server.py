@@ -1,0 +1,107 @@
+"""The web door: one socket, one event loop in a thread of its own, the routes of every web port on it."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+
+import uvicorn
+
+from gateway import Gateway, Unavailable
+from ports.http.application import application
+from ports.http.protocol import BoundedProtocol
+from ports.hub.routes import routes as hub_routes
+from ports.rest.routes import routes as rest_routes
+
+BACKLOG = 512
+KEEP_ALIVE_S = 75
+DRAIN_S = 5
+START_S = 10
+
+
+class HttpPort:
+    """REST and the page. `start` binds, so that `address` is known when it returns."""
+
+    name = "http"
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._socket: socket.socket | None = None
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that it listens on. Raises Unavailable before `start`."""
+        if self._socket is None:
+            raise Unavailable("the web door is not open", reason="startup")
+        host, port = self._socket.getsockname()[:2]
+        return str(host), int(port)
+
+    def start(self) -> None:
+        """Bind and serve. Raises OSError if the address is taken, Unavailable if the server does not come up.
+
+        In the demo, whose page needs no login, nothing but loopback is bound.
+        """
+        settings = self._gateway.settings
+        bound = _bind(settings.host, settings.http_port)
+        if settings.demo and not ipaddress.ip_address(bound.getsockname()[0]).is_loopback:
+            bound.close()
+            raise Unavailable("the demo listens on loopback only: set host to 127.0.0.1", reason="startup")
+        self._socket = bound
+        app = application(self._gateway, [rest_routes(self._gateway), hub_routes(self._gateway)])
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+        self._server = _Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [bound]}, name="outport-http", daemon=True
+        )
+        self._thread.start()
+        if not self._server.listening.wait(START_S):
+            raise Unavailable("the web door did not open", reason="startup")
+
+    def stop(self) -> None:
+        """Take no more requests, give open ones DRAIN_S seconds, end the thread. Idempotent."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join(DRAIN_S * 3)
+        self._server = self._thread = self._socket = None
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, telling another thread that it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening address, IPv4 or IPv6, whatever `host` resolves to first."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, kind, protocol)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    return bound
