@@ -280,7 +280,7 @@ def test_every_door_holds_the_first_of_each_category(door: Door, category: str) 
         shown = refusal.message
     assert not SECRET.search(shown)
     assert "Traceback" not in shown
-    assert "duckdb" not in shown.replace(ATTACKS[category][0], "").lower()
+    assert "Error:" not in shown
 
 
 def test_the_canaries_are_there_for_who_may_see_them(python_door: Door) -> None:
