@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import pyarrow as pa
 import typer
@@ -15,7 +16,7 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from gateway import Gateway, Query, Session, VisibleTable, duck, scope
+from gateway import Gateway, Query, Session, VisibleTable, duck, scope, tree
 from gateway.catalog import Catalog
 from gateway.errors import Forbidden, GatewayError, NotFound
 from gateway.settings import Settings
@@ -140,20 +141,22 @@ def _spellings(name: str, major: int) -> tuple[str, str]:
 
 
 def _named(query: str) -> frozenset[str] | None:
-    """Names of the columns that stand in `query`, in lower case; None where a star asks for all."""
-    found: set[str] = set()
-    waiting: list[Any] = [duck.parse(query)]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, list):
-            waiting += node
-        elif isinstance(node, dict):
-            if node.get("class") == "STAR":
-                return None
-            if node.get("class") == "COLUMN_REF":
-                found |= {str(name).lower() for name in node["column_names"]}
-            waiting += node.values()
-    return frozenset(found)
+    """Names of the columns that stand in `query`, in lower case; None where its outermost SELECT takes a star."""
+    statement = duck.parse(query)
+    if _takes_star(statement["node"]):
+        return None
+    return frozenset(
+        str(name).lower()
+        for node in tree.nodes(statement)
+        if node.get("class") == "COLUMN_REF"
+        for name in node["column_names"]
+    )
+
+
+def _takes_star(select: tree.Node) -> bool:
+    if select["type"] == "SET_OPERATION_NODE":
+        return any(_takes_star(child) for child in select.get("children", [select.get("left"), select.get("right")]))
+    return any(item.get("class") == "STAR" for item in select.get("select_list", ()))
 
 
 def treatments(table: VisibleTable) -> tuple[Treated, ...]:
@@ -177,11 +180,22 @@ def _explain(subject: str, product: str, port: str, tables: Sequence[VisibleTabl
     for table in tables:
         decision = table.decision
         show.line(f"{product}.{decision.table} for {subject} at {port}: by {', '.join(decision.rules)}")
-        show.line(f"rows: {decision.rows or 'all'}")
+        show.line(f"rows: {_bare(decision.rows) if decision.rows else 'all'}")
         columns = [(one.column.rpartition(".")[2], one.treatment, ", ".join(one.rules)) for one in treatments(table)]
         show.console().print(show.table(("column", "treatment", "rules"), columns))
         if decision.pending:
             show.note(f"not published yet, so NULL: {', '.join(decision.pending)} (outport apply)")
+
+
+def _bare(expression: str) -> str:
+    """`expression` without the brackets around the whole of it."""
+    inner = expression[1:-1]
+    depth = 0
+    for text in re.findall(r"'[^']*'|\"[^\"]*\"|[()]", inner):
+        depth += {"(": 1, ")": -1}.get(text, 0)
+        if depth < 0:
+            return expression
+    return _bare(inner) if expression.startswith("(") and expression.endswith(")") else expression
 
 
 def _document(subject: str, product: str, port: str, tables: Sequence[VisibleTable]) -> dict[str, object]:

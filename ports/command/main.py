@@ -13,7 +13,8 @@ from gateway.principals import PrincipalsError
 from gateway.settings import SettingsError
 from ports.command import access, connect, doctor, people, products, serve, show
 
-_log = logging.getLogger("outport.command")
+# A command's answer is its own words: the log of the gateway is for `serve`, which sends it to standard error.
+logging.getLogger("outport").addHandler(logging.NullHandler())
 
 
 class _Group(TyperGroup):

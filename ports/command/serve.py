@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import FrameType
 from typing import Protocol
 
@@ -55,6 +56,7 @@ class Guard:
 @with_settings(*ALL)
 def serve(*, settings: Settings) -> None:
     """Serve the published products through every door, until SIGTERM or SIGINT."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.WARNING)
     people = directory(settings)
     guard = Guard(people, settings.demo)
     guard.check((settings.host,))
@@ -102,7 +104,7 @@ def opened(gateway: Gateway) -> Iterator[Mapping[str, doors.Address]]:
     opened: dict[str, Port] = {}
     try:
         for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-            port: Port = entry.load()(gateway)
+            port = _made(entry, gateway)
             try:
                 port.start()
             except OSError as error:
@@ -112,6 +114,14 @@ def opened(gateway: Gateway) -> Iterator[Mapping[str, doors.Address]]:
     finally:
         for port in reversed(opened.values()):
             port.stop()
+
+
+def _made(entry: EntryPoint, gateway: Gateway) -> Port:
+    try:
+        kind: Callable[[Gateway], Port] = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise SettingsError((f"the door {entry.name} ({entry.value}) is installed and cannot be loaded",)) from error
+    return kind(gateway)
 
 
 def _in_use(settings: Settings, name: str) -> SettingsError:
