@@ -57,7 +57,7 @@ def stamp(path: Path) -> tuple[str, int, int]:
 
 @dataclass
 class _Readable:
-    """What models may name: a schema and a table, to the physical relation and its columns."""
+    """What models may name: (input, table) to the physical relation; `columns` are those of other products' tables."""
 
     physical: dict[tuple[str, str], scope.Path] = field(default_factory=dict)
     columns: dict[str, dict[str, list[tuple[str, str]]]] = field(default_factory=dict)
@@ -65,9 +65,8 @@ class _Readable:
     attachments: dict[str, Attachment] = field(default_factory=dict)
     files: dict[Path, None] = field(default_factory=dict)
 
-    def add(self, name: tuple[str, str], relation: Relation, columns: list[tuple[str, str]]) -> None:
+    def add(self, name: tuple[str, str], relation: Relation) -> None:
         self.physical[name] = ("memory", relation.schema, relation.name)
-        self.columns.setdefault(name[0], {})[name[1]] = columns
         self.relations[(relation.schema, relation.name)] = relation
 
 
@@ -80,12 +79,12 @@ def drawn(
     """
     readable = _Readable()
     for source in product.inputs:
+        if source.product is not None:
+            _product_of(source, product, deployment, policies, readable)
+    warnings = contract.compile_product(product, readable.columns, folder)
+    for source in product.inputs:
         if source.product is None:
             _files_of(source, folder, readable)
-        else:
-            _product_of(source, product, deployment, policies, readable)
-    given = {one.name: readable.columns.get(one.name, {}) for one in product.inputs if one.product is not None}
-    warnings = contract.compile_product(product, {name: held for name, held in given.items() if held}, folder)
     tables = tuple(
         TableJob(
             table.name,
@@ -112,8 +111,7 @@ def _files_of(source: Input, folder: Path, readable: _Readable) -> None:
     for table in source.tables:
         if table.name in files:
             select = _file_select(files[table.name], table.columns, folder, readable)
-            columns = [(column.name, column.type) for column in table.columns]
-            readable.add((source.name, table.name), Relation(f"in_{source.name}", table.name, select), columns)
+            readable.add((source.name, table.name), Relation(f"in_{source.name}", table.name, select))
 
 
 def _product_of(
@@ -128,8 +126,9 @@ def _product_of(
         if decision is None:
             continue
         view = view_of(Grant(snapshot, table, decision))
+        readable.add((source.name, table.name), Relation(view.schema, view.name, view.create))
         kinds = [(name, table.column(name).type) for name in decision.visible]
-        readable.add((source.name, table.name), Relation(view.schema, view.name, view.create), kinds)
+        readable.columns.setdefault(source.name, {})[table.name] = kinds
         alias = f"snap_{snapshot.id}"
         readable.attachments[alias] = Attachment(alias, str(snapshot.path.resolve()))
 
@@ -160,8 +159,9 @@ def _ordered(product: Product) -> tuple[Table, ...]:
 def _own(table: Table, product: Product) -> set[str]:
     if table.model is None:
         return set()
+    inputs = {source.name for source in product.inputs}
     paths = [tuple(part.lower() for part in path) for path in scope.relations(duck.parse(table.model))]
-    return {path[-1] for path in paths if len(path) == 1 or path[0] == product.name}
+    return {path[-1] for path in paths if path[0] == product.name and path[0] not in inputs}
 
 
 def _select(table: Table, product: Product, folder: Path, readable: _Readable) -> str:
@@ -175,11 +175,10 @@ def _bound(model: str, product: Product, readable: _Readable) -> str:
 
     def target(path: scope.Path, position: int | None) -> scope.Path:
         name = tuple(part.lower() for part in path)
-        own = (product.name, name[0]) if len(name) == 1 else name
-        if len(own) == 2 and own in readable.physical:
-            return readable.physical[own]
-        if len(own) == 2 and own[0] == product.name and own[1] in {table.name for table in product.tables}:
-            return (CORE_CATALOG, CORE_SCHEMA, own[1])
+        if len(name) == 2 and name in readable.physical:
+            return readable.physical[name]
+        if name in {(product.name, table.name) for table in product.tables}:
+            return (CORE_CATALOG, CORE_SCHEMA, name[1])
         raise BadQuery(f"{'.'.join(path)} is no declared input", reason="table", position=position)
 
     statement = duck.parse(model)
@@ -207,20 +206,19 @@ def _file_select(source: FileSource, columns: tuple[Column, ...], folder: Path, 
         remedy = "a file within the product's folder, or in an installed package"
         raise ContractError([Finding("", 0, source.path, str(error), remedy)]) from error
     readable.files[path] = None
-    kinds = {column.physical_name or column.name: column.type for column in columns}
-    options = {
-        "parquet": "",
-        # Types as declared: a number read as DOUBLE, a postcode read as a number, would have lost digits already.
-        "csv": f", sample_size = -1, types = {_struct(_unsniffed(kinds))}"
-        if _unsniffed(kinds)
-        else ", sample_size = -1",
-        "json": f", columns = {_struct(kinds)}",
-    }[source.format]
+    options = "" if source.format == "parquet" else _typed(source, path, columns)
     return f"SELECT {sources.projection(columns)} FROM {_READERS[source.format]}({_text(str(path))}{options})"
 
 
-def _unsniffed(kinds: Mapping[str, str]) -> dict[str, str]:
-    return {name: kind for name, kind in kinds.items() if not kind.startswith(_SNIFFED)}
+def _typed(source: FileSource, path: Path, columns: tuple[Column, ...]) -> str:
+    """Options that make a text file's reader take declared types: a postcode read as a number has lost its zeros."""
+    declared = {(column.physical_name or column.name).lower(): column.type for column in columns}
+    held = [name for name, _ in duck.infer(path, source.format) if name.lower() in declared]
+    kinds = {name: declared[name.lower()] for name in held}
+    if source.format == "json":
+        return f", columns = {_struct(kinds)}"
+    plain = {name: kind for name, kind in kinds.items() if not kind.startswith(_SNIFFED)}
+    return ", sample_size = -1" + (f", types = {_struct(plain)}" if plain else "")
 
 
 def _struct(kinds: Mapping[str, str]) -> str:

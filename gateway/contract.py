@@ -143,6 +143,8 @@ def _readable(product: Product, given: InputTables, parsed: Descriptor, report: 
             report.error(
                 parsed.file, ("inputPorts", index), f"the product {source.product} is not there to read", remedy
             )
+    own = {table.name: [(column.name, column.type) for column in table.columns] for table in product.tables}
+    readable.setdefault(product.name, own)
     return readable
 
 

@@ -83,7 +83,8 @@ class Writer:
         try:
             self._run(f"CREATE TABLE {target} AS SELECT {casts} FROM ({select}) AS given")
         except WriteError as error:
-            raise WriteError(str(error), error.columns or self._unfit(columns, select)) from error
+            blamed = tuple(name for name, _ in columns if name in error.columns)
+            raise WriteError(str(error), blamed or self._unfit(columns, select)) from error
 
     def _unfit(self, columns: Columns, select: str) -> tuple[str, ...]:
         """The columns that hold a value which does not fit their declared type."""
