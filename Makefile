@@ -1,7 +1,7 @@
 # The one way to run things. Needs python3 (3.11 or later) with venv, and make.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/pip --disable-pip-version-check --quiet
+PIP := $(BIN)/pip --disable-pip-version-check -qq
 SOURCES := gateway ports tests benchmarks
 
 .PHONY: demo test check bench clean
