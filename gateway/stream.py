@@ -211,7 +211,7 @@ class Result:
                 self._end("answered", None)
                 return None
             self._rows += batch.num_rows
-            self._bytes += batch.nbytes
+            self._bytes += batch.get_total_buffer_size()  # nbytes costs 50 times as much
             if self._limits.rows is not None and self._rows > self._limits.rows:
                 self._fail(Exhausted(f"the answer has more than {self._limits.rows} rows", reason="rows"))
             return forms.zero_nulls(batch)
