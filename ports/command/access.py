@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import pyarrow as pa
@@ -16,25 +17,17 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from gateway import Gateway, Query, Session, VisibleTable, duck, scope, tree
-from gateway.catalog import Catalog
+from gateway import Gateway, Query, Session, duck, scope, tree
+from gateway.catalog import Snapshot
 from gateway.errors import Forbidden, GatewayError, NotFound
+from gateway.explain import ColumnAccess, TableAccess, explain
+from gateway.principal import Environment
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.flags import PLACES, with_settings
 
 Door = Annotated[str, typer.Option("--port", help="the door that the question comes through")]
 Purpose = Annotated[str | None, typer.Option(help="the purpose that is stated")]
-
-
-@dataclass(frozen=True)
-class Treated:
-    """What is done to one column for one principal: `kind`, the mask's name, the rules, the SQL."""
-
-    column: str
-    treatment: str
-    rules: tuple[str, ...]
-    expression: str
 
 
 @with_settings(*PLACES)
@@ -67,19 +60,29 @@ def explain_access(
     settings: Settings,
 ) -> None:
     """Say, for each column of a product, what a principal gets and which rule made it so."""
-    if Catalog(settings.state).current().find(product) is None:
-        raise NotFound(f"{product} is not served", reason="product", hint="outport get")
     with opened(settings) as gateway:
-        try:
-            tables = gateway.product(_session(gateway, subject, port, purpose), product).tables
-        except NotFound as error:
-            if error.reason != "product":
-                raise
-            tables = ()
+        session = _session(gateway, subject, port, purpose)
+        snapshot = gateway.pin().deployment.find(product)
+        if snapshot is None:
+            raise NotFound(f"{product} is not served", reason="product", hint="outport get")
+        tables = accesses(gateway, session, snapshot)
     if as_json:
-        show.line(json.dumps(_document(subject, product, port, tables), indent=2))
+        show.line(
+            json.dumps({"subject": subject, "product": product, "port": port, "tables": _document(tables)}, indent=2)
+        )
     else:
-        _explain(subject, product, port, tables)
+        for table in tables:
+            _explain(subject, product, port, table)
+
+
+def accesses(gateway: Gateway, session: Session, snapshot: Snapshot) -> tuple[TableAccess, ...]:
+    """What the session's principal may see of each table of `snapshot`, and by which rule."""
+    product, principal = snapshot.product, session.principal
+    if not product.serves(session.port):
+        absent = f"{product.name} is not served at {session.port}"
+        return tuple(TableAccess(table.name, absent, (), None, (), ()) for table in product.tables)
+    environment = Environment(session.port, session.purpose, "query", time.time())
+    return explain(gateway.pin().policies, principal, product, environment, snapshot.pseudonyms)
 
 
 @contextmanager
@@ -105,10 +108,13 @@ def _panel(gateway: Gateway, subject: str, query: str, rows: int, port: str, pur
         session = _session(gateway, subject, port, purpose)
         with gateway.answer(session, Query(query), form="text", batch_rows=rows) as result:
             answer = _answer(result.schema.names, result.batches(), rows)
-        treated = [one for table in _asked(gateway, session, query) for one in treatments(table)]
         used = _named(query)
-        shown = [one for one in treated if used is None or one.column.rpartition(".")[2] in used]
-        lines = [(one.column, one.treatment, ", ".join(one.rules)) for one in shown]
+        lines = [
+            (f"{table.table}.{one.column}", _treatment(one), ", ".join(one.rules or table.rules))
+            for table in _asked(gateway, session, query)
+            for one in table.columns
+            if used is None or one.column in used
+        ]
         body: RenderableType = Group(answer, Text(), show.table(("column", "treatment", "rules"), lines))
     except GatewayError as error:
         body = Text(f"{error.code}: {error.message}")
@@ -125,19 +131,15 @@ def _answer(names: Sequence[str], batches: Iterator[pa.RecordBatch], limit: int)
     return show.table(names, (["NULL" if value is None else value for value in row] for row in rows))
 
 
-def _asked(gateway: Gateway, session: Session, query: str) -> tuple[VisibleTable, ...]:
-    """The tables that `query` names, as the session's principal sees them."""
-    wanted = {tuple(part.lower() for part in path[-2:]) for path in scope.relations(duck.parse(query))}
-    return tuple(
-        table
-        for visible in gateway.products(session)
-        for table in visible.tables
-        if wanted & {(name, table.table.name) for name in _spellings(visible.product.name, visible.product.major)}
-    )
-
-
-def _spellings(name: str, major: int) -> tuple[str, str]:
-    return name, f"{name}_v{major}"
+def _asked(gateway: Gateway, session: Session, query: str) -> tuple[TableAccess, ...]:
+    """The access to each table that `query` names, in its order."""
+    deployment = gateway.pin().deployment
+    found: list[TableAccess] = []
+    for path in scope.relations(duck.parse(query)):
+        snapshot = deployment.find(path[-2].lower()) if len(path) > 1 else None
+        tables = accesses(gateway, session, snapshot) if snapshot is not None else ()
+        found += [table for table in tables if table.table == path[-1].lower()]
+    return tuple(found)
 
 
 def _named(query: str) -> frozenset[str] | None:
@@ -159,32 +161,20 @@ def _takes_star(select: tree.Node) -> bool:
     return any(item.get("class") == "STAR" for item in select.get("select_list", ()))
 
 
-def treatments(table: VisibleTable) -> tuple[Treated, ...]:
-    """One entry per column of the contract, in its order, hidden ones included; rules are the table's where raw."""
-    decision = table.decision
-    return tuple(
-        Treated(
-            f"{decision.table}.{name}",
-            f"{treatment.kind} ({treatment.mask})" if treatment.mask not in ("", treatment.kind) else treatment.kind,
-            treatment.rules or decision.rules,
-            treatment.expression,
-        )
-        for name, treatment in decision.treatments.items()
-    )
+def _treatment(one: ColumnAccess) -> str:
+    return one.treatment if one.mask in ("", one.treatment) else f"{one.treatment} ({one.mask})"
 
 
-def _explain(subject: str, product: str, port: str, tables: Sequence[VisibleTable]) -> None:
-    if not tables:
-        show.line(f"{product} does not exist for {subject} at {port}: no rule grants it, or one denies it")
+def _explain(subject: str, product: str, port: str, table: TableAccess) -> None:
+    if table.refusal:
+        show.line(f"{product}.{table.table} does not exist for {subject} at {port}: {table.refusal}")
         return
-    for table in tables:
-        decision = table.decision
-        show.line(f"{product}.{decision.table} for {subject} at {port}: by {', '.join(decision.rules)}")
-        show.line(f"rows: {_bare(decision.rows) if decision.rows else 'all'}")
-        columns = [(one.column.rpartition(".")[2], one.treatment, ", ".join(one.rules)) for one in treatments(table)]
-        show.console().print(show.table(("column", "treatment", "rules"), columns))
-        if decision.pending:
-            show.note(f"not published yet, so NULL: {', '.join(decision.pending)} (outport apply)")
+    show.line(f"{product}.{table.table} for {subject} at {port}, by {', '.join(table.rules)}")
+    show.line(f"rows: {_bare(table.rows) if table.rows else 'all'}")
+    columns = [(one.column, _treatment(one), ", ".join(one.rules or table.rules)) for one in table.columns]
+    show.console().print(show.table(("column", "treatment", "rules"), columns))
+    if table.pending:
+        show.note(f"NULL until the next publication: {', '.join(table.pending)} (outport apply)")
 
 
 def _bare(expression: str) -> str:
@@ -198,29 +188,5 @@ def _bare(expression: str) -> str:
     return _bare(inner) if expression.startswith("(") and expression.endswith(")") else expression
 
 
-def _document(subject: str, product: str, port: str, tables: Sequence[VisibleTable]) -> dict[str, object]:
-    return {
-        "subject": subject,
-        "product": product,
-        "port": port,
-        "exists": bool(tables),
-        "tables": [
-            {
-                "table": table.decision.table,
-                "rules": list(table.decision.rules),
-                "rows": table.decision.rows,
-                "pending": list(table.decision.pending),
-                "columns": [
-                    {
-                        "column": name,
-                        "treatment": treatment.kind,
-                        "mask": treatment.mask,
-                        "rules": list(treatment.rules or table.decision.rules),
-                        "expression": treatment.expression,
-                    }
-                    for name, treatment in table.decision.treatments.items()
-                ],
-            }
-            for table in tables
-        ],
-    }
+def _document(tables: Sequence[TableAccess]) -> list[dict[str, object]]:
+    return [asdict(table) | {"exists": not table.refusal} for table in tables]

@@ -31,6 +31,8 @@ class _Group(TyperGroup):
         except SettingsError as error:
             for finding in error.findings:
                 show.error(finding)
+        except BrokenPipeError:
+            raise  # the reader has seen enough: the frame around this ends quietly
         except OSError as error:
             show.error(f"{error.strerror or type(error).__name__}: {error.filename or 'the operating system refused'}")
         raise typer.Exit(1)

@@ -59,8 +59,8 @@ def test_access_is_explained_for_each_column(outport: Outport) -> None:
 
 def test_access_is_explained_to_machines(outport: Outport) -> None:
     document = json.loads(outport("explain-access", "analyst", "shop", "--json").stdout)
-    assert document["exists"]
     customers, _ = sorted(document["tables"], key=lambda table: table["table"])
+    assert customers["exists"]
     assert "region" in customers["rows"]
     columns = {column["column"]: column for column in customers["columns"]}
     assert columns["salary"]["treatment"] == "hidden"
@@ -70,8 +70,14 @@ def test_access_is_explained_to_machines(outport: Outport) -> None:
 def test_no_access_is_an_answer_and_not_an_error(outport: Outport) -> None:
     answer = outport("explain-access", "stranger", "shop")
     assert answer.exit_code == 0
-    assert "shop does not exist for stranger" in answer.stdout
-    assert json.loads(outport("explain-access", "stranger", "shop", "--json").stdout)["tables"] == []
+    assert "shop.customers does not exist for stranger at rest: " in answer.stdout
+    tables = json.loads(outport("explain-access", "stranger", "shop", "--json").stdout)["tables"]
+    assert [(table["exists"], table["columns"]) for table in tables] == [(False, []), (False, [])]
+
+
+def test_a_door_that_a_product_does_not_declare_is_said(outport: Outport) -> None:
+    answer = outport("explain-access", "steward", "shop", "--port", "postgres")
+    assert "shop is not served at postgres" in answer.stdout
 
 
 def test_an_unknown_product_or_principal_is_one_line(outport: Outport) -> None:
