@@ -156,8 +156,8 @@ class _Stream(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             for chunk in self._begun.head:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            while (chunk := await self._next()) is not None:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            while (following := await self._next()) is not None:
+                await send({"type": "http.response.body", "body": following, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except GatewayError as error:
             # Without the last chunk the client sees a broken transfer: its answer is not whole.

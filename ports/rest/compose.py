@@ -137,7 +137,7 @@ def condition(one: Filter, columns: Mapping[str, Column], parameters: Parameters
 def _membership(one: Membership, column: Column, parameters: Parameters) -> str:
     if not one.values:
         return "FALSE"
-    wanted = [values.read(text, column.type, column.name) for text in one.values]
+    wanted: Value = [values.read(text, column.type, column.name) for text in one.values]
     return f"{quoted(column.name)} IN (SELECT unnest({parameters.add(wanted)}))"
 
 

@@ -28,7 +28,7 @@ class Cursor:
 
 def binding(question: Question, relation: Relation, session: Session) -> str:
     """A hash of what a cursor belongs to: table, filters, order, principal, purpose."""
-    parts = [relation.text, question.filters, total_order(question, relation)]
+    parts: list[object] = [relation.text, question.filters, total_order(question, relation)]
     parts += [session.principal.fingerprint, session.purpose]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 

@@ -33,10 +33,9 @@ _FORMS: dict[str, Form] = {"json": "json", "ndjson": "json", "csv": "text", "arr
 
 @dataclass(frozen=True)
 class Address:
-    """What a request's address and headers say, before anything is looked up."""
+    """What a request's address and headers say; `schema` is the product's name in SQL, its major version included."""
 
-    product: str
-    major: int | None
+    schema: str
     table: str
     pairs: tuple[tuple[str, str], ...]
     accept: str | None
@@ -90,7 +89,7 @@ class _Rest:
         session = self._session(request)
         address = _address(request)
         _only_json(request, question.only_format(address.pairs))
-        visible = self._gateway.product(session, address.product, address.major)
+        visible = self._gateway.product(session, address.schema)
         path = f"/products/{request.path_params['product']}"
         return _json_answer({"data": document.product(visible, session, path)}, provenance.of_products([visible]))
 
@@ -98,7 +97,7 @@ class _Rest:
         """Rows of one table by filter, in order, in pages or as one stream."""
         session = self._session(request)
         address = _address(request)
-        visible = self._gateway.product(session, address.product, address.major)
+        visible = self._gateway.product(session, address.schema)
         table = visible.table(address.table)
         asked = question.understand(address.pairs, table)
         form = formats.choose(address.accept, asked.format)
@@ -127,7 +126,7 @@ class _Rest:
         """The one row of a key. Raises NotFound if there is none."""
         session = self._session(request)
         address = _address(request)
-        visible = self._gateway.product(session, address.product, address.major)
+        visible = self._gateway.product(session, address.schema)
         table = visible.table(address.table)
         select, asked_format = question.selection(address.pairs, table)
         form = formats.choose(address.accept, asked_format)
@@ -214,8 +213,7 @@ def _address(request: Request) -> Address:
     if at and not re.fullmatch(r"[0-9]{1,6}", major):
         raise NotFound(f'product "{written}" does not exist', reason="product")
     return Address(
-        name.lower(),
-        int(major) if at else None,
+        f"{name}_v{int(major)}" if at else name,
         request.path_params.get("table", ""),
         _pairs(request),
         request.headers.get("accept"),
@@ -224,9 +222,7 @@ def _address(request: Request) -> Address:
 
 def _relation(visible: VisibleProduct, address: Address) -> Relation:
     table = visible.table(address.table)
-    name = visible.product.name
-    schema = name if address.major is None else f"{name}_v{address.major}"
-    return Relation(schema, table.table.name, columns_of(table), table.key)
+    return Relation(address.schema.lower(), table.table.name, columns_of(table), table.key)
 
 
 def _key(request: Request) -> tuple[str, ...]:

@@ -14,7 +14,9 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
-from gateway import BadQuery, Value
+from gateway import BadQuery
+
+Scalar = str | int | float | bool | Decimal | date | datetime | time | bytes | UUID
 
 _INTEGERS: Mapping[str, tuple[int, int]] = {
     **{name: (-(1 << bits - 1), (1 << bits - 1) - 1) for name, bits in
@@ -43,7 +45,7 @@ def textual(kind: str) -> bool:
     return kind == "VARCHAR"
 
 
-def read(text: str, kind: str, column: str) -> Value:
+def read(text: str, kind: str, column: str) -> Scalar:
     """`text` as a value of `kind`. Raises BadQuery (value) that names the column and what it takes."""
     try:
         if kind in _INTEGERS:
@@ -122,7 +124,7 @@ def _uuid(text: str) -> UUID:
     return UUID(text)
 
 
-_READ: Mapping[str, Callable[[str], Value]] = {
+_READ: Mapping[str, Callable[[str], Scalar]] = {
     "VARCHAR": str,
     "BOOLEAN": _boolean,
     "DOUBLE": _float,

@@ -1,0 +1,90 @@
+"""What of a product's promises a principal may read: measures, quality, SLAs, counts of visible data only.
+
+Pure. Names are looked for as words, in whatever text mentions them: that hides too much rather than too little.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway import VisibleProduct, VisibleTable
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One quality rule's result. `value` and `expected` are None where some rows or cells are not the principal's."""
+
+    rule: str
+    name: str
+    dimension: str
+    severity: str
+    holds: bool
+    value: float | None
+    expected: str | None
+
+
+def raw(table: VisibleTable, name: str) -> bool:
+    """Whether a visible column is shown as it is in every row: a rule on cells leaves its kind but not its text."""
+    treatment = table.decision.treatments[name]
+    return treatment.kind == "raw" and treatment.expression.strip('"') == name
+
+
+def untouched(table: VisibleTable) -> bool:
+    """Whether every row and every cell of the table is as it was published: only then may it be counted."""
+    return table.decision.rows is None and all(raw(table, column.name) for column in table.table.columns)
+
+
+def row_count(visible: VisibleProduct, table: VisibleTable) -> int | None:
+    """The table's rows, None where the principal does not see all of it."""
+    return visible.snapshot.row_counts.get(table.table.name) if untouched(table) else None
+
+
+def semantics(table: VisibleTable) -> frozenset[str]:
+    """Names of the measures and dimensions made of raw columns alone, whatever other measures they pass through."""
+    shown = {column.name for column in table.columns if raw(table, column.name)}
+    closed = {column.name for column in table.table.columns} - shown
+    named = {one.name: words(one.expression) - {one.name} for one in table.table.semantics}
+    opened: dict[str, bool] = {}
+
+    def is_open(name: str) -> bool:
+        if name not in opened:
+            opened[name] = False  # a circle of measures is not open
+            opened[name] = not named[name] & closed and all(is_open(one) for one in named[name] & set(named))
+        return opened[name]
+
+    return frozenset(name for name in named if is_open(name))
+
+
+def outcomes(visible: VisibleProduct, table: VisibleTable) -> tuple[Outcome, ...]:
+    """The results of the quality rules that speak of visible columns and tables only."""
+    hidden = {column.name for column in table.table.columns} - {column.name for column in table.columns}
+    hidden |= {one.name for one in visible.product.tables} - {one.table.name for one in visible.tables}
+    whole = untouched(table)
+    rules = {rule.id: rule for rule in table.table.quality}
+    found: list[Outcome] = []
+    for one in visible.snapshot.outcomes:
+        rule = rules.get(one.rule)
+        if one.table != table.table.name or rule is None:
+            continue
+        if words(f"{rule.id} {rule.name} {rule.query} {rule.where}") & hidden:
+            continue
+        value, expected = (one.value, one.expected) if whole else (None, None)
+        found.append(Outcome(rule.id, rule.name, one.dimension, one.severity, one.holds, value, expected))
+    return tuple(found)
+
+
+def names_only(element: str, visible: VisibleProduct) -> bool:
+    """Whether an SLA's element (`table`, `table.column`, several by commas, or nothing) names visible things only."""
+    shown: Mapping[str, set[str]] = {one.table.name: {column.name for column in one.columns} for one in visible.tables}
+    for item in (part.strip() for part in element.split(",") if part.strip()):
+        table, _, column = item.partition(".")
+        if table not in shown or (column and column not in shown[table]):
+            return False
+    return True
+
+
+def words(text: str) -> set[str]:
+    """The identifiers in any text, in lower case."""
+    return set(re.findall(r"[a-z_][a-z0-9_]*", text.lower()))

@@ -1,0 +1,147 @@
+"""What the page shows, as values that a template prints. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway import VisibleProduct, VisibleTable
+from ports.http import projection
+from ports.http.projection import Outcome
+
+_PUBLIC_WORDS = {"raw": "shown", "partial": "partly shown", "bucket": "coarsened", "hash": "pseudonym",
+                 "constant": "replaced", "null": "withheld"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ColumnView:
+    """One column: what it is, and what the policy makes of it for this principal."""
+
+    name: str
+    type: str
+    classification: str
+    tags: tuple[str, ...]
+    description: str
+    is_key: bool
+    treatment: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class MeasureView:
+    """One measure or dimension that the principal may use."""
+
+    name: str
+    kind: str
+    expression: str
+    description: str
+
+
+@dataclass(frozen=True)
+class TableView:
+    """One table with its first rows; `rows` hold one text per column, None for NULL."""
+
+    name: str
+    description: str
+    granularity: str
+    row_count: int | None
+    filtered_by: str
+    columns: tuple[ColumnView, ...]
+    measures: tuple[MeasureView, ...]
+    outcomes: tuple[Outcome, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One way to connect: where it is typed, and what."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the doors are and who is asking; `password` is shown in the demo only, where everybody knows it."""
+
+    base: str
+    flight: str | None
+    subject: str
+    password: str | None
+
+
+def table(visible: VisibleProduct, one: VisibleTable, rows: tuple[tuple[str | None, ...], ...]) -> TableView:
+    """One table as the page shows it."""
+    open_semantics = projection.semantics(one)
+    decision = one.decision
+    return TableView(
+        name=one.table.name,
+        description=one.table.description,
+        granularity=one.table.granularity,
+        row_count=projection.row_count(visible, one),
+        filtered_by=", ".join(decision.rules) if decision.rows is not None else "",
+        columns=tuple(_column(one, column.name) for column in one.columns),
+        measures=tuple(
+            MeasureView(item.name, item.kind, item.expression, item.description)
+            for item in one.table.semantics
+            if item.name in open_semantics
+        ),
+        outcomes=projection.outcomes(visible, one),
+        rows=rows,
+    )
+
+
+def _column(table: VisibleTable, name: str) -> ColumnView:
+    column, treatment = table.table.column(name), table.decision.treatments[name]
+    words = treatment.mask or treatment.kind
+    rules = ", ".join(treatment.rules) or "no rule of its own"
+    cells = "" if treatment.kind != "raw" or projection.raw(table, name) else " where its row allows"
+    return ColumnView(
+        name=column.name,
+        type=column.type,
+        classification=column.effective_class,
+        tags=tuple(sorted(column.tags)),
+        description=column.description,
+        is_key=name in table.key,
+        treatment=(_PUBLIC_WORDS[treatment.kind] + cells) if treatment.kind == "raw" else words,
+        kind=treatment.kind,
+        reason=f"{_PUBLIC_WORDS[treatment.kind]}{cells} by rule {rules}",
+    )
+
+
+def lines(visible: VisibleProduct, site: Site) -> tuple[Line, ...]:
+    """How to connect, one line per door that the product declares."""
+    product, first = visible.product, visible.tables[0].table.name
+    user = site.subject if site.password is None else f"{site.subject}:{site.password}"
+    found: list[Line] = []
+    if product.serves("rest"):
+        address = f"{site.base}/products/{product.name}/{first}?limit=5"
+        found.append(Line("curl", f'curl -u {user} "{address}"'))
+    if product.serves("flightsql") and site.flight is not None:
+        secret = site.password or "..."
+        arguments = f'{{"username": "{site.subject}", "password": "{secret}"}}'
+        found.append(
+            Line(
+                "Python, ADBC",
+                "import adbc_driver_flightsql.dbapi as flight_sql\n"
+                f'with flight_sql.connect("{site.flight}", db_kwargs={arguments}, autocommit=True) as connection:\n'
+                "    cursor = connection.cursor()\n"
+                f'    cursor.execute("SELECT * FROM {product.name}.{first} LIMIT 5")\n'
+                "    print(cursor.fetch_arrow_table())",
+            )
+        )
+    return tuple(found)
+
+
+def moment(time: datetime | None) -> str:
+    """A time as a reader wants it: to the minute, with its zone where it has one."""
+    if time is None:
+        return "not declared"
+    shown = time if time.tzinfo is None else time.astimezone(UTC)
+    return shown.strftime("%Y-%m-%d %H:%M") + ("" if time.tzinfo is None else " UTC")
+
+
+def percent(share: float) -> str:
+    """A share as a whole percentage, rounded down: 99.9 % is not yet 100 %."""
+    return f"{int(share * 100)} %"
