@@ -21,7 +21,7 @@ from gateway.identity import Directory
 from gateway.policy_rules import PolicyError
 from gateway.principals import PrincipalsError
 from gateway.settings import Settings, SettingsError
-from ports.command import declared, doors, show
+from ports.command import declared, doors, show, trials
 from ports.command.flags import ALL, as_demo, with_settings
 
 _LOW_BYTES, _FULL_BYTES = 2 * 10**9, 2 * 10**8
@@ -191,7 +191,15 @@ def _policies(settings: Settings) -> Iterator[Finding]:
         for finding in error.findings:
             yield Finding("policies", "error", f"{_place(finding)}: {finding.problem}", _remedy(finding))
         return
+    for finding in loaded.warnings:
+        yield Finding("policies", "warning", f"{_place(finding)}: {finding.problem}", _remedy(finding))
     yield Finding("policies", "ok", f"version {loaded.version}")
+    outcomes = tuple(trials.tried(settings.policies, loaded, products))
+    for outcome in outcomes:
+        if outcome.failure:
+            yield Finding("policies", "error", f"{outcome.where}: {outcome.failure}", "mend the policy, or its test")
+    if outcomes and not any(outcome.failure for outcome in outcomes):
+        yield Finding("policies", "ok", f"{len(outcomes)} policy tests hold")
 
 
 def _place(finding: document.Finding) -> str:
