@@ -1,0 +1,146 @@
+"""The Flight SQL door: the only socket of this port. Each call: session, meaning, answer or status, and no more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+
+import pyarrow as pa
+import pyarrow.flight as fl
+
+from gateway import BadQuery, Gateway, Session, Unavailable
+from ports.flight.authentication import NAME, Authentication, Handshake, session_of
+from ports.flight.errors import translated
+from ports.flight.statements import Asked, Statements
+from ports.flight.streams import Streams
+
+DRAIN_S = 5.0
+ACTIONS: Mapping[str, str] = {
+    "CreatePreparedStatement": "prepare a SELECT",
+    "ClosePreparedStatement": "forget a prepared SELECT",
+}
+
+
+class FlightPort:
+    """Arrow Flight SQL over gRPC. `start` binds and serves in gRPC's own threads."""
+
+    name = "flight"
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._server: _Server | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that it listens on. Raises Unavailable before `start`."""
+        if self._server is None:
+            raise Unavailable("the Flight door is not open", reason="startup")
+        return self._gateway.settings.host, self._server.port
+
+    def start(self) -> None:
+        """Bind and serve. Raises OSError if the address cannot be bound."""
+        host, port = self._gateway.settings.host, self._gateway.settings.flight_port
+        location = f"grpc://[{host}]:{port}" if ":" in host else f"grpc://{host}:{port}"
+        try:
+            self._server = _Server(self._gateway, location)
+        except pa.ArrowException as error:
+            raise OSError(f"cannot listen on {host} port {port}") from error
+
+    def stop(self) -> None:
+        """Stop every query, give their clients DRAIN_S seconds to hear of it, and take no more calls. Idempotent."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        server.streams.stop()
+        # gRPC waits for every call to end, and a client that reads no more ends none: it must not hold up the process.
+        ending = threading.Thread(target=server.shutdown, name="outport-flight-stop", daemon=True)
+        ending.start()
+        ending.join(DRAIN_S)
+
+
+class _Server(fl.FlightServerBase):  # type: ignore[misc]
+    """gRPC's side: whatever is raised leaves as a status of the errors' table."""
+
+    def __init__(self, gateway: Gateway, location: str) -> None:
+        self._statements = Statements(gateway)
+        self.streams = Streams(gateway)
+        self._actions: Mapping[str, Callable[[Session, bytes], list[bytes]]] = {
+            "CreatePreparedStatement": lambda session, body: [self._statements.prepare(session, body)],
+            "ClosePreparedStatement": lambda _, body: self._statements.close(body),
+        }
+        super().__init__(location, auth_handler=Handshake(), middleware={NAME: Authentication(gateway)})
+
+    @translated
+    def get_flight_info(self, context: fl.ServerCallContext, descriptor: fl.FlightDescriptor) -> fl.FlightInfo:
+        """The schema of an answer and a ticket for it; nothing is computed."""
+        info = self._statements.info(session_of(context), _command(descriptor))
+        # No location: the client redeems the ticket on the connection that it has.
+        endpoint = fl.FlightEndpoint(info.ticket, [])
+        return fl.FlightInfo(info.schema, descriptor, [endpoint], -1, -1, app_metadata=info.app_metadata)
+
+    @translated
+    def get_schema(self, context: fl.ServerCallContext, descriptor: fl.FlightDescriptor) -> fl.SchemaResult:
+        """The schema of an answer."""
+        return fl.SchemaResult(self._statements.schema(session_of(context), _command(descriptor)))
+
+    @translated
+    def do_get(self, context: fl.ServerCallContext, ticket: fl.Ticket) -> fl.FlightDataStream:
+        """The rows of a ticket, decided upon now."""
+        asked = self._statements.redeem(session_of(context), ticket.ticket)
+        if isinstance(asked, Asked):
+            return self.streams.open(context, asked.session, asked.queries, asked.promise)
+        return fl.RecordBatchStream(asked)
+
+    @translated
+    def do_put(
+        self,
+        context: fl.ServerCallContext,
+        descriptor: fl.FlightDescriptor,
+        reader: fl.MetadataRecordBatchReader,
+        writer: fl.FlightMetadataWriter,
+    ) -> None:
+        """The parameters of a prepared statement; the answer is the handle that holds them."""
+        handle = self._statements.bind(session_of(context), _command(descriptor), _batches(reader))
+        writer.write(pa.py_buffer(handle))
+
+    @translated
+    def do_action(self, context: fl.ServerCallContext, action: fl.Action) -> Iterator[bytes]:
+        """One of ACTIONS."""
+        act = self._actions.get(action.type)
+        if act is None:
+            known = ", ".join(ACTIONS)
+            raise BadQuery(f"there is no action {action.type[:64]}; there are {known}", reason="protocol")
+        return iter(act(session_of(context), action.body.to_pybytes()))
+
+    @translated
+    def list_actions(self, context: fl.ServerCallContext) -> list[tuple[str, str]]:
+        """The actions that there are."""
+        return list(ACTIONS.items())
+
+    @translated
+    def list_flights(self, context: fl.ServerCallContext, criteria: bytes) -> Iterator[fl.FlightInfo]:
+        """None: tables are listed by Flight SQL's own commands."""
+        return iter(())
+
+    @translated
+    def do_exchange(self, context: fl.ServerCallContext, *_: object) -> None:
+        """Not offered."""
+        raise BadQuery("DoExchange is not part of Flight SQL", reason="protocol")
+
+
+def _command(descriptor: fl.FlightDescriptor) -> bytes:
+    """The packed command of `descriptor`. Raises BadQuery if it is a path."""
+    if descriptor.descriptor_type != fl.DescriptorType.CMD:
+        raise BadQuery("a Flight SQL command is expected, not a path", reason="protocol")
+    command: bytes = descriptor.command
+    return command
+
+
+def _batches(reader: fl.MetadataRecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches that a client sends. Raises BadQuery if they are no Arrow data."""
+    try:
+        for chunk in reader:
+            if chunk.data is not None:
+                yield chunk.data
+    except (pa.ArrowException, OSError) as error:
+        raise BadQuery("the parameters are not valid Arrow data", reason="parameter") from error
