@@ -88,7 +88,7 @@ def drawn(
     tables = tuple(
         TableJob(
             table.name,
-            tuple((column.name, column.type) for column in table.columns),
+            _kinds(table),
             _select(table, product, folder, readable),
             _pseudonyms(table, product, deployment, policies, derive_key),
         )
@@ -106,12 +106,16 @@ def drawn(
     return Blueprint(job, tuple(readable.files), warnings)
 
 
+def _kinds(table: Table) -> tuple[tuple[str, str], ...]:
+    return tuple((column.name, column.type) for column in table.columns)
+
+
 def _files_of(source: Input, folder: Path, readable: _Readable) -> None:
     files = dict(source.files)
     for table in source.tables:
         if table.name in files:
             select = _file_select(files[table.name], table.columns, folder, readable)
-            readable.add((source.name, table.name), Relation(f"in_{source.name}", table.name, select))
+            readable.add((source.name, table.name), Relation(source.name, table.name, select, _kinds(table)))
 
 
 def _product_of(
@@ -126,7 +130,7 @@ def _product_of(
         if decision is None:
             continue
         view = view_of(Grant(snapshot, table, decision))
-        readable.add((source.name, table.name), Relation(view.schema, view.name, view.create))
+        readable.add((source.name, table.name), Relation(view.schema, view.name, view.create, ()))
         kinds = [(name, table.column(name).type) for name in decision.visible]
         readable.columns.setdefault(source.name, {})[table.name] = kinds
         alias = f"snap_{snapshot.id}"
@@ -199,7 +203,7 @@ def _noted(path: scope.Path, reached: set[scope.Path]) -> scope.Path:
 
 
 def _file_select(source: FileSource, columns: tuple[Column, ...], folder: Path, readable: _Readable) -> str:
-    """The SELECT of `columns` from their file. Raises ContractError where the file is absent or outside its root."""
+    """The SELECT of `columns` from their file, uncast. Raises ContractError where it is absent or outside its root."""
     try:
         path = sources.resolve(source, folder)
     except SourceError as error:
@@ -207,7 +211,8 @@ def _file_select(source: FileSource, columns: tuple[Column, ...], folder: Path, 
         raise ContractError([Finding("", 0, source.path, str(error), remedy)]) from error
     readable.files[path] = None
     options = "" if source.format == "parquet" else _typed(source, path, columns)
-    return f"SELECT {sources.projection(columns)} FROM {_READERS[source.format]}({_text(str(path))}{options})"
+    names = ", ".join(f"{duck.quote(one.physical_name or one.name)} AS {duck.quote(one.name)}" for one in columns)
+    return f"SELECT {names} FROM {_READERS[source.format]}({_text(str(path))}{options})"
 
 
 def _typed(source: FileSource, path: Path, columns: tuple[Column, ...]) -> str:

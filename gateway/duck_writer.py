@@ -40,6 +40,7 @@ class Writer:
     ) -> None:
         self._core = folder / "core.duckdb"
         self._stage = folder / "stage.duckdb"
+        self._relations: list[Relation] = []
         spill = folder / "spill"
         config: dict[str, str | bool | int | float | list[str]] = {
             "threads": threads,
@@ -71,23 +72,26 @@ class Writer:
         """Create the view of one relation that models read. Raises WriteError."""
         schema, name = quote(relation.schema), quote(relation.name)
         self._run(f"CREATE SCHEMA IF NOT EXISTS memory.{schema}")
-        self._run(f"CREATE VIEW memory.{schema}.{name} AS {relation.select}")
+        select = _cast(relation.columns, relation.select) if relation.columns else relation.select
+        self._run(f"CREATE VIEW memory.{schema}.{name} AS {select}")
+        self._relations.append(relation)
 
     def create(self, table: str, columns: Columns, select: str, *, staged: bool) -> None:
         """Store `select` as `table`, each column cast to its declared type. Raises WriteError.
 
         `staged` tables are set aside, to be stored by `store_with`.
         """
-        casts = ", ".join(f"CAST(given.{quote(name)} AS {kind}) AS {quote(name)}" for name, kind in columns)
         target = f"{STAGE_CATALOG}.main.{quote(table)}" if staged else stored(table)
         try:
-            self._run(f"CREATE TABLE {target} AS SELECT {casts} FROM ({select}) AS given")
+            self._run(f"CREATE TABLE {target} AS {_cast(columns, select)}")
         except WriteError as error:
-            blamed = tuple(name for name, _ in columns if name in error.columns)
-            raise WriteError(str(error), blamed or self._unfit(columns, select)) from error
+            unfit = [name for name, _ in columns if name in error.columns] or self._unfit(columns, select)
+            for one in self._relations:
+                unfit += [f"{one.schema}.{one.name}.{name}" for name in self._unfit(one.columns, one.select)]
+            raise WriteError(str(error), tuple(unfit)) from error
 
-    def _unfit(self, columns: Columns, select: str) -> tuple[str, ...]:
-        """The columns that hold a value which does not fit their declared type."""
+    def _unfit(self, columns: Columns, select: str) -> list[str]:
+        """The columns that hold a value which does not fit their declared type, as far as they can be read at all."""
         found = []
         for name, kind in columns:
             column = f"given.{quote(name)}"
@@ -96,8 +100,8 @@ class Writer:
                 if self.number(f"SELECT count(*) FROM ({select}) AS given WHERE {unfit}"):
                     found.append(name)
             except WriteError:
-                return ()
-        return tuple(found)
+                return []
+        return found
 
     def distinct_texts(self, table: str, column: str, batch_rows: int) -> Iterator[list[str]]:
         """The distinct values of a staged table's column as texts, NULL left out. Raises WriteError."""
@@ -204,6 +208,11 @@ class Writer:
             self._instance.execute(statement)
         except duckdb.Error as error:
             raise _failure(error) from error
+
+
+def _cast(columns: Columns, select: str) -> str:
+    casts = ", ".join(f"CAST(given.{quote(name)} AS {kind}) AS {quote(name)}" for name, kind in columns)
+    return f"SELECT {casts} FROM ({select}) AS given"
 
 
 def _text(value: str) -> str:

@@ -31,11 +31,15 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A view that models read: one decision on an input product's table, or one file."""
+    """A view that models read: one decision on an input product's table, or one file.
+
+    `columns` are (name, type) to cast a file's columns to; none where `select` gives the declared types already.
+    """
 
     schema: str
     name: str
     select: str
+    columns: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from gateway.child import Refused
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.job import Built, Order
-from gateway.manifest import Manifest
+from gateway.manifest import Manifest, ManifestError
 from gateway.policy_rules import PolicyError
 from gateway.product import Product, Pseudonym
 from gateway.record import Record, RecordError
@@ -103,8 +103,11 @@ def retain_s(settings: Settings, product: Product) -> float:
 
 def _collected(state: Path) -> Manifest:
     """The manifest once snapshots out of time are forgotten; their folders go after it, never before."""
-    before = shelf.recovered(state)
-    after = before.collected(time.time())
+    try:
+        before = manifest.read(state)
+        after = before.collected(time.time())
+    except ManifestError:
+        before, after = None, shelf.rebuilt(state)
     if after != before:
         manifest.write(state, after)
     shelf.sweep(state, after)

@@ -5,6 +5,7 @@ Touches that folder only, and renames and removes there. A folder with neither s
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import shutil
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway import manifest, record
-from gateway.manifest import Manifest, ManifestError
+from gateway.manifest import Manifest
 from gateway.record import RecordError
 
 SNAPSHOTS = "snapshots"
@@ -87,19 +88,14 @@ def sweep(state: Path, known: Manifest) -> None:
             remove(folder)
 
 
-def recovered(state: Path) -> Manifest:
-    """The manifest, or where it is lost one made of the newest complete snapshot of each product and major."""
-    try:
-        return manifest.read(state)
-    except ManifestError:
-        found = Manifest()
-        for _, folder in _folders(state):
-            try:
-                held = record.read(folder)
-            except RecordError:
-                continue
+def rebuilt(state: Path) -> Manifest:
+    """A manifest of the newest complete snapshot of each product and major, for when the manifest itself is lost."""
+    found = Manifest()
+    for _, folder in _folders(state):
+        with contextlib.suppress(RecordError):
+            held = record.read(folder)
             found = found.published(held.product, held.major, held.id, 0.0)
-        return found
+    return found
 
 
 def _folders(state: Path) -> Iterator[tuple[str, Path]]:
