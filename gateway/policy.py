@@ -247,9 +247,8 @@ class PolicySet:
 
 def load(folder: Path, products: Iterable[Product]) -> PolicySet:
     """The policies in `folder`, bound against `products`. Raises PolicyError with all findings: all or nothing."""
-    policies = read_folder(folder)
+    policies, report = read_folder(folder)
     known = tuple(products)
-    report = Report(policies.documents)
     check_names(policies, known, report)
     compiled = [compile_rules(policies, product, report) for product in known]
     if report.errors:

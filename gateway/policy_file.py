@@ -47,8 +47,11 @@ LATER = {
 }
 
 
-def read_folder(folder: FilePath) -> Policies:
-    """Everything that the policies in `folder` say. Raises PolicyError with all findings."""
+def read_folder(folder: FilePath) -> tuple[Policies, Report]:
+    """The rules in `folder` that can be read, and what is wrong with the rest: with an error, none may be used.
+
+    Raises PolicyError if there is no folder.
+    """
     documents = Documents({})
     report = Report(documents)
     digest = hashlib.sha256()
@@ -66,10 +69,7 @@ def read_folder(folder: FilePath) -> Policies:
             report.findings.append(error.finding)
         except (OSError, UnicodeError):
             report.error(path.name, (), "the file cannot be read", "UTF-8 text")
-    policies = _policies(documents, report, digest.hexdigest()[:16])
-    if report.errors:
-        raise PolicyError(tuple(report.findings))
-    return policies
+    return _policies(documents, report, digest.hexdigest()[:16]), report
 
 
 def _is_policy(path: FilePath) -> bool:
