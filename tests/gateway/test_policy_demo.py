@@ -1,0 +1,121 @@
+"""The demo's policies say what the personas' table promises, bound against the demo's own contracts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway import contract, duck, policy
+from gateway.decision import Decision
+from gateway.errors import NotFound
+from gateway.identity import PERSONAS
+from gateway.policy import PolicySet
+from gateway.principal import NEVER, Principal
+from gateway.product import Product
+from tests.policy_world import at, principal
+
+ROOT = Path(__file__).parent.parent.parent
+WHO = {subject: Principal(subject, kind, attributes, NEVER) for subject, kind, attributes in PERSONAS}
+TABLES = (
+    "retail.transactions", "retail.products", "retail.households", "customer_360.customers", "customer_360.monthly",
+    "promotions.promotions",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def products() -> dict[str, Product]:
+    return {name: contract.load(ROOT / "products" / name) for name in ("retail", "customer_360", "promotions")}
+
+
+@pytest.fixture(scope="module")
+def policies(products: dict[str, Product]) -> PolicySet:
+    loaded = policy.load(ROOT / "policies", products.values())
+    assert loaded.warnings == ()
+    return loaded
+
+
+def decided(policies: PolicySet, products: dict[str, Product], who: Principal, name: str) -> Decision | None:
+    product = products[name.split(".")[0]]
+    table = product.table(name.split(".")[1])
+    published = frozenset(policies.pseudonyms(product))
+    try:
+        decision = policies.decide(who, product, table, at(), published)
+    except NotFound:
+        return None
+    hashes = [(one.physical, table.column(one.column).type) for one in published if one.table == table.name]
+    stored = {one.name: [(column.name, column.type) for column in one.columns] for one in product.tables}
+    stored[table.name] += hashes
+    items = ", ".join(decision.treatments[column].expression for column in decision.visible)
+    bound = duck.check(f"SELECT {items} FROM {table.name} WHERE {decision.rows or 'true'}", {"": stored})
+    assert bound.types == tuple(table.column(column).type for column in decision.visible)
+    return decision
+
+
+def treated(decision: Decision | None) -> dict[str, str]:
+    """The columns that are not raw, with their mask or kind."""
+    assert decision is not None
+    return {name: one.mask or one.kind for name, one in decision.treatments.items() if one.kind != "raw"}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_steward_sees_everything_and_the_stranger_nothing(
+    name: str, policies: PolicySet, products: dict[str, Product]
+) -> None:
+    all_of_it = decided(policies, products, WHO["steward"], name)
+    assert all_of_it is not None
+    assert all_of_it.rows is None
+    assert treated(all_of_it) == {}
+    assert decided(policies, products, WHO["stranger"], name) is None
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_analyst_sees_two_age_bands_of_what_is_about_households(
+    name: str, policies: PolicySet, products: dict[str, Product]
+) -> None:
+    decision = decided(policies, products, WHO["analyst"], name)
+    assert decision is not None
+    everything = name in {"retail.products", "promotions.promotions"}
+    assert (decision.rows is None) == everything
+    assert everything or "'35-44', '45-54'" in str(decision.rows)
+    masks = {"full_name": "partial", "email": "email", "phone": "null", "birth_date": "year"}
+    assert treated(decision) == (masks if name == "customer_360.customers" else {})
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_shop_s_application_sees_its_own_store(
+    name: str, policies: PolicySet, products: dict[str, Product]
+) -> None:
+    decision = decided(policies, products, WHO["shop-app"], name)
+    if name == "retail.households":
+        assert decision is None
+        return
+    assert treated(decision) == {}
+    assert decision is not None
+    assert decision.rows is None if name == "retail.products" else "'367'" in str(decision.rows)
+    if name != "retail.products":
+        assert decided(policies, products, principal("shop-app", "application", role=("shop",)), name) is None
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_pipeline_sees_pseudonyms_that_join_and_no_names(
+    name: str, policies: PolicySet, products: dict[str, Product]
+) -> None:
+    decision = decided(policies, products, WHO["ml-pipeline"], name)
+    assert decision is not None
+    assert decision.rows is None
+    hashed = {} if name in {"retail.products", "promotions.promotions"} else {"household_id": "hash"}
+    hidden = {"full_name": "hidden", "email": "hidden", "phone": "hidden", "birth_date": "year"}
+    assert treated(decision) == hashed | (hidden if name == "customer_360.customers" else {})
+    if hashed:
+        assert decision.treatments["household_id"].expression == '"household_id$retail"'
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_customer_360_reads_retail_by_explicit_grant_and_nothing_else(
+    name: str, policies: PolicySet, products: dict[str, Product]
+) -> None:
+    reader = principal("product:customer_360", "product")
+    decision = decided(policies, products, reader, name)
+    assert (decision is not None) == name.startswith("retail.")
+    assert decided(policies, products, principal("product:customer_360", "person"), name) is None
