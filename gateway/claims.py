@@ -49,9 +49,10 @@ class ClaimType:
         if value is None:
             return _constant(None, f"{self.scalar}[]")
         assert isinstance(value, tuple)
-        call = duck.expression("[1]")
-        items = [{"name": "", "expression": _constant(item, self.scalar)} for item in value]
-        return {**call, "arguments": items}
+        cast = duck.expression(f"CAST(['x'] AS {self.scalar}[])")
+        texts = [_constant(item, self.scalar)["child"] for item in value]
+        items = [{"name": "", "expression": text} for text in texts]
+        return {**cast, "child": {**cast["child"], "arguments": items}}
 
 
 def claim_type(declared: Any) -> ClaimType | None:

@@ -11,9 +11,12 @@ import pytest
 
 from gateway import duck
 from gateway.claims import claim_type
+from gateway.document import Documents, Report, read
 from gateway.errors import BadQuery
+from gateway.masks import masks
 from gateway.policy_expression import condition, mask
 from gateway.policy_grammar import Scope
+from tests.policy_world import MASKS, column
 
 COLUMNS = {
     "id": "BIGINT", "store": "INTEGER", "s": "VARCHAR", "l": "VARCHAR[]", "d": "DATE", "ts": "TIMESTAMP",
@@ -160,6 +163,9 @@ def test_a_claim_arrives_as_the_value_it_is_whatever_it_looks_like(value: str) -
         ("date", date(2020, 2, 29), date(2020, 2, 29)),
         ("timestamp", datetime(2020, 2, 29, 1, 2, 3, 4), datetime(2020, 2, 29, 1, 2, 3, 4)),
         (["varchar"], ("a", "b'"), ["a", "b'"]),
+        (["integer"], (3, -4), [3, -4]),
+        (["date"], (date(2020, 2, 29),), [date(2020, 2, 29)]),
+        (["varchar"], ("NULL", "[a, b]", "null"), ["NULL", "[a, b]", "null"]),
     ],
 )
 def test_a_claim_keeps_its_type_and_value(declared: Any, value: Any, shown: Any) -> None:
@@ -220,3 +226,15 @@ def test_a_mask_does_not_throw_at_the_ends_of_a_type() -> None:
     numbers = "SELECT unnest([-9223372036854775808, 9223372036854775807, 17, -17, NULL]::BIGINT[]) AS n"
     found = duckdb.sql(f"SELECT {bucket} FROM ({numbers})").fetchall()
     assert [row[0] for row in found] == [-9223372036854775800, 9223372036854775800, 10, -10, None]
+
+
+def test_every_shipped_mask_keeps_the_type_of_each_column_that_it_is_written_for() -> None:
+    document, _ = read("masks.yaml", MASKS.read_text())
+    shipped = masks(document, Report(Documents({})))
+    assert set(shipped) == {"null", "constant", "partial", "email", "year", "month", "bucket"}
+    for one in shipped.values():
+        for kind in one.templates:
+            text = one.over(column("c", "VARCHAR" if kind == "*" else kind, None)).text({})
+            assert duckdb.sql(f"SELECT {text} FROM (SELECT NULL::{'VARCHAR' if kind == '*' else kind} AS c)").types == [
+                "VARCHAR" if kind == "*" else kind
+            ]
