@@ -51,7 +51,7 @@ def _typed(node: Node, columns: Mapping[str, set[str]]) -> list[tuple[str, str]]
         operands = [node["left"], node["right"]]
     elif node.get("class") == "BETWEEN":
         operands = [node["input"], node["lower"], node["upper"]]
-    elif node.get("type") in {"COMPARE_IN", "COMPARE_NOT_IN"}:
+    elif node.get("class") == "OPERATOR" and node["type"] in {"COMPARE_IN", "COMPARE_NOT_IN"}:
         operands = node["children"]
     else:
         return []
