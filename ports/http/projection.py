@@ -31,14 +31,9 @@ def raw(table: VisibleTable, name: str) -> bool:
     return treatment.kind == "raw" and treatment.expression.strip('"') == name
 
 
-def untouched(table: VisibleTable) -> bool:
-    """Whether every row and every cell of the table is as it was published: only then may it be counted."""
-    return table.decision.rows is None and all(raw(table, column.name) for column in table.table.columns)
-
-
 def row_count(visible: VisibleProduct, table: VisibleTable) -> int | None:
-    """The table's rows, None where the principal does not see all of it."""
-    return visible.snapshot.row_counts.get(table.table.name) if untouched(table) else None
+    """The table's rows, None where the principal does not see every one."""
+    return visible.snapshot.row_counts.get(table.table.name) if table.decision.rows is None else None
 
 
 def semantics(table: VisibleTable) -> frozenset[str]:
@@ -61,16 +56,19 @@ def outcomes(visible: VisibleProduct, table: VisibleTable) -> tuple[Outcome, ...
     """The results of the quality rules that speak of visible columns and tables only."""
     hidden = {column.name for column in table.table.columns} - {column.name for column in table.columns}
     hidden |= {one.name for one in visible.product.tables} - {one.table.name for one in visible.tables}
-    whole = untouched(table)
+    open_columns = {column.name for column in table.columns if raw(table, column.name)}
+    altered = {column.name for column in table.table.columns} - open_columns
     rules = {rule.id: rule for rule in table.table.quality}
     found: list[Outcome] = []
     for one in visible.snapshot.outcomes:
         rule = rules.get(one.rule)
         if one.table != table.table.name or rule is None:
             continue
-        if words(f"{rule.id} {rule.name} {rule.query} {rule.where}") & hidden:
+        said = words(f"{rule.id} {rule.name} {rule.query} {rule.where}")
+        if said & hidden:
             continue
-        value, expected = (one.value, one.expected) if whole else (None, None)
+        counted = table.decision.rows is None and not said & altered
+        value, expected = (one.value, one.expected) if counted else (None, None)
         found.append(Outcome(rule.id, rule.name, one.dimension, one.severity, one.holds, value, expected))
     return tuple(found)
 

@@ -24,6 +24,8 @@ from ports.hub.view import Site, TableView
 
 PORT = "hub"
 SAMPLE_ROWS = 10
+# The same rows at every look where finding the first ones is cheap; any ten of a larger table.
+SORTED_ROWS = 3_000_000
 DEFAULT_PERSONA = "steward"
 HTML = "text/html; charset=utf-8"
 _HERE = Path(__file__).parent
@@ -55,7 +57,8 @@ def routes(gateway: Gateway) -> APIRouter:
     """The routes of the page."""
     router = APIRouter()
     hub = _Hub(gateway)
-    style = (_HERE / "hub.css").read_bytes()
+    assets = {"hub.css": "text/css", "hub.svg": "image/svg+xml"}
+    contents = {name: (_HERE / name).read_bytes() for name in assets}
 
     @router.get("/")
     async def products(request: Request) -> Response:
@@ -66,8 +69,10 @@ def routes(gateway: Gateway) -> APIRouter:
         return await exchange(request, partial(hub.product, request))
 
     @router.get("/hub.css")
-    async def stylesheet() -> Response:
-        return Response(style, media_type="text/css", headers={"Cache-Control": "public, max-age=300"})
+    @router.get("/hub.svg")
+    async def asset(request: Request) -> Response:
+        name = request.url.path.removeprefix("/")
+        return Response(contents[name], media_type=assets[name], headers={"Cache-Control": "public, max-age=300"})
 
     return router
 
@@ -119,7 +124,10 @@ class _Hub:
         return Reader(self._gateway.impersonate(subject, PORT), personas)
 
     def _table(self, reader: Reader, visible: VisibleProduct, one: VisibleTable, lifeline: Lifeline) -> TableView:
-        text = f'SELECT * FROM "{visible.product.name}"."{one.table.name}" LIMIT {SAMPLE_ROWS}'
+        small = visible.snapshot.row_counts.get(one.table.name, 0) <= SORTED_ROWS
+        key = ", ".join(f'"{name}"' for name in one.key) if small else ""
+        order = f" ORDER BY {key}" if key else ""
+        text = f'SELECT * FROM "{visible.product.name}"."{one.table.name}"{order} LIMIT {SAMPLE_ROWS}'
         with lifeline.hold(self._gateway.answer(reader.session, Query(text), form="text")) as result:
             rows = tuple(
                 tuple(column[i].as_py() for column in batch.columns)

@@ -1,0 +1,136 @@
+"""The page: what each persona sees of a product, and why; nothing runs in the browser but HTML and CSS."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway import Gateway, Session, Unavailable
+from ports.http.server import HttpPort
+from tests.conftest import World
+
+Client = Callable[..., httpx.Client]
+PERSONAS = ("analyst", "ml", "steward", "stranger")
+
+
+class Demo:
+    """The world's gateway as the demo has it: everybody may look as each persona."""
+
+    def __init__(self, gateway: Gateway, host: str = "127.0.0.1") -> None:
+        self._gateway = gateway
+        self.settings = gateway.settings.model_copy(update={"demo": True, "host": host})
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
+
+    def personas(self) -> tuple[str, ...]:
+        return PERSONAS
+
+    def impersonate(self, subject: str, port: str) -> Session:
+        return self._gateway.impersonate(subject, port)
+
+
+@pytest.fixture(scope="module")
+def demo(world: World) -> Iterator[httpx.Client]:
+    port = HttpPort(Demo(world.gateway))  # type: ignore[arg-type]
+    port.start()
+    host, number = port.address
+    with httpx.Client(base_url=f"http://{host}:{number}", timeout=30) as client:
+        yield client
+    port.stop()
+
+
+def shown(page: str) -> str:
+    """The words of a page, without its markup."""
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page)))
+
+
+def test_the_page_lists_products_as_the_steward_unless_asked_otherwise(demo: httpx.Client) -> None:
+    page = demo.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    words = shown(page.text)
+    assert "Shop" in words
+    assert "shop@example.com" in words
+    assert "hr" in words
+    assert '<option value="steward" selected>' in page.text
+
+
+def test_switching_the_persona_masks_the_e_mail_and_says_by_which_rule(demo: httpx.Client) -> None:
+    steward = demo.get("/hub/shop", params={"as": "steward"}).text
+    analyst = demo.get("/hub/shop", params={"as": "analyst"}).text
+    assert "CANARY-mail-0@example.com" in steward
+    assert "CANARY" not in analyst
+    assert "salary" in steward
+    assert "salary" not in analyst
+    assert "unsorted" not in analyst
+    treatments = re.findall(r'<span class="treatment (\w+)" title="([^"]*)">([^<]*)', analyst)
+    assert ("partial", "partly shown by rule mail", "email") in treatments
+    assert ("null", "withheld by rule phone", "null") in treatments
+    assert ("bucket", "coarsened by rule born", "year") in treatments
+    assert "partly shown by rule mail" in shown(analyst)
+
+
+def test_nothing_is_there_for_a_stranger(demo: httpx.Client) -> None:
+    assert "Nothing is granted to stranger" in shown(demo.get("/", params={"as": "stranger"}).text)
+    told = []
+    for name in ("shop", "nope"):
+        answer = demo.get(f"/hub/{name}", params={"as": "stranger"})
+        assert answer.status_code == 404
+        told.append(answer.text.replace(name, "NAME"))
+    assert told[0] == told[1]
+
+
+def test_there_is_no_persona_but_the_demo_s(demo: httpx.Client) -> None:
+    assert demo.get("/", params={"as": "clerk"}).status_code == 404
+    assert demo.get("/", params={"as": "<b>"}).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/hub/shop?as=analyst", "/hub/<script>", "/hub/shop?as=ml"])
+def test_a_page_runs_no_script_and_asks_no_other_host(demo: httpx.Client, path: str) -> None:
+    page = demo.get(path)
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "<script" not in page.text
+    assert " style=" not in page.text
+    assert not re.search(r"\bon\w+=", page.text)
+    links = re.findall(r'(?:href|src|action)="([^"]*)"', page.text)
+    assert links
+    assert all(link.startswith(("/", "#")) and not link.startswith("//") for link in links), links
+    for link in links:
+        assert link.startswith("#") or demo.get(html.unescape(link)).status_code == 200
+
+
+def test_what_is_shown_to_connect_works_when_pasted(demo: httpx.Client) -> None:
+    page = html.unescape(demo.get("/hub/shop?as=analyst").text)
+    line = re.search(r'curl -u (\S+):(\S+) "([^"]+)"', page)
+    assert line is not None
+    assert (line[1], line[2]) == ("analyst", "analyst-demo")
+    answer = demo.get(line[3], auth=("analyst", "analyst-secret"))
+    assert len(answer.json()["data"]) == 5
+
+
+def test_a_forged_host_is_not_printed(demo: httpx.Client) -> None:
+    page = demo.get("/hub/shop", headers={"Host": 'x"><script>'}).text
+    assert "script" not in page
+
+
+def test_outside_the_demo_the_page_takes_a_login_and_shows_one_s_own_view(web: Client) -> None:
+    assert web().get("/").status_code == 401
+    assert "Basic" in web().get("/").headers["www-authenticate"]
+    page = web("analyst").get("/hub/shop?as=steward")
+    assert "Signed in as analyst" in shown(page.text)
+    assert "CANARY" not in page.text
+    assert "<select" not in page.text
+    assert "-secret" not in page.text
+
+
+def test_the_demo_does_not_listen_beyond_loopback(world: World) -> None:
+    port = HttpPort(Demo(world.gateway, host="0.0.0.0"))  # type: ignore[arg-type]
+    with pytest.raises(Unavailable, match="loopback only"):
+        port.start()
