@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.flight as fl
 
-from gateway import BadQuery, Gateway, Session, Unavailable
+from gateway import BadQuery, Gateway, Unavailable
 from ports.flight.authentication import NAME, Authentication, Handshake, session_of
 from ports.flight.errors import translated
 from ports.flight.statements import Asked, Statements
@@ -64,10 +64,6 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
     def __init__(self, gateway: Gateway, location: str) -> None:
         self._statements = Statements(gateway)
         self.streams = Streams(gateway)
-        self._actions: Mapping[str, Callable[[Session, bytes], list[bytes]]] = {
-            "CreatePreparedStatement": lambda session, body: [self._statements.prepare(session, body)],
-            "ClosePreparedStatement": lambda _, body: self._statements.close(body),
-        }
         super().__init__(location, auth_handler=Handshake(), middleware={NAME: Authentication(gateway)})
 
     @translated
@@ -106,11 +102,15 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
     @translated
     def do_action(self, context: fl.ServerCallContext, action: fl.Action) -> Iterator[bytes]:
         """One of ACTIONS."""
-        act = self._actions.get(action.type)
-        if act is None:
-            known = ", ".join(ACTIONS)
-            raise BadQuery(f"there is no action {action.type[:64]}; there are {known}", reason="protocol")
-        return iter(act(session_of(context), action.body.to_pybytes()))
+        session, body = session_of(context), action.body.to_pybytes()
+        match action.type:
+            case "CreatePreparedStatement":
+                return iter([self._statements.prepare(session, body)])
+            case "ClosePreparedStatement":
+                self._statements.close(body)
+                return iter(())
+        known = ", ".join(ACTIONS)
+        raise BadQuery(f"there is no action {action.type[:64]}; there are {known}", reason="protocol")
 
     @translated
     def list_actions(self, context: fl.ServerCallContext) -> list[tuple[str, str]]:

@@ -86,10 +86,9 @@ class Statements:
         )
         return messages.pack(result)
 
-    def close(self, body: bytes) -> list[bytes]:
+    def close(self, body: bytes) -> None:
         """ClosePreparedStatement: a handle holds nothing here, so there is nothing to free."""
         _expected(messages.ActionClosePreparedStatementRequest, body)
-        return []
 
     def bind(self, session: Session, command: bytes, batches: Iterable[pa.RecordBatch]) -> bytes:
         """DoPut: the result's message, whose handle stands for the statement with its parameters."""

