@@ -32,13 +32,15 @@ KEY = column(primaryKey=True, primaryKeyPosition=1)
 class Workshop:
     """One deployment's folders."""
 
+    secret = "a secret of the workshop, 32 bytes or more"
+
     def __init__(self, folder: Path, **settings: Any) -> None:
         given = {"retain_s": 600.0, "threads": 2, "memory_limit": "512MB"} | settings
         self.settings = Settings(
             products=folder / "products",
             policies=folder / "policies",
             state=folder / "state",
-            secret_key="a secret of the workshop, 32 bytes or more",
+            secret_key=self.secret,
             **given,
         )
         self.settings.policies.mkdir()
