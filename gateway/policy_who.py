@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from gateway.claims import ClaimType
 from gateway.document import Path, Report
 from gateway.policy_rules import HOURS, Clause, Value, Who
-from gateway.principal import Action, Environment, Kind, Principal
+from gateway.principal import Action, Claim, Environment, Kind, Principal
 
 PORTS = ("rest", "graphql", "postgres", "flightsql", "mcp", "python", "hub", "command", "publish")
 _CLOSED: dict[str, tuple[str, ...]] = {"kind": get_args(Kind), "action": get_args(Action), "port": PORTS}
 _OPEN = ("subject", "role", "purpose")
+# Claims of any other type are compared as text, such as "2020-01-31".
+COMPARED = ("VARCHAR", "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 HoldsRole = Callable[[tuple[str, ...], str], bool]
 _DAY_MIN = 24 * 60
 
@@ -41,7 +43,11 @@ class Vocabulary:
             return "" if isinstance(value, str) and value else f"{key} is a text"
         if key not in self.claims:
             return f"{key} is neither a known key nor declared in claims.yaml"
-        return "" if isinstance(value, str | int) else f"{key} is compared with texts, whole numbers, true or false"
+        kind = self.claims[key].scalar
+        plain = ClaimType(kind if kind in COMPARED else "VARCHAR", False)
+        return (
+            "" if plain.accepts(cast(Claim, value)) is not None else f"{key} is compared with a {plain.scalar.lower()}"
+        )
 
 
 def who(body: Any, vocabulary: Vocabulary, file: str, path: Path) -> Who | None:
@@ -140,7 +146,7 @@ def _holds(clause: Clause, asker: Asker, holds_role: HoldsRole) -> bool:
         return any(_within(minute, *_span(str(value))) for value in wanted)
     if key == "role":
         return any(holds_role(asker.roles, str(value)) for value in wanted)
-    return any(type(held) is type(value) and held == value for held in asker.values(key) for value in wanted)
+    return any(held == value for held in asker.values(key) for value in wanted)
 
 
 def _minute(now: float) -> float:

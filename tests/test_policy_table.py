@@ -224,6 +224,12 @@ CASES = (
         holds=lambda a: cell(a, 0, "note") == "x",
     ),
     case(
+        "grant [class:confidential]",
+        "columns of that class only",
+        rule("g", grant={"columns": ["class:confidential"]}),
+        holds=lambda a: a is not None and a.columns == ("name", "email", "born"),
+    ),
+    case(
         "grant, mask class:confidential",
         "confidential and higher columns masked",
         rule("g", grant={"columns": ["*", "note"]}),

@@ -6,6 +6,7 @@ import logging
 import logging.config
 import threading
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,28 @@ def test_a_mask_with_a_negation_holds_for_whoever_lacks_the_attribute(tmp_path: 
     policies = load(tmp_path, [GRANT, mask])
     kinds = [decided(policies, who).treatments["name"].kind for who in (principal(), principal(status="cleared"))]
     assert kinds == ["null", "raw"]
+
+
+def test_whom_unless_names_the_rule_spares(tmp_path: Path) -> None:
+    mask = rule("m", {}, unless={"role": "steward"}, mask={"columns": ["name"], "with": "null"})
+    policies = load(tmp_path, [GRANT, mask])
+    kinds = [decided(policies, who).treatments["name"].kind for who in (principal(), principal(role=("steward",)))]
+    assert kinds == ["null", "raw"]
+
+
+def test_an_exemption_by_negation_spares_nobody_who_lacks_the_attribute(tmp_path: Path) -> None:
+    mask = rule("m", {}, unless={"status": {"not": "new"}}, mask={"columns": ["name"], "with": "null"})
+    policies = load(tmp_path, [GRANT, mask])
+    asked = (principal(), principal(status="new"), principal(status="old"))
+    assert [decided(policies, who).treatments["name"].kind for who in asked] == ["null", "null", "raw"]
+    policies = load(tmp_path, [rule("g", {}, unless={"status": {"not": "old"}}, grant=ALL)])
+    assert [sees(policies, who) for who in asked] == [False, False, True]
+
+
+def test_a_date_claim_is_compared_as_text(tmp_path: Path) -> None:
+    policies = load(tmp_path, [rule("g", {"since": "2020-01-31"}, grant=ALL)], claims={"since": "date"})
+    asked = (principal(since=date(2020, 1, 31)), principal(since=date(2020, 2, 1)), principal(since="2020-01-31"))
+    assert [sees(policies, who) for who in asked] == [True, False, False]
 
 
 def test_a_role_includes_others_through_the_hierarchy(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def test_an_honest_condition_is_accepted(text: str) -> None:
         ("TRY(EXISTS (SELECT 1 FROM households h WHERE h.id = t.id))", "only subquery"),
         ("EXISTS (SELECT 1 FROM households h WHERE EXISTS (SELECT 1 FROM households k WHERE k.id = h.id))", "only"),
         ("EXISTS (SELECT 1 FROM households WHERE id = id)", "inside EXISTS"),
+        ("EXISTS (SELECT 1 FROM households h WHERE h)", "inside EXISTS"),
         ("EXISTS (SELECT 1 FROM products p WHERE p.id = t.id)", "uses:"),
         ("EXISTS (SELECT 1 FROM retail.households h WHERE h.id = t.id)", "uses:"),
         ("EXISTS (SELECT 1 FROM households t WHERE t.id = 1)", "another alias"),

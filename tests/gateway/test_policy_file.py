@@ -48,6 +48,8 @@ def refusals(folder: Path, **files: str) -> tuple[Finding, ...]:
         ("- {id: x, on: {product: lab}, to: {hours: 8-18}, grant: {columns: ['*']}}", "hours are UTC"),
         ("- {id: x, on: {product: lab}, to: {hours: '08:00-08:00'}, grant: {columns: ['*']}}", "hours are UTC"),
         ("- {id: x, on: {product: lab}, to: {zone: 1.5}, grant: {columns: ['*']}}", "is compared with"),
+        ("- {id: x, on: {product: lab}, to: {zone: 1}, deny: {reason: r}}", "is compared with a varchar"),
+        ("- {id: x, on: {product: lab}, to: {zone: true}, deny: {reason: r}}", "is compared with a varchar"),
         ("- {id: x, on: {product: lab}, to: {not: {not: {role: a}}}, grant: {columns: ['*']}}", "plain keys"),
         ("- {id: x, on: {product: lab}, to: {}, unless: {}, hide: {columns: [name]}}", "switch the rule off"),
         ("- {id: x, on: {product: lab}, to: {}}", "one effect"),
