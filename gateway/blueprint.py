@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from gateway.sources import SourceError
 
 DOOR = "publish"
 _READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
+_CONCEALED = ("confidential", "restricted")
 # Types that DuckDB's CSV reader recognises in more spellings than a cast does.
 _SNIFFED = ("DATE", "TIME")
 
@@ -86,12 +87,7 @@ def drawn(
         if source.product is None:
             _files_of(source, folder, readable)
     tables = tuple(
-        TableJob(
-            table.name,
-            _kinds(table),
-            _select(table, product, folder, readable),
-            _pseudonyms(table, product, deployment, policies, derive_key),
-        )
+        _table(table, product, folder, readable, _pseudonyms(table, product, deployment, policies, derive_key))
         for table in _ordered(product)
     )
     job = Job(
@@ -104,6 +100,26 @@ def drawn(
         data_time=_data_time(product, readable),
     )
     return Blueprint(job, tuple(readable.files), warnings)
+
+
+def _table(
+    table: Table, product: Product, folder: Path, readable: _Readable, pseudonyms: tuple[PseudonymJob, ...]
+) -> TableJob:
+    hashed = {one.column for one in pseudonyms}
+    return TableJob(
+        table.name, _kinds(table), _select(table, product, folder, readable), _order(table, hashed), pseudonyms
+    )
+
+
+def _order(table: Table, hashed: Set[str]) -> tuple[str, ...] | None:
+    """By what rows are ordered: their order must not tell that of values which some may not see.
+
+    A table without such values stays as it comes. By class, not by policy, since policies change between publications.
+    """
+    concealed = {column.name for column in table.columns if column.effective_class in _CONCEALED} | hashed
+    if not concealed:
+        return None
+    return table.key if not concealed & set(table.key) else ()
 
 
 def _kinds(table: Table) -> tuple[tuple[str, str], ...]:

@@ -69,7 +69,8 @@ class _Build:
 
     def _write(self, table: TableJob) -> None:
         with self._told("write", table.name), _blamed(table.name):
-            self.writer.create(table.name, table.columns, table.select, staged=bool(table.pseudonyms))
+            staged = bool(table.pseudonyms)
+            self.writer.create(table.name, table.columns, table.select, table.order, staged=staged)
 
     def _pseudonyms(self, table: TableJob) -> Iterator[tuple[PseudonymJob, Finding | None]]:
         """Store a staged table with its pseudonyms; each with the finding that keeps it away, if there is one."""
@@ -82,6 +83,7 @@ class _Build:
             self.writer.store_with(
                 table.name,
                 [(one.column, kinds[one.column], _mapping(table, one), one.physical) for one in kept],
+                table.order,
             )
         yield from found
 

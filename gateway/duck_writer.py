@@ -76,14 +76,16 @@ class Writer:
         self._run(f"CREATE VIEW memory.{schema}.{name} AS {select}")
         self._relations.append(relation)
 
-    def create(self, table: str, columns: Columns, select: str, *, staged: bool) -> None:
-        """Store `select` as `table`, each column cast to its declared type. Raises WriteError.
+    def create(
+        self, table: str, columns: Columns, select: str, order: Sequence[str] | None, *, staged: bool = False
+    ) -> None:
+        """Store `select` as `table`, each column cast to its declared type, its rows in `order`. Raises WriteError.
 
         `staged` tables are set aside, to be stored by `store_with`.
         """
         target = f"{STAGE_CATALOG}.main.{quote(table)}" if staged else stored(table)
         try:
-            self._run(f"CREATE TABLE {target} AS {_cast(columns, select)}")
+            self._run(f"CREATE TABLE {target} AS {_cast(columns, select)}{'' if staged else _ordered(order)}")
         except WriteError as error:
             unfit = [name for name, _ in columns if name in error.columns] or self._unfit(columns, select)
             for one in self._relations:
@@ -131,19 +133,15 @@ class Writer:
         """How many values of a staged mapping share another one's image. Raises WriteError."""
         return int(self.number(f"SELECT count(*) - count(DISTINCT p) FROM {STAGE_CATALOG}.main.{quote(name)}") or 0)
 
-    def store_with(self, table: str, mapped: Sequence[tuple[str, str, str, str]]) -> None:
-        """Store a staged table with a column for each (column, its type, mapping, new column). Raises WriteError.
-
-        The rows are shuffled: their order would tell the order of what the pseudonyms stand for.
-        """
+    def store_with(self, table: str, mapped: Sequence[tuple[str, str, str, str]], order: Sequence[str] | None) -> None:
+        """Store a staged table with a column for each (column, its type, mapping, new column). Raises WriteError."""
         added, joins = "", ""
         for number, (column, kind, mapping, physical) in enumerate(mapped):
             added += f", CAST(m{number}.p AS {kind}) AS {quote(physical)}"
             text = f"CAST(given.{quote(column)} AS VARCHAR)"
             joins += f" LEFT JOIN {STAGE_CATALOG}.main.{quote(mapping)} AS m{number} ON m{number}.v = {text}"
         source = f"{STAGE_CATALOG}.main.{quote(table)} AS given"
-        order = " ORDER BY random()" if mapped else ""
-        self._run(f"CREATE TABLE {stored(table)} AS SELECT given.*{added} FROM {source}{joins}{order}")
+        self._run(f"CREATE TABLE {stored(table)} AS SELECT given.*{added} FROM {source}{joins}{_ordered(order)}")
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...]:
         """Names and types of a stored table, in order. Raises WriteError."""
@@ -213,6 +211,12 @@ class Writer:
 def _cast(columns: Columns, select: str) -> str:
     casts = ", ".join(f"CAST(given.{quote(name)} AS {kind}) AS {quote(name)}" for name, kind in columns)
     return f"SELECT {casts} FROM ({select}) AS given"
+
+
+def _ordered(order: Sequence[str] | None) -> str:
+    if order is None:
+        return ""
+    return f" ORDER BY {', '.join(f'given.{quote(name)}' for name in order) or 'random()'}"
 
 
 def _text(value: str) -> str:

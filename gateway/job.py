@@ -58,11 +58,15 @@ class PseudonymJob:
 
 @dataclass(frozen=True, slots=True)
 class TableJob:
-    """One table of the core: `select` gives at least the columns' names; `columns` are (name, type) as declared."""
+    """One table of the core: `select` gives at least the columns' names; `columns` are (name, type) as declared.
+
+    `order` are the columns that its rows are ordered by, none: at random; None leaves the order of `select`.
+    """
 
     name: str
     columns: tuple[tuple[str, str], ...]
     select: str
+    order: tuple[str, ...] | None
     pseudonyms: tuple[PseudonymJob, ...]
 
 
