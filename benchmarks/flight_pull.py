@@ -48,7 +48,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Pull:
-    """One pull: seconds to the first batch and to the last, rows, bytes, and the most that the server held in memory."""
+    """One pull: seconds to the first and to the last batch, rows, bytes, and the most that the server held."""
 
     first_s: float
     all_s: float

@@ -113,12 +113,21 @@ class Statements:
 
     def _described(self, session: Session, statement: Statement) -> Description:
         """The statement's description for its parameters. Raises BadQuery (parameter) if their number is wrong."""
-        query = statement.queries()[0]
-        described = self._gateway.describe(statement.at(session), query)
+        query, session = statement.queries()[0], statement.at(session)
+        try:
+            described = self._gateway.describe(session, query)
+        except BadQuery as error:
+            if error.reason == "parameter":
+                self._counted(self._gateway.describe(session, Query(query.text)), query)
+            raise
+        self._counted(described, query)
+        return described
+
+    @staticmethod
+    def _counted(described: Description, query: Query) -> None:
         needed, given = len(described.parameter_types), len(query.parameters)
         if needed != given:
             raise BadQuery(f"the statement takes {needed} parameters, {given} were bound", reason="parameter")
-        return described
 
     def _parameter_schema(self, session: Session, described: Description) -> pa.Schema:
         known = [kind for kind in described.parameter_types if kind is not None]
