@@ -19,9 +19,10 @@ import anyio.to_thread
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from gateway import GatewayError, Result
+from gateway import Cancelled, GatewayError, Result
 
 # What is sent whole, with its length: larger or slower answers begin to stream.
 WHOLE_BYTES = 256 << 10
@@ -95,14 +96,17 @@ async def exchange(request: Request, work: Work) -> Response:
 
 
 async def body(request: Request) -> bytes:
-    """The request's body. Raises HTTPException 413 above BODY_LIMIT_BYTES, before more of it is read."""
+    """The request's body. Raises HTTPException 413 above BODY_LIMIT_BYTES, before more of it is read; Cancelled."""
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > BODY_LIMIT_BYTES:
-            raise HTTPException(413, f"a body has at most {BODY_LIMIT_BYTES} bytes", {"Connection": "close"})
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > BODY_LIMIT_BYTES:
+                raise HTTPException(413, f"a body has at most {BODY_LIMIT_BYTES} bytes", {"Connection": "close"})
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise Cancelled("the client has gone") from error
     return b"".join(chunks)
 
 

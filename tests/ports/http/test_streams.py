@@ -85,7 +85,8 @@ def test_a_reader_who_leaves_before_the_first_byte_takes_it_too(watched: tuple[W
 @pytest.mark.parametrize("kind", ["json", "ndjson", "csv", "arrow"])
 def test_an_error_after_the_first_byte_breaks_the_connection(watched: tuple[Watched, httpx.Client], kind: str) -> None:
     _, client = watched
-    late = "SELECT CAST(CASE WHEN i = 900000 THEN 'x' ELSE '1' END AS INTEGER) AS n FROM range(1000000) r(i)"
+    number = "CAST(CASE WHEN i = 50000 THEN 'x' ELSE '1' END AS INTEGER) AS n"
+    late = f"SELECT {number}, repeat('x', 2000) AS s FROM range(60000) r(i)"
     with ask(client, late, kind) as answer:
         assert answer.status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):

@@ -50,7 +50,7 @@ def test_a_line_each() -> None:
 
 def test_csv_tells_null_from_an_empty_text() -> None:
     batch = pa.record_batch({"a": [None, "", "x"], "b,c": ['say "hi"', "two\nlines", " spaced"]})
-    assert b"".join(encode.csv(batch.schema, [batch])) == (b'a,"b,c"\n,"say ""hi"""\n"","two\nlines"\nx," spaced"\n')
+    assert b"".join(encode.csv(batch.schema, [batch])) == (b'a,"b,c"\n,"say ""hi"""\n"","two\nlines"\nx, spaced\n')
     assert b"".join(encode.csv(pa.schema([("a", pa.string())]), [])) == b"a\n"
 
 
