@@ -6,13 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pyarrow as pa
 import pytest
 
-from gateway import Expired
+from gateway import Expired, Gateway, Session, VisibleProduct
+from ports.http.server import HttpPort
 from ports.rest import cursor
 from ports.rest.cursor import Cursor
 
@@ -165,11 +167,37 @@ def test_a_page_has_a_hundred_rows_where_no_limit_is_given(web: Client) -> None:
     assert web("steward").get("/products/shop/orders?order_id=lt.100").json()["next"] is None
 
 
-def test_pages_go_on_where_no_key_is_visible(web: Client) -> None:
-    # The key of ml's customers is a pseudonym: it has one, and pages by it; its orders have the raw key.
+def test_pages_go_on_by_a_pseudonym(web: Client) -> None:
     found = pages(web("ml"), "/products/shop/customers?select=customer_id&order=region&limit=200")
     ids = [row["customer_id"] for page in found for row in page]
     assert len(ids) == len(set(ids)) == 600
+
+
+class Keyless:
+    """The world's gateway, with no key visible anywhere."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
+
+    def product(self, session: Session, name: str) -> VisibleProduct:
+        visible = self._gateway.product(session, name)
+        return replace(visible, tables=tuple(replace(table, key=()) for table in visible.tables))
+
+
+def test_pages_show_every_row_once_where_no_key_is_visible(gateway: Gateway) -> None:
+    port = HttpPort(Keyless(gateway))  # type: ignore[arg-type]
+    port.start()
+    host, number = port.address
+    with httpx.Client(base_url=f"http://{host}:{number}", auth=("steward", "steward-secret")) as client:
+        found = pages(client, "/products/shop/orders?select=order_id&order=remark&limit=500")
+        assert client.get("/products/shop/orders/7").status_code == 404
+    port.stop()
+    ids = [row["order_id"] for page in found for row in page]
+    assert [len(page) for page in found] == [500, 500, 500, 300]
+    assert len(set(ids)) == 1800
 
 
 def test_a_cursor_belongs_to_its_question_and_its_principal(web: Client) -> None:
