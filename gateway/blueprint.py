@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway import clock, contract, duck, pseudonym, scope, sources, tree
+from gateway import clock, contract, duck, pseudonym, reading, scope, sources, tree
 from gateway.bind import Grant, view_of
 from gateway.contract import ContractError
 from gateway.decision import Decision
@@ -27,10 +27,7 @@ from gateway.snapshot import Deployment, Snapshot
 from gateway.sources import SourceError
 
 DOOR = "publish"
-_READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
 _CONCEALED = ("confidential", "restricted")
-# Types that DuckDB's CSV reader recognises in more spellings than a cast does.
-_SNIFFED = ("DATE", "TIME")
 
 
 @dataclass(frozen=True)
@@ -226,28 +223,7 @@ def _file_select(source: FileSource, columns: tuple[Column, ...], folder: Path, 
         remedy = "a file within the product's folder, or in an installed package"
         raise ContractError([Finding("", 0, source.path, str(error), remedy)]) from error
     readable.files[path] = None
-    options = "" if source.format == "parquet" else _typed(source, path, columns)
-    names = ", ".join(f"{duck.quote(one.physical_name or one.name)} AS {duck.quote(one.name)}" for one in columns)
-    return f"SELECT {names} FROM {_READERS[source.format]}({_text(str(path))}{options})"
-
-
-def _typed(source: FileSource, path: Path, columns: tuple[Column, ...]) -> str:
-    """Options that make a text file's reader take declared types: a postcode read as a number has lost its zeros."""
-    declared = {(column.physical_name or column.name).lower(): column.type for column in columns}
-    held = [name for name, _ in duck.infer(path, source.format) if name.lower() in declared]
-    kinds = {name: declared[name.lower()] for name in held}
-    if source.format == "json":
-        return f", columns = {_struct(kinds)}"
-    plain = {name: kind for name, kind in kinds.items() if not kind.startswith(_SNIFFED)}
-    return ", sample_size = -1" + (f", types = {_struct(plain)}" if plain else "")
-
-
-def _struct(kinds: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in kinds.items()) + "}"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    return reading.select(path, source.format, columns)
 
 
 def _data_time(product: Product, readable: _Readable) -> str | None:

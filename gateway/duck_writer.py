@@ -21,6 +21,8 @@ from gateway.job import CORE_CATALOG, CORE_SCHEMA, Attachment, Relation
 
 STAGE_CATALOG = "stage"
 Columns = Sequence[tuple[str, str]]
+_INTEGER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?")
+_FRACTIONAL = re.compile(r"FLOAT|DOUBLE|DECIMAL\(\d+,[1-9]")
 _log = logging.getLogger("outport.publish")
 
 
@@ -72,6 +74,7 @@ class Writer:
         """Create the view of one relation that models read. Raises WriteError."""
         schema, name = quote(relation.schema), quote(relation.name)
         self._run(f"CREATE SCHEMA IF NOT EXISTS memory.{schema}")
+        self._refuse_fractions(relation.columns, relation.select)
         select = _cast(relation.columns, relation.select) if relation.columns else relation.select
         self._run(f"CREATE VIEW memory.{schema}.{name} AS {select}")
         self._relations.append(relation)
@@ -83,6 +86,7 @@ class Writer:
 
         `staged` tables are set aside, to be stored by `store_with`.
         """
+        self._refuse_fractions(columns, select)
         target = f"{STAGE_CATALOG}.main.{quote(table)}" if staged else stored(table)
         try:
             self._run(f"CREATE TABLE {target} AS {_cast(columns, select)}{'' if staged else _ordered(order)}")
@@ -91,6 +95,16 @@ class Writer:
             for one in self._relations:
                 unfit += [f"{one.schema}.{one.name}.{name}" for name in self._unfit(one.columns, one.select)]
             raise WriteError(str(error), tuple(unfit)) from error
+
+    def _refuse_fractions(self, columns: Columns, select: str) -> None:
+        """Raise WriteError where a cast to a declared integer would round a number without a word."""
+        declared = {name: kind for name, kind in columns if _INTEGER.fullmatch(kind)}
+        for name, kind in self._described(select):
+            if name in declared and _FRACTIONAL.match(kind):
+                column = f"given.{quote(name)}"
+                lost = f"{column} <> trunc({column})"
+                if self.number(f"SELECT count(*) FROM ({select}) AS given WHERE {lost}"):
+                    raise WriteError("a number has a fraction, and its declared type has none", (name,))
 
     def _unfit(self, columns: Columns, select: str) -> list[str]:
         """The columns that hold a value which does not fit their declared type, as far as they can be read at all."""
@@ -145,8 +159,11 @@ class Writer:
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...]:
         """Names and types of a stored table, in order. Raises WriteError."""
+        return self._described(f"FROM {stored(table)}")
+
+    def _described(self, query: str) -> tuple[tuple[str, str], ...]:
         try:
-            relation = self._instance.cursor().sql(f"FROM {stored(table)}")
+            relation = self._instance.cursor().sql(query)
             return tuple(zip(relation.columns, (str(kind) for kind in relation.types), strict=True))
         except duckdb.Error as error:
             raise _failure(error) from error

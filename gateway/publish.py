@@ -7,7 +7,6 @@ at any moment leaves what was served before.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from gateway.blueprint import Blueprint
 from gateway.child import Refused
 from gateway.contract import ContractError
 from gateway.document import Finding
+from gateway.engine import default_threads
 from gateway.job import Built, Order
 from gateway.manifest import Manifest, ManifestError
 from gateway.policy_rules import PolicyError
@@ -166,7 +166,7 @@ def _built(
     order = Order(
         job=drawn.job,
         folder=str(folder),
-        threads=settings.threads or len(os.sched_getaffinity(0)),
+        threads=settings.threads or default_threads(),
         memory_limit=settings.memory_limit or _MEMORY_LIMIT,
     )
     try:

@@ -167,6 +167,38 @@ def test_an_inputs_value_that_does_not_fit_names_the_input(shop: Workshop) -> No
     assert finding.problem == "a value does not fit its declared type (column raw.t.n)"
 
 
+@pytest.mark.parametrize("form", ["parquet", "csv", "json"])
+def test_a_fraction_is_not_rounded_away_in_silence(shop: Workshop, form: str) -> None:
+    data = {
+        "parquet": pa.table({"id": [1, 2], "n": [1.0, 2.5]}),
+        "csv": "id,n\n1,1\n2,2.5\n",
+        "json": '{"id": 1, "n": 2.5}',
+    }
+    folder = shop.declare("odd", {"t": {"id": KEY, "n": column("INTEGER")}}, data={"t": data[form]}, file_format=form)
+    with pytest.raises(ContractError, match=r"\(column n\)"):
+        shop.publish("odd")
+    if form == "parquet":
+        shop.fill("odd", "t", pa.table({"id": [1, 2], "n": [1.0, 2.0]}))
+        assert stored(publish(shop.settings, folder), "SELECT sum(n) FROM t") == [(3,)]
+
+
+def test_the_data_clock_may_be_computed_from_the_inputs(shop: Workshop) -> None:
+    days = "day\n05/01/2017\n28/02/2017\n"
+    raw = shop.declare("raw", {"t": {"day": column("DATE")}}, data={"t": days}, file_format="csv")
+    folder = shop.declare(
+        "late",
+        {"u": {"fresh": column("BOOLEAN")}},
+        models={"u": "SELECT day > $data_clock - INTERVAL 30 DAY AS fresh FROM raw.t"},
+        inputs=["raw"],
+        custom={"dataClock": "(SELECT max(day) FROM raw.t)"},
+    )
+    (folder / "raw.odcs.yaml").write_text((raw / "raw.odcs.yaml").read_text())
+    shop.fill("late", "t", days)
+    snapshot = shop.publish("late")
+    assert snapshot.data_time == datetime(2017, 2, 28)
+    assert stored(snapshot, "SELECT count(*) FILTER (WHERE fresh) FROM u") == [(1,)]
+
+
 def derived(shop: Workshop) -> None:
     model = "SELECT id, name, pay FROM staff.people"
     shop.declare("payroll", PEOPLE, models={"people": model}, inputs=["staff"])
