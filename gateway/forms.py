@@ -33,9 +33,14 @@ def project(text: str, names: Sequence[str], types: Sequence[str], form: Form) -
     if form == "text":
         items = [f"{_text(a, t)} AS {quote(n)}" for a, n, t in zip(aliases, names, types, strict=True)]
         return f"SELECT {', '.join(items)} FROM {inner}"
-    members = [f"{_string(_json_key(n))} || {_json(a, t)}" for a, n, t in zip(aliases, names, types, strict=True)]
-    body = " || ',' || ".join(members) if members else "''"
-    return f"SELECT '{{' || {body} || '}}' AS \"row\" FROM {inner}"
+    members = [(n, _json(a, t)) for a, n, t in zip(aliases, names, types, strict=True)]
+    return f'SELECT {_json_object(members)} AS "row" FROM {inner}'
+
+
+def _json_object(members: Sequence[tuple[str, str]]) -> str:
+    """One flat concat: a chain of || takes twice as long to plan and to run."""
+    parts = [f"{_string((',' if i else '{') + _json_key(name))}, {value}" for i, (name, value) in enumerate(members)]
+    return f"concat({', '.join(parts)}, '}}')"
 
 
 def _string(value: str) -> str:
@@ -108,12 +113,9 @@ def _json_list(value: str, item: str) -> str:
 
 
 def _json_struct(value: str, kind: str) -> str:
-    members = []
-    for member in split_types(kind[7:-1]):
-        name, item = _member(member)
-        members.append(f"{_string(_json_key(name))} || {_json(f'{value}[{_string(name)}]', item)}")
-    body = " || ',' || ".join(members)
-    return f"CASE WHEN {value} IS NOT NULL THEN '{{' || {body} || '}}' END"
+    members = [_member(member) for member in split_types(kind[7:-1])]
+    body = _json_object([(name, _json(f"{value}[{_string(name)}]", item)) for name, item in members])
+    return f"CASE WHEN {value} IS NOT NULL THEN {body} END"
 
 
 def _member(text: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -210,6 +211,14 @@ class Gateway:
         )
         return visible
 
+    def table(self, session: Session, schema: str, name: str, pin: Pin | None = None) -> VisibleTable:
+        """One table as the principal may query it, without its relationships. Raises NotFound, Forbidden.
+
+        For a door that composes SQL over it: the query that follows is what the audit keeps.
+        """
+        self._live(session)
+        return _shown(self._resolve(session, pin or self.pin(), "query", (schema, name)), {})
+
     def ready(self) -> Readiness:
         """Whether every product declared in the settings' folder is served."""
         deployment = self._catalog.current()
@@ -280,16 +289,7 @@ class Gateway:
             if (grant := self._grant(session, pin, "metadata", snapshot, table.name)) is not None
         }
         decisions = {name: grant.decision for name, grant in grants.items()}
-        tables = tuple(
-            VisibleTable(
-                grant.table,
-                grant.decision,
-                tuple(column for column in grant.table.columns if column.name in grant.decision.visible),
-                visible_key(grant.decision, grant.table),
-                visible_relationships(grant.decision, grant.table, decisions),
-            )
-            for grant in grants.values()
-        )
+        tables = tuple(_shown(grant, decisions) for grant in grants.values())
         return VisibleProduct(snapshot.product, snapshot, tables)
 
     def _provenance(self, session: Session, plan: Plan, query_id: str) -> Provenance:
@@ -319,6 +319,14 @@ class Gateway:
 
 # Doors of this process itself, which no descriptor declares.
 _INNER_PORTS = frozenset({"python", "hub", "command", "publish"})
+
+
+def _shown(grant: Grant, decisions: Mapping[str, Decision]) -> VisibleTable:
+    """A granted table as it may be described; `decisions` are those on the tables that its references may name."""
+    columns = tuple(column for column in grant.table.columns if column.name in grant.decision.visible)
+    key = visible_key(grant.decision, grant.table)
+    relationships = visible_relationships(grant.decision, grant.table, decisions) if decisions else ()
+    return VisibleTable(grant.table, grant.decision, columns, key, relationships)
 
 
 def _states(plan: Plan) -> tuple[ProductProvenance, ...]:

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from gateway import Form, Gateway, NotFound, Query, Result, Session, VisibleProduct
+from gateway import Form, Gateway, NotFound, Query, Result, Session, VisibleTable
 from ports.http import authentication, provenance
 from ports.http.exchange import Answer, Chunk, Lifeline, body, exchange
 from ports.rest import compose, cursor, document, encode, formats, question, statement
@@ -96,11 +96,10 @@ class _Rest:
         """Rows of one table by filter, in order, in pages or as one stream."""
         session = self._session(request)
         address = _address(request)
-        visible = self._gateway.product(session, address.schema)
-        table = visible.table(address.table)
+        table = self._gateway.table(session, address.schema, address.table)
         asked = question.understand(address.pairs, table)
         form = formats.choose(address.accept, asked.format)
-        relation = _relation(visible, address)
+        relation = _relation(table, address)
         bound = cursor.binding(asked, relation, session)
         came = self._opened(asked, relation, bound)
         if came is not None:
@@ -125,11 +124,10 @@ class _Rest:
         """The one row of a key. Raises NotFound if there is none."""
         session = self._session(request)
         address = _address(request)
-        visible = self._gateway.product(session, address.schema)
-        table = visible.table(address.table)
+        table = self._gateway.table(session, address.schema, address.table)
         select, asked_format = question.selection(address.pairs, table)
         form = formats.choose(address.accept, asked_format)
-        relation = _relation(visible, address)
+        relation = _relation(table, address)
         if not relation.key:
             raise NotFound(f"{relation.table} has no key that you may use; filter it instead", reason="key")
         query = compose.by_key(select, relation, _key(request))
@@ -219,8 +217,7 @@ def _address(request: Request) -> Address:
     )
 
 
-def _relation(visible: VisibleProduct, address: Address) -> Relation:
-    table = visible.table(address.table)
+def _relation(table: VisibleTable, address: Address) -> Relation:
     return Relation(address.schema.lower(), table.table.name, columns_of(table), table.key)
 
 

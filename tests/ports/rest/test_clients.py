@@ -13,7 +13,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from gateway import Expired, Gateway, Session, VisibleProduct
+from gateway import Expired, Gateway, Session, VisibleTable
 from ports.http.server import HttpPort
 from ports.rest import cursor
 from ports.rest.cursor import Cursor
@@ -182,9 +182,8 @@ class Keyless:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._gateway, name)
 
-    def product(self, session: Session, name: str) -> VisibleProduct:
-        visible = self._gateway.product(session, name)
-        return replace(visible, tables=tuple(replace(table, key=()) for table in visible.tables))
+    def table(self, session: Session, schema: str, name: str) -> VisibleTable:
+        return replace(self._gateway.table(session, schema, name), key=())
 
 
 def test_pages_show_every_row_once_where_no_key_is_visible(gateway: Gateway) -> None:
