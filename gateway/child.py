@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from pydantic import ValidationError
+
 from gateway.build import LOG
 from gateway.contract import ContractError
 from gateway.errors import Unavailable
@@ -35,10 +37,14 @@ class Refused(ContractError):
 
 @contextlib.contextmanager
 def lock(state: Path, what: str) -> Iterator[int]:
-    """The publication lock of a state folder, as a descriptor for the child. Raises Unavailable (busy)."""
-    state.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """The publication lock of a state folder, as a descriptor for the child.
+
+    Raises Unavailable: busy, or state where the disk is full or may not be written, now or under the lock.
+    """
+    descriptor = -1
     try:
+        state.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + _LOCK_WAIT_S
         while not _locked(descriptor):
             if time.monotonic() > deadline:
@@ -49,8 +55,12 @@ def lock(state: Path, what: str) -> Iterator[int]:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{what}, process {os.getpid()}".encode(), 0)
         yield descriptor
+    except OSError as error:
+        hint = "what was served is served on"
+        raise Unavailable(f"the state folder cannot be used: {error.strerror}", reason="state", hint=hint) from error
     finally:
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _locked(descriptor: int) -> bool:
@@ -84,13 +94,16 @@ def _answer(order: Order, stdin: IO[bytes], stdout: IO[bytes], progress: Callabl
     with contextlib.suppress(BrokenPipeError):  # a killed child has no answer either: said below
         stdin.write(written(order))
         stdin.flush()
-    for message in messages(iter(stdout)):
-        match message:
-            case Progressed():
-                progress(message)
-            case Built():
-                return message
-            case Failed():
-                raise Refused(message.findings)
+    try:
+        for message in messages(iter(stdout)):
+            match message:
+                case Progressed():
+                    progress(message)
+                case Built():
+                    return message
+                case Failed():
+                    raise Refused(message.findings)
+    except ValidationError as error:
+        raise Unavailable("the build cannot be understood", reason="build") from error
     hint = "publish again; if it was killed for its memory, lower memory_limit"
     raise Unavailable("the build ended before its end; what was served is served on", reason="build", hint=hint)

@@ -470,3 +470,19 @@ def test_rows_are_not_in_the_order_of_what_some_may_not_see(
     rows = stored(shop.publish("paid"), "SELECT id, pay FROM t ORDER BY rowid")
     in_order = {name for place, name in enumerate(("id", "pay")) if [row[place] for row in rows] == numbers}
     assert in_order == ({ordered} if ordered else set())
+
+
+def test_a_state_that_cannot_be_written_is_told_without_its_path(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.declare("staff", PEOPLE, data={"people": THREE})
+    good = shop.publish("staff")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", str(shop.settings.state))
+
+    monkeypatch.setattr(manifest, "write", full)
+    with pytest.raises(Unavailable) as refusal:
+        shop.publish("staff", force=True)
+    assert refusal.value.message == "the state folder cannot be used: No space left on device"
+    assert Catalog(shop.settings.state).current().snapshots == (good,)
