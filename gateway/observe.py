@@ -43,8 +43,8 @@ class Refused:
 class QueryAnswered:
     """A query was bound and run; written when its result ends, however it ends.
 
-    `products` are `name@version/snapshot`; `outcome` is the stream's (answered, abandoned, cancelled, failed), `refused`
-    is set where it failed. `rows` and `bytes` are those that left.
+    `products` are `name@version/snapshot`; `outcome` is the stream's (answered, cancelled, timeout, failed, closed);
+    `refused` is set where it failed. `rows` and `bytes` are those that left.
     """
 
     query_id: str

@@ -16,11 +16,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from gateway.publish import publish
 
 from gateway import Gateway, Password
 from gateway.identity import Directory
 from gateway.keys import load
+from gateway.publish import publish
 from gateway.settings import Settings
 from tests.doors import DOORS, Door
 

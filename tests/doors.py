@@ -9,9 +9,9 @@ import adbc_driver_flightsql.dbapi
 import adbc_driver_manager
 import httpx
 import pyarrow as pa
-from ports.flight.server import FlightPort
 
 from gateway import Gateway, GatewayError, Password, Query
+from ports.flight.server import FlightPort
 from ports.http.server import HttpPort
 
 ARROW = "application/vnd.apache.arrow.stream"
