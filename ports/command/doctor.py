@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -68,22 +67,11 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         at = running.addresses.get(name) if running is not None else None
         if running is not None and at is not None:
             yield Finding("ports", "ok", f"{name}: served at {at[0]}:{at[1]} by process {running.pid}")
-        elif number == 0 or _free(settings.host, number):
+        elif doors.free(settings.host, number):
             yield Finding("ports", "ok", f"{name}: {settings.host}:{number or 'any free port'} is free")
         else:
             what = f"{name}: {settings.host}:{number} is used by another program"
             yield Finding("ports", "error", what, f"end it, or serve with --{name}-port N (0 takes a free one)")
-
-
-def _free(host: str, number: int) -> bool:
-    family, kind, protocol, _, at = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(at)
-        except OSError:
-            return False
-    return True
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:

@@ -64,6 +64,18 @@ def url(scheme: str, at: Address) -> str:
     return f"{scheme}://[{at[0]}]:{at[1]}" if ":" in at[0] else f"{scheme}://{at[0]}:{at[1]}"
 
 
+def free(host: str, number: int) -> bool:
+    """Whether a door could listen on `host` and `number` now; 0 always can."""
+    family, kind, protocol, _, at = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(at)
+        except OSError:
+            return False
+    return True
+
+
 def beyond_loopback(host: str) -> tuple[str, ...]:
     """The addresses that listening on `host` would open to other machines. Raises SettingsError if it has none."""
     try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -56,6 +59,7 @@ class Guard:
 @with_settings(*ALL)
 def serve(*, settings: Settings) -> None:
     """Serve the published products through every door, until SIGTERM or SIGINT."""
+    ending = _Ending()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.WARNING)
     people = directory(settings)
     guard = Guard(people, settings.demo)
@@ -77,6 +81,24 @@ def serve(*, settings: Settings) -> None:
         doors.forget(settings)
         gateway.close()
     show.note("stopped")
+    ending.code = 0
+
+
+class _Ending:
+    """Ends the process with `code` before the interpreter is torn down.
+
+    Threads of gRPC and of the event loop may still hold objects of the engine then, and its binding (nanobind) would
+    print pages about them.
+    """
+
+    def __init__(self) -> None:
+        self.code = 1
+        atexit.register(self._leave)
+
+    def _leave(self) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(self.code)
 
 
 @contextmanager
@@ -102,8 +124,13 @@ def _signals() -> Iterator[threading.Event]:
 def opened(gateway: Gateway) -> Iterator[Mapping[str, doors.Address]]:
     """Every installed port, started; all are stopped at the end, also those before one that fails."""
     opened: dict[str, Port] = {}
+    entries = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+    for entry in entries:
+        # Asked before any door opens: gRPC would write lines of its own about an address in use.
+        if not doors.free(gateway.settings.host, getattr(gateway.settings, f"{entry.name}_port", 0)):
+            raise _in_use(gateway.settings, entry.name)
     try:
-        for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        for entry in entries:
             port = _made(entry, gateway)
             try:
                 port.start()
