@@ -21,7 +21,7 @@ import pyarrow as pa
 from gateway import duck, forms, parameters
 from gateway.bind import Parameters, Plan, View, given
 from gateway.duck import quote
-from gateway.errors import BadQuery, GatewayError, Unavailable
+from gateway.errors import BadQuery, Expired, GatewayError, Unavailable
 from gateway.forms import Form
 from gateway.stream import Limits, ProductProvenance, Provenance, Result, Slots, Source, Summary, Watchdog
 
@@ -185,6 +185,8 @@ class Engine:
             self._instance.execute(f"ATTACH '{path}' AS {quote('snap_' + snapshot.id)} (READ_ONLY)")
             self._instance.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(view.schema)}")
         except duck.Error as error:
+            if not snapshot.path.exists():
+                raise Expired("this snapshot is no longer kept: ask again for the present one") from error
             raise duck.logged(Unavailable("a snapshot cannot be read", reason="snapshot"), error) from error
         self._attached.add(snapshot.id)
 

@@ -188,7 +188,7 @@ class Gateway:
         """Every product of which the principal may see a table, by name; each at its current major."""
         self._live(session)
         pin = self.pin()
-        found = [self._visible(session, snapshot, pin) for snapshot in pin.deployment.snapshots]
+        found = [self._visible(session, snapshot, pin) for snapshot in pin.deployment.current]
         visible = tuple(sorted((one for one in found if one.tables), key=lambda one: one.product.name))
         names = tuple(one.product.name for one in visible)
         self._audit.record(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import BadQuery, Cancelled, Exhausted, NotFound, Timeout
+from gateway.errors import BadQuery, Cancelled, Exhausted, Expired, NotFound, Timeout
 from gateway.stream import Limits
 from tests.gateway.bench import Bench, grant, product, table
 
@@ -166,6 +166,14 @@ def test_a_replaced_snapshot_is_detached_when_its_last_query_ends(own: Bench) ->
         assert own.engine._attached == {"a1", "a2"}
         assert sum(batch.num_rows for batch in batches) == 100_000 - 2048
     assert own.engine._attached == {"a2"}
+
+
+def test_a_snapshot_that_is_no_longer_kept_has_expired(own: Bench) -> None:
+    made = own.snapshot("a1", product("p", table("t", {"i": "BIGINT"})), "SELECT range AS i FROM range(10)")
+    own.names[("p", "t")] = grant(made)
+    made.path.unlink()
+    with pytest.raises(Expired):
+        own.rows("SELECT * FROM p.t")
 
 
 def test_equal_decisions_share_a_view_and_many_threads_may_make_it(own: Bench) -> None:
