@@ -89,9 +89,11 @@ def unexpected(error: BaseException) -> Exception:
 
 @contextmanager
 def translating() -> Iterator[None]:
-    """Inside, whatever is raised leaves as a status."""
+    """Inside, whatever is raised leaves as a status; what is one already stays as it is."""
     try:
         yield
+    except (fl.FlightError, _Unformatted):
+        raise
     except GatewayError as error:
         raise status(error) from None
     except Exception as error:

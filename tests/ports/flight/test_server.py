@@ -1,0 +1,227 @@
+"""The Flight door against a client that speaks the messages itself: tickets, handles, metadata, hostile bytes."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.flight as fl
+import pytest
+
+from gateway import Password
+from ports.flight import messages as m
+from ports.flight import parameters, streams, tickets
+from tests.ports.flight.conftest import Flight, eventually
+
+CUSTOMERS = m.CommandStatementQuery("SELECT * FROM shop.customers")
+ERRORS = (fl.FlightError, pa.ArrowException, OSError)
+
+
+def test_what_flight_info_promises_is_what_comes(flight: Flight) -> None:
+    for text in (
+        "SELECT * FROM shop.customers",
+        "SELECT 1 AS a, 'x' AS a, NULL AS b",
+        "SELECT tags, {'a': 1, 'b': [1.5]} AS s, now() AS t FROM shop.customers",
+        "SELECT * FROM shop.orders WHERE false",
+    ):
+        flight.raw("steward").query(text)
+
+
+def test_get_schema_agrees_with_flight_info(flight: Flight) -> None:
+    raw = flight.raw("analyst")
+    for command in (CUSTOMERS, m.CommandGetTables(include_schema=True), m.CommandGetSqlInfo()):
+        schema = raw.client.get_schema(fl.FlightDescriptor.for_command(m.pack(command)), raw.options).schema
+        assert schema.equals(raw.info(command).schema, check_metadata=True)
+
+
+def test_provenance_comes_with_flight_info_and_with_the_first_batch(flight: Flight) -> None:
+    raw = flight.raw("analyst")
+    info = raw.info(CUSTOMERS)
+    (promised,) = json.loads(info.app_metadata)["products"]
+    chunks = list(raw.get(info.endpoints[0].ticket))
+    origin = json.loads(chunks[0].app_metadata.to_pybytes())
+    assert origin["products"] == [promised]
+    assert (promised["name"], promised["version"], promised["quality"]) == ("shop", "1.2.0", 1.0)
+    assert origin["query_id"] == flight.gateway.results[0].provenance.query_id
+    assert origin["policy"] == flight.gateway.results[0].provenance.policy
+    assert [chunk.app_metadata for chunk in chunks[1:]] == [None] * len(chunks[1:])
+
+
+def test_an_answer_without_rows_has_its_provenance_too(flight: Flight) -> None:
+    raw = flight.raw("steward")
+    info = raw.info(m.CommandStatementQuery("SELECT * FROM shop.orders WHERE false"))
+    (chunk,) = raw.get(info.endpoints[0].ticket)
+    assert chunk.data.num_rows == 0
+    assert json.loads(chunk.app_metadata.to_pybytes())["products"][0]["name"] == "shop"
+
+
+def test_a_prepared_statement_is_bound_and_answered_by_its_handle(flight: Flight) -> None:
+    raw = flight.raw("steward")
+    made = raw.prepare("SELECT customer_id FROM shop.customers WHERE customer_id = $1")
+    assert pa.ipc.read_schema(pa.py_buffer(made.dataset_schema)) == pa.schema({"customer_id": pa.int64()})
+    assert pa.ipc.read_schema(pa.py_buffer(made.parameter_schema)) == pa.schema({"$1": pa.int64()})
+    command = m.CommandPreparedStatementQuery(made.prepared_statement_handle)
+    bound = raw.put(command, pa.table({"x": [7]}))
+    assert bound[:1] == b"\x0a"
+    handle = m.wire.decode(m.DoPutPreparedStatementResult, bound).prepared_statement_handle
+    assert handle is not None
+    assert raw.ask(m.CommandPreparedStatementQuery(handle)).to_pydict() == {"customer_id": [7]}
+    with pytest.raises(pa.ArrowInvalid, match="takes 1 parameters, 0 were bound"):
+        raw.info(command)
+    raw.act("ClosePreparedStatement", m.pack(m.ActionClosePreparedStatementRequest(handle)))
+
+
+def test_a_ticket_is_for_the_principal_that_asked_for_it(flight: Flight) -> None:
+    ticket = flight.raw("steward").info(CUSTOMERS).endpoints[0].ticket
+    with pytest.raises(fl.FlightUnauthorizedError, match="another principal"):
+        flight.raw("analyst").get(ticket).read_all()
+    assert flight.raw("steward").get(ticket).read_all().num_rows == 600
+
+
+def test_a_handle_is_for_the_principal_that_prepared_it(flight: Flight) -> None:
+    handle = flight.raw("steward").prepare("SELECT $1::INT").prepared_statement_handle
+    analyst = flight.raw("analyst")
+    for use in (
+        lambda: analyst.info(m.CommandPreparedStatementQuery(handle)),
+        lambda: analyst.put(m.CommandPreparedStatementQuery(handle), pa.table({"a": [1]})),
+    ):
+        with pytest.raises(fl.FlightUnauthorizedError, match="another principal"):
+            use()
+
+
+def test_a_forged_ticket_is_refused(flight: Flight) -> None:
+    raw = flight.raw("steward")
+    good = m.unpack(raw.info(CUSTOMERS).endpoints[0].ticket.ticket)
+    assert isinstance(good, m.TicketStatementQuery)
+    sealed = good.statement_handle
+    handle = raw.prepare("SELECT 1").prepared_statement_handle
+    swapped = sealed[:-1] + (b"A" if sealed[-1:] != b"A" else b"B")
+    for forged in (b"", b"x", b"\xff\xfe", sealed[:-4], sealed[4:], handle, sealed[:40] + b"AAAA" + sealed[44:]):
+        with pytest.raises(pa.ArrowInvalid, match="was not given out by this server"):
+            raw.get(m.pack(m.TicketStatementQuery(forged)))
+    with pytest.raises(pa.ArrowInvalid):
+        raw.get(m.pack(m.TicketStatementQuery(swapped + b"!")))
+    with pytest.raises(pa.ArrowInvalid, match="this is no ticket"):
+        raw.get(m.pack(CUSTOMERS))
+
+
+def test_a_ticket_that_has_expired_is_refused(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = flight.raw("steward")
+    ticket = raw.info(CUSTOMERS).endpoints[0].ticket
+    later = time.time() + flight.gateway.settings.retain_s + 2
+    monkeypatch.setattr(tickets.time, "time", lambda: later)
+    with pytest.raises(KeyError, match="has expired"):
+        raw.get(ticket)
+
+
+def test_a_ticket_is_decided_upon_when_it_is_redeemed(flight: Flight) -> None:
+    raw = flight.raw("analyst")
+    ticket = raw.info(CUSTOMERS).endpoints[0].ticket
+    message = m.unpack(ticket.ticket)
+    assert isinstance(message, m.TicketStatementQuery)
+    # What an earlier, wider policy would have promised: the analyst's ticket with the steward's schema.
+    session = flight.gateway.open(Password("analyst", "analyst-secret"), "flightsql")
+    known = tickets.Tickets(flight.gateway)  # type: ignore[arg-type]
+    statement = known.open("ticket", session, message.statement_handle)
+    wider = tickets.replace(statement, promise=tickets.digest(flight.raw("steward").info(CUSTOMERS).schema))
+    with pytest.raises(KeyError, match="schema of this answer has changed"):
+        raw.get(m.pack(m.TicketStatementQuery(known.seal("ticket", session, wider))))
+    assert "salary" not in raw.get(ticket).read_all().column_names
+
+
+CALLS: list[Any] = [
+    lambda raw: raw.info(b""),
+    lambda raw: raw.info(b"\xff\xff\xff"),
+    lambda raw: raw.info(b"\x0a\x05abc"),
+    lambda raw: raw.info(m.wire.encode(m._Any("type.googleapis.com/x.Y", b""))),
+    lambda raw: raw.info(m.wire.encode(m._Any(m._PREFIX + "CommandStatementQuery", b"\x08\x01"))),
+    lambda raw: raw.info(m.CommandGetXdbcTypeInfo()),
+    lambda raw: raw.info(m.CommandStatementSubstraitPlan()),
+    lambda raw: raw.info(m.CommandStatementUpdate("DELETE FROM shop.orders")),
+    lambda raw: raw.info(m.CommandStatementQuery("SELECT 1", b"transaction")),
+    lambda raw: raw.info(m.CommandPreparedStatementQuery(b"forged")),
+    lambda raw: raw.query("SELECT CAST(email AS INT) FROM shop.customers"),
+    lambda raw: raw.query("SELECT * FROM pg_settings()"),
+    lambda raw: raw.query("SELECT * FROM read_csv('/etc/passwd')"),
+    lambda raw: raw.query("SELECT nothing FROM shop.customers"),
+    lambda raw: raw.ask(m.CommandGetTables(table_name_filter_pattern="%" * 1000)),
+    lambda raw: raw.client.get_flight_info(fl.FlightDescriptor.for_path("a", "b"), raw.options),
+    lambda raw: raw.client.get_schema(fl.FlightDescriptor.for_path("a"), raw.options),
+    lambda raw: raw.get(b"\x00"),
+    lambda raw: raw.act("BeginTransaction", b""),
+    lambda raw: raw.act("CancelQuery", b""),
+    lambda raw: raw.act("x" * 10_000, b""),
+    lambda raw: raw.act("CreatePreparedStatement", b"\xff"),
+    lambda raw: raw.act("CreatePreparedStatement", m.pack(m.ActionClosePreparedStatementRequest(b"h"))),
+    lambda raw: raw.act("ClosePreparedStatement", b"\xff"),
+    lambda raw: raw.put(m.CommandStatementIngest("t"), pa.table({"a": [1]})),
+    lambda raw: raw.put(m.CommandStatementQuery("SELECT 1"), pa.table({"a": [1]})),
+    lambda raw: raw.client.do_exchange(fl.FlightDescriptor.for_command(b""), raw.options)[1].read_chunk(),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_no_refusal_shows_more_than_its_own_words(flight: Flight, call: Any) -> None:
+    with pytest.raises(ERRORS) as caught:
+        call(flight.raw("analyst"))
+    told = str(caught.value)
+    assert not isinstance(caught.value, fl.FlightInternalError)
+    for secret in ("Traceback", "File ", ".py", "site-packages", "duckdb", "gov_", "snap_", "CANARY", "Nora"):
+        assert secret not in told
+
+
+def test_a_defect_shows_an_id_and_nothing_else(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = flight.raw("steward")
+    info = raw.info(CUSTOMERS)
+    secret = "secret at /srv/data"
+    defect = ZeroDivisionError(secret)
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise defect
+
+    monkeypatch.setattr("ports.flight.catalog.schema", broken)
+    monkeypatch.setattr(streams.provenance, "of_answer", broken)
+    for call in (
+        lambda: raw.info(m.CommandGetCatalogs()),
+        lambda: raw.get(info.endpoints[0].ticket).read_all(),
+    ):
+        with pytest.raises(fl.FlightInternalError, match=r"an unexpected error; the server's log has it \[") as caught:
+            call()
+        assert secret not in str(caught.value)
+        assert "Traceback" not in str(caught.value)
+    assert all(result.summary is not None for result in flight.gateway.results)
+
+
+def test_parameters_are_bounded_and_checked(flight: Flight) -> None:
+    raw = flight.raw("steward")
+    handle = m.CommandPreparedStatementQuery(raw.prepare("SELECT $1").prepared_statement_handle)
+    broken = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xc3\x28")])
+    for column, words in (
+        (pa.array(["x" * (parameters.LIMIT_BYTES + 1)]), "at most"),
+        (pa.array(range(parameters.LIMIT_ROWS + 1)), "at most"),
+        (pa.array([], pa.int64()), "at least one row"),
+        (pa.array([{"a": 1}]), "cannot be of type struct"),
+        (broken, "not valid Arrow data"),
+    ):
+        with pytest.raises(pa.ArrowInvalid, match=words):
+            raw.put(handle, pa.table({"a": column}))
+    late = raw.put(handle, pa.table({"a": pa.array([2**60], pa.timestamp("s"))}))
+    bound = m.wire.decode(m.DoPutPreparedStatementResult, late).prepared_statement_handle or b""
+    with pytest.raises(pa.ArrowInvalid, match="out of range"):
+        raw.info(m.CommandPreparedStatementQuery(bound))
+
+
+def test_a_client_that_vanishes_frees_its_query(flight: Flight) -> None:
+    raw = flight.raw("steward")
+    text = "SELECT a.order_id, b.remark FROM shop.orders a, shop.orders b, range(50)"
+    reader = raw.get(raw.info(m.CommandStatementQuery(text)).endpoints[0].ticket)
+    reader.read_chunk()
+    reader.cancel()
+    del reader
+    flight.close()
+    eventually(lambda: flight.gateway.results[0].summary is not None)
+    summary = flight.gateway.results[0].summary
+    assert summary is not None
+    assert summary.rows < 1800 * 1800 * 50
