@@ -82,7 +82,7 @@ class Bench:
         self.summaries: list[Summary] = []
 
     def snapshot(self, identifier: str, made: Product, select: str) -> Snapshot:
-        """A snapshot file whose one table holds the rows of `select`."""
+        """A snapshot file whose one table holds the rows of `select`; an identifier names one snapshot for ever."""
         path = self.folder / "snapshots" / identifier / "core.duckdb"
         path.parent.mkdir(parents=True)
         with duckdb.connect() as connection:

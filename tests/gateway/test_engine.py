@@ -169,7 +169,7 @@ def test_a_replaced_snapshot_is_detached_when_its_last_query_ends(own: Bench) ->
 
 
 def test_a_snapshot_that_is_no_longer_kept_has_expired(own: Bench) -> None:
-    made = own.snapshot("a1", product("p", table("t", {"i": "BIGINT"})), "SELECT range AS i FROM range(10)")
+    made = own.snapshot("gone", product("p", table("t", {"i": "BIGINT"})), "SELECT range AS i FROM range(10)")
     own.names[("p", "t")] = grant(made)
     made.path.unlink()
     with pytest.raises(Expired):
