@@ -11,10 +11,9 @@ from pathlib import Path as FilePath
 from pathlib import PurePosixPath
 from typing import Literal
 
-from gateway import duck
 from gateway.document import Path, Report
 from gateway.odcs import DataContract, Server
-from gateway.product import Column, FileSource
+from gateway.product import FileSource
 
 FORMATS: dict[str, Literal["parquet", "csv", "json"]] = {"parquet": "parquet", "csv": "csv", "json": "json"}
 PLACEHOLDER = "{model}"
@@ -95,11 +94,3 @@ def _package_root(package: str) -> FilePath:
     if spec is None or not spec.submodule_search_locations:
         raise SourceError(f"the Python package {package} is not installed")
     return FilePath(next(iter(spec.submodule_search_locations)))
-
-
-def projection(columns: tuple[Column, ...]) -> str:
-    """The select list that gives `columns` from their file: each by its physical name, cast to the declared type."""
-    return ", ".join(
-        f"CAST({duck.quote(column.physical_name or column.name)} AS {column.type}) AS {duck.quote(column.name)}"
-        for column in columns
-    )
