@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 
@@ -41,6 +42,9 @@ class FlightPort:
         """Bind and serve. Raises OSError if the address cannot be bound."""
         host, port = self._gateway.settings.host, self._gateway.settings.flight_port
         location = f"grpc://[{host}]:{port}" if ":" in host else f"grpc://{host}:{port}"
+        # Tried first: gRPC says only that it did not start, and pyarrow keeps what it was given for ever.
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
         try:
             self._server = _Server(self._gateway, location)
         except pa.ArrowException as error:
