@@ -2,6 +2,7 @@
 #
 #   docker build -t outport .
 #   docker run --rm --user publisher -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" outport apply products/NAME
+#   docker run --rm -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" outport principal add NAME --role ROLE
 #   docker run -p 8080:8080 -p 8815:8815 -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" outport
 
 FROM python:3.12-slim AS build
