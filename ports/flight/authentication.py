@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow.flight as fl
 
 from gateway import BadQuery, Bearer, Credentials, Gateway, Password, Session, Unauthenticated
-from ports.flight import wire
+from ports.flight import options, wire
 from ports.flight.errors import translating
 from ports.flight.wire import field
 
@@ -36,13 +36,18 @@ class _Token:
     subject: str = field(1, "text")
     secret: str = field(2, "text")
     expires: int = field(3, "int64")
+    schema: str = field(4, "text")
 
 
 class Authenticated(fl.ServerMiddleware):  # type: ignore[misc]
-    """One call's session; `token` is sent to the client where there is a new one."""
+    """One call's session; `token` is sent to the client where there is a new one.
 
-    def __init__(self, session: Session, token: str | None) -> None:
+    `sealed` makes a token that holds another schema; None for a client that has no token of the handshake.
+    """
+
+    def __init__(self, session: Session, token: str | None, sealed: Callable[[str], str] | None) -> None:
         self.session = session
+        self.sealed = sealed
         self._token = token
 
     def sending_headers(self) -> dict[str, str]:
@@ -59,34 +64,37 @@ class Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
     def start_call(self, info: fl.CallInfo, headers: _Headers) -> Authenticated:
         """The call's session. Raises the statuses of Unauthenticated, and of Forbidden for a purpose not granted."""
         with translating():
-            credentials = _credentials(headers)
-            token = None
-            if isinstance(credentials, Bearer):
-                credentials, token = self._opened(credentials)
+            credentials, held = _credentials(headers), None
+            if isinstance(credentials, Bearer) and (held := self._held(credentials)) is not None:
+                credentials = Password(held.subject, held.secret)
             session = self._gateway.open(credentials, PORT, _single(headers, PURPOSE_HEADER))
-            if info.method == fl.FlightMethod.HANDSHAKE and isinstance(credentials, Password):
-                token = self._sealed(credentials)
-            schema = _single(headers, SCHEMA_HEADER)
-            return Authenticated(session if schema is None else session.at(schema), token)
+            schema = _single(headers, SCHEMA_HEADER) or _cookie(headers) or (held.schema if held is not None else "")
+            if schema:
+                session = session.at(schema)
+            return Authenticated(session, self._news(info.method, credentials, held), self._resealed(held))
 
-    def _sealed(self, password: Password) -> str:
-        token = _Token(password.subject, password.secret, int(time.time()) + TOKEN_S)
-        return self._gateway.seal(_KIND, wire.encode(token))
+    def _news(self, method: fl.FlightMethod, credentials: Credentials | None, held: _Token | None) -> str | None:
+        """The token to send: a first one after a handshake, a successor once half the time is over."""
+        if method == fl.FlightMethod.HANDSHAKE and isinstance(credentials, Password):
+            return self._sealed(_Token(credentials.subject, credentials.secret))
+        # An action may send a token of its own, and clients take the first that they see.
+        late = held is not None and held.expires - time.time() < TOKEN_S / 2 and method != fl.FlightMethod.DO_ACTION
+        return self._sealed(held) if held is not None and late else None
 
-    def _opened(self, bearer: Bearer) -> tuple[Credentials, str | None]:
-        """The credentials in a token of the handshake, and its successor once half its time is over.
+    def _resealed(self, held: _Token | None) -> Callable[[str], str] | None:
+        return None if held is None else lambda schema: self._sealed(replace(held, schema=schema))
 
-        Any other token, and one that has ended, is left for `open` to judge.
-        """
+    def _sealed(self, token: _Token) -> str:
+        """`token` sealed, with its whole time before it."""
+        return self._gateway.seal(_KIND, wire.encode(replace(token, expires=int(time.time()) + TOKEN_S)))
+
+    def _held(self, bearer: Bearer) -> _Token | None:
+        """What a token of the handshake holds; None for any other and for one that has ended: `open` judges those."""
         try:
             token = wire.decode(_Token, self._gateway.unseal(_KIND, bearer.token))
         except BadQuery:
-            return bearer, None
-        left_s = token.expires - time.time()
-        if left_s < 0:
-            return bearer, None
-        password = Password(token.subject, token.secret)
-        return password, self._sealed(password) if left_s < TOKEN_S / 2 else None
+            return None
+        return token if token.expires > time.time() else None
 
 
 class Handshake(fl.ServerAuthHandler):  # type: ignore[misc]
@@ -104,6 +112,20 @@ def session_of(context: fl.ServerCallContext) -> Session:
     """The session that `start_call` opened for this call."""
     authenticated: Authenticated = context.get_middleware(NAME)
     return authenticated.session
+
+
+def keep_schema(context: fl.ServerCallContext, schema: str) -> None:
+    """Have the client send `schema` with its next calls: in its token where it has one, and in a cookie."""
+    authenticated: Authenticated = context.get_middleware(NAME)
+    context.add_header("set-cookie", options.cookie(schema))
+    if authenticated.sealed is not None:
+        context.add_header("authorization", f"Bearer {authenticated.sealed(schema)}")
+
+
+def _cookie(headers: _Headers) -> str | None:
+    """The schema that a cookie keeps."""
+    found = (options.kept(str(cookies)) for cookies in headers.get("cookie", ()))
+    return next((schema for schema in found if schema is not None), None)
 
 
 def _single(headers: _Headers, name: str) -> str | None:

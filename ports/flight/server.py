@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.flight as fl
 
 from gateway import BadQuery, Gateway, Unavailable
-from ports.flight.authentication import NAME, Authentication, Handshake, session_of
+from ports.flight import options
+from ports.flight.authentication import NAME, Authentication, Handshake, keep_schema, session_of
 from ports.flight.errors import translated
 from ports.flight.statements import Asked, Statements
 from ports.flight.streams import Streams
@@ -19,6 +20,9 @@ DRAIN_S = 5.0
 ACTIONS: Mapping[str, str] = {
     "CreatePreparedStatement": "prepare a SELECT",
     "ClosePreparedStatement": "forget a prepared SELECT",
+    "SetSessionOptions": "choose the schema of unqualified names",
+    "GetSessionOptions": "tell catalog and schema",
+    "CloseSession": "forget the options",
 }
 
 
@@ -113,6 +117,16 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
             case "ClosePreparedStatement":
                 self._statements.close(body)
                 return iter(())
+            case "SetSessionOptions":
+                asked = options.change(body)
+                if asked.schema is not None:
+                    keep_schema(context, asked.schema)
+                return iter([asked.answer])
+            case "GetSessionOptions":
+                return iter([options.shown(session.search_path)])
+            case "CloseSession":
+                keep_schema(context, "")
+                return iter([options.closed()])
         known = ", ".join(ACTIONS)
         raise BadQuery(f"there is no action {action.type[:64]}; there are {known}", reason="protocol")
 
