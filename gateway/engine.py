@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection
@@ -58,6 +59,7 @@ class Engine:
         snapshots.mkdir(parents=True, exist_ok=True)
         spill.mkdir(parents=True, exist_ok=True)
         self._instance = duck.serving(threads=threads, memory_limit=memory_limit, snapshots=snapshots, spill=spill)
+        self._spill = spill
         self._lock = threading.Lock()
         self._attached: set[str] = set()
         self._stale: set[str] = set()
@@ -123,6 +125,7 @@ class Engine:
         """Stop every query and the instance."""
         self._watchdog.stop()
         self._instance.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
 
     def _typed(self, plan: Plan, form: Form) -> tuple[_Typed, pa.Schema]:
         key = (plan.text, form, _kinds(plan.parameters))

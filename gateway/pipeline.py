@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -22,7 +23,19 @@ from gateway.decision import Decision, unknown_relation
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.forms import Form
-from gateway.observe import Audit, ColumnUse, MetadataRead, QueryAnswered, QueryRefused, Refused, SignInFailed, stripped
+from gateway.observe import (
+    Audit,
+    ColumnUse,
+    MetadataRead,
+    PolicyLoaded,
+    PolicyRefused,
+    QueryAnswered,
+    QueryRefused,
+    Refused,
+    SignInFailed,
+    SnapshotServed,
+    stripped,
+)
 from gateway.policy import PolicySet, visible_key, visible_relationships
 from gateway.policy_store import PolicyStore
 from gateway.principal import Action, Environment, Principal
@@ -105,7 +118,7 @@ class Gateway:
         threads = settings.threads or default_threads()
         self._engine = Engine(
             snapshots=settings.state / "snapshots",
-            spill=settings.state / "spill",
+            spill=settings.state / "spill" / str(os.getpid()),
             threads=threads,
             memory_limit=settings.memory_limit or "4GB",
             running_limit=settings.concurrency or 2 * threads,
@@ -114,6 +127,8 @@ class Gateway:
         self._limits = Limits(settings.compute_s, settings.idle_s, None)
         self._policy_key = self._keys.derive("policy fingerprint")
         self._deployment: Deployment | None = None
+        self._version = ""
+        self._problems: tuple[str, ...] = ()
 
     def open(self, credentials: identity.Credentials | None, port: str, purpose: str | None = None) -> Session:
         """A session of whoever `credentials` prove. Raises Unauthenticated; Forbidden for a purpose not granted."""
@@ -138,10 +153,12 @@ class Gateway:
     def pin(self) -> Pin:
         """The present state, to be handed to several questions that must see the same."""
         deployment = self._catalog.current()
+        policies = self._policies.current([snapshot.product for snapshot in deployment.snapshots])
         if deployment is not self._deployment:
-            self._deployment = deployment
-            self._engine.keep({snapshot.id for snapshot in deployment.snapshots})
-        return Pin(deployment, self._policies.current([snapshot.product for snapshot in deployment.snapshots]))
+            self._served(deployment)
+        if policies.version != self._version or self._policies.problems != self._problems:
+            self._enforced(policies.version)
+        return Pin(deployment, policies)
 
     def answer(
         self,
@@ -240,6 +257,23 @@ class Gateway:
     def close(self) -> None:
         """Stop every query and free the engine."""
         self._engine.close()
+
+    def _served(self, deployment: Deployment) -> None:
+        """Take note of a new deployment: what it no longer serves is detached, what it serves anew is recorded."""
+        before = {snapshot.id for snapshot in self._deployment.snapshots} if self._deployment is not None else set()
+        self._deployment = deployment
+        self._engine.keep({snapshot.id for snapshot in deployment.snapshots})
+        for one in deployment.snapshots:
+            if one.id not in before:
+                self._audit.record(SnapshotServed(one.product.name, one.product.version, one.id))
+
+    def _enforced(self, version: str) -> None:
+        """Take note of a policy set that came into force, or of an edit that was refused."""
+        if version != self._version:
+            self._audit.record(PolicyLoaded(version))
+        if self._policies.problems and self._policies.problems != self._problems:
+            self._audit.record(PolicyRefused(version, len(self._policies.problems)))
+        self._version, self._problems = version, self._policies.problems
 
     def _session(self, principal: Principal, port: str, purpose: str | None) -> Session:
         granted = principal.attributes["purpose"]
