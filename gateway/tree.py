@@ -36,7 +36,9 @@ class Allowance:
 
 
 CLIENT = Allowance(
-    grammar.FUNCTIONS | grammar.AGGREGATES | grammar.WINDOW_FUNCTIONS, grammar.OPERATORS, grammar.TABLE_FUNCTIONS
+    grammar.FUNCTIONS | grammar.AGGREGATES | grammar.WINDOW_FUNCTIONS | grammar.TABLE_FUNCTIONS,
+    grammar.OPERATORS,
+    grammar.TABLE_FUNCTIONS,
 )
 POLICY = Allowance(grammar.POLICY_FUNCTIONS, grammar.POLICY_OPERATORS, frozenset())
 

@@ -32,11 +32,11 @@ class Mutant:
 
 MUTANTS = (
     Mutant("node shapes", "gateway/tree.py", "if shape is not None and shape >= set(node):", "if True:"),
-    Mutant("unknown clauses", "gateway/tree.py", "elif frozenset(node) not in grammar.PARTS:", "elif False:", WORLD),
+    Mutant("unknown clauses", "gateway/tree.py", "elif frozenset(node) not in grammar.PARTS:", "elif False:"),
     Mutant("function list", "gateway/tree.py", "if name not in allowed and not (", "if False and not ("),
     Mutant(
         "unqualified functions", "gateway/tree.py", "if len(path) != 1 or node[\"schema\"] or node[\"catalog\"] or path[0]",
-        "if False and path[0]", WORLD,
+        "if False and path[0]",
     ),
     Mutant("table function list", "gateway/tree.py", "if name not in allowance.table_functions:", "if False:"),
     Mutant("type list", "gateway/tree.py", "or name not in grammar.TYPES:", "and False:"),

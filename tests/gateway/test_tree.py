@@ -59,6 +59,33 @@ def test_an_unknown_node_key_or_class_is_refused_wherever_it_stands(change: obje
             tree.check(statement)
 
 
+@pytest.mark.parametrize("strange", [{"columns": [], "condition": None}, {"file_path": "x"}, {}])
+def test_an_unknown_clause_is_refused_wherever_it_stands(strange: dict[str, object]) -> None:
+    statement = duck.parse("SELECT a FROM t")
+    statement["node"]["select_list"].append(strange)
+    with pytest.raises(BadQuery):
+        tree.check(statement)
+
+
+@pytest.mark.parametrize(
+    "text", ["SELECT upper.current_setting('x')", "SELECT main.upper(a) FROM t", "SELECT a.upper()"]
+)
+def test_a_qualified_function_is_refused_whatever_its_schema_is_called(text: str) -> None:
+    with pytest.raises(BadQuery, match="without a schema"):
+        tree.check(duck.parse(text))
+
+
+def test_a_scalar_function_is_no_table_function() -> None:
+    tree.check(duck.parse("SELECT * FROM json_each('[1, 2]')"))
+    with pytest.raises(BadQuery, match="table function repeat"):
+        tree.check(duck.parse("SELECT * FROM repeat('x', 3)"))
+
+
+def test_time_travel_is_refused_by_name() -> None:
+    with pytest.raises(BadQuery, match="AT is not supported"):
+        tree.check(duck.parse("SELECT * FROM t AT (VERSION => 1)"))
+
+
 @pytest.mark.parametrize("name", ["stats", "error", "query", "getvariable", "list_reduce", "printf", "current_setting"])
 def test_a_dangerous_function_is_on_no_list(name: str) -> None:
     assert name not in grammar.FUNCTIONS | grammar.AGGREGATES | grammar.TABLE_FUNCTIONS | grammar.POLICY_FUNCTIONS
