@@ -62,7 +62,9 @@ MUTANTS = (
     Mutant("plan cache key", "gateway/bind.py", "return (text, (subject, search_path) if shape.session else None, decisions)", "return (text,)"),
     Mutant("bytes under NULL", "gateway/stream.py", "return forms.zero_nulls(batch)", "return batch"),
     Mutant("session names", "gateway/scope.py", "if value is None or place is None or", "if True or"),
-    Mutant("policy", "gateway/pipeline.py", "except (KeyError, NotFound):", "except KeyError:", WORLD),
+    Mutant("declared doors", "gateway/pipeline.py", "if session.port not in _INNER_PORTS and not product.serves(session.port):", "if False:", WORLD),
+    Mutant("expired credentials", "gateway/pipeline.py", "if time.time() > session.principal.valid_until:", "if False:", WORLD),
+    Mutant("granted purposes", "gateway/pipeline.py", "if purpose is not None and not (", "if False and not (", WORLD),
     Mutant("same words", "gateway/pipeline.py", "raise unknown_relation(\".\".join(path))", "raise NotFound(\"not granted: \" + \".\".join(path))", WORLD),
     Mutant("engine text", "gateway/duck.py", "return logged(BadQuery(words, reason=reason), error)", "return BadQuery(message)", WORLD),
 )  # fmt: skip

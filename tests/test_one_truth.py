@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from gateway import Forbidden, Gateway, NotFound, Query, Unauthenticated
+from tests.conftest import password
 from tests.doors import Door, Refusal
 
 QUESTIONS = [
@@ -112,6 +115,28 @@ def test_wrong_credentials_are_refused_alike_for_known_and_unknown_names(door: D
     with pytest.raises(Refusal) as refusal:
         door.ask("nobody", "SELECT * FROM shop.customers")
     assert refusal.value.code == "unauthenticated"
+
+
+def test_a_product_does_not_exist_at_a_door_that_it_does_not_declare(gateway: Gateway) -> None:
+    undeclared = gateway.open(password("steward"), "graphql")
+    with pytest.raises(NotFound), gateway.answer(undeclared, Query("SELECT 1 FROM shop.customers")):
+        pass
+    assert gateway.products(undeclared) == ()
+    assert [one.product.name for one in gateway.products(gateway.open(password("steward"), "rest"))] == ["hr", "shop"]
+
+
+def test_a_session_ends_with_its_credentials(gateway: Gateway) -> None:
+    session = gateway.open(password("steward"), "python")
+    ended = replace(session, principal=replace(session.principal, valid_until=1.0))
+    for ask in (lambda: gateway.answer(ended, Query("SELECT 1")), lambda: gateway.products(ended)):
+        with pytest.raises(Unauthenticated):
+            ask()
+
+
+def test_a_purpose_that_is_not_granted_is_forbidden(gateway: Gateway) -> None:
+    assert gateway.open(password("steward"), "python", "audit").purpose == "audit"
+    with pytest.raises(Forbidden):
+        gateway.open(password("analyst"), "python", "audit")
 
 
 def test_a_wide_answer_streams_through_every_door(door: Door) -> None:
