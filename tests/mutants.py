@@ -65,7 +65,7 @@ MUTANTS = (
     Mutant("declared doors", "gateway/pipeline.py", "if session.port not in _INNER_PORTS and not product.serves(session.port):", "if False:", WORLD),
     Mutant("expired credentials", "gateway/pipeline.py", "if time.time() > session.principal.valid_until:", "if False:", WORLD),
     Mutant("granted purposes", "gateway/pipeline.py", "if purpose is not None and not (", "if False and not (", WORLD),
-    Mutant("same words", "gateway/pipeline.py", "raise unknown_relation(\".\".join(path))", "raise NotFound(\"not granted: \" + \".\".join(path))", WORLD),
+    Mutant("same words", "gateway/pipeline.py", 'raise unknown_relation(".".join(path))', 'raise unknown_relation(".".join(path) + "!" * any(pin.deployment.find(schema) for schema, _ in candidates))', WORLD),
     Mutant("engine text", "gateway/duck.py", "return logged(BadQuery(words, reason=reason), error)", "return BadQuery(message)", WORLD),
 )  # fmt: skip
 
