@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+import pyarrow as pa
 import pytest
 
 from tests.doors import Door, Refusal
@@ -288,6 +289,27 @@ def test_the_canaries_are_there_for_who_may_see_them(python_door: Door) -> None:
     assert len(set(SECRET.findall(shown))) >= 1
     assert "CANARY-mail-1@" in shown
     assert "70000001" in shown
+
+
+def test_no_byte_of_a_canary_leaves_after_a_steward_has_warmed_the_engine(door: Door, python_door: Door) -> None:
+    for column in ("full_name", "email", "phone", "salary"):
+        python_door.ask("steward", f"SELECT * FROM shop.customers ORDER BY {column} DESC")
+    nulled = "SELECT * EXCLUDE (tags), CASE WHEN region = 'S' THEN tags END AS t FROM shop.customers"
+    joined = (
+        "SELECT c.*, o.remark FROM shop.orders o LEFT JOIN shop.customers c "
+        "ON c.customer_id = o.customer_id + 1 ORDER BY o.order_id"
+    )
+    for text in (nulled, joined):
+        table = door.ask("analyst", text)
+        assert table.num_rows > 100
+        for column in table.columns:
+            for chunk in column.chunks:
+                assert not any(SECRET.search(buffer.to_pybytes().decode("latin-1")) for buffer in buffers(chunk))
+
+
+def buffers(array: pa.Array) -> list[pa.Buffer]:
+    """Every buffer of `array` and its children, those under NULLs included."""
+    return [buffer for buffer in array.buffers() if buffer is not None]
 
 
 def test_an_endless_recursion_is_stopped_and_the_gateway_goes_on(python_door: Door) -> None:
