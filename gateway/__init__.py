@@ -18,9 +18,10 @@ from gateway.errors import (
 )
 from gateway.forms import Form
 from gateway.identity import Bearer, Credentials, Password
-from gateway.pipeline import Gateway, Pin, Readiness, Session, VisibleProduct, VisibleTable
+from gateway.pipeline import Gateway, Pin, Readiness, Session
 from gateway.product import Column, Product, Relationship, Table
 from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
+from gateway.visible import VisibleProduct, VisibleTable
 
 __all__ = [
     "BadQuery",

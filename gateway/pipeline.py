@@ -12,37 +12,35 @@ import hmac
 import os
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from gateway import identity, keys
 from gateway.bind import Binder, Grant, Plan, Query
 from gateway.catalog import Catalog, Deployment, Snapshot
-from gateway.decision import Decision, unknown_relation
+from gateway.decision import unknown_relation
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
+from gateway.evidence import columns, refused, states
 from gateway.forms import Form
 from gateway.observe import (
     Audit,
-    ColumnUse,
     MetadataRead,
     PolicyLoaded,
     PolicyRefused,
     QueryAnswered,
     QueryRefused,
-    Refused,
     SignInFailed,
     SnapshotServed,
     stripped,
 )
-from gateway.policy import PolicySet, visible_key, visible_relationships
+from gateway.policy import PolicySet
 from gateway.policy_store import PolicyStore
 from gateway.principal import Action, Environment, Principal
-from gateway.product import Column, Product, Relationship, Table
 from gateway.scope import CATALOG, Path
 from gateway.settings import Settings
-from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
+from gateway.stream import Limits, Provenance, Result, Summary
+from gateway.visible import VisibleProduct, VisibleTable, shown
 
 
 @dataclass(frozen=True)
@@ -65,33 +63,6 @@ class Pin:
 
     deployment: Deployment
     policies: PolicySet
-
-
-@dataclass(frozen=True)
-class VisibleTable:
-    """One table as a principal may see it: hidden columns are absent, keys and references only where they hold."""
-
-    table: Table
-    decision: Decision
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    relationships: tuple[Relationship, ...]
-
-
-@dataclass(frozen=True)
-class VisibleProduct:
-    """One product at one snapshot as a principal may see it; it has at least one table."""
-
-    product: Product
-    snapshot: Snapshot
-    tables: tuple[VisibleTable, ...]
-
-    def table(self, name: str) -> VisibleTable:
-        """The visible table of that name. Raises NotFound."""
-        for table in self.tables:
-            if table.table.name == name.lower():
-                return table
-        raise unknown_relation(f"{self.product.name}.{name}")
 
 
 @dataclass(frozen=True)
@@ -191,7 +162,7 @@ class Gateway:
                     port=session.port,
                     purpose=session.purpose,
                     statement=stripped(query.text),
-                    refused=_refused(error),
+                    refused=refused(error),
                 )
             )
             raise
@@ -199,7 +170,7 @@ class Gateway:
     def describe(self, session: Session, query: Query, pin: Pin | None = None) -> Description:
         """Schema and parameter types of `query`; plans, never runs. Raises as `answer` does."""
         plan = self._plan(session, query, pin or self.pin())
-        return replace(self._engine.describe(plan), products=_states(plan))
+        return replace(self._engine.describe(plan), products=states(plan))
 
     def products(self, session: Session) -> tuple[VisibleProduct, ...]:
         """Every product of which the principal may see a table, by name; each at its current major."""
@@ -234,7 +205,7 @@ class Gateway:
         For a door that composes SQL over it: the query that follows is what the audit keeps.
         """
         self._live(session)
-        return _shown(self._resolve(session, pin or self.pin(), "query", (schema, name)), {})
+        return shown(self._resolve(session, pin or self.pin(), "query", (schema, name)), {})
 
     def ready(self) -> Readiness:
         """Whether every product declared in the settings' folder is served."""
@@ -323,13 +294,13 @@ class Gateway:
             if (grant := self._grant(session, pin, "metadata", snapshot, table.name)) is not None
         }
         decisions = {name: grant.decision for name, grant in grants.items()}
-        tables = tuple(_shown(grant, decisions) for grant in grants.values())
+        tables = tuple(shown(grant, decisions) for grant in grants.values())
         return VisibleProduct(snapshot.product, snapshot, tables)
 
     def _provenance(self, session: Session, plan: Plan, query_id: str) -> Provenance:
         body = "\n".join([session.principal.subject, *(grant.decision.fingerprint for grant in plan.grants)])
         policy = hmac.new(self._policy_key, body.encode(), hashlib.sha256).hexdigest()[:16]
-        return Provenance(query_id, _states(plan), policy)
+        return Provenance(query_id, states(plan), policy)
 
     def _finished(self, session: Session, plan: Plan, provenance: Provenance, summary: Summary) -> None:
         self._audit.record(
@@ -339,51 +310,20 @@ class Gateway:
                 port=session.port,
                 purpose=session.purpose,
                 products=tuple(f"{one.name}@{one.version}/{one.snapshot}" for one in provenance.products),
-                columns=_columns(plan),
+                columns=columns(plan),
                 rules=tuple(sorted({rule for grant in plan.grants for rule in grant.decision.rules})),
                 statement=stripped(plan.client_text),
                 rows=summary.rows,
                 bytes=summary.bytes,
                 elapsed_ms=summary.elapsed_ms,
                 outcome=summary.outcome,
-                refused=_refused(summary.error) if summary.error is not None else None,
+                refused=refused(summary.error) if summary.error is not None else None,
             )
         )
 
 
 # Doors of this process itself, which no descriptor declares.
 _INNER_PORTS = frozenset({"python", "hub", "command", "publish"})
-
-
-def _shown(grant: Grant, decisions: Mapping[str, Decision]) -> VisibleTable:
-    """A granted table as it may be described; `decisions` are those on the tables that its references may name."""
-    columns = tuple(column for column in grant.table.columns if column.name in grant.decision.visible)
-    key = visible_key(grant.decision, grant.table)
-    relationships = visible_relationships(grant.decision, grant.table, decisions) if decisions else ()
-    return VisibleTable(grant.table, grant.decision, columns, key, relationships)
-
-
-def _states(plan: Plan) -> tuple[ProductProvenance, ...]:
-    """The state of each product that `plan` reads."""
-    snapshots = {grant.snapshot.id: grant.snapshot for grant in plan.grants}
-    return tuple(
-        ProductProvenance(one.product.name, one.product.version, one.id, one.data_time, one.quality)
-        for one in snapshots.values()
-    )
-
-
-def _columns(plan: Plan) -> tuple[ColumnUse, ...]:
-    """Every visible column of the tables that `plan` reads, with its treatment."""
-    return tuple(
-        ColumnUse(f"{grant.snapshot.product.name}.{grant.table.name}.{name}", treatment.mask or treatment.kind)
-        for grant in plan.grants
-        for name, treatment in grant.decision.treatments.items()
-        if treatment.kind != "hidden"
-    )
-
-
-def _refused(error: GatewayError) -> Refused:
-    return Refused(error.code, error.reason, error.error_id)
 
 
 def _valid_until(session: Session, plan: Plan) -> float:

@@ -1,0 +1,47 @@
+"""Products and tables as a principal may see them: what a Decision leaves of a contract. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.bind import Grant
+from gateway.catalog import Snapshot
+from gateway.decision import Decision, unknown_relation
+from gateway.policy import visible_key, visible_relationships
+from gateway.product import Column, Product, Relationship, Table
+
+
+@dataclass(frozen=True)
+class VisibleTable:
+    """One table as a principal may see it: hidden columns are absent, keys and references only where they hold."""
+
+    table: Table
+    decision: Decision
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    relationships: tuple[Relationship, ...]
+
+
+@dataclass(frozen=True)
+class VisibleProduct:
+    """One product at one snapshot as a principal may see it; it has at least one table."""
+
+    product: Product
+    snapshot: Snapshot
+    tables: tuple[VisibleTable, ...]
+
+    def table(self, name: str) -> VisibleTable:
+        """The visible table of that name. Raises NotFound."""
+        for table in self.tables:
+            if table.table.name == name.lower():
+                return table
+        raise unknown_relation(f"{self.product.name}.{name}")
+
+
+def shown(grant: Grant, decisions: Mapping[str, Decision]) -> VisibleTable:
+    """A granted table as it may be described; `decisions` are those on the tables that its references may name."""
+    columns = tuple(column for column in grant.table.columns if column.name in grant.decision.visible)
+    key = visible_key(grant.decision, grant.table)
+    relationships = visible_relationships(grant.decision, grant.table, decisions) if decisions else ()
+    return VisibleTable(grant.table, grant.decision, columns, key, relationships)
