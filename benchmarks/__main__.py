@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALL = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_") and path.stem != "deployment")
+SHARED = {"deployment", "roapi"}
+ALL = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_") and path.stem not in SHARED)
 
 
 def main(wanted: list[str]) -> int:

