@@ -39,7 +39,8 @@ def main() -> None:
     settings = deployed("promotions")
     gateway = Gateway(settings)
     session = gateway.impersonate("analyst", "python")
-    (snapshot,) = gateway.pin().deployment.snapshots
+    snapshot = gateway.pin().deployment.find("promotions")
+    assert snapshot is not None
     with duckdb.connect(":memory:", config={"threads": default_threads()}) as raw:
         raw.execute(f"ATTACH '{snapshot.path}' AS p (READ_ONLY)")
         for subject, what, rows in itertools.product(SCANS, TEXTS, (8192, 65536)):
