@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.decision import Decision, unknown_relation
-from gateway.policy import visible_key, visible_relationships
-from gateway.product import Column, Product, Relationship, Table
+from gateway.policy import visible_key, visible_relationships, visible_semantics
+from gateway.product import Column, Product, Relationship, Semantic, Table
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class VisibleTable:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     relationships: tuple[Relationship, ...]
+
+    @cached_property
+    def semantics(self) -> tuple[Semantic, ...]:
+        """The measures and dimensions that exist for the principal."""
+        return visible_semantics(self.decision, self.table)
 
 
 @dataclass(frozen=True)

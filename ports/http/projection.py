@@ -36,22 +36,6 @@ def row_count(visible: VisibleProduct, table: VisibleTable) -> int | None:
     return visible.snapshot.row_counts.get(table.table.name) if table.decision.rows is None else None
 
 
-def semantics(table: VisibleTable) -> frozenset[str]:
-    """Names of the measures and dimensions made of raw columns alone, whatever other measures they pass through."""
-    shown = {column.name for column in table.columns if raw(table, column.name)}
-    closed = {column.name for column in table.table.columns} - shown
-    named = {one.name: words(one.expression) - {one.name} for one in table.table.semantics}
-    opened: dict[str, bool] = {}
-
-    def is_open(name: str) -> bool:
-        if name not in opened:
-            opened[name] = False  # a circle of measures is not open
-            opened[name] = not named[name] & closed and all(is_open(one) for one in named[name] & set(named))
-        return opened[name]
-
-    return frozenset(name for name in named if is_open(name))
-
-
 def outcomes(visible: VisibleProduct, table: VisibleTable) -> tuple[Outcome, ...]:
     """The results of the quality rules that speak of visible columns and tables only."""
     hidden = {column.name for column in table.table.columns} - {column.name for column in table.columns}

@@ -73,7 +73,6 @@ class Site:
 
 def table(visible: VisibleProduct, one: VisibleTable, rows: tuple[tuple[str | None, ...], ...]) -> TableView:
     """One table as the page shows it."""
-    open_semantics = projection.semantics(one)
     decision = one.decision
     return TableView(
         name=one.table.name,
@@ -84,8 +83,7 @@ def table(visible: VisibleProduct, one: VisibleTable, rows: tuple[tuple[str | No
         columns=tuple(_column(one, column.name) for column in one.columns),
         measures=tuple(
             MeasureView(item.name, item.kind, item.expression, item.description)
-            for item in one.table.semantics
-            if item.name in open_semantics
+            for item in one.semantics
         ),
         outcomes=projection.outcomes(visible, one),
         rows=rows,

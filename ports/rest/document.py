@@ -61,7 +61,6 @@ def product(visible: VisibleProduct, session: Session, path: str) -> Json:
 
 def _table(visible: VisibleProduct, table: VisibleTable, path: str) -> Json:
     declared = table.table
-    shown = projection.semantics(table)
     return {
         "name": declared.name,
         "description": declared.description,
@@ -88,8 +87,7 @@ def _table(visible: VisibleProduct, table: VisibleTable, path: str) -> Json:
                 "description": one.description,
                 "synonyms": list(one.synonyms),
             }
-            for one in declared.semantics
-            if one.name in shown
+            for one in table.semantics
         ],
         "quality": [asdict(one) for one in projection.outcomes(visible, table)],
     }
