@@ -188,6 +188,9 @@ MULTIPLYING = frozenset(
     "list_transform list_apply array_transform apply replace regexp_replace array_to_string flatten".split()
 )
 
+# Functions that build their answer outside the engine's memory accounting: name -> position of what is put in.
+AMPLIFYING = {"replace": 2, "regexp_replace": 2, "array_to_string": 1, "repeat": 1}
+
 # Policy expressions: cannot throw, and depend on no time zone, collation, session or clock.
 POLICY_FUNCTIONS = frozenset(
     """

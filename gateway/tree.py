@@ -23,6 +23,7 @@ LIST_LIMIT = 10_000
 RELATION_LIMIT = 100
 GROWTH_LIMIT = 1_000_000
 SERIES_LIMIT = 10_000_000
+UNKNOWN_FACTOR = 10_000
 _NOWHERE = 1 << 63
 
 
@@ -97,6 +98,12 @@ def check(statement: Node, allowance: Allowance = CLIENT) -> None:
     if depth(statement) > DEPTH_LIMIT:
         raise BadQuery("the query is nested too deeply", reason="limit")
     _growth(statement)
+    if _amplification(statement) > GROWTH_LIMIT:
+        raise BadQuery(
+            "text is made longer by replace or repeat at too many levels of this query: "
+            f"more than {GROWTH_LIMIT} times in all",
+            reason="limit",
+        )
 
 
 def _check_shape(node: Node, kind: str) -> None:
@@ -285,6 +292,52 @@ def _function_growth(function: Node) -> int:
         assert isinstance(count, int)
         return max(1, count) * sizes[0]
     return max(sizes, default=1)
+
+
+def _amplification(statement: Node) -> int:
+    """How many times longer text can become through all levels of a statement, subqueries and CTEs included.
+
+    The levels multiply, since each may read the one below; within one the largest counts. Recursion has no bound.
+    """
+    total = 1
+    for query in nodes(statement):
+        if query.get("type") == "RECURSIVE_CTE_NODE" and _amplified(query["right"], inner=True) > 1:
+            raise BadQuery("a recursive query cannot make text longer by replace or repeat", reason="limit")
+        if query.get("type") == "SELECT_NODE":
+            total *= _amplified(query, inner=False)
+    return total
+
+
+def _amplified(value: Any, *, inner: bool) -> int:
+    """The largest product of factors along one branch of `value`; queries within it count only where `inner`."""
+    if isinstance(value, list):
+        return max((_amplified(item, inner=inner) for item in value), default=1)
+    if not isinstance(value, dict):
+        return 1
+    below = [
+        _amplified(child, inner=inner)
+        for child in value.values()
+        if isinstance(child, dict | list) and (inner or not (isinstance(child, dict) and _is_query(child)))
+    ]
+    return _factor(value) * max(below, default=1)
+
+
+def _is_query(node: Node) -> bool:
+    return "cte_map" in node
+
+
+def _factor(node: Node) -> int:
+    name = str(node["function_name"]).lower() if node.get("class") == "FUNCTION" else ""
+    place = grammar.AMPLIFYING.get(name)
+    if place is None or len(node["arguments"]) <= place:
+        return 1
+    inserted = _constant(node["arguments"][place]["expression"])
+    if isinstance(inserted, int):
+        return max(1, inserted)
+    if inserted is None:
+        return UNKNOWN_FACTOR
+    replaced = _constant(node["arguments"][1]["expression"]) if name == "replace" else None
+    return max(1, len(inserted) // max(1, len(replaced) if isinstance(replaced, str) else 1))
 
 
 def _table_function_growth(reference: Node) -> int:

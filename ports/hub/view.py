@@ -81,10 +81,7 @@ def table(visible: VisibleProduct, one: VisibleTable, rows: tuple[tuple[str | No
         row_count=projection.row_count(visible, one),
         filtered_by=", ".join(decision.rules) if decision.rows is not None else "",
         columns=tuple(_column(one, column.name) for column in one.columns),
-        measures=tuple(
-            MeasureView(item.name, item.kind, item.expression, item.description)
-            for item in one.semantics
-        ),
+        measures=tuple(MeasureView(item.name, item.kind, item.expression, item.description) for item in one.semantics),
         outcomes=projection.outcomes(visible, one),
         rows=rows,
     )

@@ -154,3 +154,36 @@ def test_dates_may_be_generated_day_by_day() -> None:
         tree.check(
             duck.parse("SELECT * FROM generate_series(DATE '1-01-01', DATE '9999-01-01', INTERVAL 1 MICROSECOND)")
         )
+
+
+LONGER = "replace(s, 'a', 'aaaaaaaaaaaaaaaaaaaa')"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "WITH RECURSIVE r AS (SELECT 'a' AS s UNION ALL SELECT replace(s, 'a', 'aa') FROM r) SELECT max(s) FROM r",
+        "WITH RECURSIVE r AS (SELECT 'a' AS s UNION ALL SELECT repeat(s, 2) FROM r) SELECT max(s) FROM r",
+        "WITH RECURSIVE r AS (SELECT 'a' AS s UNION ALL SELECT x FROM (SELECT repeat(s, 9) AS x FROM r)) FROM r",
+        "WITH " + ", ".join(f"c{i} AS (SELECT {LONGER} AS s FROM c{i - 1})" for i in range(1, 8)) + " SELECT s FROM c7",
+        f"SELECT {LONGER} AS s FROM " + f"(SELECT {LONGER} AS s FROM " * 6 + "t" + ") q" * 6,
+        "SELECT replace(s, 'a', s) FROM (SELECT replace(s, 'a', s) AS s FROM t) q",
+        "SELECT regexp_replace(s, 'a', t, 'g') FROM (SELECT repeat(s, 1000) AS s, t FROM t) q",
+    ],
+)
+def test_text_cannot_be_made_longer_level_by_level(text: str) -> None:
+    with pytest.raises(BadQuery) as refusal:
+        tree.check(duck.parse(text))
+    assert refusal.value.reason == "limit"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT replace(a, 'x', b), regexp_replace(a, '[^0-9]', '', 'g'), repeat('*', 50), array_to_string(l, ',')",
+        "SELECT replace(s, ' ', '_') FROM (SELECT replace(replace(s, '-', ''), '.', '') AS s FROM t) q",
+        "WITH RECURSIVE r AS (SELECT 'a' AS p UNION ALL SELECT p || '/' || replace(p, 'a', 'b') FROM r) FROM r",
+    ],
+)
+def test_honest_work_on_text_passes(text: str) -> None:
+    tree.check(duck.parse(text))
