@@ -1,7 +1,7 @@
 """The front door of the gateway: all that a port may import."""
 
-from gateway.bind import Query, Value
-from gateway.catalog import Snapshot
+from gateway.bind import Part, Query, Value
+from gateway.catalog import Kept, Snapshot
 from gateway.decision import Decision, Treatment
 from gateway.engine import Description
 from gateway.errors import (
@@ -18,8 +18,9 @@ from gateway.errors import (
 )
 from gateway.forms import Form
 from gateway.identity import Bearer, Credentials, Password
-from gateway.pipeline import Gateway, Pin, Readiness, Session
+from gateway.pipeline import Gateway
 from gateway.product import Column, Product, Relationship, Table
+from gateway.session import Pin, Readiness, Session
 from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
 from gateway.visible import VisibleProduct, VisibleTable
 
@@ -37,8 +38,10 @@ __all__ = [
     "Form",
     "Gateway",
     "GatewayError",
+    "Kept",
     "Limits",
     "NotFound",
+    "Part",
     "Password",
     "Pin",
     "Product",

@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from gateway import duck, scope, tree
+from gateway import duck, scope, shares, tree
 from gateway.cache import BytesLru
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
@@ -28,11 +28,23 @@ VIEW_CATALOG = "memory"
 
 
 @dataclass(frozen=True)
+class Part:
+    """Share `index` (from 0) of `of` shares: ranges of whole row groups, whose union is every row once."""
+
+    index: int
+    of: int
+
+
+@dataclass(frozen=True)
 class Query:
-    """A client's SELECT over product names, its values apart from its text (`$1`, `?` or `$name`)."""
+    """A client's SELECT over product names, its values apart from its text (`$1`, `?` or `$name`).
+
+    `part` asks for one share of a plain scan's rows; any other statement is refused with it.
+    """
 
     text: str
     parameters: Parameters = ()
+    part: Part | None = None
 
 
 def given(parameters: Parameters) -> dict[str, Value] | list[Value]:
@@ -51,7 +63,10 @@ class Grant:
 
 @dataclass(frozen=True)
 class View:
-    """One decision as a view over one snapshot's table. `create` is its SELECT; equal decisions give equal views."""
+    """One decision as a view over one snapshot's table, or over a share of its row groups.
+
+    `create` is its SELECT; equal decisions give equal views.
+    """
 
     snapshot: Snapshot
     name: str
@@ -116,7 +131,7 @@ class Binder:
                 grants = tuple(resolve(path) for path in shape.paths)
             except GatewayError:
                 return self._bind_cold(query, subject, search_path, resolve)
-            plan = self._plans.get(_key(query.text, shape, subject, search_path, grants))
+            plan = self._plans.get(_key(query, shape, subject, search_path, grants))
             if plan is not None:
                 return replace(plan, parameters=query.parameters, grants=grants)
         return self._bind_cold(query, subject, search_path, resolve)
@@ -126,13 +141,15 @@ class Binder:
         session = scope.substitute_session(statement, query.text, subject, search_path)
         tree.check(statement)
         client = scope.copied(statement)
+        if query.part is not None:
+            shares.require(client, query.part.index, query.part.of)
         grants: dict[scope.Path, Grant] = {}
         views: dict[scope.Path, View] = {}
 
         def target(path: scope.Path, position: int | None) -> scope.Path:
             if path not in grants:
                 grants[path] = _at(position, resolve, path)
-            view = view_of(grants[path])
+            view = view_of(grants[path], query.part)
             views[view.path] = view
             return view.path
 
@@ -144,7 +161,7 @@ class Binder:
         shape = _Shape(tuple(grants), session)
         self._shapes.put(query.text, shape, len(query.text))
         # The trees weigh about twenty times their text.
-        self._plans.put(_key(query.text, shape, subject, search_path, plan.grants), plan, 22 * len(text) + 1000)
+        self._plans.put(_key(query, shape, subject, search_path, plan.grants), plan, 22 * len(text) + 1000)
         return replace(plan, parameters=query.parameters)
 
 
@@ -157,27 +174,39 @@ def _at(position: int | None, resolve: Resolver, path: scope.Path) -> Grant:
 
 
 def _key(
-    text: str, shape: _Shape, subject: str, search_path: tuple[str, ...], grants: tuple[Grant, ...]
+    query: Query, shape: _Shape, subject: str, search_path: tuple[str, ...], grants: tuple[Grant, ...]
 ) -> tuple[object, ...]:
     decisions = tuple((grant.snapshot.id, grant.decision.fingerprint) for grant in grants)
-    return (text, (subject, search_path) if shape.session else None, decisions)
+    return (query.text, query.part, (subject, search_path) if shape.session else None, decisions)
 
 
 @functools.lru_cache(maxsize=20_000)
-def _view(snapshot_id: str, fingerprint: str, grant: _ViewSource) -> View:
+def _view(snapshot_id: str, fingerprint: str, grant: _ViewSource, part: Part | None) -> View:
     decision, table = grant.decision, grant.table
     columns = ", ".join(
         f"{treatment.expression} AS {duck.quote(name)}"
         for name, treatment in decision.treatments.items()
         if treatment.kind != "hidden"
     )
-    condition = f" WHERE ({decision.rows})" if decision.rows is not None else ""
+    conditions = [f"({decision.rows})"] if decision.rows is not None else []
+    if part is not None:
+        conditions.append(_share(grant, part))
+    condition = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     name = duck.quote(table.name)
     statement = duck.parse(f"SELECT {columns} FROM {name} AS {name}{condition}")
     base = f"snap_{snapshot_id}"
     scope.resolve(statement, lambda path, _: (base, "core", path[-1]))
     secure = grant.snapshot.product.barrier == "secure"
-    return View(grant.snapshot, f"{'s' if secure else 'v'}_{fingerprint}", duck.deparse(statement), secure)
+    share = f"_{part.index}of{part.of}" if part is not None else ""
+    return View(grant.snapshot, f"{'s' if secure else 'v'}_{fingerprint}{share}", duck.deparse(statement), secure)
+
+
+def _share(grant: _ViewSource, part: Part) -> str:
+    if any(column.name == "rowid" for column in grant.table.columns):
+        raise BadQuery("a table with a column rowid is not answered in parts", reason="unsupported")
+    first, end = shares.rows(part.index, part.of, grant.snapshot.row_counts[grant.table.name])
+    rowid = f"{duck.quote(grant.table.name)}.rowid"
+    return f"{rowid} >= {first} AND {rowid} < {end}"
 
 
 @dataclass(frozen=True)
@@ -189,10 +218,10 @@ class _ViewSource:
     decision: Decision = field(compare=False)
 
 
-def view_of(grant: Grant) -> View:
-    """The view that shows exactly what `grant` decides."""
+def view_of(grant: Grant, part: Part | None = None) -> View:
+    """The view that shows exactly what `grant` decides, or a share of it."""
     source = _ViewSource(grant.snapshot, grant.table, grant.decision)
-    return _view(grant.snapshot.id, grant.decision.fingerprint, source)
+    return _view(grant.snapshot.id, grant.decision.fingerprint, source, part)
 
 
 def _verified(statement: Node, views: frozenset[scope.Path], ctes: frozenset[str]) -> str:

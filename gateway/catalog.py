@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway import manifest, record
 from gateway.errors import Expired, NotFound, Unavailable
 from gateway.manifest import Manifest, ManifestError, Served
 from gateway.record import RecordError
-from gateway.snapshot import Deployment, RuleOutcome, Snapshot
+from gateway.snapshot import Deployment, Kept, RuleOutcome, Snapshot
 
-__all__ = ["Catalog", "Deployment", "RuleOutcome", "Snapshot"]
+__all__ = ["Catalog", "Deployment", "Kept", "RuleOutcome", "Snapshot"]
 
 SNAPSHOTS = "snapshots"
 # Of the manifest's file: inode, modification time (ns), size; None where there is no file.
@@ -62,7 +64,28 @@ class Catalog:
                     raise Unavailable("this snapshot cannot be read", reason="snapshot") from error
         if until is not None or snapshot_id in known.expired:
             raise Expired("this snapshot was replaced and is no longer kept", hint="ask again without naming it")
-        raise NotFound("this snapshot does not exist", reason="snapshot")
+        raise unknown_snapshot()
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every snapshot that can be asked for."""
+        now = time.time()
+        served = (one.id for one in self.current().snapshots)
+        return frozenset([*served, *(one.snapshot for one in self._manifest.retained if now < one.until)])
+
+    def kept(self, product: str) -> tuple[Kept, ...]:
+        """The snapshots of `product` that can be asked for, the newest first; what cannot be read is left out."""
+        found = [Kept(one, None) for one in self.current().snapshots if one.product.name == product]
+        served = {one.snapshot.id for one in found}
+        now = time.time()
+        with self._lock:
+            for one in self._manifest.retained:
+                if one.snapshot in served or one.until <= now:
+                    continue
+                with suppress(RecordError):
+                    found.append(Kept(self._load(one.snapshot), datetime.fromtimestamp(one.until, UTC)))
+        mine = [one for one in found if one.snapshot.product.name == product]
+        return tuple(sorted(mine, key=lambda one: one.snapshot.published_at, reverse=True))
 
     def _reload(self, stamp: _Stamp) -> None:
         """Read the manifest anew; keep what was served where it, or a snapshot, cannot be read."""
@@ -98,6 +121,11 @@ class Catalog:
     def _before(self, entry: Served) -> list[Snapshot]:
         key = (entry.product, entry.major)
         return [one for one in self._deployment.snapshots if (one.product.name, one.product.major) == key]
+
+
+def unknown_snapshot() -> NotFound:
+    """The one refusal for a snapshot that never was, or whose product the principal does not see."""
+    return NotFound("this snapshot does not exist", reason="snapshot")
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -12,67 +12,24 @@ import hmac
 import os
 import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
-from gateway import identity, keys
-from gateway.bind import Binder, Grant, Plan, Query
-from gateway.catalog import Catalog, Deployment, Snapshot
-from gateway.decision import unknown_relation
+from gateway import grants, identity, keys
+from gateway.bind import Binder, Plan, Query
+from gateway.catalog import Catalog, Kept, Snapshot
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.evidence import columns, refused, states
 from gateway.forms import Form
-from gateway.observe import (
-    Audit,
-    MetadataRead,
-    PolicyLoaded,
-    PolicyRefused,
-    QueryAnswered,
-    QueryRefused,
-    SignInFailed,
-    SnapshotServed,
-    stripped,
-)
-from gateway.policy import PolicySet
+from gateway.observe import Audit, MetadataRead, QueryAnswered, QueryRefused, SignInFailed, stripped
+from gateway.pins import Pins
 from gateway.policy_store import PolicyStore
-from gateway.principal import Action, Environment, Principal
-from gateway.scope import CATALOG, Path
+from gateway.principal import Principal
+from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
 from gateway.stream import Limits, Provenance, Result, Summary
 from gateway.visible import VisibleProduct, VisibleTable, shown
-
-
-@dataclass(frozen=True)
-class Session:
-    """An authenticated principal at one door, with the purpose it states and the schemas of its unqualified names."""
-
-    principal: Principal
-    port: str
-    purpose: str | None
-    search_path: tuple[str, ...]
-
-    def at(self, *search_path: str) -> Session:
-        """The same session with another search path."""
-        return replace(self, search_path=search_path)
-
-
-@dataclass(frozen=True)
-class Pin:
-    """One state of everything that an answer depends on: the snapshots and the policies."""
-
-    deployment: Deployment
-    policies: PolicySet
-
-
-@dataclass(frozen=True)
-class Readiness:
-    """Whether every declared product is served; `problems` are lines for an operator, not for a client."""
-
-    ready: bool
-    served: tuple[str, ...]
-    missing: tuple[str, ...]
-    problems: tuple[str, ...]
 
 
 class Gateway:
@@ -97,9 +54,7 @@ class Gateway:
         )
         self._limits = Limits(settings.compute_s, settings.idle_s, None)
         self._policy_key = self._keys.derive("policy fingerprint")
-        self._deployment: Deployment | None = None
-        self._version = ""
-        self._problems: tuple[str, ...] = ()
+        self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
 
     def open(self, credentials: identity.Credentials | None, port: str, purpose: str | None = None) -> Session:
         """A session of whoever `credentials` prove. Raises Unauthenticated; Forbidden for a purpose not granted."""
@@ -121,15 +76,13 @@ class Gateway:
         """The subjects that the demo's page may switch to; none outside the demo."""
         return self._directory.subjects() if self.settings.demo else ()
 
-    def pin(self) -> Pin:
-        """The present state, to be handed to several questions that must see the same."""
-        deployment = self._catalog.current()
-        policies = self._policies.current([snapshot.product for snapshot in deployment.snapshots])
-        if deployment is not self._deployment:
-            self._served(deployment)
-        if policies.version != self._version or self._policies.problems != self._problems:
-            self._enforced(policies.version)
-        return Pin(deployment, policies)
+    def pin(self, session: Session | None = None) -> Pin:
+        """The present state, with the session's snapshots in it, for several questions that must see the same.
+
+        Raises NotFound for a snapshot that is unknown or of a product that the session does not see, Expired for one
+        that is no longer kept, BadQuery for two of one product and major.
+        """
+        return self._pins.pin(session)
 
     def answer(
         self,
@@ -146,9 +99,8 @@ class Gateway:
         Raises Unauthenticated (credential expired), NotFound, Forbidden, BadQuery, Exhausted, Expired, Unavailable.
         """
         query_id = uuid.uuid4().hex
-        pin = pin or self.pin()
         try:
-            plan = self._plan(session, query, pin)
+            plan = self._plan(session, query, pin or self.pin(session))
             provenance = self._provenance(session, plan, query_id)
             finish = partial(self._finished, session, plan, provenance)
             return self._engine.run(
@@ -169,13 +121,13 @@ class Gateway:
 
     def describe(self, session: Session, query: Query, pin: Pin | None = None) -> Description:
         """Schema and parameter types of `query`; plans, never runs. Raises as `answer` does."""
-        plan = self._plan(session, query, pin or self.pin())
+        plan = self._plan(session, query, pin or self.pin(session))
         return replace(self._engine.describe(plan), products=states(plan))
 
     def products(self, session: Session) -> tuple[VisibleProduct, ...]:
         """Every product of which the principal may see a table, by name; each at its current major."""
         self._live(session)
-        pin = self.pin()
+        pin = self.pin(session)
         found = [self._visible(session, snapshot, pin) for snapshot in pin.deployment.current]
         visible = tuple(sorted((one for one in found if one.tables), key=lambda one: one.product.name))
         names = tuple(one.product.name for one in visible)
@@ -187,7 +139,7 @@ class Gateway:
     def product(self, session: Session, name: str, major: int | None = None) -> VisibleProduct:
         """One product as the principal may see it. Raises NotFound: unknown and ungranted read alike."""
         self._live(session)
-        pin = self.pin()
+        pin = self.pin(session)
         snapshot = pin.deployment.find(name.lower() if major is None else f"{name.lower()}_v{major}")
         visible = self._visible(session, snapshot, pin) if snapshot is not None else None
         if visible is None or not visible.tables:
@@ -205,7 +157,12 @@ class Gateway:
         For a door that composes SQL over it: the query that follows is what the audit keeps.
         """
         self._live(session)
-        return shown(self._resolve(session, pin or self.pin(), "query", (schema, name)), {})
+        return shown(grants.resolve(session, pin or self.pin(session), "query", (schema, name)), {})
+
+    def snapshots(self, session: Session, name: str, major: int | None = None) -> tuple[Kept, ...]:
+        """The snapshots of a product that `Session.pinned` takes, the newest first. Raises NotFound."""
+        visible = self.product(session.pinned(()), name, major)
+        return self._pins.kept(session, visible.product.name, major)
 
     def ready(self) -> Readiness:
         """Whether every product declared in the settings' folder is served."""
@@ -229,23 +186,6 @@ class Gateway:
         """Stop every query and free the engine."""
         self._engine.close()
 
-    def _served(self, deployment: Deployment) -> None:
-        """Take note of a new deployment: what it no longer serves is detached, what it serves anew is recorded."""
-        before = {snapshot.id for snapshot in self._deployment.snapshots} if self._deployment is not None else set()
-        self._deployment = deployment
-        self._engine.keep({snapshot.id for snapshot in deployment.snapshots})
-        for one in deployment.snapshots:
-            if one.id not in before:
-                self._audit.record(SnapshotServed(one.product.name, one.product.version, one.id))
-
-    def _enforced(self, version: str) -> None:
-        """Take note of a policy set that came into force, or of an edit that was refused."""
-        if version != self._version:
-            self._audit.record(PolicyLoaded(version))
-        if self._policies.problems and self._policies.problems != self._problems:
-            self._audit.record(PolicyRefused(version, len(self._policies.problems)))
-        self._version, self._problems = version, self._policies.problems
-
     def _session(self, principal: Principal, port: str, purpose: str | None) -> Session:
         granted = principal.attributes["purpose"]
         if purpose is not None and not (isinstance(granted, tuple) and purpose in granted):
@@ -258,43 +198,17 @@ class Gateway:
 
     def _plan(self, session: Session, query: Query, pin: Pin) -> Plan:
         self._live(session)
-        resolve = partial(self._resolve, session, pin, "query")
+        resolve = partial(grants.resolve, session, pin, "query")
         return self._binder.bind(query, session.principal.subject, session.search_path, resolve)
 
-    def _resolve(self, session: Session, pin: Pin, action: Action, path: Path) -> Grant:
-        """The grant on the table that `path` names for this session. Raises NotFound, Forbidden."""
-        parts = tuple(part.lower() for part in path)
-        if len(parts) == 1:
-            candidates = [(schema.lower(), parts[0]) for schema in session.search_path]
-        else:
-            candidates = [(parts[-2], parts[-1])] if len(parts) == 2 or parts[0] == CATALOG else []
-        for schema, name in candidates:
-            snapshot = pin.deployment.find(schema)
-            grant = self._grant(session, pin, action, snapshot, name) if snapshot is not None else None
-            if grant is not None:
-                return grant
-        raise unknown_relation(".".join(path))
-
-    def _grant(self, session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: str) -> Grant | None:
-        product = snapshot.product
-        if session.port not in _INNER_PORTS and not product.serves(session.port):
-            return None
-        environment = Environment(session.port, session.purpose, action, time.time())
-        try:
-            table = product.table(name)
-            decision = pin.policies.decide(session.principal, product, table, environment, snapshot.pseudonyms)
-        except (KeyError, NotFound):
-            return None
-        return Grant(snapshot, table, decision)
-
     def _visible(self, session: Session, snapshot: Snapshot, pin: Pin) -> VisibleProduct:
-        grants = {
-            table.name: grant
+        granted = {
+            table.name: found
             for table in snapshot.product.tables
-            if (grant := self._grant(session, pin, "metadata", snapshot, table.name)) is not None
+            if (found := grants.grant(session, pin, "metadata", snapshot, table.name)) is not None
         }
-        decisions = {name: grant.decision for name, grant in grants.items()}
-        tables = tuple(shown(grant, decisions) for grant in grants.values())
+        decisions = {name: grant.decision for name, grant in granted.items()}
+        tables = tuple(shown(grant, decisions) for grant in granted.values())
         return VisibleProduct(snapshot.product, snapshot, tables)
 
     def _provenance(self, session: Session, plan: Plan, query_id: str) -> Provenance:
@@ -320,10 +234,6 @@ class Gateway:
                 refused=refused(summary.error) if summary.error is not None else None,
             )
         )
-
-
-# Doors of this process itself, which no descriptor declares.
-_INNER_PORTS = frozenset({"python", "hub", "command", "publish"})
 
 
 def _valid_until(session: Session, plan: Plan) -> float:

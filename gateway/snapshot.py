@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -52,14 +52,24 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Deployment:
-    """Every served snapshot, one for each product and major version, ordered by product and major."""
+    """Every served snapshot, one for each product and major version, ordered by product and major.
+
+    `pinned` are those that a session names: each stands in place of what serves its product and major, and is what the
+    product's bare name means.
+    """
 
     snapshots: tuple[Snapshot, ...]
+    pinned: tuple[Snapshot, ...] = ()
 
     @property
     def current(self) -> tuple[Snapshot, ...]:
-        """The snapshot of each product's highest major."""
-        return tuple({one.product.name: one for one in self.snapshots}.values())
+        """The snapshot that each product's bare name means: a pinned one, else that of its highest major."""
+        return tuple({one.product.name: one for one in (*self.snapshots, *self.pinned)}.values())
+
+    def pinning(self, pinned: Iterable[Snapshot]) -> Deployment:
+        """This deployment with `pinned`, which name each product and major once."""
+        chosen = sorted(pinned, key=lambda one: (one.product.name, one.product.major))
+        return Deployment(self.snapshots, tuple(chosen))
 
     def find(self, name: str) -> Snapshot | None:
         """The snapshot that `customer_360` (its highest major) or `customer_360_v1` means; None if none is served."""
@@ -67,5 +77,14 @@ class Deployment:
 
     @cached_property
     def _by_name(self) -> Mapping[str, Snapshot]:
-        pinned = {f"{one.product.name}_v{one.product.major}": one for one in self.snapshots}
-        return pinned | {one.product.name: one for one in self.snapshots}
+        every = (*self.snapshots, *self.pinned)
+        majors = {f"{one.product.name}_v{one.product.major}": one for one in every}
+        return majors | {one.product.name: one for one in every}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A snapshot that may be asked for by its id. `until` is when that ends, None for one that is served."""
+
+    snapshot: Snapshot
+    until: datetime | None

@@ -19,7 +19,7 @@ from gateway.bind import Parameters, given
 from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unavailable
 
 TICK_S = 0.05
-Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed"]
+Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed", "unchanged"]
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,11 @@ class Result:
             self._end(self._outcome(), self._stop)
         finally:
             self._turn.release()
+
+    def unchanged(self) -> None:
+        """End an answer of which nothing was read, since its consumer has the same from before: nothing is run."""
+        with self._turn:
+            self._end("unchanged", None)
 
     def tick(self, now: float) -> None:
         """Called by the watchdog: enforce both clocks. `now` is monotonic seconds."""

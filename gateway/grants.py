@@ -1,0 +1,57 @@
+"""A relation's name -> the Grant on it for a session at a pin, or a refusal. Pure: asks the pin's policies only."""
+
+from __future__ import annotations
+
+import time
+
+from gateway.bind import Grant
+from gateway.catalog import Snapshot
+from gateway.decision import unknown_relation
+from gateway.errors import Forbidden, NotFound
+from gateway.principal import Action, Environment
+from gateway.scope import CATALOG, Path
+from gateway.session import Pin, Session
+
+# Doors of this process itself, which no descriptor declares.
+_INNER_PORTS = frozenset({"python", "hub", "command", "publish"})
+
+
+def resolve(session: Session, pin: Pin, action: Action, path: Path) -> Grant:
+    """The grant on the table that `path` names for this session. Raises NotFound, Forbidden."""
+    parts = tuple(part.lower() for part in path)
+    if len(parts) == 1:
+        candidates = [(schema.lower(), parts[0]) for schema in session.search_path]
+    else:
+        candidates = [(parts[-2], parts[-1])] if len(parts) == 2 or parts[0] == CATALOG else []
+    for schema, name in candidates:
+        snapshot = pin.deployment.find(schema)
+        found = grant(session, pin, action, snapshot, name) if snapshot is not None else None
+        if found is not None:
+            return found
+    raise unknown_relation(".".join(path))
+
+
+def grant(session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: str) -> Grant | None:
+    """The grant on one table of `snapshot`, None where there is none or it is unknown. Raises Forbidden."""
+    product = snapshot.product
+    if session.port not in _INNER_PORTS and not product.serves(session.port):
+        return None
+    environment = Environment(session.port, session.purpose, action, time.time())
+    try:
+        table = product.table(name)
+        decision = pin.policies.decide(session.principal, product, table, environment, snapshot.pseudonyms)
+    except (KeyError, NotFound):
+        return None
+    return Grant(snapshot, table, decision)
+
+
+def sees(session: Session, pin: Pin, snapshot: Snapshot) -> bool:
+    """Whether any table of the snapshot exists for the session."""
+    return any(_exists(session, pin, snapshot, table.name) for table in snapshot.product.tables)
+
+
+def _exists(session: Session, pin: Pin, snapshot: Snapshot, table: str) -> bool:
+    try:
+        return grant(session, pin, "query", snapshot, table) is not None
+    except Forbidden:
+        return True

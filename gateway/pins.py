@@ -1,0 +1,93 @@
+"""Which state a question is answered from: what is served and in force now, with the snapshots that a session names.
+
+Touches the catalog and the policy folder by asking them; tells the engine and the audit what has changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway import shelf
+from gateway.catalog import Catalog, Deployment, Kept, Snapshot, unknown_snapshot
+from gateway.engine import Engine
+from gateway.errors import BadQuery, Expired
+from gateway.grants import sees
+from gateway.observe import Audit, PolicyLoaded, PolicyRefused, SnapshotServed
+from gateway.policy_store import PolicyStore
+from gateway.session import Pin, Session
+
+
+class Pins:
+    """Makes pins. Thread-safe."""
+
+    def __init__(self, catalog: Catalog, policies: PolicyStore, engine: Engine, audit: Audit) -> None:
+        self._catalog, self._policies = catalog, policies
+        self._engine, self._audit = engine, audit
+        self._deployment: Deployment | None = None
+        self._version = ""
+        self._problems: tuple[str, ...] = ()
+
+    def pin(self, session: Session | None) -> Pin:
+        """The present state, with the session's snapshots in it.
+
+        Raises NotFound for a snapshot that is unknown or of a product that the session does not see, Expired for one
+        that is no longer kept, BadQuery for two of one product and major.
+        """
+        pin = self.present()
+        return pin if session is None or not session.snapshots else self._pinned(session, pin)
+
+    def present(self) -> Pin:
+        """What is served and in force now."""
+        deployment = self._catalog.current()
+        policies = self._policies.current([snapshot.product for snapshot in deployment.snapshots])
+        if deployment is not self._deployment:
+            self._served(deployment)
+        if policies.version != self._version or self._policies.problems != self._problems:
+            self._enforced(policies.version)
+        return Pin(deployment, policies)
+
+    def kept(self, session: Session, product: str, major: int | None) -> tuple[Kept, ...]:
+        """The snapshots of `product` that the session may name, the newest first."""
+        pin = self.present()
+        of_major = [one for one in self._catalog.kept(product) if major is None or one.snapshot.product.major == major]
+        return tuple(one for one in of_major if sees(session, pin, one.snapshot))
+
+    def _pinned(self, session: Session, present: Pin) -> Pin:
+        chosen: dict[tuple[str, int], Snapshot] = {}
+        for snapshot_id in dict.fromkeys(session.snapshots):
+            snapshot = self._retained(session, snapshot_id, present)
+            key = (snapshot.product.name, snapshot.product.major)
+            if key in chosen:
+                raise BadQuery(f"two snapshots of {snapshot.product.name} are named; name one", reason="value")
+            chosen[key] = snapshot
+        return replace(present, deployment=present.deployment.pinning(chosen.values()))
+
+    def _retained(self, session: Session, snapshot_id: str, present: Pin) -> Snapshot:
+        """The kept snapshot of that id, if the session may see its product. Raises NotFound, Expired."""
+        try:
+            snapshot = self._catalog.snapshot(snapshot_id)
+        except Expired:
+            now = present.deployment.find(shelf.product_of(snapshot_id) or "")
+            if now is None or not sees(session, present, now):
+                raise unknown_snapshot() from None
+            raise
+        if not sees(session, present, snapshot):
+            raise unknown_snapshot()
+        return snapshot
+
+    def _served(self, deployment: Deployment) -> None:
+        """Take note of a new deployment: what it no longer serves is detached, what it serves anew is recorded."""
+        before = {snapshot.id for snapshot in self._deployment.snapshots} if self._deployment is not None else set()
+        self._deployment = deployment
+        self._engine.keep(self._catalog.ids)
+        for one in deployment.snapshots:
+            if one.id not in before:
+                self._audit.record(SnapshotServed(one.product.name, one.product.version, one.id))
+
+    def _enforced(self, version: str) -> None:
+        """Take note of a policy set that came into force, or of an edit that was refused."""
+        if version != self._version:
+            self._audit.record(PolicyLoaded(version))
+        if self._policies.problems and self._policies.problems != self._problems:
+            self._audit.record(PolicyRefused(version, len(self._policies.problems)))
+        self._version, self._problems = version, self._policies.problems

@@ -1,0 +1,50 @@
+"""Who asks at which door, and the one state that an answer depends on: frozen values. Touches nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from gateway.catalog import Deployment
+from gateway.policy import PolicySet
+from gateway.principal import Principal
+
+
+@dataclass(frozen=True)
+class Session:
+    """An authenticated principal at one door, with the purpose it states and the schemas of its unqualified names.
+
+    `snapshots` are the ids of those that it is pinned to: they stand in place of what is served.
+    """
+
+    principal: Principal
+    port: str
+    purpose: str | None
+    search_path: tuple[str, ...]
+    snapshots: tuple[str, ...] = ()
+
+    def at(self, *search_path: str) -> Session:
+        """The same session with another search path."""
+        return replace(self, search_path=search_path)
+
+    def pinned(self, snapshots: Iterable[str]) -> Session:
+        """The same session, pinned to these snapshots by id."""
+        return replace(self, snapshots=tuple(snapshots))
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One state of everything that an answer depends on: the snapshots and the policies."""
+
+    deployment: Deployment
+    policies: PolicySet
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether every declared product is served; `problems` are lines for an operator, not for a client."""
+
+    ready: bool
+    served: tuple[str, ...]
+    missing: tuple[str, ...]
+    problems: tuple[str, ...]
