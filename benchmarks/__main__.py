@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SHARED = {"deployment", "roapi"}
+SHARED = {"deployment", "flight_raw", "roapi"}
 ALL = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_") and path.stem not in SHARED)
 
 
