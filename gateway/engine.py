@@ -147,7 +147,7 @@ class Engine:
             relation = cursor.sql(plan.text, params=given(values))
             names, kinds = relation.columns, [str(kind) for kind in relation.types]
             text = forms.project(plan.text, names, kinds, form)
-            if form != "arrow":
+            if text != plan.text:
                 relation = cursor.sql(text, params=given(values))
                 names = relation.columns
             schema = relation.limit(0).to_arrow_reader().schema

@@ -1,172 +1,84 @@
-"""Output forms: one text per type for every door, rendered inside DuckDB; and nothing left in memory under a NULL.
+"""Output forms of an answer, rendered inside DuckDB; and nothing left in memory under a NULL.
 
-Pure: type texts to SQL expressions, batches to batches.
+Pure: type texts to SQL, batches to batches.
 """
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from gateway.duck import quote
+from gateway.rendering import cell, exact_in_arrow, exact_in_parquet, json_object
 
-Form = Literal["arrow", "text", "json"]
+Form = Literal["arrow", "parquet", "text", "csv", "json", "ndjson", "json_strings", "ndjson_strings"]
+_EXACT: dict[Form, Callable[[str], bool]] = {
+    "arrow": exact_in_arrow,
+    "parquet": exact_in_parquet,
+    "text": lambda _: False,
+}
 
-_NUMBERS = re.compile(r"(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT))$")
+_NEVER_QUOTED = frozenset(
+    "BOOLEAN TINYINT SMALLINT INTEGER BIGINT HUGEINT DOUBLE FLOAT BIGNUM BIT UUID DATE TIME INTERVAL".split()
+) | frozenset({"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "TIME WITH TIME ZONE", "TIME_NS"})
 
 
 def project(text: str, names: Sequence[str], types: Sequence[str], form: Form) -> str:
     """`text` wrapped in a projection by ordinal to `form`; `text` is a bound plan's, checked already.
 
-    "text": each column a VARCHAR under its own name. "json": one VARCHAR column `row`, a JSON object for each row.
+    "arrow", "parquet": typed columns under their own names; a type that the form cannot hold exactly is its text.
+    "text": every column is its text.
+    "json", "ndjson": one VARCHAR column `row`, a JSON object for each row; "ndjson" ends each with a line end, and
+    "_strings" makes strings of integers of 64 bits and more and of decimals. "csv": one VARCHAR column of RFC 4180
+    lines, whose name is the line of the header.
     """
-    if form == "arrow":
-        return text
     aliases = [f"c{i}" for i in range(len(names))]
     inner = f"({text}) AS q({', '.join(aliases)})"
-    if form == "text":
-        items = [f"{_text(a, t)} AS {quote(n)}" for a, n, t in zip(aliases, names, types, strict=True)]
-        return f"SELECT {', '.join(items)} FROM {inner}"
-    return f'SELECT {_json_object(list(zip(names, aliases, types, strict=True)))} AS "row" FROM {inner}'
+    if form in _EXACT:
+        exact = [_EXACT[form](kind) for kind in types]
+        if all(exact):
+            return text
+        shown = [a if as_it_is else cell(a, t) for a, t, as_it_is in zip(aliases, types, exact, strict=True)]
+        return f"SELECT {', '.join(f'{s} AS {quote(n)}' for s, n in zip(shown, names, strict=True))} FROM {inner}"
+    if form == "csv":
+        return f"SELECT {_line(aliases, types)} AS {quote(_header(names))} FROM {inner}"
+    row = json_object(list(zip(names, aliases, types, strict=True)), strings=form.endswith("_strings"))
+    end = " || chr(10)" if form.startswith("ndjson") else ""
+    return f'SELECT {row}{end} AS "row" FROM {inner}'
 
 
-def _json_object(members: Sequence[tuple[str, str, str]]) -> str:
-    """SQL for a JSON object of (name, value, type) members, in order.
+def _line(aliases: Sequence[str], types: Sequence[str]) -> str:
+    """SQL for the CSV line of a row: nothing for NULL, `""` for an empty text.
 
-    Neighbours that DuckDB's own json_object renders as we would go through one call of it: planning a call for each
-    member costs three times as much.
+    A line is never empty, since readers skip empty lines: where there is one column, its NULL is `""` too.
     """
-    parts: list[str] = []
-    for ours, neighbours in itertools.groupby(members, key=lambda member: _is_ours(member[2])):
-        run = list(neighbours)
-        if ours:
-            parts += [
-                part for name, value, kind in run for part in (_string(_json_key(name)), _json(value, kind), "','")
-            ]
-        else:
-            pairs = ", ".join(f"{_string(name)}, {_plain(value, kind)}" for name, value, kind in run)
-            parts += [f"json_object({pairs})[2:-2]", "','"]
-    return f"concat('{{', {''.join(f'{part}, ' for part in parts[:-1])}'}}')"
+    cells = [_quoted(alias, kind) for alias, kind in zip(aliases, types, strict=True)]
+    if len(cells) == 1:
+        cells = [f"coalesce({cells[0]}, '\"\"')"]
+    return f"concat({', chr(44), '.join(cells)}, chr(10))"
 
 
-def _is_ours(kind: str) -> bool:
-    """Whether JSON of this type is rendered by `_json`: DuckDB's own drops scale, or writes NaN."""
-    return (
-        kind in {"DOUBLE", "FLOAT", "HUGEINT", "UHUGEINT", "JSON", '"NULL"'}
-        or kind.startswith("DECIMAL")
-        or _nested(kind)
-    )
+def _quoted(alias: str, kind: str) -> str:
+    shown = cell(alias, kind)
+    if kind in _NEVER_QUOTED or kind.startswith(("DECIMAL(", "TIMESTAMP")):
+        return alias if shown == f"{alias}::VARCHAR" else shown
+    if kind == "VARCHAR":
+        shown = alias
+    # Searches of single characters: a regular expression takes twice the time.
+    marks = " OR ".join(f"contains({shown}, {mark})" for mark in ("','", "'\"'", "chr(10)", "chr(13)"))
+    return f"""CASE WHEN {shown} = '' OR {marks} THEN '"' || replace({shown}, '"', '""') || '"' ELSE {shown} END"""
 
 
-def _plain(value: str, kind: str) -> str:
-    return value if kind == "BOOLEAN" or _NUMBERS.match(kind) else _text(value, kind)
+def _header(names: Sequence[str]) -> str:
+    return ",".join(f'"{n.replace(chr(34), chr(34) * 2)}"' if _needs_quotes(n) else n for n in names)
 
 
-def _string(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _json_key(name: str) -> str:
-    return orjson.dumps(name).decode() + ":"
-
-
-def _text(value: str, kind: str) -> str:
-    """SQL for the one text of a value (NULL stays NULL).
-
-    Times are RFC 3339 (`2018-01-01T00:00:00.5`, zone as `Z`), decimals keep their scale, blobs are base64, nested
-    values are JSON.
-    """
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        return _timestamp(f"timezone('UTC', {value})", f"{value}::VARCHAR", "Z")
-    if kind.startswith("TIMESTAMP"):
-        return _timestamp(f"{value}::TIMESTAMP", f"{value}::VARCHAR", "")
-    if kind == "BLOB":
-        return f"to_base64({value})"
-    if _nested(kind):
-        return f"CASE WHEN {value} IS NOT NULL THEN {_json(value, kind)} END"
-    return f"{value}::VARCHAR"
-
-
-def _timestamp(value: str, infinite: str, zone: str) -> str:
-    shown = f"replace({value}::VARCHAR, ' ', 'T') || '{zone}'"
-    return f"CASE WHEN isfinite({value}) THEN {shown} ELSE {infinite} END"
-
-
-def _nested(kind: str) -> bool:
-    return kind.endswith("]") or kind.startswith(("STRUCT(", "MAP(", "UNION("))
-
-
-def _json(value: str, kind: str) -> str:
-    """SQL for the JSON text of a value; never NULL.
-
-    Numbers keep their scale and all digits; NaN and infinities are strings, since JSON has none.
-    """
-    if kind.endswith("]"):
-        shown = _json_list(value, kind[: kind.rindex("[")])
-    elif kind == "BOOLEAN" or _NUMBERS.match(kind) or kind.startswith("DECIMAL"):
-        shown = f"{value}::VARCHAR"
-    elif kind in {"DOUBLE", "FLOAT"}:
-        shown = f"CASE WHEN NOT isfinite({value}) THEN '\"' || {_special(value)} || '\"' ELSE {value}::VARCHAR END"
-    elif kind == "JSON":
-        shown = f"{value}::VARCHAR"
-    elif kind == '"NULL"':
-        return "'null'"
-    elif kind.startswith("STRUCT("):
-        shown = _json_struct(value, kind)
-    elif kind.startswith("MAP("):
-        key, item = split_types(kind[4:-1])
-        entries = f"map_entries({value})"
-        shown = _json_list(entries, f'STRUCT("key" {key}, "value" {item})')
-    else:
-        shown = f"to_json({_text(value, kind)})::VARCHAR"
-    return f"coalesce({shown}, 'null')"
-
-
-def _special(value: str) -> str:
-    return f"CASE WHEN isnan({value}) THEN 'NaN' WHEN {value} > 0 THEN 'Infinity' ELSE '-Infinity' END"
-
-
-def _json_list(value: str, item: str) -> str:
-    variable = f"e{value.count('lambda')}x"
-    return f"'[' || array_to_string(list_transform({value}, lambda {variable}: {_json(variable, item)}), ',') || ']'"
-
-
-def _json_struct(value: str, kind: str) -> str:
-    members = [_member(member) for member in split_types(kind[7:-1])]
-    body = _json_object([(name, f"{value}[{_string(name)}]", item) for name, item in members])
-    return f"CASE WHEN {value} IS NOT NULL THEN {body} END"
-
-
-def _member(text: str) -> tuple[str, str]:
-    """Name and type of one STRUCT member: `"a b" INTEGER` or `a INTEGER`."""
-    quoted = re.match(r'"((?:[^"]|"")*)" (.*)$', text, re.DOTALL)
-    if quoted:
-        return quoted.group(1).replace('""', '"'), quoted.group(2)
-    name, _, kind = text.partition(" ")
-    return name, kind
-
-
-def split_types(text: str) -> list[str]:
-    """The members of a type list, split at commas outside brackets and quotes."""
-    parts, level, start, inside = [], 0, 0, False
-    for place, letter in enumerate(text):
-        if letter == '"':
-            inside = not inside
-        elif not inside and letter in "([":
-            level += 1
-        elif not inside and letter in ")]":
-            level -= 1
-        elif not inside and level == 0 and letter == ",":
-            parts.append(text[start:place].strip())
-            start = place + 1
-    return [*parts, text[start:].strip()]
+def _needs_quotes(name: str) -> bool:
+    return not name or any(mark in name for mark in ',"\r\n')
 
 
 def zero_nulls(batch: pa.RecordBatch) -> pa.RecordBatch:

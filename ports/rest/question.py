@@ -16,7 +16,7 @@ from gateway import BadQuery, Column, VisibleTable
 from ports.rest import filters, values
 from ports.rest.filters import Comparison, Filter, Is, Logic
 
-RESERVED = ("select", "order", "limit", "offset", "cursor", "format", "and", "or", "not.and", "not.or")
+RESERVED = ("select", "order", "limit", "offset", "cursor", "format", "int64", "and", "or", "not.and", "not.or")
 PARAMETER_LIMIT = 200
 COUNT_LIMIT = (1 << 63) - 1
 _ALIAS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -50,6 +50,7 @@ class Question:
     offset: int
     cursor: str | None
     format: str | None
+    int64: str | None
 
 
 def pairs(query_string: str) -> tuple[tuple[str, str], ...]:
@@ -87,24 +88,28 @@ def understand(given: Sequence[tuple[str, str]], table: VisibleTable) -> Questio
         offset=_count("offset", once.get("offset")) or 0,
         cursor=once.get("cursor"),
         format=once.get("format"),
+        int64=once.get("int64"),
     )
 
 
-def selection(given: Sequence[tuple[str, str]], table: VisibleTable) -> tuple[tuple[Selected, ...], str | None]:
-    """`select` and `format` of an address that names its row by key. Raises BadQuery for anything else."""
+def selection(
+    given: Sequence[tuple[str, str]], table: VisibleTable
+) -> tuple[tuple[Selected, ...], str | None, str | None]:
+    """`select`, `format`, `int64` of an address that names its row by key. Raises BadQuery for anything else."""
     for name, _ in given:
-        if name not in {"select", "format"}:
-            raise unknown_parameter(name, ("select", "format"))
+        if name not in {"select", "format", "int64"}:
+            raise unknown_parameter(name, ("select", "format", "int64"))
     once = _once(given)
-    return _select(once.get("select"), columns_of(table)), once.get("format")
+    return _select(once.get("select"), columns_of(table)), once.get("format"), once.get("int64")
 
 
-def only_format(given: Sequence[tuple[str, str]]) -> str | None:
-    """`format` of an address that takes nothing else. Raises BadQuery."""
+def only_format(given: Sequence[tuple[str, str]]) -> tuple[str | None, str | None]:
+    """`format` and `int64` of an address that takes nothing else. Raises BadQuery."""
     for name, _ in given:
-        if name != "format":
-            raise unknown_parameter(name, ("format",))
-    return _once(given).get("format")
+        if name not in {"format", "int64"}:
+            raise unknown_parameter(name, ("format", "int64"))
+    once = _once(given)
+    return once.get("format"), once.get("int64")
 
 
 def unknown_parameter(name: str, allowed: Iterable[str]) -> BadQuery:
@@ -115,7 +120,7 @@ def unknown_parameter(name: str, allowed: Iterable[str]) -> BadQuery:
 def _once(given: Sequence[tuple[str, str]]) -> dict[str, str]:
     single: dict[str, str] = {}
     for name, text in given:
-        if name in {"select", "order", "limit", "offset", "cursor", "format"}:
+        if name in {"select", "order", "limit", "offset", "cursor", "format", "int64"}:
             if name in single:
                 raise BadQuery(f'parameter "{name}" is given twice', reason="parameter")
             single[name] = text

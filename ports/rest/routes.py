@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import unquote
@@ -14,9 +13,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from gateway import Form, Gateway, NotFound, Query, Result, Session, VisibleTable
+from gateway import Gateway, NotFound, Query, Result, Session, VisibleTable
 from ports.http import authentication, provenance
-from ports.http.exchange import Answer, Chunk, Lifeline, body, exchange
+from ports.http.exchange import Answer, Lifeline, body, exchange
 from ports.rest import compose, cursor, document, encode, formats, question, statement
 from ports.rest.compose import Relation
 from ports.rest.cursor import Cursor
@@ -27,7 +26,6 @@ PORT = "rest"
 PAGE_ROWS = 100
 # A batch is one chunk on the wire and one change of threads: at 2048 rows text took twice the time.
 BATCH_ROWS = 8192
-_FORMS: dict[str, Form] = {"json": "json", "ndjson": "json", "csv": "text", "arrow": "arrow"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class _Rest:
     def products(self, request: Request, _: Lifeline) -> Answer:
         """Every product that the principal may see."""
         session = self._session(request)
-        _only_json(request, question.only_format(_pairs(request)))
+        _only_json(request, *question.only_format(_pairs(request)))
         visible = self._gateway.products(session)
         lines = [document.summary(one, f"/products/{one.product.name}") for one in visible]
         return _json_answer({"data": lines, "next": None}, provenance.of_products(visible))
@@ -87,7 +85,7 @@ class _Rest:
         """One product's descriptor, projected."""
         session = self._session(request)
         address = _address(request)
-        _only_json(request, question.only_format(address.pairs))
+        _only_json(request, *question.only_format(address.pairs))
         visible = self._gateway.product(session, address.schema)
         path = f"/products/{request.path_params['product']}"
         return _json_answer({"data": document.product(visible, session, path)}, provenance.of_products([visible]))
@@ -98,14 +96,14 @@ class _Rest:
         address = _address(request)
         table = self._gateway.table(session, address.schema, address.table)
         asked = question.understand(address.pairs, table)
-        form = formats.choose(address.accept, asked.format)
+        form = formats.choose(address.accept, asked.format, asked.int64)
         relation = _relation(table, address)
         bound = cursor.binding(asked, relation, session)
         came = self._opened(asked, relation, bound)
         if came is not None:
             asked = replace(asked, offset=came.offset)
         after = None if came is None else came.place
-        page = form is formats.JSON
+        page = form.name == "json"
         limit = PAGE_ROWS if page and asked.limit is None else asked.limit
         ahead = None if limit is None else limit + page
         query = compose.rows(asked, relation, ahead, after, placed=page and bool(relation.key))
@@ -125,8 +123,8 @@ class _Rest:
         session = self._session(request)
         address = _address(request)
         table = self._gateway.table(session, address.schema, address.table)
-        select, asked_format = question.selection(address.pairs, table)
-        form = formats.choose(address.accept, asked_format)
+        select, asked_format, int64 = question.selection(address.pairs, table)
+        form = formats.choose(address.accept, asked_format, int64)
         relation = _relation(table, address)
         if not relation.key:
             raise NotFound(f"{relation.table} has no key that you may use; filter it instead", reason="key")
@@ -144,18 +142,15 @@ class _Rest:
         if kind != "application/json":
             raise HTTPException(415, "POST /sql takes a body of application/json")
         asked = statement.understand(content)
-        form = formats.choose(request.headers.get("accept"), question.only_format(_pairs(request)))
+        form = formats.choose(request.headers.get("accept"), *question.only_format(_pairs(request)))
         result = self._answer(session.at(*asked.search_path), asked.query, form, lifeline)
-        if form is formats.JSON:
-            chunks = encode.json_rows(result.batches(), None, _no_next, None)
-            return Answer(form.media_type, chunks, provenance.headers(result.provenance))
         return _answer(form, result)
 
     def _session(self, request: Request) -> Session:
         return authentication.session(self._gateway, request.headers, PORT)
 
     def _answer(self, session: Session, query: Query, form: Format, lifeline: Lifeline) -> Result:
-        result = self._gateway.answer(session, query, form=_FORMS[form.name], batch_rows=BATCH_ROWS)
+        result = self._gateway.answer(session, query, form=form.form, batch_rows=BATCH_ROWS)
         return lifeline.hold(result)
 
     def _opened(self, asked: Question, relation: Relation, bound: str) -> Cursor | None:
@@ -172,18 +167,10 @@ class _Rest:
 
 def _answer(form: Format, result: Result, batches: list[pa.RecordBatch] | None = None) -> Answer:
     """`result` as a stream in `form`; `batches` where the whole of it has been read already (one row, by key)."""
-    source = result.batches() if batches is None else iter(batches)
-    chunks: Iterator[Chunk]
-    match form.name:
-        case "json":
-            assert batches is not None
-            chunks = encode.json_row(batches[0].column(0)[0].as_py())
-        case "ndjson":
-            chunks = encode.ndjson(source)
-        case "csv":
-            chunks = encode.csv(result.schema, source)
-        case "arrow":
-            chunks = encode.arrow(result.schema, source)
+    if form.name == "json" and batches is not None:
+        chunks = encode.json_row(batches[0].column(0)[0].as_py())
+    else:
+        chunks = encode.stream(form.name, result.schema, result.batches() if batches is None else batches)
     return Answer(form.media_type, chunks, provenance.headers(result.provenance))
 
 
@@ -191,12 +178,8 @@ def _json_answer(content: object, headers: dict[str, str]) -> Answer:
     return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), headers)
 
 
-def _only_json(request: Request, asked: str | None) -> None:
-    formats.choose(request.headers.get("accept"), asked, [formats.JSON])
-
-
-def _no_next(_: int, __: str) -> None:
-    return None
+def _only_json(request: Request, asked: str | None, int64: str | None) -> None:
+    formats.choose(request.headers.get("accept"), asked, int64, [formats.JSON])
 
 
 def _pairs(request: Request) -> tuple[tuple[str, str], ...]:

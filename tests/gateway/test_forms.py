@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,12 @@ from hypothesis import strategies as st
 
 from gateway import forms
 from tests.gateway.bench import Bench
+
+
+def quoted(text: str) -> tuple[str, str]:
+    """A text, and the same as JSON."""
+    return text, json.dumps(text)
+
 
 SAMPLES: dict[str, tuple[Any, str, str]] = {
     # type -> (SQL value, its text, its JSON)
@@ -33,11 +40,19 @@ SAMPLES: dict[str, tuple[Any, str, str]] = {
     "TIMESTAMP WITH TIME ZONE": ("'2018-01-01 10:00:00+02'", "2018-01-01T08:00:00Z", '"2018-01-01T08:00:00Z"'),
     "UUID": (
         "'00000000-0000-0000-0000-000000000001'",
-        *["00000000-0000-0000-0000-000000000001"] * 1,
-        '"00000000-0000-0000-0000-000000000001"',
+        *quoted("00000000-0000-0000-0000-000000000001"),
     ),
     "BLOB": ("'\\xAB\\x00'", "qwA=", '"qwA="'),
-    "INTERVAL": ("'1 day'", "1 day", '"1 day"'),
+    "INTERVAL": ("'1 day'", "P1D", '"P1D"'),
+    "TIMESTAMP_NS": ("'2018-01-01 10:00:00.123456789'", *quoted("2018-01-01T10:00:00.123456789")),
+    "TIMESTAMP_MS": ("'1969-12-31 23:59:59.999'", *quoted("1969-12-31T23:59:59.999")),
+    "TIMESTAMP_S": ("'2018-01-01 10:00:00'", *quoted("2018-01-01T10:00:00")),
+    "TIMESTAMPTZ_NS": ("'2018-01-01 10:00:00.000000001+02'", *quoted("2018-01-01T08:00:00.000000001Z")),
+    "TIME WITH TIME ZONE": ("'10:11:12-05'", *quoted("10:11:12-05:00")),
+    "TIME_NS": ("'10:11:12.123456789'", *quoted("10:11:12.123456789")),
+    "UHUGEINT": ("'340282366920938463463374607431768211455'", *["340282366920938463463374607431768211455"] * 2),
+    "BIGNUM": ("'1' || repeat('0', 50)", *["1" + "0" * 50] * 2),
+    "BIT": ("'0101'", *quoted("0101")),
     "JSON": ("'{\"a\": [1]}'", '{"a": [1]}', '{"a": [1]}'),
     "DECIMAL(4,2)[]": ("'[1.10, NULL]'", "[1.10,null]", "[1.10,null]"),
     "INTEGER[2]": ("[1, 2]", "[1,2]", "[1,2]"),
@@ -60,9 +75,16 @@ def test_a_type_has_one_text_and_one_json(bench: Bench, kind: str) -> None:
 @pytest.mark.parametrize(
     ("value", "text", "shown"),
     [
-        ("'nan'::DOUBLE", "nan", '"NaN"'),
-        ("'-inf'::DOUBLE", "-inf", '"-Infinity"'),
-        ("'infinity'::FLOAT", "inf", '"Infinity"'),
+        ("'nan'::DOUBLE", *quoted("NaN")),
+        ("'-inf'::DOUBLE", *quoted("-Infinity")),
+        ("'infinity'::FLOAT", *quoted("Infinity")),
+        ("'infinity'::TIMESTAMP_NS", *quoted("infinity")),
+        ("'-infinity'::TIMESTAMPTZ", *quoted("-infinity")),
+        ("'0044-03-15 (BC)'::DATE", *quoted("-000043-03-15")),
+        ("'12345-01-01 10:00:00.5'::TIMESTAMP", *quoted("+012345-01-01T10:00:00.5")),
+        ("'0001-01-01 (BC) 00:00:00+00'::TIMESTAMPTZ", *quoted("+000000-01-01T00:00:00Z")),
+        ("INTERVAL '0 days'", *quoted("PT0S")),
+        ("INTERVAL '-14 months' + INTERVAL '3 days -00:00:01.5'", *quoted("P-1Y-2M3DT-1.5S")),
         ("'infinity'::TIMESTAMP", "infinity", '"infinity"'),
         ("'-infinity'::DATE", "-infinity", '"-infinity"'),
         ("''::VARCHAR", "", '""'),
@@ -72,6 +94,71 @@ def test_a_type_has_one_text_and_one_json(bench: Bench, kind: str) -> None:
 def test_what_json_cannot_say_is_a_string(bench: Bench, value: str, text: str, shown: str) -> None:
     assert bench.rows(f"SELECT {value} AS v", form="text") == [{"v": text}]
     assert bench.rows(f"SELECT {value} AS v", form="json")[0]["row"] == f'{{"v":{shown}}}'
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ('\'{"a": 1.10, "b": "nan, "}\'', '{"a": 1.10, "b": "nan, "}'),
+        ("'[1.10,' || chr(10) || '2]'", "[1.10, 2]"),
+        ("'[1, ]'", "[1]"),
+        ("'{\"a\": NaN}'", '"{\\"a\\": NaN}"'),
+        ("'-Infinity'", '"-Infinity"'),
+    ],
+)
+def test_what_only_duckdb_takes_for_json_leaves_as_json_of_one_line(bench: Bench, value: str, shown: str) -> None:
+    assert bench.rows(f"SELECT CAST({value} AS JSON) AS v", form="ndjson") == [{"row": f'{{"v":{shown}}}\n'}]
+
+
+def test_numbers_that_a_double_cannot_hold_are_strings_where_asked(bench: Bench) -> None:
+    columns = "1::BIGINT AS a, 2::INTEGER AS b, 1.10 AS c, [3::UBIGINT] AS d, {'e': 4::HUGEINT} AS f, 0.5::DOUBLE AS g"
+    row = '{"a":"1","b":2,"c":"1.10","d":["3"],"f":{"e":"4"},"g":0.5}'
+    assert bench.rows(f"SELECT {columns}", form="json_strings") == [{"row": row}]
+    assert bench.rows(f"SELECT {columns}", form="ndjson_strings") == [{"row": row + "\n"}]
+
+
+def test_csv_is_a_line_a_row_under_a_header(bench: Bench) -> None:
+    values = """(1, NULL, 'a,b', 1.10), (2, '', 'say "hi"', 2), (3, ' x', 'two' || chr(10) || 'lines', NULL)"""
+    table = bench.table(f'SELECT * FROM (VALUES {values}) v(a, "b,c", d, e)', form="csv")
+    assert table.schema.names == ['a,"b,c",d,e']
+    lines = ['1,,"a,b",1.10\n', '2,"","say ""hi""",2.00\n', '3, x,"two\nlines",\n']
+    assert table.column(0).to_pylist() == lines
+
+
+def test_a_csv_line_is_never_empty(bench: Bench) -> None:
+    assert bench.table("SELECT NULL::VARCHAR AS a", form="csv").to_pydict() == {"a": ['""\n']}
+
+
+def test_a_tuple_is_a_list(bench: Bench) -> None:
+    row = bench.rows("SELECT row(1, 'x', row(1.10)) AS t, CASE WHEN false THEN row(1) END AS n", form="json")[0]["row"]
+    assert row == '{"t":[1,"x",[1.10]],"n":null}'
+
+
+def test_a_union_is_an_object_of_its_tag() -> None:
+    kind = 'UNION(a INTEGER, "b b" DECIMAL(4,2))'
+    text = f'SELECT unnest([union_value(a := 1)::{kind}, union_value("b b" := 1.10)::{kind}, NULL]) AS u'
+    with duckdb.connect() as connection:
+        shown = connection.execute(forms.project(text, ["u"], [kind], "json")).fetchall()
+    assert shown == [('{"u":{"a":1}}',), ('{"u":{"b b":1.10}}',), ('{"u":null}',)]
+
+
+INEXACT = ["UHUGEINT", "BIT", "BIGNUM", "TIME WITH TIME ZONE"]
+
+
+@pytest.mark.parametrize("form", ["arrow", "parquet"])
+@pytest.mark.parametrize("kind", INEXACT)
+def test_what_arrow_cannot_hold_is_its_text_there(bench: Bench, kind: str, form: forms.Form) -> None:
+    value, text, _ = SAMPLES[kind]
+    query = f'SELECT CAST({value} AS {kind}) AS v, [CAST({value} AS {kind})] AS l, 1 AS "BIT"'
+    row = bench.rows(query, form=form)[0]
+    assert (row["v"], row["BIT"]) == (text, 1)
+    assert json.loads(row["l"], parse_int=str) == [text]
+
+
+def test_intervals_and_unions_are_texts_in_parquet_only(bench: Bench) -> None:
+    table = bench.table("SELECT INTERVAL '1 month' AS i, {'BIT': 1} AS s", form="parquet")
+    assert table.to_pylist() == [{"i": "P1M", "s": {"BIT": 1}}]
+    assert bench.table("SELECT INTERVAL '1 month' AS i").schema.field("i").type == pa.month_day_nano_interval()
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gateway import Expired, Gateway, Session, VisibleTable
@@ -24,6 +25,7 @@ FORMATS = {
     "ndjson": "application/x-ndjson",
     "csv": "text/csv; charset=utf-8",
     "arrow": "application/vnd.apache.arrow.stream",
+    "parquet": "application/vnd.apache.parquet",
 }
 
 
@@ -37,6 +39,8 @@ def read(answer: httpx.Response) -> list[dict[str, Any]]:
         rows = [json.loads(line, parse_float=str, parse_int=str) for line in answer.text.splitlines()]
     elif kind == FORMATS["csv"]:
         return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    elif kind == FORMATS["parquet"]:
+        rows = pq.read_table(io.BytesIO(answer.content)).to_pylist()
     else:
         rows = pa.ipc.open_stream(answer.content).read_all().to_pylist()
     return [{name: "" if value is None else text(value) for name, value in row.items()} for row in rows]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
 from gateway import BadQuery
@@ -44,25 +42,16 @@ def test_a_value_that_looks_like_a_place_is_left_alone() -> None:
     assert answer["next"] == '1:{"k0":",\\"$\\":{"}'
 
 
-def test_a_line_each() -> None:
-    assert b"".join(encode.ndjson([rows('{"a":1}', '{"a":2}'), rows('{"a":3}')])) == b'{"a":1}\n{"a":2}\n{"a":3}\n'
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_lines_leave_as_they_stand(kind: pa.DataType) -> None:
+    whole = pa.record_batch({"row": pa.array(['{"a":1}\n', '{"a":2}\n', '{"a":3}\n'], kind)})
+    assert b"".join(encode.lines([whole.slice(1, 2), whole.slice(0, 1)])) == b'{"a":2}\n{"a":3}\n{"a":1}\n'
 
 
-def test_csv_tells_null_from_an_empty_text() -> None:
-    batch = pa.record_batch({"a": [None, "", "x"], "b,c": ['say "hi"', "two\nlines", " spaced"]})
-    assert b"".join(encode.csv(batch.schema, [batch])) == (b'a,"b,c"\n,"say ""hi"""\n"","two\nlines"\nx, spaced\n')
-    assert b"".join(encode.csv(pa.schema([("a", pa.string())]), [])) == b"a\n"
-
-
-CELLS = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8))
-
-
-@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5))
-def test_csv_is_read_back_as_it_was(cells: list[tuple[str | None, str | None]]) -> None:
-    batch = pa.record_batch({name: pa.array([row[i] for row in cells], pa.string()) for i, name in enumerate("ab")})
-    text = b"".join(encode.csv(batch.schema, [batch])).decode()
-    read = list(csv.reader(io.StringIO(text, newline="")))
-    assert read == [["a", "b"], *([cell or "" for cell in row] for row in cells)]
+def test_csv_has_its_header_even_without_rows() -> None:
+    header = pa.schema([('a,"b,c"', pa.string())])
+    assert b"".join(encode.csv(header, [])) == b'a,"b,c"\n'
+    assert b"".join(encode.csv(header, [pa.record_batch([["1,2\n"]], schema=header)])) == b'a,"b,c"\n1,2\n'
 
 
 def test_arrow_is_a_stream_that_says_its_end() -> None:
@@ -81,7 +70,7 @@ def test_nothing_is_pulled_before_it_is_read() -> None:
             pulled.append(number)
             yield rows("{}")
 
-    stream = encode.ndjson(batches())
+    stream = encode.lines(batches())
     next(stream)
     assert pulled == [0]
 
@@ -99,6 +88,14 @@ def test_nothing_is_pulled_before_it_is_read() -> None:
         ("application/vnd.apache.arrow.stream", None, "arrow"),
         ("APPLICATION/X-NDJSON", None, "ndjson"),
         ("text/csv", "arrow", "arrow"),
+        ("application/vnd.apache.parquet", None, "parquet"),
+        ("text/*;q=0.5, application/json;q=0.4", None, "csv"),
+        ("*/*;q=0.1, application/json;q=0, application/x-ndjson;q=0", None, "csv"),
+        ("application/*, application/json;q=0, application/x-ndjson;q=0", None, "arrow"),
+        ("application/json ; Q=0.2 , text/csv ; q=0.3", None, "csv"),
+        ("text/csv;q=0.1, text/csv;header=present", None, "csv"),
+        (" , ", None, "json"),
+        ("*/*;q=0", "csv", "csv"),
     ],
 )
 def test_the_format_is_chosen_by_weight(accept: str | None, asked: str | None, name: str) -> None:
@@ -109,5 +106,58 @@ def test_what_is_not_offered_is_refused_with_what_is() -> None:
     with pytest.raises(HTTPException, match="application/json") as refusal:
         formats.choose("image/png", None)
     assert refusal.value.status_code == 406
-    with pytest.raises(BadQuery, match="json, ndjson, csv, arrow"):
+    assert "application/vnd.apache.parquet" in refusal.value.detail
+    for refused in ("text/csv;q=0", "*/*;q=0", "text/csv;q=many", "*/*, application/*;q=0, text/*;q=0"):
+        with pytest.raises(HTTPException):
+            formats.choose(refused, None)
+    with pytest.raises(BadQuery, match="json, ndjson, csv, arrow, parquet"):
         formats.choose(None, "xml")
+    with pytest.raises(BadQuery, match="number, string"):
+        formats.choose(None, None, "text")
+
+
+@pytest.mark.parametrize(
+    ("accept", "asked", "int64", "form"),
+    [
+        ("application/json;int64=string", None, None, "json_strings"),
+        ('application/json; int64="string"; q=0.9, text/csv;q=0.5', None, None, "json_strings"),
+        ("application/json, application/json;int64=string;q=0.5", None, None, "json"),
+        ("application/x-ndjson;int64=string", None, None, "ndjson_strings"),
+        ("application/json;int64=string", None, "number", "json"),
+        (None, None, "string", "json_strings"),
+        (None, "ndjson", "string", "ndjson_strings"),
+        ("text/csv", None, "string", "csv"),
+        ("*/*", None, None, "json"),
+    ],
+)
+def test_long_numbers_become_strings_where_asked(
+    accept: str | None, asked: str | None, int64: str | None, form: str
+) -> None:
+    assert formats.choose(accept, asked, int64).form == form
+
+
+def test_parquet_leaves_group_by_group_and_its_footer_last() -> None:
+    batch = pa.record_batch({"a": pa.array(range(50_000), pa.int64()), "b": [None, "x"] * 25_000})
+    pulled: list[int] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for number in range(5):
+            pulled.append(number)
+            yield batch
+
+    chunks: list[bytes] = []
+    for chunk in encode.parquet(batch.schema, batches()):
+        chunks.append(chunk)
+        if len(chunks) == 1:
+            assert pulled == [0, 1]
+    assert [len(chunk) > 0 for chunk in chunks] == [True] * 4
+    read = pq.ParquetFile(io.BytesIO(b"".join(chunks)))
+    assert [read.metadata.row_group(i).num_rows for i in range(3)] == [100_000, 100_000, 50_000]
+    assert read.read() == pa.Table.from_batches([batch] * 5)
+    with pytest.raises(pa.ArrowInvalid):
+        pq.read_table(io.BytesIO(b"".join(chunks[:-1])))
+
+
+def test_parquet_without_rows_has_its_schema() -> None:
+    schema = pa.schema([("a", pa.int64()), ("t", pa.timestamp("us", tz="UTC")), ("l", pa.list_(pa.string()))])
+    assert pq.read_table(io.BytesIO(b"".join(encode.parquet(schema, [])))).schema.equals(schema)
