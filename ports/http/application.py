@@ -25,7 +25,7 @@ WORK_THREADS = 64
 _HEADERS = (
     (b"cache-control", b"private, no-store"),
     (b"x-content-type-options", b"nosniff"),
-    (b"vary", b"Accept, Authorization, X-Outport-Purpose"),
+    (b"vary", b"Accept, Accept-Encoding, Authorization, X-Outport-Purpose"),
 )
 _log = logging.getLogger("outport.http")
 

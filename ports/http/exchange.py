@@ -11,8 +11,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 
 import anyio
 import anyio.to_thread
@@ -23,10 +24,15 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from gateway import Cancelled, GatewayError, Result
+from ports.http import compression
+from ports.http.compression import Chunk
 
 # What is sent whole, with its length: larger or slower answers begin to stream.
 WHOLE_BYTES = 256 << 10
 WHOLE_S = 0.05
+# What one change of threads brings of a stream: at a batch each, half of the time went into changing.
+GATHERED_BYTES = 1 << 20
+GATHERED_S = 0.05
 BODY_LIMIT_BYTES = 1 << 20
 _log = logging.getLogger("outport.http")
 
@@ -64,9 +70,6 @@ class Lifeline:
             result.close()
 
 
-Chunk = bytes | memoryview
-
-
 @dataclass(frozen=True)
 class Answer:
     """What a route's work gives: `chunks` are made while they are read and raise GatewayErrors only."""
@@ -83,10 +86,11 @@ Work = Callable[[Lifeline], Answer]
 async def exchange(request: Request, work: Work) -> Response:
     """Run `work` on a thread and give its answer: whole if it is small, else as a stream. Raises what `work` raises."""
     limiter: anyio.CapacityLimiter = request.app.state.limiter
+    accepted = request.headers.get("accept-encoding")
     lifeline = Lifeline()
     watcher = asyncio.create_task(_watch(request.receive, lifeline))
     try:
-        begun = await anyio.to_thread.run_sync(partial(_begin, work, lifeline), limiter=limiter)
+        begun = await anyio.to_thread.run_sync(partial(_begin, work, lifeline, accepted), limiter=limiter)
     finally:
         watcher.cancel()
     if begun.ended:
@@ -119,21 +123,34 @@ class _Begun:
     ended: bool
 
 
-def _begin(work: Work, lifeline: Lifeline) -> _Begun:
+def _begin(work: Work, lifeline: Lifeline, accepted: str | None) -> _Begun:
+    """The answer's first chunks; `accepted` is what Accept-Encoding says."""
     try:
         answer = work(lifeline)
-        head: list[Chunk] = []
-        size, started = 0, time.monotonic()
-        for chunk in answer.chunks:
-            head.append(chunk)
-            size += len(chunk)
-            if size > WHOLE_BYTES or time.monotonic() - started > WHOLE_S:
-                return _Begun(answer, head, ended=False)
+        head, ended = _gather(answer.chunks, WHOLE_BYTES, WHOLE_S)
     except BaseException:
         lifeline.release()
         raise
-    lifeline.release()
-    return _Begun(answer, head, ended=True)
+    if ended:
+        lifeline.release()
+    coding = compression.choose(accepted, answer.media_type)
+    if coding is None or (ended and sum(map(len, head)) < compression.SMALLEST_BYTES):
+        return _Begun(answer, head, ended)
+    pieces = compression.stream(chain(head, answer.chunks), coding)
+    coded = replace(answer, chunks=pieces, headers={**answer.headers, "Content-Encoding": coding})
+    return _Begun(coded, list(pieces) if ended else [], ended)
+
+
+def _gather(chunks: Iterator[Chunk], enough_bytes: int, enough_s: float) -> tuple[list[Chunk], bool]:
+    """The next chunks, until they are enough or have taken long; and whether they were the last."""
+    gathered: list[Chunk] = []
+    size, started = 0, time.monotonic()
+    for chunk in chunks:
+        gathered.append(chunk)
+        size += len(chunk)
+        if size > enough_bytes or time.monotonic() - started > enough_s:
+            return gathered, False
+    return gathered, True
 
 
 async def _watch(receive: Receive, lifeline: Lifeline) -> None:
@@ -156,12 +173,16 @@ class _Stream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         watcher = asyncio.create_task(_watch(receive, self._lifeline))
+        following: asyncio.Task[tuple[list[Chunk], bool]] | None = None
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            for chunk in self._begun.head:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            while (following := await self._next()) is not None:
-                await send({"type": "http.response.body", "body": following, "more_body": True})
+            chunks, ended = self._begun.head, False
+            while not ended or chunks:
+                # The next chunks are made while these are sent.
+                following = None if ended else asyncio.create_task(self._next())
+                for chunk in chunks:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                chunks, ended = ([], True) if following is None else await following
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except GatewayError as error:
             # Without the last chunk the client sees a broken transfer: its answer is not whole.
@@ -170,12 +191,10 @@ class _Stream(Response):
             watcher.cancel()
             self._lifeline.cut()
             with anyio.CancelScope(shield=True):
+                if following is not None:
+                    await asyncio.gather(following, return_exceptions=True)
                 await anyio.to_thread.run_sync(self._lifeline.release, limiter=self._limiter)
 
-    async def _next(self) -> Chunk | None:
-        chunks = self._begun.answer.chunks
-        return await anyio.to_thread.run_sync(partial(_after, chunks), limiter=self._limiter)
-
-
-def _after(chunks: Iterator[Chunk]) -> Chunk | None:
-    return next(chunks, None)
+    async def _next(self) -> tuple[list[Chunk], bool]:
+        work = partial(_gather, self._begun.answer.chunks, GATHERED_BYTES, GATHERED_S)
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ports.http.sink import Sink
+
 # A row group is what a reader must hold at once, and what this writer holds: DuckDB reads groups of 122880 rows best,
 # and wide rows end a group by their bytes.
 GROUP_ROWS = 122_880
@@ -17,7 +19,7 @@ COMPRESSION_LEVEL = 1
 
 def parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
     """One Parquet file; its footer is its last chunk, so that a file that is cut is none."""
-    sink = _Sink()
+    sink = Sink()
     writer = pq.ParquetWriter(sink, schema, compression=COMPRESSION, compression_level=COMPRESSION_LEVEL)
     for group in _groups(batches):
         writer.write_table(pa.Table.from_batches(group, schema), row_group_size=GROUP_ROWS)
@@ -39,29 +41,3 @@ def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]
             group, rows, size = [], 0, 0
     if group:
         yield group
-
-
-class _Sink:
-    """A file that keeps what was written since it was last drained."""
-
-    def __init__(self) -> None:
-        self._written: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: bytes) -> int:
-        """Keep `data`."""
-        self._written.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def close(self) -> None:
-        """The writer has ended."""
-        self.closed = True
-
-    def drained(self) -> bytes:
-        """What was written since the last time."""
-        data = b"".join(self._written)
-        self._written.clear()
-        return data
