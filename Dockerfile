@@ -3,7 +3,8 @@
 #   docker build -t outport .
 #   docker run --rm --user publisher -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" outport apply products/NAME
 #   docker run --rm -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" outport principal add NAME --role ROLE
-#   docker run -p 8080:8080 -p 8815:8815 -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" outport
+#   docker run -p 8080:8080 -p 8815:8815 -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" \
+#     -v "$PWD/server.pem:/run/tls/server.pem:ro" -v "$PWD/server.key:/run/tls/server.key:ro" outport
 
 FROM python:3.12-slim AS build
 WORKDIR /src
@@ -29,11 +30,14 @@ ENV PATH=/opt/outport/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     OUTPORT_STATE=/var/lib/outport \
     OUTPORT_SECRET_KEY_FILE=/run/secret \
+    OUTPORT_TLS_CERT=/run/tls/server.pem \
+    OUTPORT_TLS_KEY=/run/tls/server.key \
     OUTPORT_HOST=0.0.0.0
 VOLUME /var/lib/outport
 EXPOSE 8080 8815
 USER server
+# This machine asks itself, so whose certificate it is does not matter. With OUTPORT_TLS_CLIENT_CA give a check of your own.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health', timeout=2)"]
+    CMD ["python", "-c", "import ssl, urllib.request as u; u.urlopen('https://127.0.0.1:8080/health', timeout=2, context=ssl._create_unverified_context())"]
 ENTRYPOINT ["outport"]
 CMD ["serve"]

@@ -22,6 +22,7 @@ from gateway.pipeline import Gateway
 from gateway.product import Column, Product, Relationship, Table
 from gateway.session import Pin, Readiness, Session
 from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
+from gateway.tls import Tls
 from gateway.visible import VisibleProduct, VisibleTable
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Summary",
     "Table",
     "Timeout",
+    "Tls",
     "Treatment",
     "Unauthenticated",
     "Unavailable",

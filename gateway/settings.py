@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PREFIX = "OUTPORT_"
 Port = Annotated[int, Field(ge=0, le=65535)]
+_PATHS = ("products", "policies", "state", "secret_key_file", "tls_cert", "tls_key", "tls_ca", "tls_client_ca")
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -44,6 +45,10 @@ class Settings(BaseSettings):
     flight_port: Port = Field(8815, description="TCP port of Arrow Flight SQL; 0 takes a free one")
     secret_key: SecretStr | None = Field(None, description="secret of at least 32 bytes that all keys derive from")
     secret_key_file: Path | None = Field(None, description="file that holds the secret, instead of `secret_key`")
+    tls_cert: Path | None = Field(None, description="PEM file of the certificate of every door, its chain after it")
+    tls_key: Path | None = Field(None, description="PEM file of that certificate's private key")
+    tls_ca: Path | None = Field(None, description="PEM file by which clients trust it; unset: their system's")
+    tls_client_ca: Path | None = Field(None, description="PEM file of authorities; clients must show their certificate")
     demo: bool = Field(False, description="demo personas and a generated secret; loopback only")
     threads: int | None = Field(None, ge=1, description="threads of the engine; unset: one a core")
     memory_limit: str | None = Field(
@@ -56,6 +61,7 @@ class Settings(BaseSettings):
     compute_s: Seconds = Field(60.0, description="seconds of computing before a query is stopped")
     idle_s: Seconds = Field(60.0, description="seconds that a client may leave a result unread before it is closed")
     retain_s: Seconds = Field(600.0, description="seconds that a replaced snapshot stays for those who pinned it")
+    drain_s: Seconds = Field(10.0, description="seconds that running answers get to end when the server stops")
 
     def __init__(self, **given: Any) -> None:
         try:
@@ -118,7 +124,7 @@ def _read(path: Path, settings_cls: type[BaseSettings]) -> dict[str, Any]:
     unknown = tuple(f"{path}: {_unknown(name, known)}" for name in values if name not in known)
     if unknown:
         raise SettingsError(unknown)
-    paths = [name for name in ("products", "policies", "state", "secret_key_file") if isinstance(values.get(name), str)]
+    paths = [name for name in _PATHS if isinstance(values.get(name), str)]
     return values | {name: path.parent / values[name] for name in paths}
 
 

@@ -120,6 +120,7 @@ def build(folder: Path, canary: str = "CANARY", more: int = 0) -> Settings:
         secret_key="a secret of the tests, 32 bytes or more",
         threads=2,
         memory_limit="1GB",
+        drain_s=1,
     )
     settings.state.mkdir()
     directory = Directory(settings.principals, load(settings))

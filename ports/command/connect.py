@@ -6,8 +6,10 @@ import json
 import shlex
 import sys
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +24,8 @@ from ports.command.people import directory
 
 _TOKEN_S = 8 * 3600
 _ROWS = 5
+# Where a client's own certificate stands in what is printed: it is the client's, so its place is not known here.
+CERT, KEY = "client.pem", "client.key"
 
 
 class Client(StrEnum):
@@ -56,54 +60,75 @@ def connect(
 ) -> None:
     """Print configuration for a client that works when pasted; outside the demo with a token of eight hours."""
     example = Example(credentials(directory(settings), subject), *_table(settings, subject, client, product))
-    http, flight = (doors.address(settings, port) for port in ("http", "flight"))
-    show.line(snippet(client, example, http, flight))
+    at = doors.reach(settings, "flight" if client is Client.adbc else "http")
+    show.line(snippet(client, example, at))
+    if at.trust is not None and at.trust.mutual:
+        show.note(f"the doors ask for a client's certificate: put yours and its key in {CERT} and {KEY}")
 
 
-def snippet(client: Client, example: Example, http: doors.Address, flight: doors.Address) -> str:
+def snippet(client: Client, example: Example, at: doors.Reach) -> str:
     """The text for `client`: a shell line for curl, Python for the others (rest with the standard library alone)."""
     match client:
         case Client.curl:
-            return curl(example.credentials, example.sql, http)
+            return curl(example.credentials, example.sql, at)
         case Client.rest:
-            return rest(example, http)
+            return rest(example, at)
         case Client.adbc:
-            return adbc(example.credentials, example.sql, flight)
+            return adbc(example.credentials, example.sql, at)
 
 
-def curl(credentials: Credentials, sql: str, at: doors.Address) -> str:
+def curl(credentials: Credentials, sql: str, at: doors.Reach) -> str:
     """One shell line that asks `sql`."""
     match credentials:
         case Password(subject, secret):
             proof = f"--user {shlex.quote(f'{subject}:{secret}')}"
         case Bearer(token):
             proof = f"--oauth2-bearer {token}"
-    return f"curl -s {proof} --json {shlex.quote(json.dumps({'sql': sql}))} {doors.url('http', at)}/sql"
+    trust = "".join(f" --{name} {shlex.quote(str(path))}" for name, path in _curl_files(at.trust))
+    return f"curl -s{trust} {proof} --json {shlex.quote(json.dumps({'sql': sql}))} {at.http}/sql"
 
 
-def rest(example: Example, at: doors.Address) -> str:
+def _curl_files(trust: doors.Trust | None) -> Iterator[tuple[str, Path | str]]:
+    if trust is not None and trust.ca is not None:
+        yield "cacert", trust.ca
+    if trust is not None and trust.mutual:
+        yield from (("cert", CERT), ("key", KEY))
+
+
+def rest(example: Example, at: doors.Reach) -> str:
     """Python that reads the first rows of a table over REST."""
     match example.credentials:
         case Password(subject, secret):
             proof = f"Basic {b64encode(f'{subject}:{secret}'.encode()).decode()}"
         case Bearer(token):
             proof = f"Bearer {token}"
-    url = f"{doors.url('http', at)}/products/{example.product}/{example.table}?limit={_ROWS}"
+    url = f"{at.http}/products/{example.product}/{example.table}?limit={_ROWS}"
+    context = _context(at.trust)
     return "\n".join(
         [
-            "import json, urllib.request",
+            f"import json, {'ssl, ' if context else ''}urllib.request",
+            *context,
             f'request = urllib.request.Request("{url}", headers={{"Authorization": "{proof}"}})',
-            "with urllib.request.urlopen(request) as answer:",
+            f"with urllib.request.urlopen(request{', context=context' if context else ''}) as answer:",
             '    print(json.load(answer)["data"])',
         ]
     )
 
 
-def adbc(credentials: Credentials, sql: str, at: doors.Address) -> str:
+def _context(trust: doors.Trust | None) -> list[str]:
+    """Lines that make what urllib needs beyond the system's trust; none where that is enough."""
+    if trust is None or (trust.ca is None and not trust.mutual):
+        return []
+    ca = "" if trust.ca is None else f"cafile={json.dumps(str(trust.ca))}"
+    own = [f'context.load_cert_chain("{CERT}", "{KEY}")'] if trust.mutual else []
+    return [f"context = ssl.create_default_context({ca})", *own]
+
+
+def adbc(credentials: Credentials, sql: str, at: doors.Reach) -> str:
     """Python that asks `sql` over Flight SQL."""
     return "\n".join(
         [
-            "from adbc_driver_flightsql import dbapi",
+            *_adbc_imports(at.trust),
             f"with dbapi.connect({_adbc_arguments(credentials, at)}) as door:",
             "    with door.cursor() as cursor:",
             f"        cursor.execute({json.dumps(sql)})",
@@ -112,10 +137,10 @@ def adbc(credentials: Credentials, sql: str, at: doors.Address) -> str:
     )
 
 
-def adbc_line(credentials: Credentials, sql: str, at: doors.Address) -> str:
+def adbc_line(credentials: Credentials, sql: str, at: doors.Reach) -> str:
     """One shell line that asks `sql` over Flight SQL, with the Python that runs this command."""
     steps = [
-        "from adbc_driver_flightsql import dbapi",
+        *_adbc_imports(at.trust),
         f"door = dbapi.connect({_adbc_arguments(credentials, at)})",
         "cursor = door.cursor()",
         f"cursor.execute({json.dumps(sql)})",
@@ -126,13 +151,29 @@ def adbc_line(credentials: Credentials, sql: str, at: doors.Address) -> str:
     return f"{shlex.quote(sys.executable)} -c {shlex.quote('; '.join(steps))}"
 
 
-def _adbc_arguments(credentials: Credentials, at: doors.Address) -> str:
+def _adbc_imports(trust: doors.Trust | None) -> list[str]:
+    paths = ["from pathlib import Path"] if list(_adbc_files(trust)) else []
+    return [*paths, "from adbc_driver_flightsql import dbapi"]
+
+
+def _adbc_arguments(credentials: Credentials, at: doors.Reach) -> str:
     match credentials:
         case Password(subject, secret):
             proof = {"username": subject, "password": secret}
         case Bearer(token):
             proof = {"adbc.flight.sql.authorization_header": f"Bearer {token}"}
-    return f'"{doors.url("grpc", at)}", db_kwargs={json.dumps(proof)}, autocommit=True'
+    items = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in proof.items()]
+    items += [f"{json.dumps(name)}: Path({json.dumps(str(path))}).read_text()" for name, path in _adbc_files(at.trust)]
+    return f'"{at.flight}", db_kwargs={{{", ".join(items)}}}, autocommit=True'
+
+
+def _adbc_files(trust: doors.Trust | None) -> Iterator[tuple[str, Path | str]]:
+    """Options of the driver whose values are PEM texts, and the files of these."""
+    option = "adbc.flight.sql.client_option"
+    if trust is not None and trust.ca is not None:
+        yield f"{option}.tls_root_certs", trust.ca
+    if trust is not None and trust.mutual:
+        yield from ((f"{option}.mtls_cert_chain", CERT), (f"{option}.mtls_private_key", KEY))
 
 
 def credentials(people: Directory, subject: str) -> Credentials:

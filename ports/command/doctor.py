@@ -7,7 +7,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -20,10 +20,12 @@ from gateway.identity import Directory
 from gateway.policy_rules import PolicyError
 from gateway.principals import PrincipalsError
 from gateway.settings import Settings, SettingsError
+from gateway.tls import Tls
 from ports.command import declared, doors, show, trials
 from ports.command.flags import ALL, as_demo, with_settings
 
 _LOW_BYTES, _FULL_BYTES = 2 * 10**9, 2 * 10**8
+_RENEW_DAYS = 30
 _CLOCK_TOLERANCE_S = 60.0
 _RELEASED = datetime(2026, 11, 1).timestamp()
 
@@ -43,7 +45,7 @@ Check = Callable[[Settings], Iterator[Finding]]
 
 @with_settings(*ALL)
 def doctor(*, settings: Settings) -> None:
-    """Look at ports, keys, principals, disk, clock, policies and products; exit code 1 if something is wrong."""
+    """Look at ports, TLS, keys, principals, disk, clock, policies and products; exit code 1 if something is wrong."""
     found = tuple(examine(as_demo(settings)))
     rows = [(finding.topic, finding.level, finding.what, finding.fix) for finding in found]
     show.console().print(show.table(("topic", "", "finding", "fix"), rows))
@@ -53,7 +55,7 @@ def doctor(*, settings: Settings) -> None:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Every finding, in the order of the checks; a check that fails is itself a finding."""
-    for check in (_ports, _keys, _principals, _disk, _clock, _products, _policies):
+    for check in (_ports, _tls, _keys, _principals, _disk, _clock, _products, _policies):
         topic = check.__name__.strip("_")
         try:
             yield from check(settings)
@@ -72,6 +74,30 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         else:
             what = f"{name}: {settings.host}:{number} is used by another program"
             yield Finding("ports", "error", what, f"end it, or serve with --{name}-port N (0 takes a free one)")
+
+
+def _tls(settings: Settings) -> Iterator[Finding]:
+    beyond = doors.beyond_loopback(settings.host)
+    tls = Tls.of(settings)
+    if tls is None:
+        if beyond:
+            what = f"off, and other machines reach {beyond[0]}: serve will refuse"
+            yield Finding("tls", "error", what, "set tls_cert and tls_key, or --host 127.0.0.1")
+        else:
+            yield Finding("tls", "ok", "off: only this machine reaches the doors")
+        return
+    yield from _private("tls", tls.key_file)
+    days = (tls.certificate.expires - datetime.now(UTC)).days
+    ends = f"on; the certificate ends on {tls.certificate.expires:%Y-%m-%d}, in {days} days"
+    if days < _RENEW_DAYS:
+        yield Finding("tls", "warning", ends, "renew it, then start the server again")
+    else:
+        yield Finding("tls", "ok", ends)
+    if not tls.certificate.names:
+        fix = "make one with subject alternative names"
+        yield Finding("tls", "warning", "the certificate names no host, so clients refuse it", fix)
+    if tls.mutual:
+        yield Finding("tls", "ok", "clients must show a certificate, and credentials")
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:

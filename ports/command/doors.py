@@ -1,4 +1,7 @@
-"""Where the doors of the running server are: one small file in the state. Touches that file and name look-up only."""
+"""Where the doors of the running server are: one small file in the state. Touches that file and name look-up only.
+
+It reads the server's certificate too, to say by which name and authority a client reaches a door.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,60 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway import tls
 from gateway.settings import Settings, SettingsError
 
+_TLS = ("tls_cert", "tls_ca", "tls_client_ca")
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class Doors:
-    """The address of each open door by the name of its port, and the process that holds them."""
+    """The address of each open door by the name of its port, the process that holds them, and its files of TLS."""
 
     pid: int
     addresses: Mapping[str, Address]
+    tls: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What a client needs for TLS: the file of whom it trusts (None: its system's), and a certificate if asked for."""
+
+    ca: Path | None
+    mutual: bool
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How a client reaches a door; without `trust` nothing is encrypted."""
+
+    address: Address
+    trust: Trust | None = None
+
+    def url(self, plain: str, secure: str) -> str:
+        """`scheme://host:port`, an IPv6 address in brackets; `plain` or `secure` is the scheme."""
+        scheme = plain if self.trust is None else secure
+        host, number = self.address
+        return f"{scheme}://[{host}]:{number}" if ":" in host else f"{scheme}://{host}:{number}"
+
+    @property
+    def http(self) -> str:
+        """Its base URL as a web door."""
+        return self.url("http", "https")
+
+    @property
+    def flight(self) -> str:
+        """Its location as a Flight door."""
+        return self.url("grpc", "grpc+tls")
 
 
 def note(settings: Settings, addresses: Mapping[str, Address]) -> None:
-    """Write down where this process listens."""
+    """Write down where this process listens, and with which certificate."""
     draft = _file(settings).with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps({"pid": os.getpid(), "addresses": addresses}), encoding="utf-8")
+    files = {name: str(path.absolute()) for name, path in _tls_files(settings).items()}
+    draft.write_text(json.dumps({"pid": os.getpid(), "addresses": addresses, "tls": files}), encoding="utf-8")
     draft.replace(_file(settings))
 
 
@@ -40,7 +80,8 @@ def noted(settings: Settings) -> Doors | None:
     """What a server wrote down, if that process still lives."""
     try:
         body = json.loads(_file(settings).read_text(encoding="utf-8"))
-        found = Doors(int(body["pid"]), {name: (str(a[0]), int(a[1])) for name, a in body["addresses"].items()})
+        addresses = {name: (str(a[0]), int(a[1])) for name, a in body["addresses"].items()}
+        found = Doors(int(body["pid"]), addresses, {name: Path(path) for name, path in body["tls"].items()})
         os.kill(found.pid, 0)
     except PermissionError:
         return found  # the process lives, under another uid
@@ -49,19 +90,30 @@ def noted(settings: Settings) -> Doors | None:
     return found
 
 
-def address(settings: Settings, port: str) -> Address:
-    """Where a client reaches `port`: the running server's address, else the settings'."""
+def reach(settings: Settings, port: str) -> Reach:
+    """How a client reaches `port`: as the running server noted, else as the settings say. Raises SettingsError."""
     running = noted(settings)
     if running is not None and port in running.addresses:
-        host, number = running.addresses[port]
+        (host, number), files = running.addresses[port], running.tls
     else:
         host, number = settings.host, settings.http_port if port == "http" else settings.flight_port
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), number  # noqa: S104
+        files = _tls_files(settings)
+    if "tls_cert" not in files:
+        return Reach((_ANY.get(host, host), number))
+    shown = tls.certificate(files["tls_cert"])
+    own = files["tls_cert"] if shown.self_signed else None
+    return Reach((_named(host, shown), number), Trust(files.get("tls_ca", own), "tls_client_ca" in files))
 
 
-def url(scheme: str, at: Address) -> str:
-    """`scheme://host:port`, an IPv6 address in brackets."""
-    return f"{scheme}://[{at[0]}]:{at[1]}" if ":" in at[0] else f"{scheme}://{at[0]}:{at[1]}"
+def _named(host: str, shown: tls.Certificate) -> str:
+    """`host` if the certificate covers it, else its first name, which is how clients are meant to call."""
+    if host not in _ANY and shown.covers(host):
+        return host
+    return next((name for name in shown.names if not name.startswith("*.")), _ANY.get(host, host))
+
+
+def _tls_files(settings: Settings) -> dict[str, Path]:
+    return {name: path for name in _TLS if (path := getattr(settings, name)) is not None}
 
 
 def free(host: str, number: int) -> bool:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -18,6 +18,7 @@ from typing import Protocol
 from gateway import Gateway
 from gateway.identity import Directory, Password
 from gateway.settings import Settings, SettingsError
+from gateway.tls import Tls
 from ports.command import connect, demo, doors, show
 from ports.command.flags import ALL, with_settings
 from ports.command.people import directory
@@ -39,19 +40,27 @@ class Port(Protocol):
 
 @dataclass(frozen=True)
 class Guard:
-    """Keeps what is for the demo on this machine: its credentials, and its page that needs none."""
+    """Keeps on this machine what other machines must not reach: the demo, and credentials that TLS does not cover."""
 
     people: Directory
     demo: bool
+    tls: bool
 
     def check(self, hosts: tuple[str, ...]) -> None:
-        """Raises SettingsError if other machines reach one of `hosts` while the demo's credentials open the doors."""
+        """Raises SettingsError if other machines reach one of `hosts` and must not."""
         open_to = tuple(dict.fromkeys(one for host in hosts for one in doors.beyond_loopback(host)))
         if open_to and (self.demo or self.people.holds_demo_credentials()):
             raise SettingsError(
                 (
                     f"host: demo credentials open the doors, so only loopback may be listened on, not {open_to[0]}; "
                     "use --host 127.0.0.1, or remove the demo's principals (outport principal remove NAME)",
+                )
+            )
+        if open_to and not self.tls:
+            raise SettingsError(
+                (
+                    f"host: other machines reach {open_to[0]}, and without TLS credentials could be read on the way; "
+                    "set tls_cert and tls_key, or use --host 127.0.0.1 behind a proxy that ends TLS on this machine",
                 )
             )
 
@@ -62,7 +71,7 @@ def serve(*, settings: Settings) -> None:
     ending = _Ending()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.WARNING)
     people = directory(settings)
-    guard = Guard(people, settings.demo)
+    guard = Guard(people, settings.demo, Tls.of(settings) is not None)
     guard.check((settings.host,))
     if settings.demo:
         people.add_demo_personas()
@@ -139,8 +148,16 @@ def opened(gateway: Gateway) -> Iterator[Mapping[str, doors.Address]]:
             opened[entry.name] = port
         yield {name: port.address for name, port in opened.items()}
     finally:
-        for port in reversed(opened.values()):
-            port.stop()
+        _stop(opened.values())
+
+
+def _stop(ports: Collection[Port]) -> None:
+    """Stop all at once: none takes what is new while another one's running answers end."""
+    stopping = [threading.Thread(target=port.stop, name="outport-stop") for port in ports]
+    for thread in stopping:
+        thread.start()
+    for thread in stopping:
+        thread.join()
 
 
 def _made(entry: EntryPoint, gateway: Gateway) -> Port:
@@ -161,15 +178,15 @@ def _in_use(settings: Settings, name: str) -> SettingsError:
 
 def _greet(settings: Settings, gateway: Gateway) -> None:
     """The page's address, and one line per door that works when pasted."""
-    http, flight = (doors.address(settings, name) for name in ("http", "flight"))
-    show.line(f"page        {doors.url('http', http)}/")
+    http, flight = (doors.reach(settings, name) for name in ("http", "flight"))
+    show.line(f"page        {http.http}/")
     if settings.demo:
         who = Password("analyst", "analyst-demo")
         show.line(f"REST        {connect.curl(who, demo.QUESTION, http)}")
         show.line(f"Flight SQL  {connect.adbc_line(who, demo.QUESTION, flight)}")
     else:
-        show.line(f"REST        {doors.url('http', http)}   (outport connect curl --as NAME)")
-        show.line(f"Flight SQL  {doors.url('grpc', flight)}   (outport connect adbc --as NAME)")
+        show.line(f"REST        {http.http}   (outport connect curl --as NAME)")
+        show.line(f"Flight SQL  {flight.flight}   (outport connect adbc --as NAME)")
     ready = gateway.ready()
     for problem in ready.problems:
         show.note(f"warning: {problem}")

@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.flight as fl
 
-from gateway import BadQuery, Gateway, Unavailable
+from gateway import BadQuery, Gateway, Tls, Unavailable
 from ports.flight import options
 from ports.flight.authentication import NAME, Authentication, Handshake, keep_schema, session_of
 from ports.flight.errors import translated
 from ports.flight.statements import Asked, Statements
 from ports.flight.streams import Streams
 
-DRAIN_S = 5.0
+# After drain_s: the seconds that clients get to hear that their queries were stopped.
+CUT_S = 5.0
 ACTIONS: Mapping[str, str] = {
     "CreatePreparedStatement": "prepare a SELECT",
     "ClosePreparedStatement": "forget a prepared SELECT",
@@ -43,36 +44,47 @@ class FlightPort:
         return self._gateway.settings.host, self._server.port
 
     def start(self) -> None:
-        """Bind and serve. Raises OSError if the address cannot be bound."""
+        """Bind and serve. Raises OSError if the address cannot be bound, SettingsError for a wrong TLS."""
         host, port = self._gateway.settings.host, self._gateway.settings.flight_port
-        location = f"grpc://[{host}]:{port}" if ":" in host else f"grpc://{host}:{port}"
+        tls = Tls.of(self._gateway.settings)
+        scheme = "grpc" if tls is None else "grpc+tls"
+        location = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         # Tried first: gRPC says only that it did not start, and pyarrow keeps what it was given for ever.
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         socket.create_server((host, port), family=family).close()
         try:
-            self._server = _Server(self._gateway, location)
+            self._server = _Server(self._gateway, location, tls)
         except pa.ArrowException as error:
             raise OSError(f"cannot listen on {host} port {port}") from error
 
     def stop(self) -> None:
-        """Stop every query, give their clients DRAIN_S seconds to hear of it, and take no more calls. Idempotent."""
+        """Take no more calls, give running ones `drain_s` seconds, then stop their queries. Idempotent."""
         if self._server is None:
             return
         server, self._server = self._server, None
-        server.streams.stop()
         # gRPC waits for every call to end, and a client that reads no more ends none: it must not hold up the process.
         ending = threading.Thread(target=server.shutdown, name="outport-flight-stop", daemon=True)
         ending.start()
-        ending.join(DRAIN_S)
+        ending.join(self._gateway.settings.drain_s)
+        server.streams.stop()
+        ending.join(CUT_S)
 
 
 class _Server(fl.FlightServerBase):  # type: ignore[misc]
     """gRPC's side: whatever is raised leaves as a status of the errors' table."""
 
-    def __init__(self, gateway: Gateway, location: str) -> None:
+    def __init__(self, gateway: Gateway, location: str, tls: Tls | None) -> None:
         self._statements = Statements(gateway)
         self.streams = Streams(gateway)
-        super().__init__(location, auth_handler=Handshake(), middleware={NAME: Authentication(gateway)})
+        # gRPC speaks TLS 1.2 and 1.3 only.
+        super().__init__(
+            location,
+            auth_handler=Handshake(),
+            tls_certificates=None if tls is None else [(tls.chain, tls.secret)],
+            verify_client=tls is not None and tls.mutual,
+            root_certificates=None if tls is None else tls.client_roots,
+            middleware={NAME: Authentication(gateway)},
+        )
 
     @translated
     def get_flight_info(self, context: fl.ServerCallContext, descriptor: fl.FlightDescriptor) -> fl.FlightInfo:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import socket
 import threading
 
 import uvicorn
 
-from gateway import Gateway, Unavailable
+from gateway import Gateway, Tls, Unavailable
 from ports.http.application import application
 from ports.http.protocol import BoundedProtocol
 from ports.hub.routes import routes as hub_routes
@@ -16,7 +17,8 @@ from ports.rest.routes import routes as rest_routes
 
 BACKLOG = 512
 KEEP_ALIVE_S = 75
-DRAIN_S = 5
+# Beside drain_s: a stream that is cut off ends its query before the thread ends.
+CUT_S = 5.0
 START_S = 10
 
 
@@ -42,9 +44,10 @@ class HttpPort:
     def start(self) -> None:
         """Bind and serve. Raises OSError if the address is taken, Unavailable if the server does not come up.
 
-        In the demo, whose page needs no login, nothing but loopback is bound.
+        In the demo, whose page needs no login, nothing but loopback is bound. Raises SettingsError for a wrong TLS.
         """
         settings = self._gateway.settings
+        tls = Tls.of(settings)
         bound = _bind(settings.host, settings.http_port)
         if settings.demo and not ipaddress.ip_address(bound.getsockname()[0]).is_loopback:
             bound.close()
@@ -63,7 +66,8 @@ class HttpPort:
             proxy_headers=False,
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=DRAIN_S,
+            timeout_graceful_shutdown=math.ceil(settings.drain_s),
+            ssl_context_factory=None if tls is None else lambda *_: tls.context(),
         )
         self._server = _Server(config)
         self._thread = threading.Thread(
@@ -74,11 +78,11 @@ class HttpPort:
             raise Unavailable("the web door did not open", reason="startup")
 
     def stop(self) -> None:
-        """Take no more requests, give open ones DRAIN_S seconds, end the thread. Idempotent."""
+        """Take no more requests, give open ones `drain_s` seconds, end the thread. Idempotent."""
         if self._server is None or self._thread is None:
             return
         self._server.should_exit = True
-        self._thread.join(DRAIN_S * 3)
+        self._thread.join(self._gateway.settings.drain_s + CUT_S)
         self._server = self._thread = self._socket = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,9 +26,11 @@ def listening(world: World) -> Iterator[World]:
     doors.forget(world.settings)
 
 
-def pasted(client: str, text: str) -> str:
+def pasted(client: str, text: str, folder: Path | None = None) -> str:
     command = ["/bin/bash", "-euc", text] if client == "curl" else [sys.executable, "-W", "error", "-c", text]
-    answer = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run(
+        command, env=environment(), cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
     assert answer.returncode == 0, f"{text}\n{answer.stdout}\n{answer.stderr}"
     return answer.stdout
 
@@ -56,7 +59,7 @@ def test_a_demo_principal_connects_with_its_password(listening: World, outport: 
 
 def test_the_line_that_the_demo_prints_works(listening: World) -> None:
     people = Directory(listening.settings.principals, load(listening.settings))
-    at = doors.address(listening.settings, "flight")
+    at = doors.reach(listening.settings, "flight")
     line = connect.adbc_line(connect.credentials(people, "steward"), "SELECT count(*) AS n FROM shop.orders", at)
     assert "\n" not in line
     assert "1800" in pasted("curl", line)

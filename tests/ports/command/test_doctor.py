@@ -6,6 +6,7 @@ import shutil
 import socket
 import time
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from gateway.identity import Directory
 from gateway.keys import load
 from gateway.settings import Settings
 from ports.command.doctor import Finding, examine
+from tests.certificates import DAY, Authority
 from tests.conftest import World
 from tests.ports.command.conftest import Outport, invoke
 
@@ -25,7 +27,7 @@ def test_a_sound_deployment_has_no_error(outport: Outport, world: World) -> None
     answer = outport("doctor")
     assert answer.exit_code == 0, answer.stdout
     topics = {finding.topic for finding in examine(world.settings)}
-    assert topics == {"ports", "keys", "principals", "disk", "clock", "products", "policies"}
+    assert topics == {"ports", "tls", "keys", "principals", "disk", "clock", "products", "policies"}
 
 
 def test_every_finding_that_is_not_ok_says_how_to_fix_it(world: World) -> None:
@@ -45,6 +47,27 @@ def test_a_port_that_another_program_holds_is_found(world: World) -> None:
         (finding,) = found(settings, "ports", "error")
     assert "flight" in finding.what
     assert "--flight-port" in finding.fix
+
+
+def test_the_state_of_tls_and_the_end_of_the_certificate_are_said(world: World, tmp_path: Path) -> None:
+    def said(level: str, **given: object) -> list[str]:
+        return [one.what for one in found(world.settings.model_copy(update=given), "tls", level)]
+
+    assert said("ok") == ["off: only this machine reaches the doors"]
+    assert "serve will refuse" in said("error", host="0.0.0.0")[0]
+    authority = Authority(tmp_path)
+    files = {"tls_client_ca": authority.cert}
+    for days, level in ((29, "warning"), (31, "ok")):
+        pair = authority.server("127.0.0.1", ends=days * DAY + DAY / 2)
+        files |= {"tls_cert": pair.cert, "tls_key": pair.key}
+        assert f"in {days} days" in said(level, **files)[0]
+        assert said("error", host="0.0.0.0", **files) == []
+    assert said("ok", **files)[1] == "clients must show a certificate, and credentials"
+    pair.key.chmod(0o644)
+    assert "readable by every user" in said("error", **files)[0]
+    assert "not that of the first" in said("error", **files | {"tls_cert": authority.cert})[0]
+    nameless = authority.server(file="nameless")
+    assert "names no host" in said("warning", tls_cert=nameless.cert, tls_key=nameless.key)[0]
 
 
 def test_a_missing_secret_is_found(world: World) -> None:

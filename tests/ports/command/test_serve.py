@@ -16,7 +16,9 @@ import pytest
 from gateway.identity import Directory
 from gateway.keys import load
 from gateway.settings import Settings
+from tests.certificates import Authority
 from tests.demo import BIN, environment
+from tests.ports.flight.conftest import eventually
 
 
 @contextmanager
@@ -85,13 +87,75 @@ def test_demo_credentials_are_not_served_beyond_loopback(own_world: Settings) ->
         assert "loopback" in refused(own_world, "--host", host, "--demo")
 
 
-def test_a_server_ends_when_demo_credentials_arrive_while_it_is_open_to_others(own_world: Settings) -> None:
-    with served(own_world, "--host", "0.0.0.0") as (process, base):
-        assert httpx.get(f"{base}/health").status_code == 200
+def test_a_server_ends_when_demo_credentials_arrive_while_it_is_open_to_others(
+    own_world: Settings, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "authority")
+    pair = authority.server("localhost")
+    flags = ("--host", "0.0.0.0", "--tls-cert", str(pair.cert), "--tls-key", str(pair.key))
+    with served(own_world, *flags) as (process, base):
+        assert httpx.get(f"{base}/health", verify=authority.trusted()).status_code == 200
         Directory(own_world.principals, load(own_world)).add("alice", "person", {}, "alice-demo")
         assert process.wait(30) == 1
         assert process.stderr is not None
         assert "loopback" in process.stderr.read()
+
+
+def test_a_server_is_not_open_to_others_without_tls(own_world: Settings) -> None:
+    for host in ("0.0.0.0", "::", "192.0.2.1"):
+        said = refused(own_world, "--host", host)
+        assert "set tls_cert and tls_key" in said
+        assert "127.0.0.1" in said
+
+
+def test_a_certificate_that_cannot_be_used_is_one_clear_line(own_world: Settings, tmp_path: Path) -> None:
+    pair = Authority(tmp_path / "authority").server("localhost")
+    assert "tls_key: tls_cert is set" in refused(own_world, "--tls-cert", str(pair.cert))
+    assert "tls_key" in refused(own_world, "--tls-cert", str(pair.cert), "--tls-key", str(pair.cert))
+
+
+def test_the_addresses_behind_tls_are_said(own_world: Settings, tmp_path: Path) -> None:
+    pair = Authority(tmp_path / "authority").server("localhost")
+    with served(own_world, "--tls-cert", str(pair.cert), "--tls-key", str(pair.key)) as (process, base):
+        assert base.startswith("https://localhost:")
+        assert process.stdout is not None
+        rest, flight = (process.stdout.readline() for _ in range(2))
+        assert f"{base} " in rest
+        assert "grpc+tls://localhost:" in flight
+
+
+def test_a_long_answer_ends_whole_after_the_server_is_told_to_end(own_world: Settings) -> None:
+    rows = 2_000_000
+    text = f"SELECT i, repeat('x', 100) AS s FROM range({rows}) r(i)"
+    with served(own_world, "--drain-s", "60") as (process, base):
+        client = httpx.Client(base_url=base, auth=("steward", "steward-secret"), timeout=60)
+        with client, client.stream("POST", "/sql?format=csv", json={"sql": text}) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            process.send_signal(signal.SIGTERM)
+            eventually(lambda: not accepts(base))
+            assert sum(1 for _ in lines) == rows
+        assert process.wait(30) == 0
+
+
+def test_an_answer_that_nobody_reads_is_cut_off_after_the_drain(own_world: Settings) -> None:
+    text = "SELECT i, repeat('x', 100) AS s FROM range(9000000) r(i)"
+    with served(own_world, "--drain-s", "0.5") as (process, base):
+        client = httpx.Client(base_url=base, auth=("steward", "steward-secret"), timeout=60)
+        with client, client.stream("POST", "/sql?format=csv", json={"sql": text}) as answer:
+            assert answer.status_code == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+
+
+def accepts(base: str) -> bool:
+    """Whether somebody listens at this base address."""
+    host, _, number = base.partition("//")[2].partition(":")
+    try:
+        socket.create_connection((host, int(number)), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_without_a_secret_only_the_demo_starts(own_world: Settings, tmp_path: Path) -> None:

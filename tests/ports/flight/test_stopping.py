@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from typing import Any
 
@@ -12,8 +14,9 @@ from gateway import Password, Query, Unavailable
 from ports.flight import messages as m
 from ports.flight import server as door
 from ports.flight.server import FlightPort
+from tests.certificates import Resettled
 from tests.conftest import World
-from tests.ports.flight.conftest import Flight, Spied, eventually
+from tests.ports.flight.conftest import Flight, Raw, Spied, eventually
 
 ENDLESS = "SELECT a.order_id, b.remark FROM shop.orders a, shop.orders b, shop.orders c"
 
@@ -33,7 +36,7 @@ def test_an_address_that_is_taken_is_an_os_error(world: World, flight: Flight, m
 def test_a_client_that_reads_no_more_holds_up_neither_the_query_nor_the_door(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "DRAIN_S", 0.5)
+    monkeypatch.setattr(door, "CUT_S", 0.5)
     spied = Spied(world.gateway)
     port = FlightPort(spied)  # type: ignore[arg-type]
     port.start()
@@ -50,6 +53,34 @@ def test_a_client_that_reads_no_more_holds_up_neither_the_query_nor_the_door(
     session = world.gateway.open(Password("steward", "steward-secret"), "python")
     with world.gateway.answer(session, Query("SELECT 1")) as result:
         assert sum(batch.num_rows for batch in result.batches()) == 1
+
+
+def test_a_running_answer_ends_whole_while_the_door_closes(world: World) -> None:
+    port = FlightPort(Resettled(world.gateway, drain_s=30))  # type: ignore[arg-type]
+    port.start()
+    host, number = port.address
+    with Flight(Spied(world.gateway), port).raw("steward").client as client:
+        token = client.authenticate_basic_token("steward", "steward-secret")
+        raw = Raw(client, fl.FlightCallOptions(headers=[token]))
+        rows = 3_000_000
+        long = m.CommandStatementQuery(f"SELECT i, repeat('x', 100) AS s FROM range({rows}) r(i)")
+        reader = raw.get(raw.info(long).endpoints[0].ticket)
+        read = reader.read_chunk().data.num_rows
+        stopping = threading.Thread(target=port.stop)
+        stopping.start()
+        eventually(lambda: not accepts(host, number))
+        read += sum(chunk.data.num_rows for chunk in reader)
+        stopping.join()
+    assert read == rows
+
+
+def accepts(host: str, number: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection((host, number), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_no_call_is_taken_after_the_end(world: World) -> None:

@@ -1,0 +1,149 @@
+"""The certificate of every door, checked before a door opens. Reads the PEM files that the settings name.
+
+One setting serves all doors: the same chain, key and client authorities. TLS 1.2 is the oldest that is spoken.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from gateway.settings import PREFIX, Settings, SettingsError
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A server's certificate as its clients see it: the first of its file. `names` are host names, then addresses."""
+
+    names: tuple[str, ...]
+    expires: datetime
+    self_signed: bool
+
+    def covers(self, host: str) -> bool:
+        """Whether a client that connects to `host` accepts it: wildcards stand for one label (RFC 9525)."""
+        try:
+            wanted = ipaddress.ip_address(host)
+        except ValueError:
+            _, _, parent = host.lower().partition(".")
+            return host.lower() in self.names or f"*.{parent}" in self.names
+        return str(wanted) in self.names
+
+
+@dataclass(frozen=True)
+class Tls:
+    """What the doors show and check; `client_ca` is the file of authorities whose certificates clients must show.
+
+    A client certificate opens the connection only. It names no principal: credentials are still asked for.
+    """
+
+    certificate: Certificate
+    chain: bytes
+    secret: bytes = field(repr=False)
+    client_roots: bytes | None
+    cert_file: Path
+    key_file: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> Tls | None:
+        """The doors' TLS as the settings say, None where they say nothing.
+
+        Raises SettingsError: a file that cannot be used, a key that is another's, a certificate out of its time.
+        """
+        cert, key, client_ca = settings.tls_cert, settings.tls_key, settings.tls_client_ca
+        if cert is None and key is None:
+            if client_ca is not None:
+                raise _wrong("tls_client_ca", "client certificates need TLS: set tls_cert and tls_key too")
+            return None
+        if cert is None or key is None:
+            absent, given = ("tls_cert", "tls_key") if cert is None else ("tls_key", "tls_cert")
+            raise _wrong(absent, f"{given} is set, and this is not: TLS takes both")
+        first = _certificates("tls_cert", cert)[0]
+        _in_time(first)
+        secret = _bytes("tls_key", key)
+        _match(first, secret, key)
+        if client_ca is not None:
+            _certificates("tls_client_ca", client_ca)
+        roots = None if client_ca is None else _bytes("tls_client_ca", client_ca)
+        made = cls(_told(first), _bytes("tls_cert", cert), secret, roots, cert, key)
+        made.context()
+        return made
+
+    @property
+    def mutual(self) -> bool:
+        """Whether clients must show a certificate."""
+        return self.client_roots is not None
+
+    def context(self) -> ssl.SSLContext:
+        """For a server of Python's own sockets. Raises SettingsError for what OpenSSL does not take."""
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            made.load_cert_chain(self.cert_file, self.key_file)
+        except ssl.SSLError as error:
+            raise _wrong("tls_cert", f"OpenSSL does not take it ({error.reason or 'unknown'})") from error
+        if self.client_roots is not None:
+            made.verify_mode = ssl.CERT_REQUIRED
+            made.load_verify_locations(cadata=self.client_roots.decode("utf-8"))
+        return made
+
+
+def certificate(path: Path) -> Certificate:
+    """What clients are shown by the server's certificate file. Raises SettingsError."""
+    return _told(_certificates("tls_cert", path)[0])
+
+
+def _told(first: x509.Certificate) -> Certificate:
+    try:
+        alternatives = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        names: tuple[str, ...] = ()
+    else:
+        hosts = [name.lower() for name in alternatives.get_values_for_type(x509.DNSName)]
+        names = (*hosts, *(str(one) for one in alternatives.get_values_for_type(x509.IPAddress)))
+    return Certificate(names, first.not_valid_after_utc, first.issuer == first.subject)
+
+
+def _certificates(setting: str, path: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(_bytes(setting, path))
+    except ValueError as error:
+        raise _wrong(setting, f"{path} holds no certificate in PEM form") from error
+
+
+def _in_time(first: x509.Certificate) -> None:
+    now = datetime.now(UTC)
+    if now >= first.not_valid_after_utc:
+        raise _wrong("tls_cert", f"the certificate ended on {first.not_valid_after_utc:%Y-%m-%d}: renew it")
+    if now < first.not_valid_before_utc:
+        raise _wrong("tls_cert", f"the certificate begins on {first.not_valid_before_utc:%Y-%m-%d %H:%M} UTC only")
+
+
+def _match(first: x509.Certificate, secret: bytes, path: Path) -> None:
+    try:
+        key = load_pem_private_key(secret, password=None)
+    except TypeError as error:
+        raise _wrong(
+            "tls_key", f"{path} is encrypted: give a key without a passphrase, readable by its owner"
+        ) from error
+    except ValueError as error:
+        raise _wrong("tls_key", f"{path} holds no private key in PEM form") from error
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*form) != first.public_key().public_bytes(*form):
+        raise _wrong("tls_key", "the key is not that of the first certificate in tls_cert")
+
+
+def _bytes(setting: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _wrong(setting, f"{path} cannot be read ({error.strerror})") from error
+
+
+def _wrong(setting: str, what: str) -> SettingsError:
+    return SettingsError((f"{setting}: {what} ({PREFIX}{setting.upper()})",))

@@ -1,0 +1,179 @@
+"""Every door behind TLS by one setting: who is let in, who is not, over real sockets and with real clients."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import adbc_driver_flightsql.dbapi as adbc
+import adbc_driver_manager
+import httpx
+import pyarrow.flight as fl
+import pytest
+
+from gateway import Password
+from gateway.settings import SettingsError
+from ports.flight.server import FlightPort
+from ports.http.server import HttpPort
+from tests.certificates import Authority, Pair, Resettled
+from tests.conftest import World
+
+QUESTION = "SELECT count(*) AS n FROM shop.orders"
+OPTION = "adbc.flight.sql.client_option"
+
+
+@dataclass(frozen=True)
+class Secured:
+    """Both doors open behind one certificate, and how their clients trust it."""
+
+    authority: Authority
+    http: tuple[str, int]
+    flight: tuple[str, int]
+
+    def web(self, own: Pair | None = None) -> httpx.Client:
+        """A web client of the steward's, with a certificate of its own where one is given."""
+        trust = self.authority.trusted()
+        if own is not None:
+            trust.load_cert_chain(own.cert, own.key)
+        base = f"https://{self.http[0]}:{self.http[1]}"
+        return httpx.Client(base_url=base, auth=("steward", "steward-secret"), verify=trust, timeout=30)
+
+    def count(self, own: Pair | None = None) -> Any:
+        """The answer to QUESTION over Flight SQL by ADBC."""
+        options = {f"{OPTION}.tls_root_certs": self.authority.cert.read_text()}
+        if own is not None:
+            options |= {f"{OPTION}.mtls_cert_chain": own.cert.read_text()}
+            options |= {f"{OPTION}.mtls_private_key": own.key.read_text()}
+        proof = {"username": "steward", "password": "steward-secret", **options}
+        with adbc.connect(self.url("grpc+tls"), db_kwargs=proof, autocommit=True) as door, door.cursor() as cursor:
+            cursor.execute(QUESTION)
+            return cursor.fetchone()[0]
+
+    def raw(self, own: Pair | None = None) -> fl.FlightClient:
+        """A pyarrow client, not signed in."""
+        shown = {} if own is None else {"cert_chain": own.cert.read_text(), "private_key": own.key.read_text()}
+        return fl.connect(self.url("grpc+tls"), tls_root_certs=self.authority.cert.read_bytes(), **shown)
+
+    def url(self, scheme: str) -> str:
+        return f"{scheme}://{self.flight[0]}:{self.flight[1]}"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module", params=["server certificate", "both certificates"])
+def secured(
+    request: pytest.FixtureRequest, world: World, authority: Authority
+) -> Iterator[tuple[Secured, Pair | None]]:
+    """Open doors, and the certificate that a client shows there."""
+    pair, mutual = authority.server("127.0.0.1", "localhost"), request.param == "both certificates"
+    given: Any = Resettled(
+        world.gateway, tls_cert=pair.cert, tls_key=pair.key, tls_client_ca=authority.cert if mutual else None
+    )
+    http, flight = HttpPort(given), FlightPort(given)
+    http.start()
+    flight.start()
+    yield Secured(authority, http.address, flight.address), authority.client() if mutual else None
+    http.stop()
+    flight.stop()
+
+
+def test_both_doors_answer_behind_one_certificate(secured: tuple[Secured, Pair | None]) -> None:
+    doors, own = secured
+    with doors.web(own) as client:
+        assert client.post("/sql", json={"sql": QUESTION}).json()["data"] == [{"n": 1800}]
+    assert doors.count(own) == 1800
+    with doors.raw(own) as client:
+        name, value = client.authenticate_basic_token("steward", "steward-secret")
+        assert (name, value.startswith(b"Bearer ")) == (b"authorization", True)
+
+
+def test_a_certificate_is_no_credential(secured: tuple[Secured, Pair | None]) -> None:
+    doors, own = secured
+    with doors.web(own) as client:
+        assert client.get("/products", auth=None).status_code == 401  # type: ignore[arg-type]
+    with doors.raw(own) as client, pytest.raises(fl.FlightUnauthenticatedError):
+        client.get_flight_info(fl.FlightDescriptor.for_command(b""))
+
+
+def test_a_client_of_another_authority_is_not_reached(secured: tuple[Secured, Pair | None], tmp_path: Any) -> None:
+    doors, own = secured
+    astray = Secured(Authority(tmp_path, "another"), doors.http, doors.flight)
+    with astray.web(own) as client, pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        client.get("/health")
+    with pytest.raises(adbc_driver_manager.Error):
+        astray.count(own)
+
+
+def test_plain_text_on_the_tls_ports_gets_no_answer(secured: tuple[Secured, Pair | None]) -> None:
+    doors, _ = secured
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"http://{doors.http[0]}:{doors.http[1]}/health")
+    with fl.connect(doors.url("grpc")) as client, pytest.raises(fl.FlightError):
+        client.authenticate_basic_token("steward", "steward-secret")
+
+
+@pytest.mark.parametrize("stranger", [False, True], ids=["no certificate", "one of another authority"])
+def test_where_certificates_are_asked_for_nobody_gets_in_without_a_right_one(
+    secured: tuple[Secured, Pair | None], tmp_path: Any, stranger: bool
+) -> None:
+    doors, own = secured
+    if own is None:
+        assert doors.count() == 1800
+        return
+    wrong = Authority(tmp_path, "another").client() if stranger else None
+    with doors.web(wrong) as client, pytest.raises(httpx.TransportError):
+        client.get("/health")
+    with doors.raw(wrong) as client, pytest.raises(fl.FlightError):
+        client.authenticate_basic_token("steward", "steward-secret")
+    with pytest.raises(adbc_driver_manager.Error):
+        doors.count(wrong)
+
+
+def client_hello(version: bytes) -> bytes:
+    """A ClientHello of TLS up to 1.2 (RFC 5246, 7.4.1.2) that offers `version` and nothing newer."""
+    suites = bytes.fromhex("c009c00ac013c014c02bc02fc02cc030002f0035009c009d")
+    curves = bytes.fromhex("000a000400020017" + "000b00020100" + "000d00080006040304010201")
+    extensions = len(curves).to_bytes(2, "big") + curves
+    body = version + bytes(32) + b"\x00" + len(suites).to_bytes(2, "big") + suites + b"\x01\x00" + extensions
+    message = b"\x01" + len(body).to_bytes(3, "big") + body
+    return b"\x16\x03\x01" + len(message).to_bytes(2, "big") + message
+
+
+@pytest.mark.parametrize("door", ["http", "flight"])
+def test_tls_below_1_2_is_refused(secured: tuple[Secured, Pair | None], door: str) -> None:
+    doors, _ = secured
+    at: tuple[str, int] = getattr(doors, door)
+    assert begins(at, b"\x03\x03")
+    assert not begins(at, b"\x03\x02")
+    assert not begins(at, b"\x03\x01")
+
+
+def begins(at: tuple[str, int], version: bytes) -> bool:
+    """Whether the server answers a ClientHello of `version` with a handshake record of its own."""
+    with socket.create_connection(at, timeout=10) as connection:
+        connection.sendall(client_hello(version))
+        with contextlib.suppress(ConnectionResetError):
+            return connection.recv(64)[:1] == b"\x16"
+    return False
+
+
+def test_a_door_does_not_open_with_a_wrong_certificate(world: World, authority: Authority) -> None:
+    pair, other = authority.server("127.0.0.1"), authority.server("127.0.0.1", file="other")
+    given: Any = Resettled(world.gateway, tls_cert=pair.cert, tls_key=other.key)
+    for port in (HttpPort(given), FlightPort(given)):
+        with pytest.raises(SettingsError, match="tls_key"):
+            port.start()
+
+
+def test_tls_takes_nothing_from_who_may_see_what(secured: tuple[Secured, Pair | None], world: World) -> None:
+    doors, own = secured
+    with doors.web(own) as client:
+        answer = client.get("/products/hr/salaries", auth=("analyst", "analyst-secret"))
+    assert answer.status_code == 404
+    assert world.gateway.open(Password("steward", "steward-secret"), "rest").principal.subject == "steward"
