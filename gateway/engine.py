@@ -24,7 +24,7 @@ from gateway.bind import Parameters, Plan, View, given
 from gateway.duck import quote
 from gateway.errors import BadQuery, Expired, GatewayError, Unavailable
 from gateway.forms import Form
-from gateway.stream import Limits, ProductProvenance, Provenance, Result, Slots, Source, Summary, Watchdog
+from gateway.stream import Limits, Load, ProductProvenance, Provenance, Result, Slots, Source, Summary, Watchdog
 
 VIEW_LIMIT = 10_000
 _log = logging.getLogger("outport.engine")
@@ -120,6 +120,10 @@ class Engine:
             self._stale = self._attached - set(snapshot_ids)
             for snapshot_id in list(self._stale):
                 self._detach(snapshot_id)
+
+    def load(self) -> Load:
+        """How busy it is now."""
+        return Load(len(self._watchdog), self._slots.running, self._slots.waiting, self._slots.limit)
 
     def close(self) -> None:
         """Stop every query and the instance."""

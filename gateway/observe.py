@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.errors import Unavailable
 
@@ -157,6 +157,30 @@ class Audit:
         if written != len(line):
             os.truncate(self._descriptor, before)  # a full disk cuts a line: half a record would spoil the next one
             raise OSError(28, "the disk is full")
+
+
+class Count(Protocol):
+    """What keeps numbers of observations."""
+
+    def record(self, observation: Observation) -> None: ...
+
+    def unrecorded(self) -> None: ...
+
+
+class Observer:
+    """The one place where an observation is recorded: on file first, then counted."""
+
+    def __init__(self, audit: Audit, count: Count) -> None:
+        self._audit, self._count = audit, count
+
+    def record(self, observation: Observation) -> None:
+        """Record `observation`. Raises Unavailable if it is not on file."""
+        try:
+            self._audit.record(observation)
+        except Unavailable:
+            self._count.unrecorded()
+            raise
+        self._count.record(observation)
 
 
 def _line(observation: Observation) -> bytes:

@@ -12,7 +12,7 @@ from gateway.catalog import Catalog, Deployment, Kept, Snapshot, unknown_snapsho
 from gateway.engine import Engine
 from gateway.errors import BadQuery, Expired
 from gateway.grants import sees
-from gateway.observe import Audit, PolicyLoaded, PolicyRefused, SnapshotServed
+from gateway.observe import Observer, PolicyLoaded, PolicyRefused, SnapshotServed
 from gateway.policy_store import PolicyStore
 from gateway.session import Pin, Session
 
@@ -20,7 +20,7 @@ from gateway.session import Pin, Session
 class Pins:
     """Makes pins. Thread-safe."""
 
-    def __init__(self, catalog: Catalog, policies: PolicyStore, engine: Engine, audit: Audit) -> None:
+    def __init__(self, catalog: Catalog, policies: PolicyStore, engine: Engine, audit: Observer) -> None:
         self._catalog, self._policies = catalog, policies
         self._engine, self._audit = engine, audit
         self._deployment: Deployment | None = None

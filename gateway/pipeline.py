@@ -22,7 +22,8 @@ from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.evidence import columns, refused, states
 from gateway.forms import Form
-from gateway.observe import Audit, MetadataRead, QueryAnswered, QueryRefused, SignInFailed, stripped
+from gateway.metrics import Metrics
+from gateway.observe import Audit, MetadataRead, Observer, QueryAnswered, QueryRefused, SignInFailed, stripped
 from gateway.pins import Pins
 from gateway.policy_store import PolicyStore
 from gateway.principal import Principal
@@ -41,7 +42,7 @@ class Gateway:
         self._directory = identity.Directory(settings.principals, self._keys)
         self._catalog = Catalog(settings.state)
         self._policies = PolicyStore(settings.policies)
-        self._audit = Audit(settings.audit)
+        audit = Audit(settings.audit)
         self._binder = Binder()
         threads = settings.threads or default_threads()
         self._engine = Engine(
@@ -52,6 +53,8 @@ class Gateway:
             running_limit=settings.concurrency or 2 * threads,
             queue_s=settings.queue_s,
         )
+        self.metrics = Metrics(lambda: self._catalog.current().snapshots, self._engine.load)
+        self._audit = Observer(audit, self.metrics)
         self._limits = Limits(settings.compute_s, settings.idle_s, None)
         self._policy_key = self._keys.derive("policy fingerprint")
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     compute_s: Seconds = Field(60.0, description="seconds of computing before a query is stopped")
     idle_s: Seconds = Field(60.0, description="seconds that a client may leave a result unread before it is closed")
     retain_s: Seconds = Field(600.0, description="seconds that a replaced snapshot stays for those who pinned it")
+    metrics_role: str = Field("metrics", min_length=1, description="role that reads /metrics from other machines")
     drain_s: Seconds = Field(10.0, description="seconds that running answers get to end when the server stops")
 
     def __init__(self, **given: Any) -> None:

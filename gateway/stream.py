@@ -62,24 +62,49 @@ class Summary:
     error: GatewayError | None
 
 
+@dataclass(frozen=True)
+class Load:
+    """Answers that are not at their end, and of these the queries that compute now, or wait for their turn."""
+
+    open: int
+    running: int
+    waiting: int
+    limit: int
+
+
 class Slots:
     """At most `limit` queries compute at once; one that waits longer than `queue_s` for its first turn is refused."""
 
     def __init__(self, limit: int, queue_s: float) -> None:
         self._slots = threading.BoundedSemaphore(limit)
-        self._limit = limit
+        self._lock = threading.Lock()
+        self.running = self.waiting = 0
+        self.limit = limit
         self._queue_s = queue_s
 
     def take(self, wait_s: float | None) -> None:
         """Wait for a turn. Raises Exhausted."""
-        if not self._slots.acquire(timeout=self._queue_s if wait_s is None else wait_s):
+        if not (self._slots.acquire(blocking=False) or self._wait(self._queue_s if wait_s is None else wait_s)):
             raise Exhausted(
-                f"the gateway is busy: {self._limit} queries are running, try again shortly", reason="concurrency"
+                f"the gateway is busy: {self.limit} queries are running, try again shortly", reason="concurrency"
             )
+        with self._lock:
+            self.running += 1
 
     def give(self) -> None:
         """End a turn."""
+        with self._lock:
+            self.running -= 1
         self._slots.release()
+
+    def _wait(self, wait_s: float) -> bool:
+        with self._lock:
+            self.waiting += 1
+        try:
+            return self._slots.acquire(timeout=wait_s)
+        finally:
+            with self._lock:
+                self.waiting -= 1
 
 
 class Source:
@@ -284,6 +309,10 @@ class Watchdog:
                 self._thread = threading.Thread(target=self._run, name="outport-watchdog", daemon=True)
                 self._thread.start()
         self._wake.set()
+
+    def __len__(self) -> int:
+        """How many results are open."""
+        return len(self._results)
 
     def remove(self, result: Result) -> None:
         """Watch `result` no longer."""

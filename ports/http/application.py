@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import Gateway, GatewayError
-from ports.http import errors
+from ports.http import errors, metrics
 
 # A thread waits in the engine's queue with its query, so there are more threads than queries that run at once.
 WORK_THREADS = 64
@@ -35,10 +35,11 @@ def application(gateway: Gateway, routers: Iterable[APIRouter]) -> FastAPI:
     # FastAPI's own documentation pages load scripts from an outside host.
     app = FastAPI(title="Outport", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.limiter = anyio.CapacityLimiter(WORK_THREADS)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, count=gateway.metrics.request)
     app.add_exception_handler(GatewayError, errors.on_gateway_error)
     app.add_exception_handler(HTTPException, errors.on_http_exception)
     app.include_router(_probes(gateway))
+    app.include_router(metrics.routes(gateway))
     for router in routers:
         app.include_router(router)
     return app
@@ -73,8 +74,8 @@ class Guard:
     The log line has the route's template and never the address itself: addresses hold filter values and keys.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, count: Callable[[str, str, int], None]) -> None:
+        self._app, self._count = app, count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -101,6 +102,7 @@ class Guard:
         finally:
             route = getattr(scope.get("route"), "path", "-")
             elapsed_ms = (time.perf_counter() - started) * 1000
+            self._count(scope["method"], route, sent)
             _log.info("%s %s %d %.1f ms", scope["method"], route, sent, elapsed_ms)
 
 

@@ -1,0 +1,162 @@
+"""Observations as Prometheus metrics, and what is so at the moment of asking. Touches /proc, to tell of this process.
+
+Labels are ports, products, routes and our own words: never a subject, a column, an address or a statement, so their
+number is bounded by what is deployed. Each gateway has a registry of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, partial
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from gateway.observe import (
+    MetadataRead,
+    Observation,
+    PolicyLoaded,
+    PolicyRefused,
+    QueryAnswered,
+    QueryRefused,
+    SignInFailed,
+    SnapshotServed,
+)
+from gateway.snapshot import Snapshot
+from gateway.stream import Load
+
+# Seconds: from a cached lookup to a pull of tens of millions of rows.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class Exposition:
+    """All metrics in the format that a scraper asked for."""
+
+    body: bytes
+    media_type: str
+
+
+class Metrics:
+    """The counters of one gateway. Thread-safe; recording an answer takes some microseconds."""
+
+    def __init__(self, snapshots: Callable[[], Iterable[Snapshot]], load: Callable[[], Load]) -> None:
+        self._registry = CollectorRegistry()
+        counter = partial(Counter, namespace="outport", registry=self._registry)
+        several = "; an answer from several products counts for each"
+        self._queries = counter("queries", "Queries by how they ended", ("port", "outcome", "code"))
+        self._seconds = Histogram(
+            "outport_query_seconds",
+            "From the question to the end of its answer, its client's reading included",
+            ("port",),
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+        self._by_product = (
+            counter("product_queries", f"Answers that read a product{several}", ("port", "product")),
+            counter("served_rows", f"Rows that left{several}", ("port", "product")),
+            counter("served_bytes", f"Bytes of Arrow that left{several}", ("port", "product")),
+        )
+        self._metadata = counter("metadata_reads", "Looks at what there is", ("port",))
+        self._failures = counter("sign_in_failures", "Credentials that were refused", ("port", "reason"))
+        self._policies = counter("policy_loads", "Policy sets that came into force, or were refused", ("outcome",))
+        self._swaps = counter("snapshots_served", "Snapshots that came into service", ("product",))
+        self._audit = counter("audit_failures", "Records that could not be written: nothing was answered")
+        self._requests = counter("http_requests", "HTTP requests by route", ("method", "route", "status"))
+        # Finding a child by its labels costs more than counting does.
+        self._ended, self._read = cache(self._of_port), cache(self._of_product)
+        ProcessCollector(registry=self._registry)
+        self._registry.register(_State(snapshots, load))
+
+    def record(self, observation: Observation) -> None:
+        """Count what happened."""
+        match observation:
+            case QueryAnswered():
+                self._answered(observation)
+            case QueryRefused(port=port, refused=refused):
+                self._queries.labels(port, "refused", refused.code).inc()
+            case MetadataRead(port=port):
+                self._metadata.labels(port).inc()
+            case SignInFailed(port=port, reason=reason):
+                self._failures.labels(port, reason).inc()
+            case PolicyLoaded():
+                self._policies.labels("loaded").inc()
+            case PolicyRefused():
+                self._policies.labels("refused").inc()
+            case SnapshotServed(product=product):
+                self._swaps.labels(product).inc()
+
+    def unrecorded(self) -> None:
+        """Count a record that the audit could not take."""
+        self._audit.inc()
+
+    def request(self, method: str, route: str, status: int) -> None:
+        """Count an HTTP request by its route's template; `status` 0: the client had gone before anything was sent."""
+        self._requests.labels(method if method in METHODS else "other", route, status).inc()
+
+    def exposition(self, accept: str) -> Exposition:
+        """Everything now, as OpenMetrics where `accept` names it, else in Prometheus' own text format."""
+        encode, media_type = choose_encoder(accept)
+        return Exposition(encode(self._registry), media_type)
+
+    def _answered(self, query: QueryAnswered) -> None:
+        code = query.refused.code if query.refused is not None else ""
+        ended, seconds = self._ended(query.port, query.outcome, code)
+        ended.inc()
+        seconds.observe(query.elapsed_ms / 1000)
+        for state in query.products:
+            answers, rows, size = self._read(query.port, state.partition("@")[0])
+            answers.inc()
+            rows.inc(query.rows)
+            size.inc(query.bytes)
+
+    def _of_port(self, port: str, outcome: str, code: str) -> tuple[Counter, Histogram]:
+        return self._queries.labels(port, outcome, code), self._seconds.labels(port)
+
+    def _of_product(self, port: str, product: str) -> tuple[Counter, ...]:
+        return tuple(one.labels(port, product) for one in self._by_product)
+
+
+class _State(Collector):
+    """What is so when it is asked: the engine's load, and the served snapshots."""
+
+    def __init__(self, snapshots: Callable[[], Iterable[Snapshot]], load: Callable[[], Load]) -> None:
+        self._snapshots, self._load = snapshots, load
+
+    def describe(self) -> Iterable[Metric]:
+        """None: nothing is asked when it is registered."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges."""
+        load = self._load()
+        yield GaugeMetricFamily("outport_queries_open", "Answers that are not at their end", load.open)
+        yield GaugeMetricFamily("outport_queries_running", "Queries that compute now", load.running)
+        yield GaugeMetricFamily("outport_queries_waiting", "Queries that wait for their turn", load.waiting)
+        yield GaugeMetricFamily("outport_queries_running_limit", "Queries that may compute at once", load.limit)
+        yield from self._served()
+
+    def _served(self) -> Iterator[Metric]:
+        labels = ("product", "major")
+        age = GaugeMetricFamily("outport_snapshot_age_seconds", "Since it was published", labels=labels)
+        behind = GaugeMetricFamily("outport_snapshot_data_age_seconds", "Since its data clock's time", labels=labels)
+        quality = GaugeMetricFamily("outport_snapshot_quality_ratio", "Share of rules that hold", labels=labels)
+        now = time.time()
+        for one in self._snapshots():
+            key = (one.product.name, str(one.product.major))
+            age.add_metric(key, now - one.published_at.timestamp())
+            quality.add_metric(key, one.quality)
+            if one.data_time is not None:
+                behind.add_metric(key, now - _utc(one.data_time).timestamp())
+        yield from (age, behind, quality)
+
+
+def _utc(moment: datetime) -> datetime:
+    """A data clock's time is UTC where it says no offset."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
