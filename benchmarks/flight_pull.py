@@ -102,7 +102,7 @@ def bare() -> Iterator[Server]:
 
 def pull(server: Server) -> Pull:
     """Ask for everything, and drop each batch as it comes."""
-    with fl.connect(server.url) as client, _peak(server.pid) as peak:
+    with fl.connect(server.url) as client, peak_resident(server.pid) as peak:
         options = fl.FlightCallOptions()
         if server.credentials is not None:
             options = fl.FlightCallOptions(headers=[client.authenticate_basic_token(*server.credentials)])
@@ -120,7 +120,7 @@ def pull(server: Server) -> Pull:
 
 
 @contextmanager
-def _peak(pid: int) -> Iterator[list[int]]:
+def peak_resident(pid: int) -> Iterator[list[int]]:
     """The most resident bytes of a process while inside, read every SAMPLE_S."""
     found, done = [resident(pid)], threading.Event()
 

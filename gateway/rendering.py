@@ -26,22 +26,19 @@ _NUMBERS = re.compile(r"(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT))$")
 # What a reader that keeps numbers as IEEE 754 doubles may not hold exactly (RFC 8259, 6).
 _LONG = re.compile(r"(U?(BIGINT|HUGEINT)$|BIGNUM$|DECIMAL)")
 _FLOATS = frozenset({"DOUBLE", "FLOAT"})
-_DATE_TYPES = {
-    # type -> the literals between which years have four digits
-    "DATE": ("DATE '0001-01-01'", "DATE '9999-12-31'"),
-    "TIMESTAMP": ("TIMESTAMP '0001-01-01'", "TIMESTAMP '9999-12-31 23:59:59.999999'"),
-    "TIMESTAMP_MS": ("TIMESTAMP_MS '0001-01-01'", "TIMESTAMP_MS '9999-12-31 23:59:59.999'"),
-    "TIMESTAMP_S": ("TIMESTAMP_S '0001-01-01'", "TIMESTAMP_S '9999-12-31 23:59:59'"),
-}
+_DAY, _TIME = "-%m-%d", "-%m-%dT%H:%M:%S.%f"
+# Texts in which JSON has nothing to escape.
+_SAFE = re.compile(r"(DATE|UUID|BIT|BLOB|INTERVAL)$|TIME")
+# From so many on, json_object is worth its braces: a text in a call of its own takes 80 us more to plan.
+MANY_TEXTS = 4
 
 
 def cell(value: str, kind: str) -> str:
     """SQL for the text of a value; NULL stays NULL."""
-    if kind in {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS", "TIMESTAMP_NS WITH TIME ZONE"}:
-        local = "TIMESTAMP" if kind == "TIMESTAMP WITH TIME ZONE" else "TIMESTAMP_NS"
-        return _moment(f"timezone('UTC', {value})", local, "Z")
+    if kind in {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"}:
+        return _zoned(value, kind)
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        return _moment(value, kind, "")
+        return _moment(value, kind)
     if kind == "TIME WITH TIME ZONE":
         # RFC 3339 offsets have minutes.
         return f"regexp_replace({value}::VARCHAR, '([+-][0-9]{{2}})$', '\\1:00')"
@@ -59,21 +56,19 @@ def cell(value: str, kind: str) -> str:
 def json_object(members: Sequence[tuple[str, str, str]], *, strings: bool = False) -> str:
     """SQL for a JSON object of (name, value, type) members, in order.
 
-    `strings`: integers of 64 bits and more and decimals are strings. Neighbours that DuckDB's own json_object renders
-    as we would go through one call of it: planning a call for each member costs three times as much.
+    `strings`: integers of 64 bits and more and decimals are strings. What DuckDB's own json_object renders as we would
+    is left to it where that is the whole row, or many texts: it is planned faster, but cutting off its braces costs.
     """
+    if all(_is_plain(kind) for _, _, kind in members):
+        return f"json_object({_pairs(members, strings)})::VARCHAR"
     parts: list[str] = []
-    for ours, neighbours in itertools.groupby(members, key=lambda one: _is_ours(one[2])):
+    for plain, neighbours in itertools.groupby(members, key=lambda one: _is_plain(one[2])):
         run = list(neighbours)
-        if ours:
-            parts += [
-                part
-                for name, value, kind in run
-                for part in (_string(orjson.dumps(name).decode() + ":"), member(value, kind, strings=strings), "','")
-            ]
-        else:
-            pairs = ", ".join(f"{_string(name)}, {_plain(value, kind, strings)}" for name, value, kind in run)
-            parts += [f"json_object({pairs})[2:-2]", "','"]
+        if plain and sum(kind == "VARCHAR" for _, _, kind in run) >= MANY_TEXTS:
+            parts += [f"json_object({_pairs(run, strings)})[2:-2]", "','"]
+            continue
+        for name, value, kind in run:
+            parts += [_string(orjson.dumps(name).decode() + ":"), member(value, kind, strings=strings), "','"]
     return f"concat('{{', {''.join(f'{part}, ' for part in parts[:-1])}'}}')"
 
 
@@ -81,6 +76,8 @@ def member(value: str, kind: str, *, strings: bool = False) -> str:
     """SQL for the JSON of a value; never NULL."""
     if kind == '"NULL"':
         return "'null'"
+    if kind == "VARCHAR":
+        return f"coalesce(to_json({value})::VARCHAR, 'null')"
     return f"coalesce({_json(value, kind, strings)}, 'null')"
 
 
@@ -126,6 +123,8 @@ def _json(value: str, kind: str, strings: bool) -> str:
     if kind.startswith("MAP("):
         key, item = split_types(kind[4:-1])
         return _list(f"map_entries({value})", f'STRUCT("key" {key}, "value" {item})', strings)
+    if _SAFE.match(kind):
+        return f"""'"' || {cell(value, kind)} || '"'"""
     return f"to_json({cell(value, kind)})::VARCHAR"
 
 
@@ -160,13 +159,14 @@ def _valid(value: str) -> str:
     )
 
 
-def _is_ours(kind: str) -> bool:
-    """Whether JSON of this type is rendered by `member`: DuckDB's own drops scale, or writes NaN."""
-    return (
-        kind in {"DOUBLE", "FLOAT", "HUGEINT", "UHUGEINT", "BIGNUM", "JSON", '"NULL"'}
-        or kind.startswith("DECIMAL")
-        or _nested(kind)
-    )
+def _is_plain(kind: str) -> bool:
+    """Whether DuckDB's json_object renders this type as `member` does, if it is given numbers and texts."""
+    drops_scale_or_writes_nan = {"DOUBLE", "FLOAT", "HUGEINT", "UHUGEINT", "BIGNUM", "JSON", '"NULL"'}
+    return not (kind in drops_scale_or_writes_nan or kind.startswith("DECIMAL") or _nested(kind))
+
+
+def _pairs(members: Sequence[tuple[str, str, str]], strings: bool) -> str:
+    return ", ".join(f"{_string(name)}, {_plain(value, kind, strings)}" for name, value, kind in members)
 
 
 def _plain(value: str, kind: str, strings: bool) -> str:
@@ -175,23 +175,32 @@ def _plain(value: str, kind: str, strings: bool) -> str:
     return value if kind in {"BOOLEAN", "VARCHAR"} or _NUMBERS.match(kind) else cell(value, kind)
 
 
-def _moment(value: str, kind: str, zone: str) -> str:
-    """A date or time stamp; its zone is written only where it is finite."""
+def _moment(value: str, kind: str) -> str:
+    """A date or time stamp without a zone. An infinite one has no year, and its text no space."""
+    if kind == "TIMESTAMP_NS":  # from 1677 to 2262
+        return f"replace({value}::VARCHAR, ' ', 'T')"
     shown = f"{value}::VARCHAR" if kind == "DATE" else f"replace({value}::VARCHAR, ' ', 'T')"
-    shown = f"{shown} || '{zone}'" if zone else shown
-    bounds = _DATE_TYPES.get(kind)
-    if bounds is None:  # nanoseconds: from 1677 to 2262
-        return f"CASE WHEN isfinite({value}) THEN {shown} ELSE {value}::VARCHAR END"
     return (
-        f"CASE WHEN {value} BETWEEN {bounds[0]} AND {bounds[1]} THEN {shown} "
-        f"WHEN isfinite({value}) THEN {_expanded(value, kind, zone)} ELSE {value}::VARCHAR END"
+        f"CASE WHEN year({value}) NOT BETWEEN 1 AND 9999 THEN {_expanded(value, _DAY if kind == 'DATE' else _TIME)} "
+        f"ELSE {shown} END"
     )
 
 
-def _expanded(value: str, kind: str, zone: str) -> str:
-    """A date outside the years 1 to 9999: a sign and six digits (more if need be), 1 BC being +000000."""
-    time = "" if kind == "DATE" else f" || 'T' || {value}::TIME::VARCHAR || '{zone}'"
-    return f"format('{{:+07d}}', year({value})) || strftime({value}, '-%m-%d'){time}"
+def _zoned(value: str, kind: str) -> str:
+    """A time stamp with a zone, as UTC."""
+    local = f"timezone('UTC', {value})"
+    shown = f"replace({local}::VARCHAR, ' ', 'T') || 'Z'"
+    if kind != "TIMESTAMP WITH TIME ZONE":
+        return f"CASE WHEN isfinite({local}) THEN {shown} ELSE {value}::VARCHAR END"
+    return (
+        f"CASE WHEN {local} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999' THEN {shown} "
+        f"ELSE coalesce({_expanded(local, _TIME + 'Z')}, {value}::VARCHAR) END"
+    )
+
+
+def _expanded(value: str, rest: str) -> str:
+    """A date far away: a sign and six digits or more of years, 1 BC being +000000; NULL for an infinite one."""
+    return f"printf('%+07d%s', year({value}), strftime({value}, '{rest}'))"
 
 
 def _duration(value: str) -> str:
