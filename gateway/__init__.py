@@ -18,6 +18,7 @@ from gateway.errors import (
 )
 from gateway.forms import Form
 from gateway.identity import Bearer, Credentials, Password
+from gateway.lineage import Origin
 from gateway.pipeline import Gateway
 from gateway.product import Column, Product, Relationship, Table
 from gateway.session import Pin, Readiness, Session
@@ -42,6 +43,7 @@ __all__ = [
     "Kept",
     "Limits",
     "NotFound",
+    "Origin",
     "Part",
     "Password",
     "Pin",

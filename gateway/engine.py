@@ -24,6 +24,7 @@ from gateway.bind import Parameters, Plan, View, given
 from gateway.duck import quote
 from gateway.errors import BadQuery, Expired, GatewayError, Unavailable
 from gateway.forms import Form
+from gateway.lineage import Origin
 from gateway.stream import Limits, Load, ProductProvenance, Provenance, Result, Slots, Source, Summary, Watchdog
 
 VIEW_LIMIT = 10_000
@@ -34,12 +35,15 @@ _log = logging.getLogger("outport.engine")
 class Description:
     """What a query gives and takes, without running it. Parameter types are DuckDB's, None where unknown.
 
-    `products` are the states that it would read now.
+    `products` are the states that it would read now; `parameter_names` are "1", "2", ... or what the text names;
+    `origins` the tables' columns among those of the schema, () where none is certain.
     """
 
     schema: pa.Schema
     parameter_types: tuple[str | None, ...]
     products: tuple[ProductProvenance, ...] = ()
+    parameter_names: tuple[str, ...] = ()
+    origins: tuple[Origin | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,8 @@ class Engine:
         try:
             valued = plan if plan.parameters else replace(plan, parameters=parameters.untyped(plan))
             _, schema = self._typed(valued, "arrow")
-            return Description(schema, parameters.types(plan))
+            names, kinds = parameters.identifiers(plan), parameters.types(plan)
+            return Description(schema, kinds, parameter_names=names)
         finally:
             self._release(plan.views)
 

@@ -22,6 +22,7 @@ from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.evidence import columns, refused, states
 from gateway.forms import Form
+from gateway.lineage import origins
 from gateway.metrics import Metrics
 from gateway.observe import Audit, MetadataRead, Observer, QueryAnswered, QueryRefused, SignInFailed, stripped
 from gateway.pins import Pins
@@ -125,7 +126,7 @@ class Gateway:
     def describe(self, session: Session, query: Query, pin: Pin | None = None) -> Description:
         """Schema and parameter types of `query`; plans, never runs. Raises as `answer` does."""
         plan = self._plan(session, query, pin or self.pin(session))
-        return replace(self._engine.describe(plan), products=states(plan))
+        return replace(self._engine.describe(plan), products=states(plan), origins=origins(plan))
 
     def products(self, session: Session) -> tuple[VisibleProduct, ...]:
         """Every product of which the principal may see a table, by name; each at its current major."""
@@ -217,7 +218,7 @@ class Gateway:
     def _provenance(self, session: Session, plan: Plan, query_id: str) -> Provenance:
         body = "\n".join([session.principal.subject, *(grant.decision.fingerprint for grant in plan.grants)])
         policy = hmac.new(self._policy_key, body.encode(), hashlib.sha256).hexdigest()[:16]
-        return Provenance(query_id, states(plan), policy)
+        return Provenance(query_id, states(plan), policy, origins(plan))
 
     def _finished(self, session: Session, plan: Plan, provenance: Provenance, summary: Summary) -> None:
         self._audit.record(

@@ -17,6 +17,7 @@ import pyarrow as pa
 from gateway import duck, forms
 from gateway.bind import Parameters, given
 from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unavailable
+from gateway.lineage import Origin
 
 TICK_S = 0.05
 Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed", "unchanged"]
@@ -44,11 +45,15 @@ class ProductProvenance:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where an answer comes from. `policy` is the decisions' fingerprint, keyed per principal."""
+    """Where an answer comes from. `policy` is the decisions' fingerprint, keyed per principal.
+
+    `origins` has the table's column that each column is, None where it is none, () where nothing is certain.
+    """
 
     query_id: str
     products: tuple[ProductProvenance, ...]
     policy: str
+    origins: tuple[Origin | None, ...] = ()
 
 
 @dataclass(frozen=True)
