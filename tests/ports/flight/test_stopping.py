@@ -78,7 +78,7 @@ def accepts(host: str, number: int) -> bool:
     """Whether somebody listens there."""
     try:
         socket.create_connection((host, number), timeout=5).close()
-    except ConnectionRefusedError:
+    except ConnectionError:  # refused, or reset by a listener that closes
         return False
     return True
 
