@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.cache import BytesLru
-from gateway.decision import Treatment
+from gateway.decision import Decision, Treatment
 from gateway.product import Column, Table
 from gateway.scope import CATALOG
 from gateway.tree import Node
@@ -30,8 +30,13 @@ class Origin:
     product: str
     table: Table
     column: Column
-    treatment: Treatment
+    decision: Decision
     nullable: bool
+
+    @property
+    def treatment(self) -> Treatment:
+        """What the decision does to the column."""
+        return self.decision.treatments[self.column.name]
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,11 @@ def _spellings(relation: _Relation) -> Iterator[tuple[str, ...]]:
 
 def _origin(relation: _Relation, name: str) -> Origin:
     grant = relation.grant
-    column = grant.table.column(name)
-    certain = column.required and sameness(grant.decision, name) == "raw" and not relation.nulls
-    return Origin(grant.snapshot.product.name, grant.table, column, grant.decision.treatments[name], not certain)
+    return origin(grant.snapshot.product.name, grant.table, grant.decision, name, nulls=relation.nulls)
+
+
+def origin(product: str, table: Table, decision: Decision, name: str, *, nulls: bool = False) -> Origin:
+    """The visible column `name` of a table; `nulls` says that a join adds some."""
+    column = table.column(name)
+    certain = column.required and sameness(decision, name) == "raw" and not nulls
+    return Origin(product, table, column, decision, not certain)

@@ -9,6 +9,7 @@ from functools import cached_property
 from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.decision import Decision, unknown_relation
+from gateway.lineage import Origin, origin
 from gateway.policy import visible_key, visible_relationships, visible_semantics
 from gateway.product import Column, Product, Relationship, Semantic, Table
 
@@ -22,6 +23,12 @@ class VisibleTable:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     relationships: tuple[Relationship, ...]
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """The columns as those of an answer that holds them all."""
+        decision = self.decision
+        return tuple(origin(decision.product, self.table, decision, column.name) for column in self.columns)
 
     @cached_property
     def semantics(self) -> tuple[Semantic, ...]:
