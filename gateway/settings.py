@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     compute_s: Seconds = Field(60.0, description="seconds of computing before a query is stopped")
     idle_s: Seconds = Field(60.0, description="seconds that a client may leave a result unread before it is closed")
     retain_s: Seconds = Field(600.0, description="seconds that a replaced snapshot stays for those who pinned it")
+    cors_origins: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s,/*]+(, *https?://[^\s,/*]+)*$",
+        description="origins whose pages may ask from a browser, such as https://a.example, separated by commas",
+    )
     metrics_role: str = Field("metrics", min_length=1, description="role that reads /metrics from other machines")
     drain_s: Seconds = Field(10.0, description="seconds that running answers get to end when the server stops")
 
@@ -81,6 +86,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags, environment, TOML: in this order. No .env file is read."""
         return init_settings, env_settings, _Toml(settings_cls, init_settings)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of `cors_origins`, each exactly as browsers send it."""
+        return tuple(origin.strip() for origin in (self.cors_origins or "").split(",") if origin)
 
     @property
     def principals(self) -> Path:

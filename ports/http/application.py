@@ -18,15 +18,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import Gateway, GatewayError
-from ports.http import errors, metrics
+from ports.http import caching, errors, methods, metrics
+from ports.http.cors import EXPOSED, METHODS, SENT, Cors
+from ports.http.methods import Methods
 
 # A thread waits in the engine's queue with its query, so there are more threads than queries that run at once.
 WORK_THREADS = 64
-_HEADERS = (
-    (b"cache-control", b"private, no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"vary", b"Accept, Accept-Encoding, Authorization, X-Outport-Purpose"),
-)
 _log = logging.getLogger("outport.http")
 
 
@@ -34,13 +31,18 @@ def application(gateway: Gateway, routers: Iterable[APIRouter]) -> FastAPI:
     """The application that serves `routers`; its state holds the limiter that their work runs on."""
     # FastAPI's own documentation pages load scripts from an outside host.
     app = FastAPI(title="Outport", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    told = [_probes(gateway), *routers]
+    origins = gateway.settings.origins
     app.state.limiter = anyio.CapacityLimiter(WORK_THREADS)
+    app.state.methods = Methods(told)
     app.add_middleware(Guard, count=gateway.metrics.request)
+    if origins:
+        app.add_middleware(
+            Cors, allow_origins=origins, allow_methods=METHODS, allow_headers=SENT, expose_headers=EXPOSED
+        )
     app.add_exception_handler(GatewayError, errors.on_gateway_error)
     app.add_exception_handler(HTTPException, errors.on_http_exception)
-    app.include_router(_probes(gateway))
-    app.include_router(metrics.routes(gateway))
-    for router in routers:
+    for router in (*told, metrics.routes(gateway)):
         app.include_router(router)
     return app
 
@@ -82,14 +84,14 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method, scope = scope["method"], methods.as_get(scope)
         started, sent = time.perf_counter(), 0
 
         async def sending(message: Message) -> None:
             nonlocal sent
             if message["type"] == "http.response.start":
                 sent = message["status"]
-                given = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in given)]
+                caching.guard(message)
             await send(message)
 
         try:
@@ -102,8 +104,8 @@ class Guard:
         finally:
             route = getattr(scope.get("route"), "path", "-")
             elapsed_ms = (time.perf_counter() - started) * 1000
-            self._count(scope["method"], route, sent)
-            _log.info("%s %s %d %.1f ms", scope["method"], route, sent, elapsed_ms)
+            self._count(method, route, sent)
+            _log.info("%s %s %d %.1f ms", method, route, sent, elapsed_ms)
 
 
 def _unreadable(scope: Scope) -> Response | None:

@@ -103,12 +103,18 @@ async def on_gateway_error(_: Request, error: Exception) -> Response:
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
-    """The application's handler of what the router itself refuses."""
+    """The application's handler of what the router itself refuses; answers OPTIONS, which no route takes."""
     assert isinstance(error, HTTPException)
-    detail = str(error.detail)
+    path, methods = request.scope["path"], request.app.state.methods
+    detail, headers = str(error.detail), dict(error.headers or {})
+    if path == "*" and request.method == "OPTIONS":  # the server as a whole (RFC 9110, 9.3.7)
+        return Response(status_code=204, headers={"Allow": ", ".join(methods.every())})
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail = "there is nothing at this address; products are at /products"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "")
-        detail = f"{request.method} is not allowed here; allowed: {allowed}"
-    return http_problem(error.status_code, detail, error.headers)
+        taken = () if methods.handled(path, request.method) else methods.of(path)
+        headers |= {"Allow": ", ".join(taken)} if taken else {}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
+        detail = f"{request.method[:20]} is not allowed here; allowed: {headers['Allow']}"
+    return http_problem(error.status_code, detail, headers)

@@ -26,6 +26,7 @@ from starlette.types import Receive, Scope, Send
 from gateway import Cancelled, GatewayError, Result
 from ports.http import compression
 from ports.http.compression import Chunk
+from ports.http.methods import is_head
 
 # What is sent whole, with its length: larger or slower answers begin to stream.
 WHOLE_BYTES = 256 << 10
@@ -72,9 +73,12 @@ class Lifeline:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a route's work gives: `chunks` are made while they are read and raise GatewayErrors only."""
+    """What a route's work gives: `chunks` are made while they are read and raise GatewayErrors only.
 
-    media_type: str
+    `media_type` is None where there is no content at all.
+    """
+
+    media_type: str | None
     chunks: Iterator[Chunk]
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
@@ -90,12 +94,16 @@ async def exchange(request: Request, work: Work) -> Response:
     lifeline = Lifeline()
     watcher = asyncio.create_task(_watch(request.receive, lifeline))
     try:
-        begun = await anyio.to_thread.run_sync(partial(_begin, work, lifeline, accepted), limiter=limiter)
+        begin = partial(_heading, work, lifeline) if is_head(request) else partial(_begin, work, lifeline, accepted)
+        begun = await anyio.to_thread.run_sync(begin, limiter=limiter)
     finally:
         watcher.cancel()
     if begun.ended:
         answer = begun.answer
-        return Response(b"".join(begun.head), answer.status, dict(answer.headers), answer.media_type)
+        response = Response(b"".join(begun.head), answer.status, dict(answer.headers), answer.media_type)
+        if is_head(request):
+            del response.headers["content-length"]  # it is known by whoever makes the content
+        return response
     return _Stream(begun, lifeline, limiter)
 
 
@@ -123,6 +131,14 @@ class _Begun:
     ended: bool
 
 
+def _heading(work: Work, lifeline: Lifeline) -> _Begun:
+    """The answer without its content, none of which is made."""
+    try:
+        return _Begun(work(lifeline), [], ended=True)
+    finally:
+        lifeline.release()
+
+
 def _begin(work: Work, lifeline: Lifeline, accepted: str | None) -> _Begun:
     """The answer's first chunks; `accepted` is what Accept-Encoding says."""
     try:
@@ -133,7 +149,7 @@ def _begin(work: Work, lifeline: Lifeline, accepted: str | None) -> _Begun:
         raise
     if ended:
         lifeline.release()
-    coding = compression.choose(accepted, answer.media_type)
+    coding = None if answer.media_type is None else compression.choose(accepted, answer.media_type)
     if coding is None or (ended and sum(map(len, head)) < compression.SMALLEST_BYTES):
         return _Begun(answer, head, ended)
     pieces = compression.stream(chain(head, answer.chunks), coding)

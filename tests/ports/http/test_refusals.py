@@ -100,7 +100,7 @@ def test_a_purpose_must_be_granted(web: Client) -> None:
     [
         ("GET", "/nothing/here", 404, "products are at /products"),
         ("DELETE", "/products", 405, "allowed: GET"),
-        ("GET", "/sql", 405, "allowed: POST"),
+        ("GET", "/sql", 405, "allowed: OPTIONS, POST"),
         ("GET", "/products/nothing", 404, 'product "nothing" does not exist'),
         ("GET", "/products/shop@7", 404, "does not exist"),
         ("GET", "/products/shop@x/orders", 404, "does not exist"),

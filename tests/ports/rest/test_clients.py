@@ -307,6 +307,6 @@ def test_every_answer_says_where_it_comes_from(web: Client) -> None:
         assert answer.headers["x-outport-products"].startswith("shop@1.2.0;snapshot=")
         assert answer.headers["x-outport-policy"]
         assert answer.headers["cache-control"] == "private, no-store"
-        assert answer.headers["vary"] == "Accept, Accept-Encoding, Authorization, X-Outport-Purpose"
+        assert {"Accept", "Authorization", "X-Outport-Purpose"} <= set(answer.headers["vary"].split(", "))
     assert len({answer.headers["x-outport-query-id"] for answer in answers}) == len(answers)
     assert "shop@1.2.0" in web("analyst").get("/products/shop").headers["x-outport-products"]
