@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import clock, columns, duck, interface, promises, rules
-from gateway.bitol import Team
+from gateway.bitol import VENDOR, Team
 from gateway.descriptor import MODELS, Descriptor
 from gateway.document import Path, Report
 from gateway.errors import BadQuery
@@ -22,7 +22,10 @@ from gateway.sources import sources
 
 _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 _SELECT = re.compile(r"\s*(SELECT|WITH|FROM)\b", re.IGNORECASE)
-_RETAIN_S = 600
+RETENTION = "snapshotRetention"
+_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_RETAIN_LIMIT_S = 3_660 * 86_400
 # Catalogs and schemas that exist at a door, or in an engine, whatever is served.
 RESERVED = frozenset({"outport", "information_schema", "pg_catalog", "main", "memory", "system", "temp", "core"})
 
@@ -45,6 +48,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
     inputs = interface.inputs(descriptor, report)
     ports, served = interface.output_ports(descriptor, report)
     data_clock = _data_clock(descriptor, report)
+    retain_s = _retain_s(descriptor, report)
     shapes = _shapes(descriptor, served, report)
     files: dict[str, FileSource] = {}
     for file in served:
@@ -73,7 +77,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
         sla=tuple(sla for file in served for sla in _sla(descriptor.contracts[file])),
         data_clock=data_clock,
         barrier="secure" if product.custom("barrier") == "secure" else "plain",
-        retain_s=_retain_s(descriptor, report),
+        retain_s=retain_s,
         digest=_digest(descriptor, models),
         documents=descriptor.documents,
     )
@@ -95,15 +99,27 @@ def _names(descriptor: Descriptor, report: Report) -> None:
         report.error(file, ("customProperties",), f"barrier {barrier} is unknown", "plain or secure")
 
 
-def _retain_s(descriptor: Descriptor, report: Report) -> int:
-    declared = descriptor.product.custom("retainSeconds")
+def _retain_s(descriptor: Descriptor, report: Report) -> int | None:
+    """Seconds of the custom property snapshotRetention, None where it is not declared."""
+    declared = descriptor.product.custom(RETENTION)
     if declared is None:
-        return _RETAIN_S
-    if isinstance(declared, bool) or not isinstance(declared, int) or declared < 0:
-        remedy = "whole seconds, such as 600"
-        report.error(descriptor.file, ("customProperties",), f"retainSeconds {declared} is no duration", remedy)
-        return _RETAIN_S
-    return declared
+        return None
+    seconds = _seconds(declared)
+    if seconds is None or seconds > _RETAIN_LIMIT_S:
+        own = enumerate(descriptor.product.customProperties)
+        index = next(i for i, one in own if (one.vendor, one.property) == (VENDOR, RETENTION))
+        remedy = f'a duration such as "10m", "24h" or "7d", or whole seconds, at most {_RETAIN_LIMIT_S // 86400}d'
+        problem = f"{RETENTION} {declared} is no duration" if seconds is None else f"{RETENTION} {declared} is too long"
+        report.error(descriptor.file, ("customProperties", index, "value"), problem, remedy)
+        return None
+    return seconds
+
+
+def _seconds(declared: object) -> int | None:
+    if isinstance(declared, int) and not isinstance(declared, bool) and declared >= 0:
+        return declared
+    match = _DURATION.fullmatch(declared) if isinstance(declared, str) else None
+    return int(match[1]) * _UNITS[match[2]] if match else None
 
 
 def _owner(team: Team | None) -> str:

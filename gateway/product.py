@@ -151,7 +151,8 @@ class Product:
 
     `documents` maps file name -> parsed descriptor, vendor properties included, so that it round-trips.
     `data_clock` is the source's own "now" as an ISO timestamp or an SQL scalar over the inputs, None for real time.
-    `sources` maps table -> the file that it is read from, for tables without a model.
+    `sources` maps table -> the file that it is read from, for tables without a model. `retain_s` is how long a replaced
+    snapshot stays, None where the deployment's setting says it.
     """
 
     name: str
@@ -172,7 +173,7 @@ class Product:
     sla: tuple[Sla, ...]
     data_clock: str | None
     barrier: Literal["plain", "secure"]
-    retain_s: int
+    retain_s: int | None
     digest: str
     documents: Mapping[str, Any]
 

@@ -90,22 +90,36 @@ def publish(
         return snapshot
 
 
-def collect(settings: Settings) -> None:
-    """Remove the snapshots whose time is over, and what killed publications left. Raises Unavailable (busy)."""
+def collect(settings: Settings, now: float | None = None) -> bool:
+    """Remove the snapshots whose time is over at `now`, and what killed publications left; whether any was over.
+
+    Raises Unavailable (busy).
+    """
     with child.lock(settings.state, "collect"):
-        _collected(settings.state)
+        moment = time.time() if now is None else now
+        over = overdue(settings, moment)
+        _collected(settings.state, moment)
+        return over
+
+
+def overdue(settings: Settings, now: float) -> bool:
+    """Whether a kept snapshot's time is over at `now`; costs one small file to read."""
+    try:
+        return any(one.until <= now for one in manifest.read(settings.state).retained)
+    except ManifestError:
+        return False
 
 
 def retain_s(settings: Settings, product: Product) -> float:
-    """Seconds that a replaced snapshot stays: the longer of what the deployment and the product promise."""
-    return max(settings.retain_s, product.retain_s)
+    """Seconds that a replaced snapshot stays: what the product declares, else what the deployment is set to."""
+    return settings.retain_s if product.retain_s is None else product.retain_s
 
 
-def _collected(state: Path) -> Manifest:
+def _collected(state: Path, now: float | None = None) -> Manifest:
     """The manifest once snapshots out of time are forgotten; their folders go after it, never before."""
     try:
         before = manifest.read(state)
-        after = before.collected(time.time())
+        after = before.collected(time.time() if now is None else now)
     except ManifestError:
         before, after = None, shelf.rebuilt(state)
     if after != before:

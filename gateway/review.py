@@ -21,9 +21,9 @@ KNOWN = (
     "port",
     "protocol",
     "purpose",
-    "retainSeconds",
     "severity",
     "slo",
+    "snapshotRetention",
     "workspace",
 )
 

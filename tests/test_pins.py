@@ -132,7 +132,7 @@ def test_a_snapshot_that_is_kept_no_longer_has_expired_for_those_who_saw_it(tmp_
     made, gateway = opened(tmp_path, retain_s=1e-6)
     with_steward, stranger = gateway.impersonate("steward", "python"), gateway.impersonate("stranger", "python")
     for name in ("one", "two"):
-        made.declare(name, {"t": TABLE}, data={"t": stamped(0)}, custom={"retainSeconds": 0})
+        made.declare(name, {"t": TABLE}, data={"t": stamped(0)}, custom={"snapshotRetention": 0})
         made.publish(name)
     first = gateway.product(with_steward, "one").snapshot.id
     serve(made, "one", 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from gateway.catalog import Catalog, Snapshot
 from gateway.contract import ContractError
 from gateway.errors import NotFound
 from gateway.settings import Settings
-from ports.command import declared, show
+from ports.command import declared, kept, show
 from ports.command.flags import PLACES, with_settings
 from ports.command.publication import finding, publication, quality
 from ports.command.publication import rows as rows_of
@@ -42,19 +41,23 @@ def apply(
 @with_settings(*PLACES)
 def get(
     what: Annotated[str, typer.Argument(help="products, snapshots, or the name of one product")] = "products",
+    product: Annotated[str | None, typer.Argument(help="after snapshots: only this product's")] = None,
     *,
+    subject: Annotated[str | None, typer.Option("--as", help="snapshots as this principal sees them")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="snapshots for machines")] = False,
     settings: Settings,
 ) -> None:
-    """Show what is served."""
-    served = Catalog(settings.state).current().snapshots
+    """Show what is served, or the snapshots that are kept."""
+    if what != "snapshots" and (product is not None or subject is not None or as_json):
+        raise typer.BadParameter("a product, --as and --json go with snapshots: outport get snapshots NAME --json")
+    catalog = Catalog(settings.state)
     match what:
         case "products":
-            _products(settings, served)
+            _products(settings, catalog.current().snapshots)
         case "snapshots":
-            rows = [(one.product.name, one.id, _time(one.published_at), rows_of(one), quality(one)) for one in served]
-            show.console().print(show.table(("product", "snapshot", "published", "rows", "quality"), rows))
+            kept.show_all(settings, product, subject, as_json=as_json)
         case name:
-            found = Catalog(settings.state).current().find(name)
+            found = catalog.current().find(name)
             if found is None:
                 raise NotFound(
                     f"{name} is not served", reason="product", hint=f"outport apply {settings.products / name}"
@@ -86,7 +89,14 @@ def new(
 
 def _products(settings: Settings, served: Sequence[Snapshot]) -> None:
     rows = [
-        (one.product.name, one.product.version, one.product.owner, rows_of(one), _time(one.data_time), quality(one))
+        (
+            one.product.name,
+            one.product.version,
+            one.product.owner,
+            rows_of(one),
+            show.moment(one.data_time),
+            quality(one),
+        )
         for one in sorted(served, key=lambda one: one.product.name)
     ]
     names = {one.product.name for one in served}
@@ -99,7 +109,7 @@ def _product(snapshot: Snapshot) -> None:
     product = snapshot.product
     show.line(f"{product.name} {product.version} ({product.status}), {product.owner or 'no owner'}")
     show.line(f"{product.purpose}".strip())
-    show.line(f"snapshot {snapshot.id}, published {_time(snapshot.published_at)}, {quality(snapshot)}")
+    show.line(f"snapshot {snapshot.id}, published {show.moment(snapshot.published_at)}, {quality(snapshot)}")
     for table in product.tables:
         rows = [
             (column.name, column.type, column.classification or "unclassified", " ".join(sorted(column.tags)),
@@ -108,9 +118,3 @@ def _product(snapshot: Snapshot) -> None:
         ]  # fmt: skip
         title = f"{product.name}.{table.name}: {snapshot.row_counts.get(table.name, 0):,} rows"
         show.console().print(show.table(("column", "type", "class", "tags", ""), rows, title))
-
-
-def _time(moment: datetime | None) -> str:
-    if moment is None:
-        return ""
-    return f"{moment.astimezone(UTC) if moment.tzinfo else moment:%Y-%m-%d %H:%M}"

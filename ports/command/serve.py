@@ -22,6 +22,7 @@ from gateway.tls import Tls
 from ports.command import connect, demo, doors, show
 from ports.command.flags import ALL, with_settings
 from ports.command.people import directory
+from ports.command.retention import Collector
 
 GROUP = "outport.ports"
 _WATCH_S = 1.0
@@ -84,6 +85,7 @@ def serve(*, settings: Settings) -> None:
             _greet(settings, gateway)
             if settings.demo:
                 demo.Publisher(settings, stop).start()
+            Collector(gateway, stop).start()
             while not stop.wait(_WATCH_S):
                 guard.check(hosts)
     finally:

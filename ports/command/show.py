@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.markup import escape
@@ -46,3 +47,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str |
     for row in rows:
         made.add_row(*("" if value is None else escape(str(value)) for value in row))
     return made
+
+
+def moment(when: datetime | None) -> str:
+    """A time to the minute, in UTC where it says its offset; empty where there is none."""
+    if when is None:
+        return ""
+    return f"{when.astimezone(UTC) if when.tzinfo else when:%Y-%m-%d %H:%M}"

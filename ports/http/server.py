@@ -14,7 +14,10 @@ from ports.http.application import application
 from ports.http.protocol import BoundedProtocol
 from ports.hub.routes import routes as hub_routes
 from ports.rest.routes import routes as rest_routes
+from ports.rest.snapshots import routes as snapshot_routes
 
+# In the order in which an address is looked for.
+ROUTES = (snapshot_routes, rest_routes, hub_routes)
 BACKLOG = 512
 KEEP_ALIVE_S = 75
 # Beside drain_s: a stream that is cut off ends its query before the thread ends.
@@ -53,7 +56,7 @@ class HttpPort:
             bound.close()
             raise Unavailable("the demo listens on loopback only: set host to 127.0.0.1", reason="startup")
         self._socket = bound
-        app = application(self._gateway, [rest_routes(self._gateway), hub_routes(self._gateway)])
+        app = application(self._gateway, [made(self._gateway) for made in ROUTES])
         config = uvicorn.Config(
             app,
             loop="uvloop",

@@ -113,7 +113,9 @@ def test_a_replaced_snapshot_is_found_until_its_time_is_over(shop: Workshop, mon
 
 def test_a_removed_snapshot_is_expired_and_an_invented_one_unknown(tmp_path: Path) -> None:
     shop = Workshop(tmp_path, retain_s=1e-9)
-    shop.declare("staff", {"people": {"id": KEY}}, data={"people": pa.table({"id": [1]})}, custom={"retainSeconds": 0})
+    shop.declare(
+        "staff", {"people": {"id": KEY}}, data={"people": pa.table({"id": [1]})}, custom={"snapshotRetention": 0}
+    )
     first = shop.publish("staff")
     for _ in range(2):
         last = shop.publish("staff", force=True)

@@ -393,7 +393,7 @@ def test_wrong_policies_stop_a_publication_with_every_finding(shop: Workshop) ->
 
 def test_a_replaced_snapshot_goes_when_its_time_is_over(tmp_path: Path) -> None:
     shop = Workshop(tmp_path, retain_s=1e-9)
-    shop.declare("staff", PEOPLE, data={"people": THREE}, custom={"retainSeconds": 0})
+    shop.declare("staff", PEOPLE, data={"people": THREE}, custom={"snapshotRetention": 0})
     ids = [shop.publish("staff", force=True).id for _ in range(3)]
     collect(shop.settings)
     assert [path.name for path in shop.snapshots.iterdir()] == ids[-1:]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from gateway.catalog import Catalog
+from gateway.publish import publish
 from gateway.settings import Settings
 from tests.ports.command.conftest import Outport, invoke
 
@@ -23,6 +25,32 @@ def test_what_is_served_is_shown(outport: Outport) -> None:
     assert "shop.orders: 1,800 rows" in product
     assert any("salary" in line and "restricted" in line for line in product.splitlines())
     assert any("unsorted" in line and "unclassified" in line for line in product.splitlines())
+
+
+def test_snapshots_are_listed_with_what_each_principal_may_know_of_them(own_world: Settings) -> None:
+    first, second = (publish(own_world, own_world.products / "shop", force=force).id for force in (False, True))
+    listed = json.loads(invoke("get", "snapshots", "shop", "--json").stdout)
+    assert [one["id"] for one in listed] == [second, first]
+    assert [one["served"] for one in listed] == [True, False]
+    assert listed[0]["kept_until"] is None
+    assert listed[1]["kept_until"] > listed[1]["published_at"]
+    assert listed[1]["rows"] == {"customers": 600, "orders": 1800}
+    seen = json.loads(invoke("get", "snapshots", "shop", "--as", "analyst", "--json").stdout)
+    assert [one["id"] for one in seen] == [second, first]
+    assert [one["rows"] for one in seen] == [{}, {}]
+    table = invoke("get", "snapshots").stdout
+    assert all(text in table for text in (first, second, "served now", "salaries 40", "orders 1,800"))
+    assert "hr" not in invoke("get", "snapshots", "--as", "analyst").stdout
+    assert json.loads(invoke("get", "snapshots", "--as", "stranger", "--json").stdout) == []
+
+
+def test_snapshots_of_what_is_not_there_are_one_line(outport: Outport) -> None:
+    assert "served are hr, shop" in outport("get", "snapshots", "shoop").stderr
+    unseen, unknown = (outport("get", "snapshots", name, "--as", "analyst") for name in ("hr", "hrr"))
+    assert unseen.exit_code == unknown.exit_code == 1
+    assert unseen.stderr.replace("hr", "hrr") == unknown.stderr
+    assert outport("get", "shop", "--json").exit_code == 2
+    assert outport("get", "shop", "orders").exit_code == 2
 
 
 def test_an_unknown_product_is_one_line_with_what_to_do(outport: Outport) -> None:
