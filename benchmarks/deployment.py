@@ -20,7 +20,13 @@ RUNS = 7
 def deployed(*products: str) -> Settings:
     """Settings of a deployment in which `products` are published and the demo personas live."""
     settings = Settings(
-        products=ROOT / "products", policies=ROOT / "policies", state=STATE, demo=True, http_port=0, flight_port=0
+        products=ROOT / "products",
+        policies=ROOT / "policies",
+        state=STATE,
+        demo=True,
+        http_port=0,
+        flight_port=0,
+        rate_limit=0,
     )
     STATE.mkdir(exist_ok=True)
     Directory(settings.principals, load(settings)).add_demo_personas()

@@ -21,6 +21,7 @@ from gateway.identity import Bearer, Credentials, Password
 from gateway.lineage import Origin
 from gateway.pipeline import Gateway
 from gateway.product import Column, Product, Relationship, Table
+from gateway.rate import Quota
 from gateway.session import Pin, Readiness, Session
 from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
 from gateway.tls import Tls
@@ -51,6 +52,7 @@ __all__ = [
     "ProductProvenance",
     "Provenance",
     "Query",
+    "Quota",
     "Readiness",
     "Relationship",
     "Result",

@@ -61,9 +61,16 @@ class BadQuery(GatewayError):
 
 
 class Exhausted(GatewayError):
-    """A limit of the gateway is reached: concurrency, memory, rows."""
+    """A limit of the gateway is reached. Reasons: concurrency, memory, rows, rate.
+
+    `retry_s` are the seconds after which it may be gone.
+    """
 
     code = "exhausted"
+
+    def __init__(self, message: str, *, reason: str = "", hint: str = "", retry_s: float = 1.0) -> None:
+        super().__init__(message, reason=reason, hint=hint)
+        self.retry_s = retry_s
 
 
 class Timeout(GatewayError):

@@ -86,6 +86,12 @@ class Directory:
             case None:
                 raise Unauthenticated("credentials are required", reason="missing")
 
+    def familiar(self, password: Password) -> bool:
+        """Whether this process has accepted this password, and it still stands."""
+        known = self._accepted.get(self._mark(password.subject, password.secret))
+        entry = self._current().get(password.subject) if known is not None else None
+        return known is not None and entry is not None and known[0] == entry.verifier
+
     def principal(self, subject: str) -> Principal:
         """The principal that is named, without credentials: for commands and the demo. Raises NotFound."""
         entry = self._current().get(subject)
@@ -171,9 +177,7 @@ class Directory:
         entry = self._current().get(subject)
         verifier = entry.verifier if entry is not None else None
         tried = self._nobody(subject) if verifier is None else verifier
-        mark = hmac.digest(
-            self._cache_key, f"{len(subject)}:{subject}{secret}".encode("utf-8", "surrogatepass"), "sha256"
-        )
+        mark = self._mark(subject, secret)
         if not self._recently(mark, tried):
             accepted = tried.accepts(secret)
             if entry is None or verifier is None or not accepted:
@@ -181,6 +185,12 @@ class Directory:
             self._remember(mark, tried)
         assert entry is not None  # only a real verifier is ever remembered
         return _principal(entry, NEVER)
+
+    def _mark(self, subject: str, secret: str) -> bytes:
+        """What an accepted password is known by: nothing that it can be found out from."""
+        return hmac.digest(
+            self._cache_key, f"{len(subject)}:{subject}{secret}".encode("utf-8", "surrogatepass"), "sha256"
+        )
 
     def _recently(self, mark: bytes, verifier: Verifier) -> bool:
         """Whether this password was accepted within CACHE_S by this very verifier: a changed password ends it."""

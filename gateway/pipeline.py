@@ -24,12 +24,13 @@ from gateway.evidence import columns, refused, states
 from gateway.forms import Form
 from gateway.lineage import origins
 from gateway.metrics import Metrics
-from gateway.observe import Audit, MetadataRead, Observer, QueryAnswered, QueryRefused, SignInFailed, stripped
+from gateway.observe import Audit, MetadataRead, Observer, QueryAnswered, QueryRefused, stripped
 from gateway.pins import Pins
 from gateway.policy_store import PolicyStore
 from gateway.principal import Principal
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
+from gateway.sign_in import SignIn
 from gateway.stream import Limits, Provenance, Result, Summary
 from gateway.visible import VisibleProduct, VisibleTable, shown
 
@@ -56,18 +57,18 @@ class Gateway:
         )
         self.metrics = Metrics(lambda: self._catalog.current().snapshots, self._engine.load)
         self._audit = Observer(audit, self.metrics)
+        self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit)
         self._limits = Limits(settings.compute_s, settings.idle_s, None)
         self._policy_key = self._keys.derive("policy fingerprint")
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
 
     def open(self, credentials: identity.Credentials | None, port: str, purpose: str | None = None) -> Session:
-        """A session of whoever `credentials` prove. Raises Unauthenticated; Forbidden for a purpose not granted."""
-        try:
-            principal = self._directory.authenticate(credentials)
-        except Unauthenticated as error:
-            self._audit.record(SignInFailed(port=port, reason=error.reason, error_id=error.error_id))
-            raise
-        return self._session(principal, port, purpose)
+        """A session of whoever `credentials` prove. It counts as one request.
+
+        Raises Unauthenticated; Exhausted (rate); Forbidden for a purpose not granted.
+        """
+        principal, quota = self._sign_in.admit(credentials, port, purpose)
+        return replace(self._session(principal, port, purpose), quota=quota)
 
     def impersonate(self, subject: str, port: str) -> Session:
         """A session as `subject`, for the demo's page and the operator's commands: never for a client's request.

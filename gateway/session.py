@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gateway.catalog import Deployment
 from gateway.policy import PolicySet
 from gateway.principal import Principal
+from gateway.rate import Quota
 
 
 @dataclass(frozen=True)
 class Session:
     """An authenticated principal at one door, with the purpose it states and the schemas of its unqualified names.
 
-    `snapshots` are the ids of those that it is pinned to: they stand in place of what is served.
+    `snapshots` are the ids of those that it is pinned to: they stand in place of what is served. `quota` is what the
+    principal might still ask for when the session was opened, None where nothing limits it.
     """
 
     principal: Principal
@@ -22,6 +24,7 @@ class Session:
     purpose: str | None
     search_path: tuple[str, ...]
     snapshots: tuple[str, ...] = ()
+    quota: Quota | None = field(default=None, compare=False)
 
     def at(self, *search_path: str) -> Session:
         """The same session with another search path."""

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     compute_s: Seconds = Field(60.0, description="seconds of computing before a query is stopped")
     idle_s: Seconds = Field(60.0, description="seconds that a client may leave a result unread before it is closed")
     retain_s: Seconds = Field(600.0, description="seconds that a replaced snapshot stays for those who pinned it")
+    rate_limit: int = Field(60_000, ge=0, description="requests a minute of one principal; 0: no limit")
     cors_origins: str | None = Field(
         None,
         pattern=r"^https?://[^\s,/*]+(, *https?://[^\s,/*]+)*$",

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import Gateway, GatewayError
-from ports.http import caching, errors, methods, metrics
+from ports.http import caching, errors, methods, metrics, quota
 from ports.http.cors import EXPOSED, METHODS, SENT, Cors
 from ports.http.methods import Methods
 
@@ -91,7 +91,7 @@ class Guard:
             nonlocal sent
             if message["type"] == "http.response.start":
                 sent = message["status"]
-                caching.guard(message)
+                caching.guard(message, quota.headers(scope))
             await send(message)
 
         try:

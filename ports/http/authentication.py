@@ -6,8 +6,10 @@ import base64
 import binascii
 
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 
 from gateway import Bearer, Credentials, Gateway, Password, Session, Unauthenticated
+from ports.http import quota
 
 PURPOSE_HEADER = "x-outport-purpose"
 
@@ -43,6 +45,12 @@ def _password(value: str) -> Password:
     return Password(subject, secret)
 
 
-def session(gateway: Gateway, headers: Headers, port: str) -> Session:
-    """The session of whoever sent `headers`. Raises Unauthenticated; Forbidden for a purpose that is not granted."""
-    return gateway.open(credentials(headers), port, headers.get(PURPOSE_HEADER))
+def session(gateway: Gateway, request: HTTPConnection, port: str) -> Session:
+    """The session of whoever sent `request`, whose answer will say what may still be asked for.
+
+    Raises Unauthenticated; Exhausted (rate); Forbidden for a purpose that is not granted.
+    """
+    headers = request.headers
+    opened = gateway.open(credentials(headers), port, headers.get(PURPOSE_HEADER))
+    quota.note(request.scope, opened.quota)
+    return opened

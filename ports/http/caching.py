@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -23,9 +23,10 @@ _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _RELEASE = version("outport")
 
 
-def guard(message: Message) -> None:
+def guard(message: Message, more: Mapping[str, str]) -> None:
     """Complete the headers of an answer that begins: nothing is kept where its route did not say that it may be."""
     headers = MutableHeaders(scope=message)
+    headers.update(more)
     headers.setdefault("Cache-Control", _NEVER)
     headers["X-Content-Type-Options"] = "nosniff"
     named = headers.getlist("Vary")

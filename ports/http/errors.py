@@ -24,6 +24,7 @@ from gateway import (
     Unauthenticated,
     Unavailable,
 )
+from ports.http import quota
 
 MEDIA_TYPE = "application/problem+json"
 CLIENT_CLOSED_REQUEST = 499  # nginx's number for a client that has gone; IANA assigns none
@@ -68,8 +69,10 @@ def problem(error: GatewayError) -> Response:
     if code == HTTPStatus.UNAUTHORIZED:
         for challenge in _CHALLENGES:
             response.headers.append("WWW-Authenticate", challenge)
-    if code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+    if code == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, Exhausted):
+        response.headers.update(quota.exceeded(error))
     return response
 
 

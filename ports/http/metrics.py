@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from gateway import Gateway, GatewayError
-from ports.http.authentication import session
+from ports.http.authentication import credentials
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # What proxies add. It is believed in one direction only: whoever sends it does not count as this machine.
@@ -46,7 +46,7 @@ def _granted(gateway: Gateway, request: Request) -> bool:
     if "authorization" not in request.headers:
         return False
     try:
-        roles = session(gateway, request.headers, "metrics").principal.attributes["role"]
+        roles = gateway.open(credentials(request.headers), "metrics").principal.attributes["role"]
     except GatewayError:
         return False
     return isinstance(roles, tuple) and gateway.settings.metrics_role in roles

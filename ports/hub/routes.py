@@ -115,7 +115,7 @@ class _Hub:
         """Raises Unauthenticated outside the demo without a login, NotFound for an unknown persona."""
         personas = tuple(one for one in self._gateway.personas() if re.fullmatch(r"[A-Za-z0-9_.-]+", one))
         if not personas:
-            return Reader(authentication.session(self._gateway, request.headers, PORT), ())
+            return Reader(authentication.session(self._gateway, request, PORT), ())
         default = DEFAULT_PERSONA if DEFAULT_PERSONA in personas else personas[0]
         given = parse_qs(request.scope["query_string"].decode("latin-1"))
         subject = given.get("as", [default])[0]

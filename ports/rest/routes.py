@@ -147,7 +147,7 @@ class _Rest:
         return _answer(form, result)
 
     def _session(self, request: Request) -> Session:
-        return authentication.session(self._gateway, request.headers, PORT)
+        return authentication.session(self._gateway, request, PORT)
 
     def _answer(self, session: Session, query: Query, form: Format, lifeline: Lifeline) -> Result:
         result = self._gateway.answer(session, query, form=form.form, batch_rows=BATCH_ROWS)
