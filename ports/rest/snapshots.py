@@ -32,7 +32,7 @@ def routes(gateway: Gateway) -> APIRouter:
 
 def _snapshots(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     """The served and kept snapshots of a visible product, the newest first."""
-    session = authentication.session(gateway, request.headers, PORT)
+    session = authentication.session(gateway, request, PORT)
     pairs = question.pairs(request.scope["query_string"].decode("latin-1"))
     formats.choose(request.headers.get("accept"), *question.only_format(pairs), [formats.JSON])
     written = request.path_params["product"]
