@@ -8,6 +8,9 @@ from ports.http import errors
 
 TARGET_LIMIT_BYTES = 16 << 10
 HEADERS_LIMIT_BYTES = 32 << 10
+# When the server ends: the seconds that a TLS client gets to say goodbye too. One that keeps an idle connection reads
+# nothing, so it never does; the event loop would wait half a minute for it.
+GOODBYE_S = 1.0
 
 
 class _TooLarge(Exception):
@@ -46,3 +49,10 @@ class BoundedProtocol(HttpToolsProtocol):
         head = b"".join(b"%s: %s\r\n" % pair for pair in response.raw_headers)
         self.transport.write(b"HTTP/1.1 %d Refused\r\n%s\r\n%s" % (response.status_code, head, bytes(response.body)))
         self.transport.close()
+
+    def shutdown(self) -> None:
+        """The server ends: close now if nothing is being answered, else after the answer."""
+        super().shutdown()
+        silent = self.transport.is_closing() and self.transport.get_write_buffer_size() == 0
+        if silent and self.transport.get_extra_info("ssl_object") is not None:
+            self.loop.call_later(GOODBYE_S, self.transport.abort)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -169,6 +170,18 @@ def test_a_door_does_not_open_with_a_wrong_certificate(world: World, authority: 
     for port in (HttpPort(given), FlightPort(given)):
         with pytest.raises(SettingsError, match="tls_key"):
             port.start()
+
+
+def test_an_idle_connection_does_not_hold_up_the_end(world: World, authority: Authority) -> None:
+    pair = authority.server("127.0.0.1")
+    given: Any = Resettled(world.gateway, tls_cert=pair.cert, tls_key=pair.key, drain_s=60)
+    http = HttpPort(given)
+    http.start()
+    with Secured(authority, http.address, http.address).web() as client:
+        assert client.get("/health").status_code == 200
+        started = time.monotonic()
+        http.stop()
+        assert time.monotonic() - started < 20
 
 
 def test_tls_takes_nothing_from_who_may_see_what(secured: tuple[Secured, Pair | None], world: World) -> None:
