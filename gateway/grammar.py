@@ -24,8 +24,8 @@ _COMPARISONS = (
     "EQUAL NOTEQUAL LESSTHAN GREATERTHAN LESSTHANOREQUALTO GREATERTHANOREQUALTO DISTINCT_FROM NOT_DISTINCT_FROM"
 ).split()
 _OPERATORS = (
-    "ARRAY_EXTRACT ARRAY_SLICE COMPARE_IN COMPARE_NOT_IN GROUPING_FUNCTION OPERATOR_COALESCE OPERATOR_IS_NOT_NULL "
-    "OPERATOR_IS_NULL OPERATOR_NOT OPERATOR_TRY STRUCT_EXTRACT"
+    "ARRAY_CONSTRUCTOR ARRAY_EXTRACT ARRAY_SLICE COMPARE_IN COMPARE_NOT_IN GROUPING_FUNCTION OPERATOR_COALESCE "
+    "OPERATOR_IS_NOT_NULL OPERATOR_IS_NULL OPERATOR_NOT OPERATOR_TRY STRUCT_EXTRACT"
 ).split()
 
 # (class, type) -> the exact keys of that node. A node with another key, or of another type, is refused.
@@ -181,15 +181,8 @@ TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", 
 ESCAPES = frozenset({"like_escape", "ilike_escape", "not_like_escape", "not_ilike_escape"})
 
 # Functions whose answer grows with an argument: name -> position of the count, which must be a constant.
-GROWING = {"repeat": 1, "lpad": 1, "rpad": 1}
+GROWING = {"repeat": 1, "lpad": 1, "rpad": 1, "equi_width_bins": 2}
 SERIES = frozenset({"range", "generate_series"})
-# Functions that apply one growing thing to each element of another: their sizes multiply.
-MULTIPLYING = frozenset(
-    "list_transform list_apply array_transform apply replace regexp_replace array_to_string flatten".split()
-)
-
-# Functions that build their answer outside the engine's memory accounting: name -> position of what is put in.
-AMPLIFYING = {"replace": 2, "regexp_replace": 2, "array_to_string": 1, "repeat": 1}
 
 # Policy expressions: cannot throw, and depend on no time zone, collation, session or clock.
 POLICY_FUNCTIONS = frozenset(

@@ -5,26 +5,21 @@ Pure: takes and gives plain JSON values, as DuckDB's parser writes them. Knows n
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway import grammar
+from gateway import grammar, weight
 from gateway.errors import BadQuery
-
-Node = dict[str, Any]
+from gateway.syntax import Node as Node
+from gateway.syntax import constant
+from gateway.syntax import nodes as nodes
+from gateway.syntax import position as position
 
 TEXT_LIMIT = 100_000
 DEPTH_LIMIT = 400
 NODE_LIMIT = 60_000
 LIST_LIMIT = 10_000
 RELATION_LIMIT = 100
-GROWTH_LIMIT = 1_000_000
-SERIES_LIMIT = 10_000_000
-UNKNOWN_FACTOR = 10_000
-_NOWHERE = 1 << 63
 
 
 @dataclass(frozen=True)
@@ -44,18 +39,6 @@ CLIENT = Allowance(
 POLICY = Allowance(grammar.POLICY_FUNCTIONS, grammar.POLICY_OPERATORS, frozenset())
 
 
-def nodes(tree: Any) -> Iterator[Node]:
-    """Every dictionary of `tree`, parents before children, in no promised order between siblings."""
-    stack = [tree]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict):
-            yield value
-            stack.extend(child for child in value.values() if isinstance(child, dict | list))
-        elif isinstance(value, list):
-            stack.extend(child for child in value if isinstance(child, dict | list))
-
-
 def depth(tree: Any) -> int:
     """The deepest nesting of dictionaries and lists in `tree`."""
     deepest, stack = 0, [(tree, 1)]
@@ -65,12 +48,6 @@ def depth(tree: Any) -> int:
         children = value.values() if isinstance(value, dict) else value
         stack.extend((child, level + 1) for child in children if isinstance(child, dict | list))
     return deepest
-
-
-def position(node: Node) -> int | None:
-    """Where `node` stands in the client's text (byte offset), None for a node that the parser made itself."""
-    location = node.get("query_location", _NOWHERE)
-    return None if location >= _NOWHERE else int(location)
 
 
 def check(statement: Node, allowance: Allowance = CLIENT) -> None:
@@ -97,13 +74,7 @@ def check(statement: Node, allowance: Allowance = CLIENT) -> None:
             )
     if depth(statement) > DEPTH_LIMIT:
         raise BadQuery("the query is nested too deeply", reason="limit")
-    _growth(statement)
-    if _amplification(statement) > GROWTH_LIMIT:
-        raise BadQuery(
-            "text is made longer by replace or repeat at too many levels of this query: "
-            f"more than {GROWTH_LIMIT} times in all",
-            reason="limit",
-        )
+    weight.check(statement)
 
 
 def _check_shape(node: Node, kind: str) -> None:
@@ -141,7 +112,7 @@ def _check_function(node: Node, allowance: Allowance) -> None:
 
 def _check_escape(node: Node) -> None:
     arguments = node["arguments"]
-    escape = _constant(arguments[2]["expression"]) if len(arguments) == 3 else None
+    escape = constant(arguments[2]["expression"]) if len(arguments) == 3 else None
     if not isinstance(escape, str) or len(escape) > 1:
         raise BadQuery("ESCAPE takes one constant character", reason="unsupported", position=position(node))
 
@@ -156,7 +127,7 @@ def _check_arguments(node: Node, name: str) -> None:
         )
     if name in grammar.GROWING:
         place = grammar.GROWING[name]
-        size = _constant(arguments[place]["expression"]) if len(arguments) > place else None
+        size = constant(arguments[place]["expression"]) if len(arguments) > place else None
         if not isinstance(size, int) or size > LIST_LIMIT:
             raise BadQuery(
                 f"{name} takes a constant count of at most {LIST_LIMIT}", reason="limit", position=position(node)
@@ -236,158 +207,3 @@ _INSPECT = {
     ("OPERATOR", "COMPARE_NOT_IN"): _check_children,
     **{key: _check_window for key in grammar.SHAPES if key[0] == "WINDOW"},
 }
-
-
-def _constant(expression: Node) -> int | str | None:
-    """The value of an integer or string constant (also one under casts), None for anything else."""
-    while expression.get("class") == "CAST":
-        expression = expression["child"]
-    if expression.get("class") != "CONSTANT":
-        return None
-    literal = expression["literal"]
-    text = str(literal["text"])
-    if literal["kind"] == "INTEGER" and re.fullmatch(r"-?\d{1,18}", text):
-        return int(text)
-    return text if literal["kind"] == "STRING" else None
-
-
-def _growth(expression: Any) -> int:
-    """An upper bound of how large (characters or items) `expression` makes its answer out of constants.
-
-    Nested growth multiplies. Raises BadQuery (limit) above GROWTH_LIMIT: the planner folds constants whatever the time
-    limit says.
-    """
-    if isinstance(expression, list):
-        return max((_growth(item) for item in expression), default=1)
-    if not isinstance(expression, dict):
-        return 1
-    if expression.get("class") == "CONSTANT":
-        return max(1, len(str(expression["literal"]["text"])))
-    if expression.get("type") == "TABLE_FUNCTION":
-        return _table_function_growth(expression)
-    if expression.get("class") == "FUNCTION":
-        size = _function_growth(expression)
-    else:
-        size = max((_growth(child) for child in expression.values() if isinstance(child, dict | list)), default=1)
-    if size > GROWTH_LIMIT:
-        raise BadQuery(
-            f"this expression could build more than {GROWTH_LIMIT} items or characters for each row",
-            reason="limit",
-            position=position(expression),
-        )
-    return size
-
-
-def _function_growth(function: Node) -> int:
-    name = str(function["function_name"]).lower()
-    arguments = [argument["expression"] for argument in function["arguments"]]
-    if name in grammar.SERIES:
-        return _series(arguments, function, GROWTH_LIMIT)
-    sizes = [_growth(argument) for argument in arguments]
-    _growth([function.get("filter"), function.get("order_bys")])
-    if name in grammar.MULTIPLYING:
-        return math.prod(sizes)
-    if name in grammar.GROWING:
-        count = _constant(arguments[1])
-        assert isinstance(count, int)
-        return max(1, count) * sizes[0]
-    return max(sizes, default=1)
-
-
-def _amplification(statement: Node) -> int:
-    """How many times longer text can become through all levels of a statement, subqueries and CTEs included.
-
-    The levels multiply, since each may read the one below; within one the largest counts. Recursion has no bound.
-    """
-    total = 1
-    for query in nodes(statement):
-        if query.get("type") == "RECURSIVE_CTE_NODE" and _amplified(query["right"], inner=True) > 1:
-            raise BadQuery("a recursive query cannot make text longer by replace or repeat", reason="limit")
-        if query.get("type") == "SELECT_NODE":
-            total *= _amplified(query, inner=False)
-    return total
-
-
-def _amplified(value: Any, *, inner: bool) -> int:
-    """The largest product of factors along one branch of `value`; queries within it count only where `inner`."""
-    if isinstance(value, list):
-        return max((_amplified(item, inner=inner) for item in value), default=1)
-    if not isinstance(value, dict):
-        return 1
-    below = [
-        _amplified(child, inner=inner)
-        for child in value.values()
-        if isinstance(child, dict | list) and (inner or not (isinstance(child, dict) and _is_query(child)))
-    ]
-    return _factor(value) * max(below, default=1)
-
-
-def _is_query(node: Node) -> bool:
-    return "cte_map" in node
-
-
-def _factor(node: Node) -> int:
-    name = str(node["function_name"]).lower() if node.get("class") == "FUNCTION" else ""
-    place = grammar.AMPLIFYING.get(name)
-    if place is None or len(node["arguments"]) <= place:
-        return 1
-    inserted = _constant(node["arguments"][place]["expression"])
-    if isinstance(inserted, int):
-        return max(1, inserted)
-    if inserted is None:
-        return UNKNOWN_FACTOR
-    replaced = _constant(node["arguments"][1]["expression"]) if name == "replace" else None
-    return max(1, len(inserted) // max(1, len(replaced) if isinstance(replaced, str) else 1))
-
-
-def _table_function_growth(reference: Node) -> int:
-    function = reference["function"]
-    arguments = [argument["expression"] for argument in function["arguments"]]
-    if str(function["function_name"]).lower() in grammar.SERIES:
-        _series(arguments, function, SERIES_LIMIT)
-    else:
-        _growth(arguments)
-    return 1
-
-
-_STEP_S = {
-    "to_microseconds": 1e-6, "to_milliseconds": 1e-3, "to_seconds": 1.0, "to_minutes": 60.0, "to_hours": 3600.0,
-    "to_days": 86400.0, "to_weeks": 604800.0, "to_months": 2.4e6, "to_quarters": 7.7e6, "to_years": 3.1e7,
-}  # fmt: skip
-_CENTURY_S = 3.2e9
-
-
-def _series(arguments: list[Node], function: Node, limit: int) -> int:
-    """How many items range or generate_series makes. Raises BadQuery (limit) if unknown or above `limit`."""
-    numbers = [_constant(argument) for argument in arguments]
-    if numbers and all(isinstance(number, int) for number in numbers):
-        bounds = [int(number) for number in numbers if number is not None]
-        start, stop = (0, bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[1])
-        step = bounds[2] if len(bounds) > 2 else 1
-        size = abs(stop - start) // max(1, abs(step)) + 1
-    elif len(arguments) == 3 and _step_s(arguments[2]) is not None:
-        size = int(_CENTURY_S / (_step_s(arguments[2]) or 1.0))
-    else:
-        size = limit + 1
-    if size > limit:
-        raise BadQuery(
-            f"{function['function_name']} takes constant bounds and makes at most {limit} items "
-            "(dates: a constant INTERVAL step of at least an hour)",
-            reason="limit",
-            position=position(function),
-        )
-    return max(1, size)
-
-
-def _step_s(step: Node) -> float | None:
-    """The seconds of a constant interval that names one unit, None for any other expression."""
-    if step.get("class") != "FUNCTION":
-        return None
-    unit = _STEP_S.get(str(step["function_name"]).lower())
-    for node in nodes(step):
-        if node.get("class") in {"COLUMN_REF", "PARAMETER", "SUBQUERY"}:
-            return None
-        if node.get("class") == "CONSTANT":
-            text = str(node["literal"]["text"])
-            return unit * int(text) if unit and re.fullmatch(r"\d{1,9}", text) and int(text) > 0 else None
-    return None

@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 COPIED = ("gateway", "ports", "policies", "products", "tests", "pyproject.toml")
 ROOMS = ("tests/gateway/test_tree.py", "tests/gateway/test_bind.py", "tests/gateway/test_forms.py")
+WEIGHT = ("tests/gateway/test_weight.py",)
 WORLD = ("tests/test_no_way_round.py", "tests/test_one_truth.py")
 
 
@@ -45,9 +46,12 @@ MUTANTS = (
     Mutant("time travel", "gateway/tree.py", 'if node["at_clause"] is not None:', "if False:"),
     Mutant("USING KEY", "gateway/tree.py", 'if node["key_targets"]:', "if False:"),
     Mutant("list length", "gateway/tree.py", 'if len(node["children"]) > LIST_LIMIT:', "if False:"),
-    Mutant("growth", "gateway/tree.py", "    if size > GROWTH_LIMIT:", "    if False:"),
+    Mutant("sizes", "gateway/growth.py", "    if bound.size > SIZE_LIMIT:", "    if False:", WEIGHT),
+    Mutant("steps of a row", "gateway/growth.py", "    if bound.work > WORK_LIMIT:", "    if False:", WEIGHT),
+    Mutant("parts to plan", "gateway/budget.py", "        if parts > PARTS_LIMIT:", "        if False:", WEIGHT),
+    Mutant("recursion", "gateway/weight.py", "        if sizes[-1] - sizes[half] > sizes[half] - sizes[0]:", "        if False:", WEIGHT),
     Mutant("constant counts", "gateway/tree.py", "if not isinstance(size, int) or size > LIST_LIMIT:", "if False:"),
-    Mutant("series", "gateway/tree.py", "    if size > limit:", "    if False:"),
+    Mutant("series", "gateway/growth.py", "    if size > SERIES_LIMIT:", "    if False:", WEIGHT),
     Mutant("text length", "gateway/duck.py", "if len(text) > tree.TEXT_LIMIT:", "if False:"),
     Mutant("bracket nesting", "gateway/duck.py", "if _nesting(text) > _NESTING:", "if False:"),
     Mutant("one statement", "gateway/duck.py", "if len(statements) != 1:", "if not statements:"),

@@ -120,7 +120,7 @@ def test_every_listed_function_exists_in_this_duckdb() -> None:
         ("SELECT repeat('x', 10001)", "limit"),
         ("SELECT repeat('x', a) FROM t", "limit"),
         ("SELECT unnest(range(10000000))", "limit"),
-        ("SELECT * FROM range(1, 100000000)", "limit"),
+        ("SELECT len(range(1, 100000000))", "limit"),
         ("SELECT * FROM range(a) FROM t", "syntax"),
     ],
 )
@@ -149,10 +149,10 @@ def test_growth_multiplies_through_nesting_without_being_evaluated() -> None:
 
 
 def test_dates_may_be_generated_day_by_day() -> None:
-    tree.check(duck.parse("SELECT * FROM generate_series(DATE '2020-01-01', DATE '2024-01-01', INTERVAL 1 DAY)"))
-    with pytest.raises(BadQuery):
+    tree.check(duck.parse("SELECT unnest(generate_series(DATE '2020-01-01', DATE '2024-01-01', INTERVAL 1 DAY))"))
+    with pytest.raises(BadQuery, match="write it in FROM"):
         tree.check(
-            duck.parse("SELECT * FROM generate_series(DATE '1-01-01', DATE '9999-01-01', INTERVAL 1 MICROSECOND)")
+            duck.parse("SELECT len(generate_series(DATE '1000-01-01', DATE '9999-01-01', INTERVAL 1 MICROSECOND))")
         )
 
 
@@ -182,7 +182,7 @@ def test_text_cannot_be_made_longer_level_by_level(text: str) -> None:
     [
         "SELECT replace(a, 'x', b), regexp_replace(a, '[^0-9]', '', 'g'), repeat('*', 50), array_to_string(l, ',')",
         "SELECT replace(s, ' ', '_') FROM (SELECT replace(replace(s, '-', ''), '.', '') AS s FROM t) q",
-        "WITH RECURSIVE r AS (SELECT 'a' AS p UNION ALL SELECT p || '/' || replace(p, 'a', 'b') FROM r) FROM r",
+        "WITH RECURSIVE r AS (SELECT 'a' AS p UNION ALL SELECT replace(p, 'b', 'a') || '/' || n FROM r, t) FROM r",
     ],
 )
 def test_honest_work_on_text_passes(text: str) -> None:

@@ -1,0 +1,292 @@
+"""How large an expression's value can become, and how many steps it takes, from the bounds of its parts.
+
+Pure: knows calls and constants, no names and no queries. A column of a table counts as one small value of its data.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gateway.errors import BadQuery
+from gateway.syntax import Node, constant, nodes, position
+
+# Built for each row of a vector of 2,048, outside the engine's memory accounting: 250,000 items of a list are 4 GB.
+SIZE_LIMIT = 250_000
+# Steps for one row of a vector, between which nothing can be interrupted.
+WORK_LIMIT = 1_000_000
+# Items of a list made by range or generate_series; one beyond SIZE_LIMIT may only be unnested.
+SERIES_LIMIT = 1_000_000
+# What an aggregate that gathers rows counts as: enough that a step for each pair of its items is refused.
+GATHERED = 1_001
+# Characters of a text of the data, where it is repeated and where it is put into another one at each place.
+REPEATED = 10
+INSERTED = 100
+# How far the dates of data lie from today, and those that anything but an interval was added to, in years.
+NEAR = 50
+FAR = 1_000_000
+
+
+class Bound(NamedTuple):
+    """Upper bounds of one expression. A tuple: it is made for every node, and a frozen dataclass costs four times that.
+
+    `parts`: what the planner sees, aliases copied; `size`: characters or items of the value; `item`: size of one item
+    of a list, states of a text as a regular expression; `work`: steps to compute it once; `years`: how far from today
+    it may lie as a date.
+    """
+
+    parts: int = 1
+    size: int = 1
+    item: int = 1
+    work: int = 1
+    years: int = NEAR
+
+
+ONE = Bound()
+
+
+def widest(bounds: Iterable[Bound]) -> Bound:
+    """The bound of a value that is one of several."""
+    given = list(bounds)
+    if not given:
+        return ONE
+    return Bound(*map(max, zip(*given, strict=True))) if len(given) > 1 else given[0]
+
+
+def together(bounds: Iterable[Bound]) -> Bound:
+    """The bound of expressions side by side: all are planned and computed, the largest counts."""
+    given = list(bounds)
+    largest = widest(given)
+    return largest._replace(parts=1 + sum(one.parts for one in given), work=1 + sum(one.work for one in given))
+
+
+def checked(bound: Bound, node: Node | None = None) -> Bound:
+    """`bound` itself. Raises BadQuery (limit) for a value that is too large or takes too many steps."""
+    if bound.size > SIZE_LIMIT:
+        words = (
+            f"this expression could build more than {SIZE_LIMIT} items or characters for each row: use fewer levels "
+        )
+        raise _refused(words + "of repeat, replace, concatenation or list_transform, or smaller counts", node)
+    if bound.work > WORK_LIMIT:
+        words = f"this expression could take more than {WORK_LIMIT} steps for each row: shorten what is compared, with "
+        raise _refused(words + "left(x, 500), or what is matched or looped over", node)
+    return bound
+
+
+def _refused(words: str, node: Node | None) -> BadQuery:
+    return BadQuery(words, reason="limit", position=position(node) if node else None)
+
+
+_COUNTS = re.compile(r"\{(\d{1,4})(?:,(\d{0,4}))?\}")
+
+
+def literal(node: Node) -> Bound:
+    """The bound of a constant. RE2 unfolds `x{n}` to n copies, nested ones multiplied, at most 1,000 in all."""
+    text = str(node["literal"]["text"])
+    size = max(1, len(text)) if node["literal"]["kind"] == "STRING" else 1
+    if size < 5:
+        return ONE._replace(size=size, item=size)
+    counts = math.prod(max(1, int(most or least)) for least, most in _COUNTS.findall(text))
+    year = re.match(r"(-?\d{4,6})-\d", text)
+    return Bound(1, size, size * min(1_000, counts), 1, NEAR + abs(int(year[1]) - _THIS_YEAR) if year else NEAR)
+
+
+# Functions whose answer is a number or a short text, whatever they are given.
+_SHORT = frozenset(
+    """
+    length len strlen char_length character_length bit_length octet_length length_grapheme cardinality array_length
+    json_array_length count count_star count_if countif sum avg mean median stddev variance approx_count_distinct
+    list_count list_sum list_avg list_min list_max list_median list_unique list_product list_position list_indexof
+    array_position array_indexof strpos instr position ascii unicode ord hash md5 sha1 sha256 contains list_contains
+    list_has array_contains array_has starts_with ends_with prefix suffix bool_and bool_or json_type json_valid typeof
+    list_has_any list_has_all array_has_any array_has_all regexp_matches regexp_full_match levenshtein editdist3
+    damerau_levenshtein jaro_similarity jaro_winkler_similarity jaccard hamming mismatches row_number rank dense_rank
+    ~~ !~~ ~~* !~~* ~~~ ~ !~ ^@ @> <@ && like_escape ilike_escape not_like_escape not_ilike_escape
+    """.split()
+)
+_ITEMS = frozenset(
+    "unnest list_extract list_element element_at array_extract list_first list_last list_any_value".split()
+)
+# The answer is as large as all arguments together: a list or a struct, in which a text may be escaped, or one text.
+_LISTS = frozenset("list_value list_pack array_value unpivot_list json_array json_object".split())
+_STRUCTS = frozenset("struct_pack row struct_concat struct_insert".split())
+_JOINED = frozenset(
+    """
+    || concat concat_ws array_cat array_concat list_cat list_concat list_append list_prepend array_append array_prepend
+    list_zip array_zip map map_concat map_from_entries json_merge_patch overlay
+    """.split()
+)
+_TIMES = frozenset("list_transform list_apply array_transform apply list_select array_select".split())
+# Aggregates that gather their rows, with the least number of arguments at which they do.
+_GATHER = {
+    "list": 1, "array_agg": 1, "string_agg": 1, "listagg": 1, "group_concat": 1, "json_group_array": 1,
+    "json_group_object": 1, "histogram": 1, "approx_top_k": 1, "max": 2, "min": 2, "arg_max": 3, "arg_min": 3,
+    "max_by": 3, "min_by": 3, "argmax": 3, "argmin": 3,
+}  # fmt: skip
+_WIDER = {
+    "hex": 2, "to_hex": 2, "bin": 8, "to_binary": 8, "base64": 2, "to_base64": 2, "url_encode": 3, "json_quote": 2,
+    "to_json": 2, "array_to_json": 2, "row_to_json": 2, "regexp_escape": 2,
+}  # fmt: skip
+# Steps grow with the product of the first two arguments.
+_SQUARE = frozenset(
+    """
+    levenshtein editdist3 damerau_levenshtein jaro_similarity jaro_winkler_similarity regexp_matches regexp_full_match
+    regexp_replace regexp_extract regexp_extract_all regexp_split_to_array string_split_regex str_split_regex
+    ~ !~ ~~ !~~ ~~* !~~* ~~~ like_escape ilike_escape not_like_escape not_ilike_escape json_merge_patch
+    """.split()
+)
+_JSON_PATHS = frozenset("json_extract json_extract_string json_extract_path json_extract_path_text -> ->>".split())
+# The same day, or one of those given.
+_SAME_DAY = frozenset(
+    """
+    min max first last any_value arbitrary date_trunc datetrunc time_bucket last_day least greatest coalesce nullif if
+    first_value last_value nth_value lag lead now today current_date get_current_timestamp transaction_timestamp
+    timezone list_value unnest generate_series range
+    """.split()
+)
+_STEP_S = {
+    "to_microseconds": 1e-6, "to_milliseconds": 1e-3, "to_seconds": 1.0, "to_minutes": 60.0, "to_hours": 3600.0,
+    "to_days": 86400.0, "to_weeks": 604800.0, "to_months": 2.6e6, "to_quarters": 7.8e6, "to_years": 3.16e7,
+}  # fmt: skip
+_YEAR_S = 3.16e7
+_THIS_YEAR = 2025
+
+
+def call(name: str, node: Node, plain: list[Bound], bodies: list[Bound], beside: Bound) -> Bound:
+    """The bound of a call: `plain` are its arguments, `bodies` its lambdas for one item, `beside` its other clauses."""
+    arguments = [argument["expression"] for argument in node["arguments"]]
+    lists = [one for one, argument in zip(plain, _plain(arguments), strict=True) if argument.get("class") != "CONSTANT"]
+    rounds = max([one.size for one in lists], default=1) if bodies else 1
+    parts = beside.parts + sum(one.parts for one in plain) + sum(one.parts for one in bodies)
+    work = beside.work + sum(one.work for one in plain) + rounds * (1 + sum(one.work for one in bodies))
+    if name in _SQUARE and len(plain) > 1:
+        work += plain[0].size * max(plain[1].size, plain[1].item)
+    if name in _JSON_PATHS:
+        work += plain[0].size ** (1 + sum(str(constant(one)).count("..") for one in arguments[1:]))
+    size, item = _answer(name, arguments, plain, bodies)
+    return Bound(parts, size, item, work, _years(name, arguments, plain))
+
+
+def _plain(arguments: list[Node]) -> list[Node]:
+    return [one for one in arguments if one.get("class") != "LAMBDA"]
+
+
+def _answer(name: str, arguments: list[Node], plain: list[Bound], bodies: list[Bound]) -> tuple[int, int]:
+    """Size and item size of a call's answer."""
+    if name in _SHORT or not plain:
+        return 1, 1
+    sizes = [one.size for one in plain]
+    largest, item = max(sizes), max(one.item for one in plain)
+    if name in _ITEMS:
+        return item, item
+    if name in _TIMES:
+        each = max([body.size for body in bodies], default=math.prod(sizes[1:]))
+        return sizes[0] * each, each if bodies else item
+    if name in _LISTS:
+        return 1 + 2 * sum(sizes), largest
+    if name in _STRUCTS:
+        return 1 + 2 * sum(sizes), 1 + 2 * sum(sizes)
+    if name in _JOINED:
+        return sum(sizes) + (len(sizes) * sizes[0] if name == "concat_ws" else 0), sum(one.item for one in plain)
+    if len(plain) >= _GATHER.get(name, 1_000):
+        return max(GATHERED, 2 * largest), largest
+    if name in _WIDER:
+        return largest * _WIDER[name], largest * _WIDER[name]
+    if name == "json_pretty":
+        return largest**2, largest
+    return _counted(name, arguments, sizes, item) or (largest, item)
+
+
+def _counted(name: str, arguments: list[Node], sizes: list[int], item: int) -> tuple[int, int] | None:
+    """Size and item size of a call that an argument makes larger: a count, or what is put in at each place."""
+    if name in {"lpad", "rpad"}:
+        return max(_count(arguments[1]), *sizes), item
+    if name == "equi_width_bins":
+        return _count(arguments[2]), 1
+    if name == "repeat":
+        repeated = sizes[0] if constant(arguments[0]) is not None else max(REPEATED, sizes[0])
+        return repeated * max(1, _count(arguments[1])), item * max(1, _count(arguments[1]))
+    if name == "array_to_string" and len(sizes) == 2:
+        return sizes[0] * (1 + _inserted(arguments[1], sizes[1])), item
+    if name == "replace" and len(sizes) == 3:
+        replaced = constant(arguments[1])
+        length = max(1, len(replaced)) if isinstance(replaced, str) else 1
+        return sizes[0] * -(-_inserted(arguments[2], sizes[2]) // length), item
+    if name == "regexp_replace" and len(sizes) >= 3:
+        inserted, every = constant(arguments[2]), len(sizes) > 3 and "g" in str(constant(arguments[3]) or "g")
+        if isinstance(inserted, str) and not every:
+            return sizes[0] * max(1, len(re.findall(r"\\\d", inserted))) + sizes[2], item
+        return sizes[0] * _inserted(arguments[2], sizes[2]), item
+    return None
+
+
+def _inserted(argument: Node, size: int) -> int:
+    return size if isinstance(constant(argument), str) else INSERTED * size
+
+
+def _count(argument: Node) -> int:
+    value = constant(argument)
+    assert isinstance(value, int)
+    return value
+
+
+def _years(name: str, arguments: list[Node], plain: list[Bound]) -> int:
+    if name in _SAME_DAY:
+        return max([one.years for one in plain], default=NEAR)
+    if name in {"+", "-", "date_add"} and len(plain) == 2:
+        steps = [_step_s(argument) for argument in arguments]
+        if isinstance(days := constant(arguments[1]), int):
+            steps[1] = days * _STEP_S["to_days"]
+        lengths = [abs(step) / _YEAR_S for step in steps if step is not None]
+        if len(lengths) == 1:
+            return plain[0 if steps[0] is None else 1].years + math.ceil(lengths[0])
+    return FAR
+
+
+def series(node: Node, bounds: list[Bound]) -> int:
+    """How many items range or generate_series puts into a list. Raises BadQuery (limit) if unknown or too many."""
+    name = str(node["function_name"]).lower()
+    arguments = [argument["expression"] for argument in node["arguments"]]
+    numbers = [constant(argument) for argument in arguments]
+    step_s = _step_s(arguments[2]) if len(arguments) == 3 else None
+    if numbers and all(isinstance(number, int) for number in numbers):
+        start, stop, step = ([0, *numbers, 1] if len(numbers) == 1 else [*numbers, 1])[:3]
+        size = abs(int(stop or 0) - int(start or 0)) // max(1, abs(int(step or 0))) + (name != "range")
+    elif step_s:
+        size = int(_apart(numbers, bounds) * _YEAR_S / abs(step_s)) + 1
+    else:
+        size = SERIES_LIMIT + 1
+    if size > SERIES_LIMIT:
+        words = (
+            f"{name} makes a list of at most {SERIES_LIMIT} items, of constant numbers or of dates near those of the "
+        )
+        raise _refused(f"{words}data by a constant INTERVAL: write it in FROM instead, as in FROM {name}(...)", node)
+    return max(1, size)
+
+
+def _apart(dates: list[int | str | None], bounds: list[Bound]) -> int:
+    """The years between two dates."""
+    years = [re.match(r"-?\d{4,6}(?=-)", str(date)) for date in dates[:2]]
+    if years[0] and years[1]:
+        return abs(int(years[0][0]) - int(years[1][0])) + 1
+    return bounds[0].years + bounds[1].years
+
+
+def _step_s(step: Node) -> float | None:
+    """The seconds of a constant interval of one unit, None for any other expression."""
+    if step.get("class") == "CAST" and str(step["type_expr"].get("type_name", "")).upper() == "INTERVAL":
+        found = re.fullmatch(r"(-?\d{1,6}) ([a-z]+?)s?", str(constant(step["child"])).strip().lower())
+        unit = _STEP_S.get(f"to_{found[2]}s") if found else None
+        return unit * int(found[1]) if found and unit else None
+    if step.get("class") != "FUNCTION" or str(step["function_name"]).lower() not in _STEP_S:
+        return None
+    inside = list(nodes(step))
+    literals = [str(node["literal"]["text"]) for node in inside if node.get("class") == "CONSTANT"]
+    classes = {node["class"] for node in inside if node.get("class")}
+    calls = {str(node["function_name"]).lower() for node in inside if node.get("class") == "FUNCTION"}
+    single = classes <= {"CONSTANT", "CAST", "TYPE", "FUNCTION"} and len(literals) == 1 and len(calls - {"trunc"}) == 1
+    if not single or not re.fullmatch(r"-?\d{1,9}", literals[0]):
+        return None
+    return _STEP_S[str(step["function_name"]).lower()] * int(literals[0])
