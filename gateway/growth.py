@@ -11,21 +11,19 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gateway.errors import BadQuery
-from gateway.syntax import Node, constant, nodes, position
+from gateway.series import DAY_S, NEAR, THIS_YEAR, YEAR_S, step_s
+from gateway.syntax import Node, constant, position
 
 # Built for each row of a vector of 2,048, outside the engine's memory accounting: 250,000 items of a list are 4 GB.
 SIZE_LIMIT = 250_000
 # Steps for one row of a vector, between which nothing can be interrupted.
 WORK_LIMIT = 1_000_000
-# Items of a list made by range or generate_series; one beyond SIZE_LIMIT may only be unnested.
-SERIES_LIMIT = 1_000_000
 # What an aggregate that gathers rows counts as: enough that a step for each pair of its items is refused.
 GATHERED = 1_001
 # Characters of a text of the data, where it is repeated and where it is put into another one at each place.
 REPEATED = 10
 INSERTED = 100
-# How far the dates of data lie from today, and those that anything but an interval was added to, in years.
-NEAR = 50
+# How far from today a date may lie to which anything but an interval was added, in years.
 FAR = 1_000_000
 
 
@@ -90,7 +88,7 @@ def literal(node: Node) -> Bound:
         return ONE._replace(size=size, item=size)
     counts = math.prod(max(1, int(most or least)) for least, most in _COUNTS.findall(text))
     year = re.match(r"(-?\d{4,6})-\d", text)
-    return Bound(1, size, size * min(1_000, counts), 1, NEAR + abs(int(year[1]) - _THIS_YEAR) if year else NEAR)
+    return Bound(1, size, size * min(1_000, counts), 1, NEAR + abs(int(year[1]) - THIS_YEAR) if year else NEAR)
 
 
 # Functions whose answer is a number or a short text, whatever they are given.
@@ -146,12 +144,6 @@ _SAME_DAY = frozenset(
     timezone list_value unnest generate_series range
     """.split()
 )
-_STEP_S = {
-    "to_microseconds": 1e-6, "to_milliseconds": 1e-3, "to_seconds": 1.0, "to_minutes": 60.0, "to_hours": 3600.0,
-    "to_days": 86400.0, "to_weeks": 604800.0, "to_months": 2.6e6, "to_quarters": 7.8e6, "to_years": 3.16e7,
-}  # fmt: skip
-_YEAR_S = 3.16e7
-_THIS_YEAR = 2025
 
 
 def call(name: str, node: Node, plain: list[Bound], bodies: list[Bound], beside: Bound) -> Bound:
@@ -236,57 +228,10 @@ def _years(name: str, arguments: list[Node], plain: list[Bound]) -> int:
     if name in _SAME_DAY:
         return max([one.years for one in plain], default=NEAR)
     if name in {"+", "-", "date_add"} and len(plain) == 2:
-        steps = [_step_s(argument) for argument in arguments]
+        steps = [step_s(argument) for argument in arguments]
         if isinstance(days := constant(arguments[1]), int):
-            steps[1] = days * _STEP_S["to_days"]
-        lengths = [abs(step) / _YEAR_S for step in steps if step is not None]
+            steps[1] = days * DAY_S
+        lengths = [abs(step) / YEAR_S for step in steps if step is not None]
         if len(lengths) == 1:
             return plain[0 if steps[0] is None else 1].years + math.ceil(lengths[0])
     return FAR
-
-
-def series(node: Node, bounds: list[Bound]) -> int:
-    """How many items range or generate_series puts into a list. Raises BadQuery (limit) if unknown or too many."""
-    name = str(node["function_name"]).lower()
-    arguments = [argument["expression"] for argument in node["arguments"]]
-    numbers = [constant(argument) for argument in arguments]
-    step_s = _step_s(arguments[2]) if len(arguments) == 3 else None
-    if numbers and all(isinstance(number, int) for number in numbers):
-        start, stop, step = ([0, *numbers, 1] if len(numbers) == 1 else [*numbers, 1])[:3]
-        size = abs(int(stop or 0) - int(start or 0)) // max(1, abs(int(step or 0))) + (name != "range")
-    elif step_s:
-        size = int(_apart(numbers, bounds) * _YEAR_S / abs(step_s)) + 1
-    else:
-        size = SERIES_LIMIT + 1
-    if size > SERIES_LIMIT:
-        words = (
-            f"{name} makes a list of at most {SERIES_LIMIT} items, of constant numbers or of dates near those of the "
-        )
-        raise _refused(f"{words}data by a constant INTERVAL: write it in FROM instead, as in FROM {name}(...)", node)
-    return max(1, size)
-
-
-def _apart(dates: list[int | str | None], bounds: list[Bound]) -> int:
-    """The years between two dates."""
-    years = [re.match(r"-?\d{4,6}(?=-)", str(date)) for date in dates[:2]]
-    if years[0] and years[1]:
-        return abs(int(years[0][0]) - int(years[1][0])) + 1
-    return bounds[0].years + bounds[1].years
-
-
-def _step_s(step: Node) -> float | None:
-    """The seconds of a constant interval of one unit, None for any other expression."""
-    if step.get("class") == "CAST" and str(step["type_expr"].get("type_name", "")).upper() == "INTERVAL":
-        found = re.fullmatch(r"(-?\d{1,6}) ([a-z]+?)s?", str(constant(step["child"])).strip().lower())
-        unit = _STEP_S.get(f"to_{found[2]}s") if found else None
-        return unit * int(found[1]) if found and unit else None
-    if step.get("class") != "FUNCTION" or str(step["function_name"]).lower() not in _STEP_S:
-        return None
-    inside = list(nodes(step))
-    literals = [str(node["literal"]["text"]) for node in inside if node.get("class") == "CONSTANT"]
-    classes = {node["class"] for node in inside if node.get("class")}
-    calls = {str(node["function_name"]).lower() for node in inside if node.get("class") == "FUNCTION"}
-    single = classes <= {"CONSTANT", "CAST", "TYPE", "FUNCTION"} and len(literals) == 1 and len(calls - {"trunc"}) == 1
-    if not single or not re.fullmatch(r"-?\d{1,9}", literals[0]):
-        return None
-    return _STEP_S[str(step["function_name"]).lower()] * int(literals[0])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from gateway import budget, grammar, growth
+from gateway import budget, grammar, growth, series
 from gateway.budget import Budget
 from gateway.errors import BadQuery
 from gateway.extent import TABLE_WIDTH, Relation, Scope, alias, lambda_names, merged, selected, star_width
@@ -111,7 +111,9 @@ class _Walk:
         arguments = [argument["expression"] for argument in node["arguments"]]
         plain = [self.expression(one, scope) for one in arguments if one.get("class") != "LAMBDA"]
         if name in grammar.SERIES:
-            return together(plain)._replace(size=budget.ITEM_SIZE * growth.series(node, plain), item=1)
+            return together(plain)._replace(
+                size=budget.ITEM_SIZE * series.items(node, [one.years for one in plain]), item=1
+            )
         bodies = [self._body(one, plain, scope) for one in arguments if one.get("class") == "LAMBDA"]
         others = [node[key] for key in _CLAUSES if node.get(key)]
         bound = checked(growth.call(name, node, plain, bodies, self.expression(others, scope)), node)
@@ -235,6 +237,7 @@ class _Walk:
         arguments = [argument["expression"] for argument in function["arguments"]]
         bound, name = self.expression(arguments, outer), str(function["function_name"]).lower()
         if name in grammar.SERIES:
+            series.rows(function)
             return Relation(2, parts=budget.RELATION_PARTS + bound.parts, whole=False)
         each = bound.item if name == "unnest" else checked(bound, function).size
         width = 1 + (bound.item if name == "unnest" else 8)

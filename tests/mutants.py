@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant("parts to plan", "gateway/budget.py", "        if parts > PARTS_LIMIT:", "        if False:", WEIGHT),
     Mutant("recursion", "gateway/weight.py", "        if sizes[-1] - sizes[half] > sizes[half] - sizes[0]:", "        if False:", WEIGHT),
     Mutant("constant counts", "gateway/tree.py", "if not isinstance(size, int) or size > LIST_LIMIT:", "if False:"),
-    Mutant("series", "gateway/growth.py", "    if size > SERIES_LIMIT:", "    if False:", WEIGHT),
+    Mutant("series", "gateway/series.py", "    if size > SERIES_LIMIT:", "    if False:", WEIGHT),
     Mutant("text length", "gateway/duck.py", "if len(text) > tree.TEXT_LIMIT:", "if False:"),
     Mutant("bracket nesting", "gateway/duck.py", "if _nesting(text) > _NESTING:", "if False:"),
     Mutant("one statement", "gateway/duck.py", "if len(statements) != 1:", "if not statements:"),

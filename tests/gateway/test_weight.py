@@ -64,6 +64,7 @@ ATTACKS = {
     "a list for each row": ("smaller counts", "SELECT list_concat(range(100000), [a]) FROM t"),
     "pairs of a gathered list": ("left|smaller", f"SELECT list_transform(l, lambda v: list_transform(l, lambda w: v * w)) {GATHERED}"),
     "numbers": ("in FROM", "SELECT unnest(range(100000000))"),
+    "rows": ("at most 100000000 rows", "SELECT * FROM range(100000000000)"),
     "a number from the data": ("in FROM", "SELECT range(a) FROM t"),
     "distant dates": ("in FROM", "SELECT len(generate_series(TIMESTAMP '-200000-01-01', TIMESTAMP '290000-01-01', INTERVAL 1 DAY))"),
     "dates made distant": ("in FROM", "SELECT len(generate_series(d, e, INTERVAL 1 DAY)) FROM (SELECT d, d + INTERVAL 200000 YEAR AS e FROM t)"),
