@@ -63,13 +63,13 @@ MUTANTS = (
     Mutant("second check", "gateway/bind.py", "if path not in views and not (", "if False and not ("),
     Mutant("row filter", "gateway/bind.py", "if decision.rows is not None else", "if False else"),
     Mutant("hidden columns", "gateway/bind.py", "if treatment.kind != \"hidden\"\n    )\n    condition", "if True\n    )\n    condition"),
-    Mutant("plan cache key", "gateway/bind.py", "return (text, (subject, search_path) if shape.session else None, decisions)", "return (text,)"),
+    Mutant("plan cache key", "gateway/bind.py", "return (query.text, query.part, (subject, search_path) if shape.session else None, decisions)", "return (query.text,)"),
     Mutant("bytes under NULL", "gateway/stream.py", "return forms.zero_nulls(batch)", "return batch"),
     Mutant("session names", "gateway/scope.py", "if value is None or place is None or", "if True or"),
-    Mutant("declared doors", "gateway/pipeline.py", "if session.port not in _INNER_PORTS and not product.serves(session.port):", "if False:", WORLD),
+    Mutant("declared doors", "gateway/grants.py", "if session.port not in _INNER_PORTS and not product.serves(session.port):", "if False:", WORLD),
     Mutant("expired credentials", "gateway/pipeline.py", "if time.time() > session.principal.valid_until:", "if False:", WORLD),
     Mutant("granted purposes", "gateway/pipeline.py", "if purpose is not None and not (", "if False and not (", WORLD),
-    Mutant("same words", "gateway/pipeline.py", 'raise unknown_relation(".".join(path))', 'raise unknown_relation(".".join(path) + "!" * any(pin.deployment.find(schema) for schema, _ in candidates))', WORLD),
+    Mutant("same words", "gateway/grants.py", 'raise unknown_relation(".".join(path))', 'raise unknown_relation(".".join(path) + "!" * any(pin.deployment.find(schema) for schema, _ in candidates))', WORLD),
     Mutant("engine text", "gateway/duck.py", "return logged(BadQuery(words, reason=reason), error)", "return BadQuery(message)", WORLD),
 )  # fmt: skip
 
