@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from gateway import duck, scope, shares, tree
+from gateway import duck, lookup, scope, shares, tree
 from gateway.cache import BytesLru
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
 from gateway.errors import BadQuery, GatewayError
-from gateway.product import Table
+from gateway.product import Column, Table
 from gateway.tree import Node
 
 Scalar = str | int | float | bool | Decimal | date | datetime | time | timedelta | bytes | UUID | None
@@ -97,8 +98,25 @@ class Scan:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """A lookup for many keys: `text` takes a list for each of the columns `key`, and one of places (see lookup.py).
+
+    `parameters` are the identifiers of the one lookup's values for `key`.
+    """
+
+    text: str
+    key: tuple[Column, ...]
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Lookup(Scan):
-    """A Scan that is one table, bare columns, and its whole verified key equal to parameters (or one in a list)."""
+    """A Scan that is one table, bare columns, and its whole verified key equal to parameters.
+
+    `batch` answers several such at once; None where that cannot be written.
+    """
+
+    batch: Batch | None
 
 
 Plan = Scan | Lookup
@@ -156,8 +174,8 @@ class Binder:
         names = scope.resolve(statement, target)
         _name_counts(statement)
         text = _verified(statement, frozenset(views), frozenset(names.ctes))
-        kind = Lookup if _is_lookup(client, tuple(grants.values())) else Scan
-        plan = kind(text, (), tuple(views.values()), tuple(grants.values()), query.text, client)
+        plan: Plan = Scan(text, (), tuple(views.values()), tuple(grants.values()), query.text, client)
+        plan = _lookup(plan, statement) or plan
         shape = _Shape(tuple(grants), session)
         self._shapes.put(query.text, shape, len(query.text))
         # The trees weigh about twenty times their text.
@@ -246,30 +264,21 @@ def _name_counts(statement: Node) -> None:
                 item["alias"] = "count(*)"
 
 
-def _is_lookup(client: Node, grants: tuple[Grant, ...]) -> bool:
-    """Whether the statement reads one table's bare columns by its whole key."""
-    select = client["node"]
-    if len(grants) != 1 or select["type"] != "SELECT_NODE" or not grants[0].table.key:
-        return False
-    plain = not any((select["modifiers"], select["cte_map"]["map"], select["group_expressions"], select["group_sets"]))
-    bare = all(item["class"] in {"COLUMN_REF", "STAR"} and not item.get("columns") for item in select["select_list"])
-    if not plain or not bare or select["from_table"]["type"] != "BASE_TABLE" or select["where_clause"] is None:
-        return False
-    where = select["where_clause"]
-    terms = where["children"] if where["type"] == "CONJUNCTION_AND" else [where]
-    keyed = [_keyed(term) for term in terms]
-    visible = all(grants[0].decision.treatments[name].kind == "raw" for name in grants[0].table.key)
-    return visible and None not in keyed and sorted(str(name) for name in keyed) == sorted(grants[0].table.key)
-
-
-def _keyed(term: Node) -> str | None:
-    """The column of `column = parameter` or `column IN (parameter)`."""
-    if term["type"] == "COMPARE_EQUAL":
-        sides = [term["left"], term["right"]]
-    elif term["type"] == "COMPARE_IN" and len(term["children"]) == 2:
-        sides = term["children"]
-    else:
+def _lookup(plan: Scan, statement: Node) -> Lookup | None:
+    """`plan` as a Lookup, if its resolved `statement` is one: its key must be shown as it is."""
+    if len(plan.grants) != 1:
         return None
-    columns = [side for side in sides if side["class"] == "COLUMN_REF"]
-    parameters = [side for side in sides if side["class"] == "PARAMETER"]
-    return str(columns[0]["column_names"][-1]).lower() if len(columns) == len(parameters) == 1 else None
+    (grant,) = plan.grants
+    key = grant.table.key
+    if any(grant.decision.treatments[name].kind != "raw" for name in key):
+        return None
+    values = lookup.parameters(statement, key)
+    if values is None:
+        return None
+    many = lookup.together(statement, key)
+    batch = None
+    if many is not None:
+        with suppress(BadQuery):  # a text at its limits has no room for more
+            text = _verified(many, frozenset(view.path for view in plan.views), frozenset())
+            batch = Batch(text, tuple(grant.table.column(name) for name in key), values)
+    return Lookup(plan.text, (), plan.views, plan.grants, plan.client_text, plan.tree, batch)

@@ -27,28 +27,29 @@ _NEVER_QUOTED = frozenset(
 ) | frozenset({"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "TIME WITH TIME ZONE", "TIME_NS"})
 
 
-def project(text: str, names: Sequence[str], types: Sequence[str], form: Form) -> str:
+def project(text: str, names: Sequence[str], types: Sequence[str], form: Form, kept: str = "") -> str:
     """`text` wrapped in a projection by ordinal to `form`; `text` is a bound plan's, checked already.
 
     "arrow", "parquet": typed columns under their own names; a type that the form cannot hold exactly is its text.
     "text": every column is its text.
     "json", "ndjson": one VARCHAR column `row`, a JSON object for each row; "ndjson" ends each with a line end, and
     "_strings" makes strings of integers of 64 bits and more and of decimals. "csv": one VARCHAR column of RFC 4180
-    lines, whose name is the line of the header.
+    lines, whose name is the line of the header. `kept` is a column behind `names` that stays behind them as it is.
     """
     aliases = [f"c{i}" for i in range(len(names))]
     inner = f"({text}) AS q({', '.join(aliases)})"
+    last = f", {quote(kept)}" if kept else ""
     if form in _EXACT:
         exact = [_EXACT[form](kind) for kind in types]
         if all(exact):
             return text
         shown = [a if as_it_is else cell(a, t) for a, t, as_it_is in zip(aliases, types, exact, strict=True)]
-        return f"SELECT {', '.join(f'{s} AS {quote(n)}' for s, n in zip(shown, names, strict=True))} FROM {inner}"
+        return f"SELECT {', '.join(f'{s} AS {quote(n)}' for s, n in zip(shown, names, strict=True))}{last} FROM {inner}"
     if form == "csv":
-        return f"SELECT {_line(aliases, types)} AS {quote(_header(names))} FROM {inner}"
+        return f"SELECT {_line(aliases, types)} AS {quote(_header(names))}{last} FROM {inner}"
     row = json_object(list(zip(names, aliases, types, strict=True)), strings=form.endswith("_strings"))
     end = " || chr(10)" if form.startswith("ndjson") else ""
-    return f'SELECT {row}{end} AS "row" FROM {inner}'
+    return f'SELECT {row}{end} AS "row"{last} FROM {inner}'
 
 
 def _line(aliases: Sequence[str], types: Sequence[str]) -> str:

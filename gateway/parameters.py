@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, time
+from decimal import Decimal
 
 from gateway import duck, tree
 from gateway.bind import Parameters, Plan
@@ -38,6 +40,25 @@ def types(plan: Plan) -> tuple[str | None, ...]:
         for name, kind in _typed(node, columns):
             found.setdefault(name, kind)
     return tuple(found.get(name) for name in identifiers(plan))
+
+
+def kinds(values: Parameters) -> tuple[object, ...]:
+    """What of `values` decides the types that the engine gives them: equal kinds, equal types."""
+    items = values.items() if not isinstance(values, tuple) else enumerate(values)
+    return tuple((name, _kind(value)) for name, value in items)
+
+
+def _kind(value: object) -> object:
+    if isinstance(value, list):
+        return ("list", frozenset(_kind(item) for item in value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return ("int", (value.bit_length() + 32) // 32)
+    if isinstance(value, Decimal):
+        parts = value.as_tuple()
+        return ("decimal", len(parts.digits), parts.exponent)
+    if isinstance(value, datetime | time):
+        return (type(value), value.tzinfo is not None)
+    return type(value)
 
 
 def _typed(node: Node, columns: Mapping[str, set[str]]) -> list[tuple[str, str]]:

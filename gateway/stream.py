@@ -1,6 +1,6 @@
 """A running query as its consumer sees it: batches on demand, two clocks, cancel from any thread, freed once.
 
-Touches the engine only through the cursor that it was given.
+Touches the engine only through the source that it was given.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Literal, Never
 
 import pyarrow as pa
 
-from gateway import duck, forms
-from gateway.bind import Parameters, given
+from gateway import forms
 from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unavailable
 from gateway.lineage import Origin
+from gateway.running import Source
 
 TICK_S = 0.05
 Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed", "unchanged"]
@@ -77,71 +77,6 @@ class Load:
     limit: int
 
 
-class Slots:
-    """At most `limit` queries compute at once; one that waits longer than `queue_s` for its first turn is refused."""
-
-    def __init__(self, limit: int, queue_s: float) -> None:
-        self._slots = threading.BoundedSemaphore(limit)
-        self._lock = threading.Lock()
-        self.running = self.waiting = 0
-        self.limit = limit
-        self._queue_s = queue_s
-
-    def take(self, wait_s: float | None) -> None:
-        """Wait for a turn. Raises Exhausted."""
-        if not (self._slots.acquire(blocking=False) or self._wait(self._queue_s if wait_s is None else wait_s)):
-            raise Exhausted(
-                f"the gateway is busy: {self.limit} queries are running, try again shortly", reason="concurrency"
-            )
-        with self._lock:
-            self.running += 1
-
-    def give(self) -> None:
-        """End a turn."""
-        with self._lock:
-            self.running -= 1
-        self._slots.release()
-
-    def _wait(self, wait_s: float) -> bool:
-        with self._lock:
-            self.waiting += 1
-        try:
-            return self._slots.acquire(timeout=wait_s)
-        finally:
-            with self._lock:
-                self.waiting -= 1
-
-
-class Source:
-    """One cursor, one text, its parameters: executed at the first `next`."""
-
-    def __init__(self, cursor: duck.Connection, text: str, parameters: Parameters, batch_rows: int) -> None:
-        self._cursor = cursor
-        self._text = text
-        self._parameters = parameters
-        self._batch_rows = batch_rows
-        self._reader: pa.RecordBatchReader | None = None
-
-    def next(self) -> pa.RecordBatch | None:
-        """The next batch, None at the end. Raises the engine's own errors."""
-        if self._reader is None:
-            relation = self._cursor.sql(self._text, params=given(self._parameters))
-            self._reader = relation.to_arrow_reader(self._batch_rows)
-        try:
-            return self._reader.read_next_batch()
-        except StopIteration:
-            return None
-
-    def interrupt(self) -> None:
-        """Stop what the cursor computes now; harmless otherwise."""
-        self._cursor.interrupt()
-
-    def close(self) -> None:
-        """Free the cursor and what it holds."""
-        self._reader = None
-        self._cursor.close()
-
-
 class Result:
     """The answer to one query: `schema`, `provenance`, and its batches as a stream.
 
@@ -156,7 +91,6 @@ class Result:
         source: Source,
         limits: Limits,
         valid_until: float,
-        slots: Slots,
         watchdog: Watchdog,
         free: Callable[[], None],
         finish: Callable[[Summary], None],
@@ -166,15 +100,14 @@ class Result:
         self.provenance = provenance
         self.summary: Summary | None = None
         self._source, self._limits, self._valid_until = source, limits, valid_until
-        self._slots, self._watchdog = slots, watchdog
+        self._watchdog = watchdog
         self._free, self._finish, self._explain = free, finish, explain
         self._turn = threading.Lock()
         self._stop: GatewayError | None = None
         self._closed = False
         self._started = time.monotonic()
-        self._computing_since: float | None = None
-        self._computed_s = 0.0
-        self._waiting_since = self._started
+        # None while a batch is asked of the source: whoever waits then is not the consumer.
+        self._waiting_since: float | None = self._started
         self._rows = self._bytes = 0
         watchdog.add(self)
 
@@ -196,8 +129,7 @@ class Result:
     def cancel(self) -> None:
         """Stop the query; its consumer sees Cancelled."""
         self._stop = self._stop or Cancelled("the query was cancelled")
-        if self._computing_since is not None:
-            self._source.interrupt()
+        self._source.interrupt()
 
     def close(self) -> None:
         """Free the query. Idempotent."""
@@ -216,15 +148,15 @@ class Result:
 
     def tick(self, now: float) -> None:
         """Called by the watchdog: enforce both clocks. `now` is monotonic seconds."""
-        since = self._computing_since
+        since, waiting = self._source.computing_since, self._waiting_since
         if since is not None:
-            if self._computed_s + now - since > self._limits.compute_s:
+            if self._source.computed_s + now - since > self._limits.compute_s:
                 self._stop = self._stop or Timeout(
                     f"the query took more than its {self._limits.compute_s:g} s of computing", reason="compute"
                 )
             if self._stop is not None:
                 self._source.interrupt()
-        elif now - self._waiting_since > self._limits.idle_s and not self._closed:
+        elif waiting is not None and now - waiting > self._limits.idle_s and not self._closed:
             self._stop = self._stop or Timeout(
                 f"nothing was read for {self._limits.idle_s:g} s: the query was closed", reason="idle"
             )
@@ -252,27 +184,16 @@ class Result:
             return forms.zero_nulls(batch)
 
     def _compute(self) -> pa.RecordBatch | None:
-        started = self._rows > 0
+        self._waiting_since = None
         try:
-            self._slots.take(self._limits.compute_s if started else None)
-        except Exhausted as error:
-            self._fail(error)
-        self._computing_since = time.monotonic()
-        try:
-            batch = self._source.next()
-            if self._stop is not None:
-                self._fail(self._stop)
-            return batch
-        except GatewayError:
-            raise
+            batch = self._source.next(self._limits.compute_s if self._rows else None)
         except Exception as error:
-            self._fail(self._stop or self._explain(error), error)
+            self._fail(self._stop or (error if isinstance(error, GatewayError) else self._explain(error)), error)
         finally:
-            now = time.monotonic()
-            self._computed_s += now - self._computing_since
-            self._waiting_since = now
-            self._computing_since = None
-            self._slots.give()
+            self._waiting_since = time.monotonic()
+        if self._stop is not None:
+            self._fail(self._stop)
+        return batch
 
     def _fail(self, error: GatewayError, cause: BaseException | None = None) -> Never:
         self._stop = error

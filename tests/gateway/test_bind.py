@@ -147,6 +147,13 @@ def test_a_deparser_that_writes_another_name_is_caught(shop: Bench, monkeypatch:
         ("SELECT id FROM shop.people WHERE name = $1", Scan),
         ("SELECT id FROM shop.people WHERE id = $1 LIMIT 1", Scan),
         ("SELECT id FROM shop.people", Scan),
+        ("SELECT * FROM shop.people AS p(name, id) WHERE id = $1", Scan),
+        ("SELECT id FROM shop.people WHERE info.id = $1", Scan),
+        ("SELECT * REPLACE (upper(name) AS name) FROM shop.people WHERE id = $1", Scan),
+        ("SELECT id FROM shop.people TABLESAMPLE RESERVOIR(10) WHERE id = $1", Scan),
+        ("SELECT id FROM shop.people WHERE id = $1 QUALIFY true", Scan),
+        ("SELECT id FROM shop.people WHERE id = $1 AND id = $2", Scan),
+        ("SELECT id FROM shop.people, shop.people AS q WHERE people.id = $1", Scan),
     ],
 )
 def test_a_whole_key_equal_to_parameters_is_a_lookup(shop: Bench, text: str, kind: type) -> None:

@@ -74,7 +74,7 @@ def test_close_from_another_thread_frees_a_computing_query(bench: Bench) -> None
     result = bench.start(ENDLESS)
     with ThreadPoolExecutor() as pool:
         reading = pool.submit(lambda: list(result.batches()))
-        _until(lambda: result._computing_since is not None)
+        _until(lambda: result._source.computing_since is not None)
         result.close()
         with pytest.raises(Cancelled):
             reading.result(timeout=5)
@@ -96,11 +96,11 @@ def test_an_answer_above_its_row_limit_is_refused(bench: Bench) -> None:
 
 def test_too_many_queries_at_once_are_refused_after_a_short_queue(tmp_path: Path) -> None:
     made = Bench(tmp_path)
-    made.engine._slots._queue_s = 0.1
+    made.engine._slots.queue_s = 0.1
     running = [made.start(ENDLESS) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         reading = [pool.submit(lambda r=r: list(r.batches())) for r in running]
-        _until(lambda: all(r._computing_since is not None for r in running))
+        _until(lambda: all(r._source.computing_since is not None for r in running))
         with pytest.raises(Exhausted, match="busy"):
             made.rows("SELECT 1")
         for result in running:
@@ -163,9 +163,9 @@ def test_a_replaced_snapshot_is_detached_when_its_last_query_ends(own: Bench) ->
         next(batches)
         own.rows("SELECT count(*) FROM a2.t")
         own.engine.keep({"a2"})
-        assert own.engine._attached == {"a1", "a2"}
+        assert own.engine._attached._attached == {"a1", "a2"}
         assert sum(batch.num_rows for batch in batches) == 100_000 - 2048
-    assert own.engine._attached == {"a2"}
+    assert own.engine._attached._attached == {"a2"}
 
 
 def test_a_snapshot_that_is_no_longer_kept_has_expired(own: Bench) -> None:
@@ -182,7 +182,7 @@ def test_equal_decisions_share_a_view_and_many_threads_may_make_it(own: Bench) -
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: own.rows("SELECT count(*) AS n FROM p.t"), range(40)))
     assert answers == [[{"n": 5}]] * 40
-    assert len(own.engine._views) == 1
+    assert len(own.engine._attached._views) == 1
 
 
 def _until(holds: object) -> None:

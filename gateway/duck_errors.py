@@ -1,0 +1,97 @@
+"""DuckDB's errors in the gateway's own words. Touches the log; its own texts say no more than the client's did.
+
+An engine's text quotes rows, and lists columns and tables: it goes to the log under the error's id, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import duckdb
+
+from gateway.errors import BadQuery, Exhausted, GatewayError, Timeout, Unavailable
+
+_log = logging.getLogger("outport.engine")
+
+
+def logged(error: GatewayError, cause: BaseException) -> GatewayError:
+    """`error` itself, its cause written to the log under the error's id."""
+    _log.warning("%s %s: %s", error.error_id, type(cause).__name__, cause)
+    return error
+
+
+_COLUMN = re.compile(r'(?:Referenced column|column|Table|table)? ?"([^"]{1,63})"')
+_TABLE: tuple[tuple[str, str, str], ...] = (
+    # (DuckDB's words, reason, our words)
+    (r"GROUP BY|must appear in|aggregate function|not aggregated", "grouping", "grouping or aggregate misuse"),
+    (r"[Aa]mbiguous", "ambiguous", "ambiguous column reference"),
+    (r"No function matches", "type", "an operator or function is used with arguments of the wrong types"),
+    (r"[Ff]unction .*does not exist", "function", "unknown function"),
+    (r"[Cc]annot (compare|mix|cast|combine)|[Tt]ype mismatch|explicit cast", "type", "values of different types"),
+    (r"Division by zero", "division", "division by zero"),
+)
+
+
+def translate(error: BaseException, text: str) -> GatewayError:
+    """The gateway's own error for one of the engine's; names are echoed only if they stand in `text`.
+
+    `text` is what the client wrote. Positions are left to the caller, which knows the client's tree.
+    """
+    message = str(error)
+    kind = type(error) if isinstance(error, duckdb.Error) else _kind_of(message)
+    for classes, reason, words in _ENGINE:
+        if issubclass(kind, classes):
+            if reason == "bind":
+                return logged(_binding(message, text), error)
+            if reason == "value" and "parameter" in message.lower():
+                return logged(BadQuery("the parameters given do not match the query's", reason="parameter"), error)
+            return logged(BadQuery(words, reason=reason), error)
+    if issubclass(kind, duckdb.InterruptException):
+        return logged(Timeout("the query was stopped"), error)
+    if issubclass(kind, duckdb.OutOfMemoryException | MemoryError):
+        return logged(Exhausted("the query needs more memory than is allowed", reason="memory"), error)
+    return logged(Unavailable("the query could not be answered", reason="engine"), error)
+
+
+_ENGINE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
+    ((duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException), "bind", ""),
+    ((duckdb.ConversionException,), "value", "a value cannot be converted to the type asked for"),
+    ((duckdb.OutOfRangeException,), "value", "a value is out of the range of its type"),
+    (
+        (duckdb.InvalidInputException, duckdb.InvalidTypeException, duckdb.TypeMismatchException),
+        "value",
+        "a function was given a value that it cannot take",
+    ),
+    ((duckdb.NotImplementedException, duckdb.NotSupportedError), "unsupported", "this query is not supported"),
+)
+_PREFIXES: tuple[tuple[str, type[BaseException]], ...] = (
+    ("Conversion Error", duckdb.ConversionException),
+    ("Out of Range Error", duckdb.OutOfRangeException),
+    ("Invalid Input Error", duckdb.InvalidInputException),
+    ("Not implemented Error", duckdb.NotImplementedException),
+    ("Out of Memory Error", duckdb.OutOfMemoryException),
+    ("INTERRUPT", duckdb.InterruptException),
+    ("Binder Error", duckdb.BinderException),
+)
+
+
+def _kind_of(message: str) -> type[BaseException]:
+    """The engine's class of an error that came through an Arrow stream as an OSError: its text says it."""
+    for prefix, kind in _PREFIXES:
+        if prefix in message[:60]:
+            return kind
+    return OSError
+
+
+def _binding(message: str, text: str) -> BadQuery:
+    missing = re.search(r'(?:Referenced column|does not have a column named|column named) "([^"]{1,63})"', message)
+    if missing and "not found" in message + "not found" and missing.group(1).lower() in text.lower():
+        return BadQuery(f'column "{missing.group(1)}" does not exist', reason="column")
+    table = re.search(r'Referenced table "([^"]{1,63})" not found', message)
+    if table and table.group(1).lower() in text.lower():
+        return BadQuery(f'missing FROM-clause entry for "{table.group(1)}"', reason="column")
+    for pattern, reason, words in _TABLE:
+        if re.search(pattern, message):
+            return BadQuery(words, reason=reason)
+    return BadQuery("the query does not fit the tables it names", reason="type")

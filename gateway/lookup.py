@@ -1,0 +1,92 @@
+"""Lookups by key: which statements are one, and the statement that answers many of them at once.
+
+Pure: trees to trees. What it makes is checked and verified by `bind` like any other statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway import duck, scope
+from gateway.duck import quote
+from gateway.tree import Node
+
+# `$` keeps these apart from every contract name; an alias of a client's that begins with it is not answered together.
+PLACE = "$place"
+_KEYS = "$keys"
+
+
+def parameters(statement: Node, key: Sequence[str]) -> tuple[str, ...] | None:
+    """The parameter that each column of `key` must equal, in the key's order; None if `statement` is no lookup.
+
+    It is one where it reads bare columns of one relation and asks for its whole key, and for nothing else.
+    """
+    select = statement["node"]
+    if select["type"] != "SELECT_NODE" or not key or not _plain(select) or not all(map(_bare, select["select_list"])):
+        return None
+    where = select["where_clause"]
+    terms = where["children"] if where["type"] == "CONJUNCTION_AND" else [where]
+    equal = [_equal(term, select["from_table"]["alias"].lower()) for term in terms]
+    found = dict(one for one in equal if one is not None)
+    return tuple(found[name] for name in key) if len(terms) == len(key) and found.keys() == set(key) else None
+
+
+def together(statement: Node, key: Sequence[str]) -> Node | None:
+    """`statement`, a lookup, for lists of keys: a list parameter for each column of `key`, then one of places.
+
+    Its rows have the columns of `statement` and, last, PLACE: the place that was given with the row's key.
+    """
+    alias = statement["node"]["from_table"]["alias"]
+    if alias.startswith("$"):
+        return None
+    lists = ", ".join(f"unnest(${i}) AS {quote(f'$k{i}')}" for i in range(1, len(key) + 1))
+    equal = " AND ".join(
+        f"{quote(alias)}.{quote(name)} = {quote(_KEYS)}.{quote(f'$k{i}')}" for i, name in enumerate(key, 1)
+    )
+    places = f"unnest(${len(key) + 1}) AS {quote(PLACE)}"
+    made = duck.parse(
+        f"SELECT {quote(_KEYS)}.{quote(PLACE)} FROM x JOIN (SELECT {lists}, {places}) AS {quote(_KEYS)} ON {equal}"
+    )
+    asked = scope.copied(statement["node"])
+    for item in asked["select_list"]:
+        if item["class"] == "STAR" and not item["relation_name"]:
+            item["relation_name"] = alias
+    made["node"]["select_list"] = [*asked["select_list"], *made["node"]["select_list"]]
+    made["node"]["from_table"]["left"] = asked["from_table"]
+    return made
+
+
+def _plain(select: Node) -> bool:
+    """Whether there is one relation, under its own column names, with a condition, and no other clause."""
+    source = select["from_table"]
+    others = ("modifiers", "group_expressions", "group_sets", "having", "sample", "qualify")
+    return (
+        source["type"] == "BASE_TABLE"
+        and not any((source["sample"], source["column_name_alias"], source["at_clause"]))
+        and select["where_clause"] is not None
+        and not select["cte_map"]["map"]
+        and not any(select[clause] for clause in others)
+    )
+
+
+def _bare(item: Node) -> bool:
+    return item["class"] == "COLUMN_REF" or (
+        item["class"] == "STAR" and not any((item["columns"], item["expr"], item["replace_list"]))
+    )
+
+
+def _equal(term: Node, alias: str) -> tuple[str, str] | None:
+    """Column and parameter of `column = parameter` or `column IN (parameter)`."""
+    if term["type"] == "COMPARE_EQUAL":
+        sides = [term["left"], term["right"]]
+    elif term["type"] == "COMPARE_IN" and len(term["children"]) == 2:
+        sides = term["children"]
+    else:
+        return None
+    columns = [side for side in sides if side["class"] == "COLUMN_REF"]
+    given = [side for side in sides if side["class"] == "PARAMETER"]
+    if len(columns) != 1 or len(given) != 1:
+        return None
+    # Any other qualified name is a member of a struct.
+    *qualifier, name = (str(part).lower() for part in columns[0]["column_names"])
+    return (name, str(given[0]["identifier"])) if qualifier in ([], [alias]) else None
