@@ -22,6 +22,8 @@ from gateway.lineage import Origin
 from gateway.pipeline import Gateway
 from gateway.product import Column, Product, Relationship, Table
 from gateway.rate import Quota
+from gateway.references import Reference
+from gateway.rendering import client_text
 from gateway.session import Pin, Readiness, Session
 from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
 from gateway.tls import Tls
@@ -54,6 +56,7 @@ __all__ = [
     "Query",
     "Quota",
     "Readiness",
+    "Reference",
     "Relationship",
     "Result",
     "Session",
@@ -68,4 +71,5 @@ __all__ = [
     "Value",
     "VisibleProduct",
     "VisibleTable",
+    "client_text",
 ]

@@ -28,6 +28,7 @@ from gateway.observe import Audit, MetadataRead, Observer, QueryAnswered, QueryR
 from gateway.pins import Pins
 from gateway.policy_store import PolicyStore
 from gateway.principal import Principal
+from gateway.references import Reference, references
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
 from gateway.sign_in import SignIn
@@ -163,6 +164,11 @@ class Gateway:
         """
         self._live(session)
         return shown(grants.resolve(session, pin or self.pin(session), "query", (schema, name)), {})
+
+    def references(self, session: Session, schema: str, name: str, pin: Pin | None = None) -> tuple[Reference, ...]:
+        """What one table can be read together with, over declared foreign keys. Raises as `table` does."""
+        self._live(session)
+        return references(session, pin or self.pin(session), (schema, name))
 
     def snapshots(self, session: Session, name: str, major: int | None = None) -> tuple[Kept, ...]:
         """The snapshots of a product that `Session.pinned` takes, the newest first. Raises NotFound."""

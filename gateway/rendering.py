@@ -53,6 +53,11 @@ def cell(value: str, kind: str) -> str:
     return f"{value}::VARCHAR"
 
 
+def client_text(value: str, kind: str) -> str:
+    """The text of `cell`, in functions that a client's own statement may call: printf, faster to plan, is none."""
+    return _FAR.sub(_without_printf, cell("\0", kind)).replace("\0", value)
+
+
 def json_object(members: Sequence[tuple[str, str, str]], *, strings: bool = False) -> str:
     """SQL for a JSON object of (name, value, type) members, in order.
 
@@ -201,6 +206,16 @@ def _zoned(value: str, kind: str) -> str:
 def _expanded(value: str, rest: str) -> str:
     """A date far away: a sign and six digits or more of years, 1 BC being +000000; NULL for an infinite one."""
     return f"printf('%+07d%s', year({value}), strftime({value}, '{rest}'))"
+
+
+# What `_expanded` writes.
+_FAR = re.compile(r"printf\('%\+07d%s', year\(([^()]*)\), (strftime\([^()]*\))\)")
+
+
+def _without_printf(far: re.Match[str]) -> str:
+    digits = f"abs(year({far[1]}))::VARCHAR"
+    sign = f"CASE WHEN year({far[1]}) < 0 THEN '-' ELSE '+' END"
+    return f"{sign} || right('00000' || {digits}, greatest(6, length({digits}))) || {far[2]}"
 
 
 def _duration(value: str) -> str:
