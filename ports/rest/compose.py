@@ -1,37 +1,22 @@
 """A question to SQL over product names. Pure.
 
-The text is made of names from the contract and of this module's own words; every value of a client is a parameter, so
-that one text serves all values (and one bound plan, in the gateway's cache).
+The text is made of names from the contract, of the client's names for its columns, and of this module's own words;
+every value of a client is a parameter, so that one text serves all values (and one bound plan, in the gateway's cache).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway import BadQuery, Column, Query, Value
-from ports.rest import values
-from ports.rest.filters import Comparison, Filter, Is, Logic, Membership
-from ports.rest.question import OrderTerm, Question, Selected
+from gateway import BadQuery, Query
+from ports.rest import embedding, selection, values
+from ports.rest.conditions import Parameters, condition, quoted
+from ports.rest.names import Columns, OrderTerm
+from ports.rest.parts import PLACE, Page, expression, order_by, total
+from ports.rest.question import Question
 
-# The trailing column of a page: where the next one begins. `$` keeps it apart from every contract name and alias.
-PLACE = "$"
-_COMPARISONS: Mapping[str, str] = {
-    "eq": "=",
-    "neq": "<>",
-    "gt": ">",
-    "gte": ">=",
-    "lt": "<",
-    "lte": "<=",
-    "isdistinct": "IS DISTINCT FROM",
-}
-_IS: Mapping[str, str] = {
-    "null": "IS NULL",
-    "not_null": "IS NOT NULL",
-    "unknown": "IS NULL",
-    "true": "IS TRUE",
-    "false": "IS FALSE",
-}
+__all__ = ["PLACE", "Relation", "by_key", "count", "rows", "source", "total_order"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +25,7 @@ class Relation:
 
     schema: str
     table: str
-    columns: Mapping[str, Column]
+    columns: Columns
     key: tuple[str, ...]
 
     @property
@@ -49,33 +34,30 @@ class Relation:
         return f"{quoted(self.schema)}.{quoted(self.table)}"
 
 
-class Parameters:
-    """The values of one query, in the order of their `$1`, `$2`, ..."""
+@dataclass(frozen=True)
+class Source:
+    """What the rows of an answer come from: the table, or its groups; `key` tells them apart, () where nothing does."""
 
-    def __init__(self) -> None:
-        self._values: list[Value] = []
-
-    def add(self, value: Value) -> str:
-        """The placeholder of `value`."""
-        self._values.append(value)
-        return f"${len(self._values)}"
-
-    def all(self) -> tuple[Value, ...]:
-        """Every value so far."""
-        return tuple(self._values)
+    columns: Columns
+    key: tuple[str, ...]
 
 
-def quoted(identifier: str) -> str:
-    """`identifier` as SQL, always double-quoted."""
-    return '"' + identifier.replace('"', '""') + '"'
+def source(question: Question, relation: Relation) -> Source:
+    """The rows that the question's order and cursor are about."""
+    if not question.aggregated:
+        return Source(relation.columns, relation.key)
+    columns = selection.outputs(question.fields)
+    key = tuple(one.alias for one in selection.groups(question.fields))
+    comparable = all(values.comparable(columns[name].type) for name in key)
+    # A sum of doubles has other last digits in another run: no place can be found by it.
+    shaky = {one.alias for one in question.fields if _inexact(relation.columns, one)}
+    return Source(columns, () if not comparable or any(term.column in shaky for term in question.order) else key)
 
 
 def total_order(question: Question, relation: Relation) -> tuple[OrderTerm, ...]:
     """The question's order, made total: by the key, or by every comparable column where no key is visible."""
-    named = {term.column for term in question.order}
-    comparable = (name for name, column in relation.columns.items() if values.comparable(column.type))
-    rest = relation.key or tuple(comparable)
-    return (*question.order, *(OrderTerm(name, False, False) for name in rest if name not in named))
+    of = source(question, relation)
+    return total(question.order, of.columns, of.key)
 
 
 def rows(
@@ -84,27 +66,27 @@ def rows(
     """The rows of the question, at most `limit` of them, from `after` on.
 
     Where only a part of them is asked for, they come in total order. `after` is the place of the last row seen: the
-    text of each column of that order. If `placed`, the answer's last column, PLACE, is a struct of these columns.
+    text of each column of that order. If `placed`, the answer's last column, PLACE, is a struct of these texts.
     """
     parameters = Parameters()
+    of = source(question, relation)
     part = placed or limit is not None or question.offset > 0 or after is not None
-    order = total_order(question, relation) if part else question.order
-    where = [condition(one, relation.columns, parameters) for one in question.filters]
+    order = total(question.order, of.columns, of.key) if part else question.order
+    text, where = _base(question, relation, parameters)
     if after is not None:
-        where.append(_after(order, relation.columns, after, parameters))
-    place = ""
-    if placed:
-        members = ", ".join(f"'k{i}': {quoted(term.column)}" for i, term in enumerate(order))
-        place = f", {{{members}}} AS {quoted(PLACE)}"
-    text = f"SELECT {_items(question.select)}{place} FROM {relation.text}{_where(where)}{_order_by(order)}"
+        where.append(_after(order, of.columns, after, parameters))
+    place = f"{{{_members(order, of.columns)}}}" if placed else ""
+    end = order_by(order)
     if limit is not None:
-        text += f" LIMIT {parameters.add(limit)}"
+        end += f" LIMIT {parameters.add(limit)}"
     if question.offset:
-        text += f" OFFSET {parameters.add(question.offset)}"
-    return Query(text, parameters.all())
+        end += f" OFFSET {parameters.add(question.offset)}"
+    bounded = limit is not None or bool(where)
+    page = Page(text, tuple(where), order, end, place, bounded)
+    return Query(_text(question, relation, page, parameters), parameters.all())
 
 
-def by_key(select: Sequence[Selected], relation: Relation, key: Sequence[str]) -> Query:
+def by_key(question: Question, relation: Relation, key: Sequence[str]) -> Query:
     """The row of that key. Raises BadQuery if `key` has another number of values, or wrong ones."""
     if len(key) != len(relation.key):
         raise BadQuery(
@@ -117,75 +99,67 @@ def by_key(select: Sequence[Selected], relation: Relation, key: Sequence[str]) -
         f"{quoted(name)} = {parameters.add(values.read(text, relation.columns[name].type, name))}"
         for name, text in zip(relation.key, key, strict=True)
     ]
-    return Query(f"SELECT {_items(select)} FROM {relation.text}{_where(where)}", parameters.all())
+    text, inner = _base(question, relation, parameters)
+    page = Page(text, (*where, *inner), (), "", "", bounded=True)
+    return Query(_text(question, relation, page, parameters), parameters.all())
 
 
-def condition(one: Filter, columns: Mapping[str, Column], parameters: Parameters) -> str:
-    """`one` as an SQL condition. Raises BadQuery (value) for a value that its column does not take."""
-    if isinstance(one, Logic):
-        joined = f" {one.connective.upper()} ".join(condition(term, columns, parameters) for term in one.terms)
-        text = f"({joined})"
-    elif isinstance(one, Is):
-        text = f"{quoted(one.column)} {_IS[one.what]}"
-    elif isinstance(one, Membership):
-        text = _membership(one, columns[one.column], parameters)
+def count(question: Question, relation: Relation, cap: int | None) -> Query:
+    """How many rows the question has, whatever its limit and offset: one number, at most `cap` where it is given."""
+    parameters = Parameters()
+    text, where = _base(question, relation, parameters)
+    if cap is None:
+        return Query(f'SELECT count(*) AS "n" FROM {text}{_where(where)}', parameters.all())
+    inside = f'SELECT 1 AS "n" FROM {text}{_where(where)} LIMIT {parameters.add(cap)}'
+    return Query(f'SELECT count(*) AS "n" FROM ({inside}) AS "rows"', parameters.all())
+
+
+def _text(question: Question, relation: Relation, page: Page, parameters: Parameters) -> str:
+    if any(one.select for one in question.embeds):
+        return embedding.joined(question.select, relation.columns, page, parameters)
+    if question.aggregated:
+        items = ", ".join(quoted(one.alias) for one in question.fields)
     else:
-        text = _comparison(one, columns[one.column], parameters)
-    return f"NOT ({text})" if one.negated else text
+        items = ", ".join(expression(one, relation.columns) for one in question.fields)
+    place = f", {page.place} AS {quoted(PLACE)}" if page.place else ""
+    return f"SELECT {items}{place} FROM {page.source}{_where(page.where)}{page.end}"
 
 
-def _membership(one: Membership, column: Column, parameters: Parameters) -> str:
-    if not one.values:
-        return "FALSE"
-    wanted: Value = [values.read(text, column.type, column.name) for text in one.values]
-    return f"{quoted(column.name)} IN (SELECT unnest({parameters.add(wanted)}))"
+def _base(question: Question, relation: Relation, parameters: Parameters) -> tuple[str, list[str]]:
+    """What stands in FROM, and the conditions on it: for groups these are inside."""
+    exists = embedding.exists(question.embeds, parameters)
+    where = [condition(one, relation.columns, parameters, exists) for one in question.filters]
+    where += [exists[one.alias]() for one in question.embeds if one.inner]
+    related = any("EXISTS" in one for one in where)
+    text = f"{relation.text} AS {quoted(embedding.NEAR)}" if related else relation.text
+    if not question.aggregated:
+        return text, where
+    items = ", ".join(expression(one, relation.columns) for one in question.fields)
+    groups = ", ".join(expression(one, relation.columns, named=False) for one in selection.groups(question.fields))
+    grouping = f" GROUP BY {groups}" if groups else ""
+    return f'(SELECT {items} FROM {text}{_where(where)}{grouping}) AS "groups"', []
 
 
-def _comparison(one: Comparison, column: Column, parameters: Parameters) -> str:
-    name = quoted(column.name)
-    if one.operator in _COMPARISONS:
-        value = values.read(one.value, column.type, column.name)
-        return f"{name} {_COMPARISONS[one.operator]} {parameters.add(value)}"
-    if one.operator in {"match", "imatch"}:
-        options = ", 'i'" if one.operator == "imatch" else ""
-        return f"regexp_matches({name}, {parameters.add(one.value)}{options})"
-    return f"{name} {one.operator.upper()} {_pattern(one.value, column.name, parameters)}"
-
-
-def _pattern(text: str, column: str, parameters: Parameters) -> str:
-    """A LIKE pattern, `*` standing for `%`; a backslash escapes, as in PostgreSQL.
-
-    Without a backslash the clause is left out: with it DuckDB loses its fast paths for prefixes and substrings.
-    """
-    pattern = text.replace("*", "%")
-    if "\\" not in pattern:
-        return parameters.add(pattern)
-    if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
-        raise BadQuery(f'the pattern for column "{column}" ends with a single backslash', reason="value")
-    return parameters.add(pattern) + " ESCAPE '\\'"
-
-
-def _items(select: Sequence[Selected]) -> str:
-    return ", ".join(
-        quoted(one.column) + ("" if one.alias == one.column else f" AS {quoted(one.alias)}") for one in select
-    )
+def _inexact(columns: Columns, one: selection.Selected) -> bool:
+    return one.aggregate in {"sum", "avg"} and columns[one.column].type in {"DOUBLE", "FLOAT", "UHUGEINT"}
 
 
 def _where(conditions: Sequence[str]) -> str:
     return " WHERE " + " AND ".join(conditions) if conditions else ""
 
 
-def _order_by(order: Sequence[OrderTerm]) -> str:
-    terms = (
-        f"{quoted(term.column)}{' DESC' if term.descending else ' ASC'} NULLS {'FIRST' if term.nulls_first else 'LAST'}"
-        for term in order
-    )
-    return " ORDER BY " + ", ".join(terms) if order else ""
+def _members(order: Sequence[OrderTerm], columns: Columns) -> str:
+    """The members of a place: each the engine's own text of a value, which casts back to the same value."""
+    return ", ".join(f"'k{i}': {_as_text(quoted(t.column), columns[t.column].type)}" for i, t in enumerate(order))
 
 
-def _after(
-    order: Sequence[OrderTerm], columns: Mapping[str, Column], place: Sequence[str | None], parameters: Parameters
-) -> str:
+def _as_text(value: str, kind: str) -> str:
+    if kind == "BLOB":
+        return f"to_base64({value})"
+    return value if kind == "VARCHAR" else f"CAST({value} AS VARCHAR)"
+
+
+def _after(order: Sequence[OrderTerm], columns: Columns, place: Sequence[str | None], parameters: Parameters) -> str:
     """Behind `place` in `order`: for some n, equal in the first n columns and behind in the next; NULLs have a place.
 
     A place comes as the values' own texts, cast back: it holds for every type that has an order.

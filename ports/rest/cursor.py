@@ -1,63 +1,81 @@
 """Where the next page begins, as bytes that the gateway seals. Pure.
 
-A cursor belongs to one question of one principal on one snapshot: it is refused for any other, since its place would
-mean something else there.
+A cursor belongs to one question of one principal on the snapshots that the first page came from: it answers from these
+while they are kept, and is refused for any other question, since its place would mean something else there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway import BadQuery, Expired, Session
-from ports.rest.compose import Relation, total_order
-from ports.rest.question import Question
+from gateway import BadQuery, Session
 
 KIND = "cursor"
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """The place of the last row sent: texts of the total order's columns, or a count of rows where there is no key."""
+    """The place of the last row sent: texts of the total order's columns, None where there is no key.
 
-    snapshot: str
+    `before` is the number of rows on the pages before; `question` is what it belongs to, as `belongs` says it.
+    """
+
+    snapshots: tuple[str, ...]
     place: tuple[str | None, ...] | None
-    offset: int
+    before: int
+    question: str
 
 
-def binding(question: Question, relation: Relation, session: Session) -> str:
-    """A hash of what a cursor belongs to: table, filters, order, principal, purpose."""
-    parts: list[object] = [relation.text, question.filters, total_order(question, relation)]
-    parts += [session.principal.fingerprint, session.purpose]
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+def owner(session: Session, relation: str) -> str:
+    """A hash of whom a cursor belongs to: the principal, its purpose, and the table that is asked."""
+    return _digest((session.principal.fingerprint, session.purpose, relation))
 
 
-def pack(cursor: Cursor, bound: str) -> bytes:
-    """`cursor` as bytes, tied to `bound`."""
-    return json.dumps([bound, cursor.snapshot, cursor.place, cursor.offset]).encode()
+def belongs(parts: Iterable[object]) -> str:
+    """A hash of the question that a cursor belongs to; `parts` have a `repr` that says all of them."""
+    return _digest(tuple(parts))
 
 
-def unpack(payload: bytes, bound: str, places: int) -> Cursor:
-    """What `pack` was given. Raises BadQuery if it belongs to another question; `places` is the order's length."""
-    owner, snapshot, place, offset = json.loads(payload)
-    if owner != bound or (place is not None and len(place) != places):
+def pack(cursor: Cursor, owned_by: str) -> bytes:
+    """`cursor` as bytes, tied to its owner."""
+    return json.dumps([owned_by, cursor.question, cursor.snapshots, cursor.place, cursor.before]).encode()
+
+
+def unpack(payload: bytes, owned_by: str) -> Cursor:
+    """What `pack` was given. Raises BadQuery if it belongs to somebody else, or to another table."""
+    owned, question, snapshots, place, before = json.loads(payload)
+    if owned != owned_by:
+        raise _foreign()
+    return Cursor(tuple(snapshots), None if place is None else tuple(place), before, question)
+
+
+def require(cursor: Cursor, question: str, snapshot: str) -> None:
+    """Raises BadQuery if `cursor` belongs to another question than this, or to another snapshot than is read now."""
+    if cursor.question != question:
+        raise _foreign()
+    if snapshot not in cursor.snapshots:
         raise BadQuery(
-            "this cursor belongs to another question: repeat table, filters and order as they were", reason="value"
+            "this cursor belongs to another snapshot than the address names: leave one of the two out", reason="value"
         )
-    return Cursor(snapshot, None if place is None else tuple(place), offset)
-
-
-def require(cursor: Cursor, snapshot: str) -> None:
-    """Raises Expired if `cursor` was given out on another snapshot."""
-    if cursor.snapshot != snapshot:
-        raise Expired("the data has been published anew since this cursor: begin again without it", reason="snapshot")
 
 
 def place(text: str) -> tuple[str | None, ...]:
     """The texts in a row's place: a JSON object whose numbers keep every digit."""
     members = json.loads(text, parse_int=str, parse_float=str)
     return tuple(_text(value) for value in members.values())
+
+
+def _foreign() -> BadQuery:
+    return BadQuery(
+        "this cursor belongs to another question: repeat table, filters and order as they were", reason="value"
+    )
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:32]
 
 
 def _text(value: object) -> str | None:

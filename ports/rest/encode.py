@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -25,8 +26,10 @@ _ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 def stream(name: Name, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[Chunk]:
     """Batches in the format `name`, rendered by the gateway in the form of that format; JSON without a next page."""
     match name:
-        case "json":
-            return json_rows(batches, None, lambda *_: None, None)
+        case "json" | "array":
+            return json_rows(batches, None, lambda *_: None, None, bare=name == "array")
+        case "object":
+            return _texts(batches)
         case "ndjson":
             return lines(batches)
         case "csv":
@@ -37,36 +40,85 @@ def stream(name: Name, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> 
             return parquet(schema, batches)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """A whole page: `text` holds its JSON texts with commas between; `last` is its last row's place, "" for none.
+
+    `more` says that other rows follow.
+    """
+
+    text: bytes
+    sent: int
+    more: bool
+    last: str
+
+
+def page(batches: Iterable[pa.RecordBatch], limit: int | None, place: str | None) -> Rows:
+    """At most `limit` rows of batches of one column of JSON texts, read at once."""
+    parts: list[Chunk] = []
+    sent, more, last = 0, False, ""
+    for text, count, place_text, cut in _cut(batches, limit, place):
+        parts += [text] if count else []
+        sent, more, last = sent + count, cut, place_text
+    return Rows(b",".join(parts), sent, more, last)
+
+
+def json_page(rows: Rows, following: str | None, *, bare: bool) -> Iterator[Chunk]:
+    """`{"data":[...],"next":...}` of a whole page, or `bare` its rows alone."""
+    yield b"[" + rows.text + b"]" if bare else b'{"data":[' + rows.text + b'],"next":' + _json(following) + b"}"
+
+
 def json_rows(batches: Iterable[pa.RecordBatch], limit: int | None, following: Callable[[int, str], str | None],
-              place: str | None) -> Iterator[Chunk]:  # fmt: skip
-    """`{"data":[...],"next":...}` of batches of one column of JSON texts.
+              place: str | None, *, bare: bool = False) -> Iterator[Chunk]:  # fmt: skip
+    """`{"data":[...],"next":...}` of batches of one column of JSON texts, or `bare` their rows alone.
 
     At most `limit` rows are sent; where there are more, `next` is `following(limit, place of the last row sent)`.
     `place` names the trailing member that is taken off every row and handed to `following`, None if there is none.
     """
     sent, more, last = 0, False, ""
-    yield b'{"data":['
+    yield b"[" if bare else b'{"data":['
+    for text, count, place_text, cut in _cut(batches, limit, place):
+        if sent and count:
+            yield b","
+        yield text
+        sent, more, last = sent + count, cut, place_text
+    yield b"]" if bare else b'],"next":' + _json(following(sent, last) if more and sent else None) + b"}"
+
+
+def json_row(row: str, *, bare: bool = False) -> Iterator[Chunk]:
+    """`{"data": row}` of one JSON text, or `bare` itself."""
+    yield row.encode() if bare else b'{"data":' + row.encode() + b"}"
+
+
+def _cut(
+    batches: Iterable[pa.RecordBatch], limit: int | None, place: str | None
+) -> Iterator[tuple[memoryview, int, str, bool]]:
+    """For each batch its texts with commas between, their number, its last row's place, and whether rows were left."""
+    sent, more, last = 0, False, ""
     for batch in batches:
         rows = batch.column(0)
         if limit is not None and sent + len(rows) > limit:
             rows, more = rows.slice(0, limit - sent), True
         if len(rows) == 0:
-            break
+            # What was cut off begins with this batch: the one before was the last.
+            if more and sent:
+                yield memoryview(b""), 0, last, True
+            return
         if place is not None:
             rows, last = _without(rows, place)
-        if sent:
-            yield b","
-        yield _ended(rows, ",")[:-1]
+        yield _ended(rows, ",")[:-1], len(rows), last, more
         sent += len(rows)
         if more:
-            break
-    next_page = following(sent, last) if more and sent else None
-    yield b'],"next":' + json.dumps(next_page).encode() + b"}"
+            return
 
 
-def json_row(row: str) -> Iterator[Chunk]:
-    """`{"data": row}` of one JSON text."""
-    yield b'{"data":' + row.encode() + b"}"
+def _json(text: str | None) -> bytes:
+    return json.dumps(text).encode()
+
+
+def _texts(batches: Iterable[pa.RecordBatch]) -> Iterator[Chunk]:
+    for batch in batches:
+        yield _buffer(batch.column(0))
 
 
 def lines(batches: Iterable[pa.RecordBatch]) -> Iterator[Chunk]:

@@ -16,11 +16,21 @@ from gateway import BadQuery
 
 COMPARISONS = ("eq", "neq", "gt", "gte", "lt", "lte", "isdistinct")
 PATTERNS = ("like", "ilike", "match", "imatch")
-OPERATORS = (*COMPARISONS, *PATTERNS, "in", "is")
+COLLECTIONS = ("cs", "cd", "ov")
+OPERATORS = (*COMPARISONS, *PATTERNS, "in", "is", *COLLECTIONS)
+QUANTIFIED = ("eq", "gt", "gte", "lt", "lte", *PATTERNS)
+# PostgREST's operators that mean nothing here, with what comes nearest.
+ELSEWHERE = {
+    **dict.fromkeys(("fts", "plfts", "phfts", "wfts"), "text is searched by ilike.*word* or imatch.word"),
+    **dict.fromkeys(
+        ("sl", "sr", "nxl", "nxr", "adj"), "there are no ranges here: compare both ends by gt, gte, lt, lte"
+    ),
+}
 IS_VALUES = ("null", "not_null", "true", "false", "unknown")
 CONDITION_LIMIT = 200
 DEPTH_LIMIT = 20
 LIST_LIMIT = 10_000
+QUANTIFIED_LIMIT = 100
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,27 @@ class Membership:
 
 
 @dataclass(frozen=True)
+class Quantified:
+    """`column` `operator` any or all of `values`, the operator being one of QUANTIFIED."""
+
+    column: str
+    operator: str
+    quantifier: Literal["any", "all"]
+    values: tuple[str, ...]
+    negated: bool
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The list in `column` contains `values` (cs), is contained in them (cd), or shares one with them (ov)."""
+
+    column: str
+    operator: str
+    values: tuple[str, ...]
+    negated: bool
+
+
+@dataclass(frozen=True)
 class Is:
     """`column` IS one of IS_VALUES."""
 
@@ -60,7 +91,7 @@ class Logic:
     negated: bool
 
 
-Filter = Comparison | Membership | Is | Logic
+Filter = Comparison | Membership | Quantified | Collection | Is | Logic
 
 
 def condition(column: str, text: str) -> Filter:
@@ -94,11 +125,15 @@ class _Scanner:
         if self._conditions > CONDITION_LIMIT:
             raise BadQuery(f"a filter has at most {CONDITION_LIMIT} conditions", reason="limit")
         negated = self.skip("not.")
-        operator = self._operator(column)
+        operator, quantifier = self._operator(column)
         if operator == "in":
-            return Membership(column, self._list(), negated)
+            return Membership(column, self._list("(", ")", LIST_LIMIT), negated)
         if operator == "is":
             return Is(column, self._is_value(column), negated)
+        if operator in COLLECTIONS:
+            return Collection(column, operator, self._list("{", "}", LIST_LIMIT), negated)
+        if quantifier is not None:
+            return Quantified(column, operator, quantifier, self._list("{", "}", QUANTIFIED_LIMIT), negated)
         return Comparison(column, operator, value(), negated)
 
     def terms(self, depth: int) -> tuple[Filter, ...]:
@@ -148,31 +183,49 @@ class _Scanner:
         quoted = self._quoted(r"(?=[,)])")
         return self.take(r"[^,)]*") if quoted is None else quoted
 
-    def _operator(self, column: str) -> str:
+    def _operator(self, column: str) -> tuple[str, Literal["any", "all"] | None]:
+        """An operator with its quantifier, and the dot behind them."""
         place = self._place
         name = self.take(r"[a-z]+")
-        if name in OPERATORS and self.skip("."):
-            return name
+        modifier = self.take(r"\([a-z]*\)")[1:-1] if name in QUANTIFIED else ""
+        if name in OPERATORS and modifier in {"", "any", "all"} and self.skip("."):
+            return name, "any" if modifier == "any" else "all" if modifier == "all" else None
         self._place = place
-        written = self.take(r"[^.,()]{0,20}")
-        nearest = difflib.get_close_matches(written, OPERATORS, n=1)
-        advice = f"did you mean {nearest[0]}? " if nearest else ""
-        raise BadQuery(
+        raise self._no_operator(column, self.take(r"[^.,]{0,20}"), place)
+
+    def _no_operator(self, column: str, written: str, place: int) -> BadQuery:
+        name, modified, _ = written.partition("(")
+        nearest = difflib.get_close_matches(name, OPERATORS, n=1)
+        advice = f"did you mean {nearest[0]}? " if nearest and nearest[0] != name else ""
+        allowed = ", ".join(OPERATORS)
+        if name in ELSEWHERE:
+            advice = f"{ELSEWHERE[name]}; "
+        elif modified and name in OPERATORS:
+            advice = f"(any) and (all) stand behind {', '.join(QUANTIFIED)} only; "
+        return BadQuery(
             f'"{written}" is not an operator for column "{column[:63]}"',
             reason="syntax",
-            hint=f"{advice}write [not.]operator.value with one of {', '.join(OPERATORS)}",
+            hint=f"{advice}write [not.]operator.value with one of {allowed}",
             position=place,
         )
 
-    def _list(self) -> tuple[str, ...]:
-        self._expect("(")
-        values = [self._nested_value()]
+    def _list(self, opening: str, closing: str, limit: int) -> tuple[str, ...]:
+        """`(a,"b,c")` or `{a,"b,c"}`; nothing between the marks is an empty list."""
+        self._expect(opening)
+        start = self._place
+        bare = rf"[^,{re.escape(closing)}]*"
+        values = [self._item(closing, bare)]
         while self.skip(","):
-            values.append(self._nested_value())
-            if len(values) > LIST_LIMIT:
-                raise BadQuery(f"in.(...) takes at most {LIST_LIMIT} values", reason="limit")
-        self._expect(")")
-        return () if values == [""] else tuple(values)
+            values.append(self._item(closing, bare))
+            if len(values) > limit:
+                raise BadQuery(f"a list in a filter takes at most {limit} values", reason="limit")
+        empty = values == [""] and self._text[start : self._place] == ""
+        self._expect(closing)
+        return () if empty or (values == [""] and opening == "(") else tuple(values)
+
+    def _item(self, closing: str, bare: str) -> str:
+        quoted = self._quoted(rf"(?=[,{re.escape(closing)}])")
+        return self.take(bare) if quoted is None else quoted
 
     def _is_value(self, column: str) -> str:
         place = self._place

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from gateway import BadQuery, Form
 from ports.http.accept import Range, ranges
 
-Name = Literal["json", "ndjson", "csv", "arrow", "parquet"]
+Name = Literal["json", "ndjson", "csv", "arrow", "parquet", "array", "object"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,17 @@ NDJSON = Format("ndjson", "ndjson", "application/x-ndjson", _NDJSON)
 CSV = Format("csv", "csv", "text/csv; charset=utf-8", ("text/csv",))
 ARROW = Format("arrow", "arrow", "application/vnd.apache.arrow.stream", ("application/vnd.apache.arrow.stream",))
 PARQUET = Format("parquet", "parquet", "application/vnd.apache.parquet", ("application/vnd.apache.parquet",))
+# PostgREST's own types: bare rows, and one bare row.
+ARRAY = Format("array", "json", "application/vnd.pgrst.array+json", ("application/vnd.pgrst.array+json",))
+OBJECT = Format("object", "json", "application/vnd.pgrst.object+json", ("application/vnd.pgrst.object+json",))
 JSON_STRINGS = Format("json", "json_strings", f"application/json; {STRING}", _JSON, STRING)
 NDJSON_STRINGS = Format("ndjson", "ndjson_strings", f"application/x-ndjson; {STRING}", _NDJSON, STRING)
-ALL = (JSON, NDJSON, CSV, ARROW, PARQUET, JSON_STRINGS, NDJSON_STRINGS)
+ARRAY_STRINGS = Format("array", "json_strings", f"{ARRAY.media_type}; {STRING}", ARRAY.accepted, STRING)
+OBJECT_STRINGS = Format("object", "json_strings", f"{OBJECT.media_type}; {STRING}", OBJECT.accepted, STRING)
+ALL = (
+    *(JSON, NDJSON, CSV, ARROW, PARQUET, ARRAY, OBJECT),
+    *(JSON_STRINGS, NDJSON_STRINGS, ARRAY_STRINGS, OBJECT_STRINGS),
+)
 
 
 def choose(accept: str | None, asked: str | None, int64: str | None = None, offered: Iterable[Format] = ALL) -> Format:

@@ -1,49 +1,37 @@
-"""What one address asks of one table: select, filters, order, limit, offset, cursor, format. Pure.
+"""What one address asks of one table: select, filters, order, limit, offset, cursor, format, embedded tables. Pure.
 
-Every name is looked up among the columns that the principal may see, and suggestions come from these alone.
+Every name is looked up among what the principal may see, and suggestions come from that alone.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from gateway import BadQuery, Column, VisibleTable
-from ports.rest import filters, values
-from ports.rest.filters import Comparison, Filter, Is, Logic
+from gateway import BadQuery, Reference, VisibleTable
+from ports.rest import embeds, filters, names, select, selection
+from ports.rest.embeds import Embedded, columns_of
+from ports.rest.filters import Filter, Logic
+from ports.rest.names import Columns, OrderTerm
+from ports.rest.selection import Selected
 
-RESERVED = ("select", "order", "limit", "offset", "cursor", "format", "int64", "and", "or", "not.and", "not.or")
+LOGIC = ("and", "or", "not.and", "not.or")
+SINGLE = ("select", "order", "limit", "offset", "cursor", "format", "int64")
+RESERVED = (*SINGLE, "snapshot", *LOGIC)
 PARAMETER_LIMIT = 200
 COUNT_LIMIT = (1 << 63) - 1
-_ALIAS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-
-
-@dataclass(frozen=True)
-class Selected:
-    """One column of the answer under the name that the client gave it."""
-
-    column: str
-    alias: str
-
-
-@dataclass(frozen=True)
-class OrderTerm:
-    """One column of the order, with its direction and the place of NULLs."""
-
-    column: str
-    descending: bool
-    nulls_first: bool
+Pairs = Sequence[tuple[str, str]]
+Related = Callable[[], Sequence[Reference]]
 
 
 @dataclass(frozen=True)
 class Question:
     """One address, understood. `limit` None means that none was given; `filters` are joined by AND."""
 
-    select: tuple[Selected, ...]
+    select: tuple[Selected | Embedded, ...]
     filters: tuple[Filter, ...]
     order: tuple[OrderTerm, ...]
     limit: int | None
@@ -51,6 +39,21 @@ class Question:
     cursor: str | None
     format: str | None
     int64: str | None
+
+    @property
+    def fields(self) -> tuple[Selected, ...]:
+        """The selected columns of the table itself."""
+        return tuple(one for one in self.select if isinstance(one, Selected))
+
+    @property
+    def embeds(self) -> tuple[Embedded, ...]:
+        """The embedded tables."""
+        return tuple(one for one in self.select if isinstance(one, Embedded))
+
+    @property
+    def aggregated(self) -> bool:
+        """Whether the answer has a row for each group, not for each row."""
+        return selection.aggregated(self.fields)
 
 
 def pairs(query_string: str) -> tuple[tuple[str, str], ...]:
@@ -61,29 +64,24 @@ def pairs(query_string: str) -> tuple[tuple[str, str], ...]:
         raise BadQuery(f"an address takes at most {PARAMETER_LIMIT} parameters", reason="limit") from error
 
 
-def columns_of(table: VisibleTable) -> Mapping[str, Column]:
-    """The visible columns by name."""
-    return {column.name: column for column in table.columns}
+def understand(given: Pairs, table: VisibleTable, related: Related) -> Question:
+    """The question that `given` asks of `table`; `related` tells its references, and is asked only where one is used.
 
-
-def understand(given: Sequence[tuple[str, str]], table: VisibleTable) -> Question:
-    """The question that `given` asks of `table`. Raises BadQuery that names what is wrong and what is allowed."""
+    Raises BadQuery that names what is wrong and what is allowed.
+    """
     columns = columns_of(table)
     once = _once(given)
-    found: list[Filter] = []
-    for name, text in given:
-        if name in {"and", "or", "not.and", "not.or"}:
-            connective: Literal["and", "or"] = "and" if name.endswith("and") else "or"
-            found.append(filters.logic(connective, text, name.startswith("not.")))
-        elif name not in RESERVED:
-            found.append(filters.condition(_parameter(name, columns), text))
-    checked = tuple(_checked(one, columns) for one in found)
     if once.get("cursor") is not None and once.get("offset") is not None:
         raise BadQuery("cursor and offset exclude each other: a cursor knows its place", reason="parameter")
+    chosen = _select(once.get("select"), columns, related)
+    chosen, own = _embedded(chosen, given)
+    inside = [one.alias for one in chosen if isinstance(one, Embedded)]
+    fields = tuple(one for one in chosen if isinstance(one, Selected))
+    ordered = selection.outputs(fields) if selection.aggregated(fields) else columns
     return Question(
-        select=_select(once.get("select"), columns),
-        filters=checked,
-        order=_order(once.get("order"), columns),
+        select=chosen,
+        filters=_filters(own, columns, inside),
+        order=names.order(once.get("order"), ordered),
         limit=_count("limit", once.get("limit")),
         offset=_count("offset", once.get("offset")) or 0,
         cursor=once.get("cursor"),
@@ -92,137 +90,146 @@ def understand(given: Sequence[tuple[str, str]], table: VisibleTable) -> Questio
     )
 
 
-def selection(
-    given: Sequence[tuple[str, str]], table: VisibleTable
-) -> tuple[tuple[Selected, ...], str | None, str | None]:
+def selection_of(given: Pairs, table: VisibleTable, related: Related) -> Question:
     """`select`, `format`, `int64` of an address that names its row by key. Raises BadQuery for anything else."""
     for name, _ in given:
-        if name not in {"select", "format", "int64"}:
-            raise unknown_parameter(name, ("select", "format", "int64"))
-    once = _once(given)
-    return _select(once.get("select"), columns_of(table)), once.get("format"), once.get("int64")
+        if name not in {"select", "format", "int64"} and ("." not in name or name in LOGIC):
+            raise names.unknown_parameter(name, ("select", "format", "int64", "snapshot"))
+    found = understand(given, table, related)
+    if found.aggregated:
+        raise BadQuery("there is nothing to aggregate in one row", reason="unsupported")
+    return found
 
 
-def only_format(given: Sequence[tuple[str, str]]) -> tuple[str | None, str | None]:
+def only_format(given: Pairs) -> tuple[str | None, str | None]:
     """`format` and `int64` of an address that takes nothing else. Raises BadQuery."""
     for name, _ in given:
         if name not in {"format", "int64"}:
-            raise unknown_parameter(name, ("format", "int64"))
+            raise names.unknown_parameter(name, ("format", "int64", "snapshot"))
     once = _once(given)
     return once.get("format"), once.get("int64")
 
 
-def unknown_parameter(name: str, allowed: Iterable[str]) -> BadQuery:
-    """The refusal of a parameter, with what is allowed here."""
-    return BadQuery(f'unknown parameter "{name[:63]}"', reason="parameter", hint=_advice(name, tuple(allowed)))
+def misplaced(name: str) -> BadQuery:
+    """The refusal of a parameter beside a body."""
+    return BadQuery(
+        f'parameter "{name[:63]}" stands in the address', reason="parameter", hint="a body holds the whole question"
+    )
 
 
-def _once(given: Sequence[tuple[str, str]]) -> dict[str, str]:
+def _once(given: Pairs) -> dict[str, str]:
     single: dict[str, str] = {}
     for name, text in given:
-        if name in {"select", "order", "limit", "offset", "cursor", "format", "int64"}:
+        if name in SINGLE:
             if name in single:
                 raise BadQuery(f'parameter "{name}" is given twice', reason="parameter")
             single[name] = text
     return single
 
 
-def _parameter(name: str, columns: Mapping[str, Column]) -> str:
-    if name.lower() not in columns:
-        raise unknown_parameter(name, (*RESERVED, *columns))
-    return name.lower()
-
-
-def _column(name: str, columns: Mapping[str, Column]) -> str:
-    if name.lower() not in columns:
-        raise BadQuery(f'column "{name[:63]}" does not exist', reason="column", hint=_advice(name, tuple(columns)))
-    return name.lower()
-
-
-def _advice(name: str, allowed: tuple[str, ...]) -> str:
-    nearest = difflib.get_close_matches(name[:63].lower(), allowed, n=1)
-    return (f"did you mean {nearest[0]}? " if nearest else "") + f"allowed: {', '.join(allowed)}"
-
-
-def _checked(found: Filter, columns: Mapping[str, Column]) -> Filter:
-    """`found` with its columns as the contract spells them, each operator fit for its column's type."""
-    if isinstance(found, Logic):
-        return Logic(found.connective, tuple(_checked(term, columns) for term in found.terms), found.negated)
-    column = columns[_column(found.column, columns)]
-    operator = "is" if isinstance(found, Is) else found.operator if isinstance(found, Comparison) else "in"
-    allowed = _operators(column.type)
-    if operator not in allowed or (isinstance(found, Is) and _only_boolean(found) and column.type != "BOOLEAN"):
-        asked = f"is.{found.what}" if isinstance(found, Is) else operator
-        raise BadQuery(
-            f'operator {asked} does not apply to column "{column.name}" of type {column.type}',
-            reason="type",
-            hint=f"allowed: {', '.join(allowed)}",
-        )
-    return type(found)(**{**vars(found), "column": column.name})
-
-
-def _operators(kind: str) -> tuple[str, ...]:
-    if values.textual(kind):
-        return filters.OPERATORS
-    return (*filters.COMPARISONS, "in", "is") if values.comparable(kind) else ("is",)
-
-
-def _only_boolean(found: Is) -> bool:
-    return found.what in {"true", "false", "unknown"}
-
-
-def _select(text: str | None, columns: Mapping[str, Column]) -> tuple[Selected, ...]:
-    if text is None or text == "":
-        return tuple(Selected(name, name) for name in columns)
-    chosen: list[Selected] = []
-    for item in text.split(","):
-        chosen += _selected(item.strip(" "), columns)
-    aliases = [one.alias for one in chosen]
-    twice = next((alias for alias in aliases if aliases.count(alias) > 1), None) if len(aliases) < 1000 else "select"
-    if twice is not None:
-        raise BadQuery(f'select names "{twice}" twice: rename one, as in other:{twice}', reason="parameter")
+def _select(text: str | None, columns: Columns, related: Related) -> tuple[Selected | Embedded, ...]:
+    chosen: list[Selected | Embedded] = []
+    for item in select.read(text) if text else (select.EVERYTHING,):
+        if isinstance(item, select.Field):
+            chosen += selection.selected(item, columns)
+        else:
+            chosen.append(embeds.embedded(item, related(), columns))
+    selection.distinct(list(_shown(chosen)))
+    fields = [one for one in chosen if isinstance(one, Selected)]
+    if not any(isinstance(one, Selected) or one.select for one in chosen):
+        raise BadQuery("select names no column of the answer: add one, or *", reason="parameter")
+    if selection.aggregated(fields):
+        _only_filtering([one for one in chosen if isinstance(one, Embedded)])
     return tuple(chosen)
 
 
-def _selected(item: str, columns: Mapping[str, Column]) -> list[Selected]:
-    if item == "*":
-        return [Selected(name, name) for name in columns]
-    if "(" in item or "::" in item:
-        raise BadQuery(
-            f'select does not take "{item[:63]}": it takes columns and alias:column',
-            reason="unsupported",
-            hint="casts and aggregates go to POST /sql",
-        )
-    alias, colon, name = item.rpartition(":")
-    if colon and not _ALIAS.fullmatch(alias):
-        raise BadQuery(
-            f'"{alias[:63]}" is not a name for a column: letters, digits and _, at most 63', reason="parameter"
-        )
-    column = _column(name, columns)
-    return [Selected(column, alias or column)]
+def _shown(chosen: Sequence[Selected | Embedded]) -> list[str]:
+    """The names of the answer's columns."""
+    shown: list[str] = []
+    for one in chosen:
+        if isinstance(one, Embedded) and one.spread:
+            shown += [each.alias for each in one.select]
+        elif isinstance(one, Selected) or one.select:
+            shown.append(one.alias)
+    return shown
 
 
-def _order(text: str | None, columns: Mapping[str, Column]) -> tuple[OrderTerm, ...]:
-    if not text:
-        return ()
-    terms: list[OrderTerm] = []
-    for item in text.split(","):
-        written = re.fullmatch(r" *([^. ]+)(?:\.(asc|desc))?(?:\.(nullsfirst|nullslast))? *", item)
-        if written is None:
+def _only_filtering(found: Sequence[Embedded]) -> None:
+    for one in found:
+        if one.select:
             raise BadQuery(
-                f'order does not understand "{item[:63]}": write column[.asc|.desc][.nullsfirst|.nullslast]',
-                reason="syntax",
+                f'"{one.alias}" cannot stand beside an aggregate: groups have no rows of their own',
+                reason="unsupported",
+                hint=f"{one.name}!inner() filters by it; a join with aggregates goes to POST /sql",
             )
-        column = columns[_column(written[1], columns)]
-        if not values.comparable(column.type):
-            raise BadQuery(f'column "{column.name}" of type {column.type} has no order', reason="type")
-        if any(term.column == column.name for term in terms):
-            raise BadQuery(f'order names "{column.name}" twice', reason="parameter")
-        descending = written[2] == "desc"
-        # PostgreSQL's rule: NULL counts as larger than everything.
-        nulls_first = descending if written[3] is None else written[3] == "nullsfirst"
-        terms.append(OrderTerm(column.name, descending, nulls_first))
-    return tuple(terms)
+
+
+def _embedded(chosen: Sequence[Selected | Embedded], given: Pairs) -> tuple[tuple[Selected | Embedded, ...], Pairs]:
+    """The select with each embedded table's parameters in it, and the pairs that are not theirs."""
+    tables = [one for one in chosen if isinstance(one, Embedded)]
+    theirs: dict[str, list[tuple[str, str]]] = {one.alias: [] for one in tables}
+    own: list[tuple[str, str]] = []
+    for name, text in given:
+        prefix, dot, rest = name.partition(".")
+        one = embeds.find(prefix, tables) if dot and name not in LOGIC else None
+        if one is None:
+            own.append((name, text))
+        else:
+            theirs[one.alias].append((rest, text))
+    return tuple(one if isinstance(one, Selected) else _asked(one, theirs[one.alias]) for one in chosen), own
+
+
+def _asked(one: Embedded, given: Pairs) -> Embedded:
+    """`one` with what its parameters, their prefix taken off, ask of it."""
+    single: dict[str, str] = {}
+    for name, text in given:
+        if name in {"order", "limit", "offset"}:
+            if name in single:
+                raise BadQuery(f'parameter "{one.alias}.{name}" is given twice', reason="parameter")
+            single[name] = text
+    far = columns_of(one.reference.table)
+    return replace(
+        one,
+        filters=_filters([pair for pair in given if pair[0] not in single], far, (), f"{one.alias}."),
+        order=names.order(single.get("order"), embeds.orderable(one), f"{one.alias}.order"),
+        limit=_count(f"{one.alias}.limit", single.get("limit")),
+        offset=_count(f"{one.alias}.offset", single.get("offset")) or 0,
+    )
+
+
+def _filters(given: Pairs, columns: Columns, embedded: Sequence[str], prefix: str = "") -> tuple[Filter, ...]:
+    found: list[Filter] = []
+    for name, text in given:
+        if name in LOGIC:
+            connective: Literal["and", "or"] = "and" if name.endswith("and") else "or"
+            found.append(filters.logic(connective, text, name.startswith("not.")))
+        elif prefix or name not in RESERVED:
+            found.append(filters.condition(_parameter(name, columns, embedded, prefix), text))
+    return tuple(part for one in found for part in _flat(names.checked(one, columns, embedded)))
+
+
+def _flat(one: Filter) -> tuple[Filter, ...]:
+    """`one` as terms of the AND that joins a question's filters, so that and=(a,b) is a and b."""
+    if isinstance(one, Logic) and one.connective == "and" and not one.negated:
+        return tuple(part for term in one.terms for part in _flat(term))
+    return (one,)
+
+
+def _parameter(name: str, columns: Columns, embedded: Sequence[str], prefix: str) -> str:
+    if name in embedded:
+        return name
+    if name.lower() not in columns:
+        table, dot, _ = name.partition(".")
+        if dot and table.lower() not in columns:
+            raise BadQuery(
+                f'parameter "{name[:63]}": no table "{table[:63]}" is embedded in select',
+                reason="parameter",
+                hint=f"embed it, as in select=*,{table[:63]}(*)"
+                + (f"; embedded: {', '.join(embedded)}" if embedded else ""),
+            )
+        allowed = ("order", "limit", "offset", *LOGIC) if prefix else RESERVED
+        raise names.unknown_parameter(prefix + name, [prefix + one for one in (*allowed, *columns)])
+    return name.lower()
 
 
 def _count(name: str, text: str | None) -> int | None:

@@ -28,7 +28,7 @@ class Statement:
 
 def understand(body: bytes) -> Statement:
     """The statement in `body`. Raises BadQuery where it is no JSON, HTTPException 422 where it has another shape."""
-    document = _document(body)
+    document = read(body)
     if not isinstance(document, dict):
         raise HTTPException(422, "the body is a JSON object with sql, parameters and search_path")
     for name in document:
@@ -37,10 +37,11 @@ def understand(body: bytes) -> Statement:
     text = document.get("sql")
     if not isinstance(text, str) or not text.strip():
         raise HTTPException(422, "sql is the text of one SELECT")
-    return Statement(Query(_plain(text, "sql"), _parameters(document.get("parameters", []))), _path(document))
+    return Statement(Query(plain(text, "sql"), _parameters(document.get("parameters", []))), _path(document))
 
 
-def _document(body: bytes) -> Any:
+def read(body: bytes) -> Any:
+    """The JSON value that `body` is. Raises BadQuery."""
     try:
         return json.loads(
             body.decode("utf-8"), parse_float=_number, parse_constant=_no_constant, object_pairs_hook=_object
@@ -77,7 +78,7 @@ def _parameters(given: object) -> tuple[Value, ...] | dict[str, Value]:
     if isinstance(given, list):
         return tuple(_value(value, f"parameters[{i}]") for i, value in enumerate(given))
     if isinstance(given, dict):
-        return {_plain(name, "parameters"): _value(value, f"parameters.{name[:63]}") for name, value in given.items()}
+        return {plain(name, "parameters"): _value(value, f"parameters.{name[:63]}") for name, value in given.items()}
     raise HTTPException(422, "parameters is a list for $1, $2 and ?, or an object for $name")
 
 
@@ -87,7 +88,7 @@ def _value(value: object, where: str) -> Value:
     if isinstance(value, dict):
         _nested(where)
     if isinstance(value, str):
-        return _plain(value, where)
+        return plain(value, where)
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > INTEGER_BITS:
         raise HTTPException(422, f"{where} is an integer of more than {INTEGER_BITS} bits")
     return cast(Value, value)
@@ -97,7 +98,7 @@ def _nested(where: str) -> Any:
     raise HTTPException(422, f"{where} is a text, number, boolean, null, or one list of these")
 
 
-def _plain(text: str, where: str) -> str:
+def plain(text: str, where: str) -> str:
     """`text` if it can be text in SQL. Raises BadQuery for a NUL or half a surrogate pair."""
     if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise BadQuery(f"{where} holds a NUL or half a character", reason="value")
@@ -108,4 +109,4 @@ def _path(document: dict[str, Any]) -> tuple[str, ...]:
     path: Sequence[object] | object = document.get("search_path", [])
     if not isinstance(path, list) or not all(isinstance(name, str) for name in path) or len(path) > 100:
         raise HTTPException(422, "search_path is a list of product names, at most 100")
-    return tuple(_plain(name, "search_path") for name in path)
+    return tuple(plain(name, "search_path") for name in path)

@@ -40,6 +40,25 @@ def comparable(kind: str) -> bool:
     return kind in _INTEGERS or kind in _READ or kind.startswith("DECIMAL(")
 
 
+def item(kind: str) -> str | None:
+    """The type of a list's items if they can be written in an address; None for any other type."""
+    inside = kind.removesuffix("[]")
+    return inside if inside != kind and comparable(inside) else None
+
+
+def numeric(kind: str) -> bool:
+    """Whether sums and averages exist of the type."""
+    return kind in _INTEGERS or kind in {"DOUBLE", "FLOAT"} or kind.startswith("DECIMAL(")
+
+
+def total(kind: str) -> str:
+    """The type of a sum of values of `kind`. Source: `typeof(sum(...))` of DuckDB 2.0."""
+    declared = _DECIMAL.fullmatch(kind)
+    if declared is not None:
+        return f"DECIMAL({_DECIMAL_DIGITS},{declared[2]})"
+    return "HUGEINT" if kind in _INTEGERS and kind != "UHUGEINT" else "DOUBLE"
+
+
 def textual(kind: str) -> bool:
     """Whether patterns (like, match) apply to the type."""
     return kind == "VARCHAR"

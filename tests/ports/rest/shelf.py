@@ -16,6 +16,7 @@ TYPES = {
     "code": "UUID",
     "photo": "BLOB",
     "labels": "VARCHAR[]",
+    "sizes": "BIGINT[]",
 }
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import BadQuery
-from ports.rest import compose, filters
+from ports.rest import conditions, filters
 from ports.rest.filters import Comparison, Filter, Is, Logic, Membership
 from tests.ports.rest.shelf import COLUMNS
 
@@ -142,13 +142,13 @@ ATTACKS = [
 @pytest.mark.parametrize("operator", ["eq", "neq", "like", "ilike", "match", "in"])
 def test_what_a_client_writes_never_stands_in_the_text(operator: str, attack: str) -> None:
     text = f"in.({quoted(attack)},x)" if operator == "in" else f"{operator}.{attack}"
-    parameters = compose.Parameters()
+    parameters = conditions.Parameters()
     try:
-        sql = compose.condition(filters.condition("name", text), COLUMNS, parameters)
+        sql = conditions.condition(filters.condition("name", text), COLUMNS, parameters)
     except BadQuery:
         return
     harmless = filters.condition("name", "in.(x,y)" if operator == "in" else f"{operator}.x")
-    same = compose.condition(harmless, COLUMNS, compose.Parameters())
+    same = conditions.condition(harmless, COLUMNS, conditions.Parameters())
     assert sql.replace(" ESCAPE '\\'", "") == same
     (value,) = parameters.all()
     assert attack.replace("*", "%") in str(value) or attack in str(value) or isinstance(value, list)

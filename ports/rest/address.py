@@ -1,0 +1,94 @@
+"""What a request's address and headers say, before any name is looked up. Touches the request only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from fastapi import Request
+
+from gateway import BadQuery, Gateway, Session
+from ports.http import authentication
+from ports.rest import prefer, question
+from ports.rest.prefer import Preferences
+
+PORT = "rest"
+SNAPSHOT = "snapshot"
+SNAPSHOT_HEADER = "x-outport-snapshot"
+SNAPSHOT_LIMIT = 100
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Address:
+    """A request in parts. `schema` is the product's name in SQL, its major version included.
+
+    `product` is that name as the address has it; `snapshots` are the ids that it pins, which `pairs` no longer hold.
+    """
+
+    product: str
+    schema: str
+    table: str
+    pairs: Pairs
+    accept: str | None
+    snapshots: tuple[str, ...]
+    preferences: Preferences
+
+    @property
+    def path(self) -> str:
+        """Where the table's rows are."""
+        return f"/products/{self.product}/{self.table}"
+
+
+def read(request: Request, preferred: Sequence[str] = ()) -> Address:
+    """The address of `request`; `preferred` names the preferences that mean something there.
+
+    Raises BadQuery for snapshots or preferences that are not understood.
+    """
+    given = question.pairs(request.scope["query_string"].decode("latin-1"))
+    written = request.path_params.get("product", "")
+    name, at, major = written.partition("@")
+    # What is no number names no product: its name holds an @ and is looked up like any unknown one.
+    numbered = at and re.fullmatch(r"[0-9]{1,6}", major)
+    return Address(
+        written,
+        f"{name}_v{int(major)}" if numbered else written,
+        request.path_params.get("table", ""),
+        tuple(pair for pair in given if pair[0] != SNAPSHOT),
+        request.headers.get("accept"),
+        _snapshots(request, [text for name, text in given if name == SNAPSHOT]),
+        prefer.read(request.headers.getlist("prefer"), preferred),
+    )
+
+
+def session(gateway: Gateway, request: Request) -> Session:
+    """The session of whoever sent `request`. Raises as `Gateway.open` does."""
+    return authentication.session(gateway, request, PORT)
+
+
+def key(request: Request) -> tuple[str, ...]:
+    """The key's values as the raw address has them: a comma inside a value is written %2C, a slash %2F."""
+    raw = request.scope["raw_path"].decode("ascii")
+    segments = raw.split("/", maxsplit=4)
+    return tuple(unquote(part, errors="strict") for part in segments[4].split(","))
+
+
+def snapshot_ids(text: str) -> tuple[str, ...]:
+    """The ids of one or several snapshots, separated by commas. Raises BadQuery (value)."""
+    ids = tuple(part.strip() for part in text.split(","))
+    if not all(ids) or len(ids) > SNAPSHOT_LIMIT:
+        raise BadQuery(
+            f"snapshot takes ids of snapshots, separated by commas, at most {SNAPSHOT_LIMIT}",
+            reason="value",
+            hint="every answer names its own in X-Outport-Products: ;snapshot=<id>",
+        )
+    return ids
+
+
+def _snapshots(request: Request, given: Sequence[str]) -> tuple[str, ...]:
+    if len(given) > 1:
+        raise BadQuery('parameter "snapshot" is given twice', reason="parameter")
+    texts = [*given, *request.headers.getlist(SNAPSHOT_HEADER)]
+    return tuple(dict.fromkeys(one for text in texts for one in snapshot_ids(text)))

@@ -1,0 +1,84 @@
+"""The parts that every composed SQL text is made of: expressions, orders, the shape of a page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway import cell
+from ports.rest import values
+from ports.rest.conditions import quoted
+from ports.rest.names import Columns, OrderTerm
+from ports.rest.selection import Selected
+
+# The trailing column of a page: where the next one begins. `$` keeps it apart from every contract name and alias.
+PLACE = "$"
+
+
+@dataclass(frozen=True)
+class Page:
+    """The rows of one answer: FROM, WHERE, order, and the text from ORDER BY on; `place` is the SQL of PLACE or "".
+
+    `bounded`: they may be few of the table's rows, so that what belongs to them is worth looking up alone.
+    """
+
+    source: str
+    where: tuple[str, ...]
+    order: tuple[OrderTerm, ...]
+    end: str
+    place: str
+    bounded: bool
+
+
+def expression(one: Selected, columns: Columns, *, named: bool = True) -> str:
+    """`one` over a table's columns, in one text with every door's: casts to text are the gateway's own."""
+    if one.column:
+        text, kind = quoted(one.column), columns[one.column].type
+    else:
+        text, kind = "*", ""
+    if one.text_inside:
+        text, kind = _text(text, kind), "VARCHAR"
+    if one.aggregate:
+        text, kind = f"{one.aggregate}({text})", _result(one, kind)
+    if one.text_outside:
+        text = _text(text, kind)
+    plain = not (one.aggregate or one.text_inside) and one.alias == one.column
+    return text if plain or not named else f"{text} AS {quoted(one.alias)}"
+
+
+def struct(select: Sequence[Selected], columns: Columns) -> str:
+    """An object of what is selected."""
+    return "{" + ", ".join(f"{literal(one.alias)}: {expression(one, columns, named=False)}" for one in select) + "}"
+
+
+def literal(alias: str) -> str:
+    """An alias as an SQL string."""
+    return "'" + alias.replace("'", "''") + "'"
+
+
+def total(order: Sequence[OrderTerm], columns: Columns, key: Sequence[str]) -> tuple[OrderTerm, ...]:
+    """`order` made total: by the key, or by every comparable column where there is none."""
+    named = {term.column for term in order}
+    rest = key or tuple(name for name, column in columns.items() if values.comparable(column.type))
+    return (*order, *(OrderTerm(name, False, False) for name in rest if name not in named))
+
+
+def order_by(order: Sequence[OrderTerm]) -> str:
+    """ORDER BY over columns of their own names."""
+    return " ORDER BY " + terms(order, [quoted(term.column) for term in order]) if order else ""
+
+
+def terms(order: Sequence[OrderTerm], expressions: Sequence[str]) -> str:
+    """The terms of an ORDER BY over these expressions."""
+    return ", ".join(
+        f"{text}{' DESC' if term.descending else ' ASC'} NULLS {'FIRST' if term.nulls_first else 'LAST'}"
+        for term, text in zip(order, expressions, strict=True)
+    )
+
+
+def _text(value: str, kind: str) -> str:
+    return value if kind == "VARCHAR" else cell(value, kind)
+
+
+def _result(one: Selected, kind: str) -> str:
+    return {"sum": values.total(kind), "avg": "DOUBLE", "count": "BIGINT"}.get(one.aggregate, kind)
