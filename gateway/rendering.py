@@ -209,7 +209,8 @@ def _expanded(value: str, rest: str) -> str:
 
 
 # What `_expanded` writes.
-_FAR = re.compile(r"printf\('%\+07d%s', year\(([^()]*)\), (strftime\([^()]*\))\)")
+_CALL = r"(?:[^()]|\([^()]*\))*"
+_FAR = re.compile(rf"printf\('%\+07d%s', year\(({_CALL})\), (strftime\({_CALL}\))\)")
 
 
 def _without_printf(far: re.Match[str]) -> str:

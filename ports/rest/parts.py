@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway import cell
+from gateway import client_text
 from ports.rest import values
 from ports.rest.conditions import quoted
 from ports.rest.names import Columns, OrderTerm
@@ -77,7 +77,7 @@ def terms(order: Sequence[OrderTerm], expressions: Sequence[str]) -> str:
 
 
 def _text(value: str, kind: str) -> str:
-    return value if kind == "VARCHAR" else cell(value, kind)
+    return value if kind == "VARCHAR" else client_text(value, kind)
 
 
 def _result(one: Selected, kind: str) -> str:
