@@ -117,11 +117,27 @@ def test_only_who_sees_every_row_is_told_how_many_there_are(web: Client) -> None
         ("order_id=in.()", []),
         ("order_id=not.in.(0,1)&order_id=lt.4", [2, 3]),
         ("order_id=lt.4&limit=2&offset=1", [1, 2]),
+        ("order_id=eq(any).{1,7}", [1, 7]),
+        ("order_id=lt(all).{3,2}", [0, 1]),
+        ("order_id=lt.9&remark=like(any).{*5,*7}", [5, 7]),
+        ("order_id=lt.20&remark=imatch(all).{REMARK,1$}", [1, 11]),
+        ("or=(order_id.eq(any).{1,7},and(remark.like(all).{*mark*,*13},order_id.lt.99))", [1, 7, 13]),
     ],
 )
 def test_filters_do_what_postgrest_s_do(web: Client, address: str, ids: list[int]) -> None:
     found = rows(web("steward"), f"/products/shop/orders?select=order_id&order=order_id&{address}")
     assert [row["order_id"] for row in found] == ids
+
+
+def test_a_list_is_compared_with_a_list(web: Client) -> None:
+    def ids(address: str) -> list[int]:
+        found = rows(web("steward"), f"/products/shop/customers?select=customer_id&customer_id=lt.4&{address}")
+        return [row["customer_id"] for row in found]
+
+    assert ids("tags=cs.{plain}") == [0, 2]
+    assert ids("tags=ov.{plain,CANARY-tag-3}") == [0, 2, 3]
+    assert ids("tags=cd.{CANARY-tag-1,CANARY-tag-3}") == [1, 3]
+    assert ids("tags=not.cs.{plain}") == [1, 3]
 
 
 def test_a_filter_sees_the_mask_and_not_what_is_under_it(web: Client) -> None:

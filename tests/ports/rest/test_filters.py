@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway import BadQuery
 from ports.rest import conditions, filters
-from ports.rest.filters import Comparison, Filter, Is, Logic, Membership
+from ports.rest.filters import Collection, Comparison, Filter, Is, Logic, Membership, Quantified
 from tests.ports.rest.shelf import COLUMNS
 
 
@@ -28,6 +28,12 @@ from tests.ports.rest.shelf import COLUMNS
         ("a", "in.()", Membership("a", (), False)),
         ("a", 'in.("")', Membership("a", (), False)),
         ("a", 'in.("a"b,c)', Membership("a", ('"a"b', "c"), False)),
+        ("a", "eq(any).{1,2}", Quantified("a", "eq", "any", ("1", "2"), False)),
+        ("a", 'not.like(all).{a*,"b,*",c d}', Quantified("a", "like", "all", ("a*", "b,*", "c d"), True)),
+        ("a", "gt(any).{}", Quantified("a", "gt", "any", (), False)),
+        ("a", "cs.{x,y}", Collection("a", "cs", ("x", "y"), False)),
+        ("a", 'ov.{"x}",""}', Collection("a", "ov", ("x}", ""), False)),
+        ("a", "not.cd.{}", Collection("a", "cd", (), True)),
         ("a", "is.null", Is("a", "null", False)),
         ("a", "is.NULL", Is("a", "null", False)),
         ("a", "not.is.true", Is("a", "true", True)),
@@ -58,6 +64,16 @@ def test_conditions_nest_under_or_and_and() -> None:
     [
         ("1", "is not an operator"),
         ("eqq.1", "did you mean eq"),
+        ("eq(some).{1}", "(any) and (all) stand behind eq, gt"),
+        ("neq(any).{1}", "(any) and (all) stand behind eq, gt"),
+        ("in(any).(1)", "(any) and (all) stand behind eq, gt"),
+        ("eq(any).1", 'expected "{"'),
+        ("eq(any).{1", 'expected "}"'),
+        ("cs.(1)", 'expected "{"'),
+        ("fts.cat", "ilike.*word* or imatch.word"),
+        ("wfts(english).cat", "ilike.*word* or imatch.word"),
+        ("sl.(1,2)", "compare both ends by gt, gte, lt, lte"),
+        ("like(any).{" + ",".join("x" * 101) + "}", "at most 100 values"),
         ("in.1", 'expected "("'),
         ("in.(1", 'expected ")"'),
         ("in.(1)x", "expected the end"),
@@ -94,6 +110,17 @@ NAMES = st.sampled_from(sorted(COLUMNS))
 LEAVES = st.one_of(
     st.builds(Comparison, NAMES, st.sampled_from([*filters.COMPARISONS, *filters.PATTERNS]), TEXTS, st.booleans()),
     st.builds(Membership, NAMES, st.lists(TEXTS, min_size=2, max_size=4).map(tuple), st.booleans()),
+    st.builds(
+        Quantified,
+        NAMES,
+        st.sampled_from(filters.QUANTIFIED),
+        st.sampled_from(["any", "all"]),
+        st.lists(TEXTS, max_size=4).map(tuple),
+        st.booleans(),
+    ),
+    st.builds(
+        Collection, NAMES, st.sampled_from(filters.COLLECTIONS), st.lists(TEXTS, max_size=4).map(tuple), st.booleans()
+    ),
     st.builds(Is, NAMES, st.sampled_from(filters.IS_VALUES), st.booleans()),
 )
 TREES = st.recursive(
@@ -112,9 +139,17 @@ def written(one: Filter) -> str:
         return f"{sign}{one.connective}({','.join(written(term) for term in one.terms)})"
     if isinstance(one, Membership):
         return f"{one.column}.{sign}in.({','.join(quoted(value) for value in one.values)})"
+    if isinstance(one, Quantified):
+        return f"{one.column}.{sign}{one.operator}({one.quantifier}).{braced(one.values)}"
+    if isinstance(one, Collection):
+        return f"{one.column}.{sign}{one.operator}.{braced(one.values)}"
     if isinstance(one, Is):
         return f"{one.column}.{sign}is.{one.what}"
     return f"{one.column}.{sign}{one.operator}.{quoted(one.value)}"
+
+
+def braced(texts: tuple[str, ...]) -> str:
+    return "{" + ",".join(quoted(text) for text in texts) + "}"
 
 
 def quoted(value: str) -> str:
@@ -139,15 +174,18 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-@pytest.mark.parametrize("operator", ["eq", "neq", "like", "ilike", "match", "in"])
+@pytest.mark.parametrize("operator", ["eq", "neq", "like", "ilike", "match", "in", "eq(any)", "like(all)"])
 def test_what_a_client_writes_never_stands_in_the_text(operator: str, attack: str) -> None:
-    text = f"in.({quoted(attack)},x)" if operator == "in" else f"{operator}.{attack}"
+    listed = {"in": f"in.({quoted(attack)},x)", "eq(any)": f"eq(any).{braced((attack, 'x'))}"}
+    listed["like(all)"] = f"like(all).{braced((attack,))}"
+    text = listed.get(operator, f"{operator}.{attack}")
     parameters = conditions.Parameters()
     try:
         sql = conditions.condition(filters.condition("name", text), COLUMNS, parameters)
     except BadQuery:
         return
-    harmless = filters.condition("name", "in.(x,y)" if operator == "in" else f"{operator}.x")
+    plain = {"in": "in.(x,y)", "eq(any)": "eq(any).{x,y}", "like(all)": "like(all).{x}"}
+    harmless = filters.condition("name", plain.get(operator, f"{operator}.x"))
     same = conditions.condition(harmless, COLUMNS, conditions.Parameters())
     assert sql.replace(" ESCAPE '\\'", "") == same
     (value,) = parameters.all()

@@ -50,6 +50,27 @@ def test_a_nested_filter_becomes_one_condition() -> None:
     assert query.parameters == ([1, 2], "^a")
 
 
+@pytest.mark.parametrize(
+    ("address", "where", "values"),
+    [
+        ("id=eq(any).{1,2}", '"id" IN (SELECT unnest($1))', ([1, 2],)),
+        ("id=not.eq(any).{1,2}", 'NOT ("id" IN (SELECT unnest($1)))', ([1, 2],)),
+        ("id=eq(all).{1,2}", '("id" = $1 AND "id" = $2)', (1, 2)),
+        ("name=like(any).{a*,*b}", '("name" LIKE $1 OR "name" LIKE $2)', ("a%", "%b")),
+        ("name=imatch(all).{^a}", "(regexp_matches(\"name\", $1, 'i'))", ("^a",)),
+        ("id=gt(any).{}", "FALSE", ()),
+        ("id=gt(all).{}", "TRUE", ()),
+        ("labels=cs.{a,b}", '"labels" @> CAST($1 AS VARCHAR[])', (["a", "b"],)),
+        ("sizes=cd.{1,2}", '"sizes" <@ CAST($1 AS BIGINT[])', ([1, 2],)),
+        ("sizes=not.ov.{}", 'NOT ("sizes" && CAST($1 AS BIGINT[]))', ([],)),
+    ],
+)
+def test_quantified_and_collected_values_are_parameters(address: str, where: str, values: tuple[Any, ...]) -> None:
+    query = sql(f"select=id&{address}")
+    assert query.text == f'SELECT "id" FROM "shop"."shelf" WHERE {where}'
+    assert query.parameters == values
+
+
 def test_a_stream_of_everything_is_not_ordered() -> None:
     assert sql("select=id").text == 'SELECT "id" FROM "shop"."shelf"'
 
@@ -124,6 +145,9 @@ def test_a_wrong_value_is_refused_with_its_column_and_what_that_takes(kind: str,
         ("offset=1.5", ["offset"]),
         ("offset=1&cursor=x", ["exclude each other"]),
         ("price=like.1", ["operator like does not apply", "allowed: eq"]),
+        ("name=cs.{x}", ["operator cs does not apply", "allowed: eq"]),
+        ("sizes=cs.{x}", ['column "sizes"', "BIGINT takes whole numbers"]),
+        ("price=like(any).{1}", ["operator like does not apply"]),
         ("labels=eq.x", ["operator eq does not apply", "allowed: cs, cd, ov, is"]),
         ("name=is.true", ["operator is.true does not apply"]),
         ("name=like.x\\", ["single backslash"]),
