@@ -19,11 +19,7 @@ class Methods:
 
     def of(self, path: str) -> tuple[str, ...]:
         """The methods that `path` takes, OPTIONS and HEAD included, in order; none where nothing is at it."""
-        found = [route for route in self._routes if route.path_regex.match(path)]
-        # `/-/` holds what is no table, so that an address of tables and keys that fits it too means nothing.
-        named = [route for route in found if "/-/" in route.path] or found
-        methods = {method for route in named for method in route.methods or ()}
-        return _ordered(methods)
+        return _ordered({method for route in self._at(path) for method in route.methods or ()})
 
     def every(self) -> tuple[str, ...]:
         """The methods that any address takes."""
@@ -31,7 +27,12 @@ class Methods:
 
     def handled(self, path: str, method: str) -> bool:
         """Whether a route was there for it: a refusal is then that route's own."""
-        return any(method in (route.methods or ()) and route.path_regex.match(path) for route in self._routes)
+        return any(method in (route.methods or ()) for route in self._at(path))
+
+    def _at(self, path: str) -> list[Route]:
+        found = [route for route in self._routes if route.path_regex.match(path)]
+        # `/-/` holds what is no table, so that an address of tables and keys that fits it too means nothing.
+        return [route for route in found if "/-/" in route.path] or found
 
 
 def as_get(scope: Scope) -> Scope:

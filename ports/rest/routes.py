@@ -9,7 +9,10 @@ import orjson
 import pyarrow as pa
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Scope
 
 from gateway import Gateway, NotFound, Result, Session
 from ports.http import provenance
@@ -44,9 +47,11 @@ def routes(gateway: Gateway) -> APIRouter:
     async def rows(request: Request) -> Response:
         return await exchange(request, partial(rest.rows, request))
 
-    @router.get("/products/{product}/{table}/{key:path}")
     async def row(request: Request) -> Response:
         return await exchange(request, partial(rest.row, request))
+
+    path = "/products/{product}/{table}/{key:path}"
+    router.add_api_route(path, row, methods=["GET"], route_class_override=_OfTables)
 
     @router.post("/sql")
     async def sql(request: Request) -> Response:
@@ -54,6 +59,17 @@ def routes(gateway: Gateway) -> APIRouter:
         return await exchange(request, partial(rest.sql, request, content))
 
     return router
+
+
+class _OfTables(APIRoute):
+    """A route below tables: `/-/` holds what is no table, and its addresses are no keys."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As the path says, unless it goes through `/-/`."""
+        match, child = super().matches(scope)
+        if child.get("path_params", {}).get("table") == "-":
+            return Match.NONE, {}
+        return match, child
 
 
 class _Rest:
