@@ -14,7 +14,7 @@ from ports.http import authentication
 from ports.http.exchange import Answer, Lifeline, exchange
 from ports.http.snapshots import listed
 from ports.rest import formats, question
-from ports.rest.routes import PORT
+from ports.rest.address import PORT
 
 _NAME = re.compile(r"([^@]*)(?:@([0-9]{1,6}))?")
 
