@@ -65,7 +65,7 @@ def problem(error: GatewayError) -> Response:
     if error.position is not None:
         members["position"] = error.position
     members["error_id"] = error.error_id
-    response = Response(orjson.dumps(members), status_code=code, media_type=MEDIA_TYPE)
+    response = _document(code, members)
     if code == HTTPStatus.UNAUTHORIZED:
         for challenge in _CHALLENGES:
             response.headers.append("WWW-Authenticate", challenge)
@@ -79,16 +79,16 @@ def problem(error: GatewayError) -> Response:
 def http_problem(code: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """A refusal of HTTP's own making (404, 405, 406, 413, 414, 415, 422) as a problem document."""
     status = HTTPStatus(code)
-    members = {"type": f"urn:outport:error:http:{code}", "title": status.phrase, "status": code}
+    members: dict[str, object] = {"type": f"urn:outport:error:http:{code}", "title": status.phrase, "status": code}
     members |= {"code": status.name.lower(), "detail": detail}
-    return Response(orjson.dumps(members), status_code=code, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+    return _document(code, members, headers)
 
 
 def unexpected(error: BaseException) -> Response:
     """A defect: the client gets an id and nothing else, the log gets the rest under that id."""
     error_id = uuid.uuid4().hex[:12]
     _log.error("unexpected error %s", error_id, exc_info=error)
-    members = {
+    members: dict[str, object] = {
         "type": "urn:outport:error:internal",
         "title": "Internal error",
         "status": 500,
@@ -96,7 +96,13 @@ def unexpected(error: BaseException) -> Response:
         "detail": "an unexpected error; the server's log has it under error_id",
         "error_id": error_id,
     }
-    return Response(orjson.dumps(members), status_code=500, media_type=MEDIA_TYPE)
+    return _document(500, members)
+
+
+def _document(code: int, members: dict[str, object], headers: Mapping[str, str] | None = None) -> Response:
+    """`members` as a problem document; `message` is its detail once more, for the clients of PostgREST."""
+    content = orjson.dumps(members | {"message": members["detail"]})
+    return Response(content, status_code=code, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
 async def on_gateway_error(_: Request, error: Exception) -> Response:

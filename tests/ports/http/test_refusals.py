@@ -58,6 +58,7 @@ def test_without_login_a_known_and_an_unknown_name_read_alike(web: Client, path:
         "status": 401,
         "code": "unauthenticated",
         "detail": "credentials are required",
+        "message": "credentials are required",
     }
     assert answer.headers.get_list("www-authenticate") == [
         'Basic realm="outport", charset="UTF-8"', 'Bearer realm="outport"',
