@@ -4,13 +4,16 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check -qq
 SOURCES := gateway ports tests benchmarks
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-clients check bench clean
 
 demo: .venv/.demo
 	@$(BIN)/outport serve --demo
 
 test: .venv/.dev
 	@$(BIN)/pytest
+
+test-clients: .venv/.dev .venv-clients/.installed
+	@$(BIN)/pytest tests/clients
 
 check: .venv/.dev
 	$(BIN)/ruff format --check $(SOURCES)
@@ -21,7 +24,7 @@ bench: .venv/.dev
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .outport
+	rm -rf .venv .venv-clients .outport
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "outport needs Python 3.11 or later")'
@@ -34,3 +37,14 @@ clean:
 	@touch $@
 
 comma := ,
+
+# Clients for tests/clients, Python's and JavaScript's in one folder that git ignores.
+.venv-clients/.installed: $(addprefix tests/clients/,requirements.txt package.json package-lock.json) | .venv/bin/python
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "make test-clients needs node (20 or later) and npm"; exit 1; }
+	@node -e 'process.exitCode = +(parseInt(process.versions.node) < 20)' || { echo "make test-clients needs node 20 or later"; exit 1; }
+	@echo "installing clients into .venv-clients (once)"
+	@$(PYTHON) -m venv .venv-clients
+	@.venv-clients/bin/pip --disable-pip-version-check -qq install --requirement tests/clients/requirements.txt
+	@cp tests/clients/package.json tests/clients/package-lock.json .venv-clients/
+	@npm ci --prefix .venv-clients --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -43,6 +43,8 @@ def test_every_snippet_of_the_readme_says_what_it_says_and_works(demo: DemoServe
                 assert missing == [], answer
             case ["text"]:
                 assert answer == body
+            case ["js", "clients"]:
+                assert "readme" in (ROOT / "tests" / "clients" / "test_readme.py").read_text()  # which runs it
             case ["sh"] | []:
                 assert all(_exists(line) for line in body.splitlines() if line.startswith(("outport", "make")))
             case other:

@@ -159,7 +159,6 @@ class ActionCreatePreparedStatementResult:
     prepared_statement_handle: bytes = field(1, "bytes")
     dataset_schema: bytes = field(2, "bytes")
     parameter_schema: bytes = field(3, "bytes")
-    is_update: bool | None = field(4, "bool", optional=True)
 
 
 @dataclass(frozen=True)
@@ -167,20 +166,6 @@ class ActionClosePreparedStatementRequest:
     """A handle that is needed no longer."""
 
     prepared_statement_handle: bytes = field(1, "bytes")
-
-
-@dataclass(frozen=True)
-class ActionCancelQueryRequest:
-    """A serialized FlightInfo that is read no further."""
-
-    info: bytes = field(1, "bytes")
-
-
-@dataclass(frozen=True)
-class ActionCancelQueryResult:
-    """One of CancelResult."""
-
-    result: int = field(1, "int32")
 
 
 @dataclass(frozen=True)
@@ -217,12 +202,12 @@ Command = (
     | CommandStatementIngest
     | CommandStatementSubstraitPlan
 )
-Action = ActionCreatePreparedStatementRequest | ActionClosePreparedStatementRequest | ActionCancelQueryRequest
-Answer = ActionCreatePreparedStatementResult | ActionCancelQueryResult
-Packed = Command | Action | Answer
+Action = ActionCreatePreparedStatementRequest | ActionClosePreparedStatementRequest
+Packed = Command | Action | ActionCreatePreparedStatementResult
 
 _KINDS: dict[str, type[Packed]] = {
-    f"{_PREFIX}{kind.__name__}": kind for kind in (*Command.__args__, *Action.__args__, *Answer.__args__)
+    f"{_PREFIX}{kind.__name__}": kind
+    for kind in (*Command.__args__, *Action.__args__, ActionCreatePreparedStatementResult)
 }
 
 
