@@ -1,6 +1,6 @@
 """The front door of the gateway: all that a port may import."""
 
-from gateway.bind import Part, Query, Value
+from gateway.bind import Parameters, Part, Query, Value
 from gateway.catalog import Kept, Snapshot
 from gateway.decision import Decision, Treatment
 from gateway.engine import Description
@@ -20,13 +20,14 @@ from gateway.forms import Form
 from gateway.identity import Bearer, Credentials, Password
 from gateway.lineage import Origin
 from gateway.pipeline import Gateway
-from gateway.product import Column, Product, Relationship, Table
+from gateway.product import Column, Product, Relationship, Semantic, Table
 from gateway.rate import Quota
 from gateway.references import Reference
 from gateway.rendering import client_text
 from gateway.session import Pin, Readiness, Session
 from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
 from gateway.tls import Tls
+from gateway.visibility import visible_semantics
 from gateway.visible import VisibleProduct, VisibleTable
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Limits",
     "NotFound",
     "Origin",
+    "Parameters",
     "Part",
     "Password",
     "Pin",
@@ -59,6 +61,7 @@ __all__ = [
     "Reference",
     "Relationship",
     "Result",
+    "Semantic",
     "Session",
     "Snapshot",
     "Summary",
@@ -72,4 +75,5 @@ __all__ = [
     "VisibleProduct",
     "VisibleTable",
     "client_text",
+    "visible_semantics",
 ]

@@ -12,18 +12,19 @@ import binascii
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow.flight as fl
 
 from gateway import BadQuery, Bearer, Credentials, Gateway, Password, Session, Unauthenticated
-from ports.flight import options, wire
+from ports.flight import choices, options, wire
 from ports.flight.errors import translating
+from ports.flight.options import Options
 from ports.flight.wire import field
 
 NAME = "authentication"
 PORT = "flightsql"
-PURPOSE_HEADER = "x-outport-purpose"
-SCHEMA_HEADER = "x-outport-schema"
+HEADERS = {name: f"x-outport-{name}" for name in ("schema", "purpose", "snapshot", "endpoints")}
 TOKEN_S = 3600
 _KIND = "flight token"
 _Headers = Mapping[str, Sequence[str | bytes]]
@@ -36,23 +37,45 @@ class _Token:
     subject: str = field(1, "text")
     secret: str = field(2, "text")
     expires: int = field(3, "int64")
-    schema: str = field(4, "text")
+    options: Options | None = field(5, "message", message=Options)  # noqa: RUF009
 
 
 class Authenticated(fl.ServerMiddleware):  # type: ignore[misc]
-    """One call's session; `token` is sent to the client where there is a new one.
+    """One call's session. `options` are those in force: `kept` by the client from call to call, its headers over them.
 
-    `sealed` makes a token that holds another schema; None for a client that has no token of the handshake.
+    `token` is sent to the client where there is a new one.
     """
 
-    def __init__(self, session: Session, token: str | None, sealed: Callable[[str], str] | None) -> None:
-        self.session = session
-        self.sealed = sealed
+    def __init__(
+        self,
+        gateway: Gateway,
+        opened: Callable[[Options], Session],
+        chosen: Options,
+        kept: Options,
+        token: str | None,
+        sealed: Callable[[Options], str] | None,
+    ) -> None:
+        self._gateway = gateway
+        self._opened = opened
+        self.kept = kept
+        self.options = chosen.over(kept)
+        self.session = opened(self.options)
+        self._sealed = sealed
         self._token = token
 
     def sending_headers(self) -> dict[str, str]:
         """The headers of the answer."""
         return {} if self._token is None else {"authorization": f"Bearer {self._token}"}
+
+    def checked(self, wished: Options) -> Options:
+        """`wished` as this caller may choose them. Raises NotFound, Forbidden, Expired, BadQuery."""
+        return choices.checked(self._gateway, self._opened, wished)
+
+    def keep(self, context: fl.ServerCallContext, chosen: Options) -> None:
+        """Have the client send `chosen` with its next calls: in a cookie, and in its token where it has one."""
+        context.add_header("set-cookie", choices.cookie(self._gateway, chosen))
+        if self._sealed is not None:
+            context.add_header("authorization", f"Bearer {self._sealed(chosen)}")
 
 
 class Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
@@ -67,11 +90,16 @@ class Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
             credentials, held = _credentials(headers), None
             if isinstance(credentials, Bearer) and (held := self._held(credentials)) is not None:
                 credentials = Password(held.subject, held.secret)
-            session = self._gateway.open(credentials, PORT, _single(headers, PURPOSE_HEADER))
-            schema = _single(headers, SCHEMA_HEADER) or _cookie(headers) or (held.schema if held is not None else "")
-            if schema:
-                session = session.at(schema)
-            return Authenticated(session, self._news(info.method, credentials, held), self._resealed(held))
+            in_token = None if held is None else held.options
+            kept = choices.of_cookies(self._gateway, headers.get("cookie", ())) or in_token or Options()
+            news = self._news(info.method, credentials, held)
+            sealed = None if held is None else partial(self._with_options, held)
+            opened = partial(self._opened, credentials)
+            return Authenticated(self._gateway, opened, _chosen(headers), kept, news, sealed)
+
+    def _opened(self, credentials: Credentials | None, chosen: Options) -> Session:
+        session = self._gateway.open(credentials, PORT, chosen.purpose or None)
+        return session.at(*filter(None, [chosen.schema])).pinned(chosen.snapshots)
 
     def _news(self, method: fl.FlightMethod, credentials: Credentials | None, held: _Token | None) -> str | None:
         """The token to send: a first one after a handshake, a successor once half the time is over."""
@@ -81,8 +109,8 @@ class Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
         late = held is not None and held.expires - time.time() < TOKEN_S / 2 and method != fl.FlightMethod.DO_ACTION
         return self._sealed(held) if held is not None and late else None
 
-    def _resealed(self, held: _Token | None) -> Callable[[str], str] | None:
-        return None if held is None else lambda schema: self._sealed(replace(held, schema=schema))
+    def _with_options(self, held: _Token, chosen: Options) -> str:
+        return self._sealed(replace(held, options=chosen))
 
     def _sealed(self, token: _Token) -> str:
         """`token` sealed, with its whole time before it."""
@@ -108,24 +136,25 @@ class Handshake(fl.ServerAuthHandler):  # type: ignore[misc]
         return b""
 
 
+def authenticated(context: fl.ServerCallContext) -> Authenticated:
+    """What `start_call` made for this call."""
+    found: Authenticated = context.get_middleware(NAME)
+    return found
+
+
 def session_of(context: fl.ServerCallContext) -> Session:
     """The session that `start_call` opened for this call."""
-    authenticated: Authenticated = context.get_middleware(NAME)
-    return authenticated.session
+    return authenticated(context).session
 
 
-def keep_schema(context: fl.ServerCallContext, schema: str) -> None:
-    """Have the client send `schema` with its next calls: in its token where it has one, and in a cookie."""
-    authenticated: Authenticated = context.get_middleware(NAME)
-    context.add_header("set-cookie", options.cookie(schema))
-    if authenticated.sealed is not None:
-        context.add_header("authorization", f"Bearer {authenticated.sealed(schema)}")
-
-
-def _cookie(headers: _Headers) -> str | None:
-    """The schema that a cookie keeps."""
-    found = (options.kept(str(cookies)) for cookies in headers.get("cookie", ()))
-    return next((schema for schema in found if schema is not None), None)
+def _chosen(headers: _Headers) -> Options:
+    """The options that the headers of this call name. Raises BadQuery."""
+    given = {name: _single(headers, header) or "" for name, header in HEADERS.items()}
+    ids = options.snapshots(given["snapshot"].split(",") if given["snapshot"] else ())
+    if options.CURRENT in ids:
+        raise BadQuery("`current` would be another state at each call: set it as a session option", reason="value")
+    count = options.endpoints(given["endpoints"]) if given["endpoints"] else 0
+    return Options(options.schema(given["schema"]), given["purpose"], ids, count)
 
 
 def _single(headers: _Headers, name: str) -> str | None:

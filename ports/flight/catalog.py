@@ -12,15 +12,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from gateway import BadQuery, Column, Relationship, VisibleProduct, VisibleTable
+from gateway import BadQuery, Relationship, VisibleProduct, VisibleTable
 from ports.flight import messages as m
-from ports.flight import sqlinfo
+from ports.flight import sqlinfo, xdbc
+from ports.flight.columns import CATALOG
 
-CATALOG = "outport"
 TABLE_TYPE = "TABLE"
 NO_ACTION = 3  # enum UpdateDeleteRules
 Metadata = (
     m.CommandGetSqlInfo
+    | m.CommandGetXdbcTypeInfo
     | m.CommandGetCatalogs
     | m.CommandGetDbSchemas
     | m.CommandGetTables
@@ -85,6 +86,8 @@ def schema(command: Metadata) -> pa.Schema:
     match command:
         case m.CommandGetSqlInfo():
             return sqlinfo.SCHEMA
+        case m.CommandGetXdbcTypeInfo():
+            return xdbc.SCHEMA
         case m.CommandGetCatalogs():
             return CATALOGS
         case m.CommandGetDbSchemas():
@@ -104,6 +107,8 @@ def table(command: Metadata, products: Callable[[], Sequence[VisibleProduct]], s
     match command:
         case m.CommandGetSqlInfo():
             return sqlinfo.table(command.info)
+        case m.CommandGetXdbcTypeInfo():
+            return xdbc.table(command.data_type)
         case m.CommandGetCatalogs():
             return _table(CATALOGS, [(CATALOG,)])
         case m.CommandGetTableTypes():
@@ -124,31 +129,6 @@ def table(command: Metadata, products: Callable[[], Sequence[VisibleProduct]], s
             pk = _Named(command.pk_catalog, command.pk_db_schema, command.pk_table)
             fk = _Named(command.fk_catalog, command.fk_db_schema, command.fk_table)
             return _table(FOREIGN_KEYS, _references(products(), pk, fk, by_fk=True))
-
-
-def described(product: VisibleProduct, table: VisibleTable, columns: pa.Schema) -> pa.Schema:
-    """`columns`, the schema of the table's rows, with what Flight SQL tells of a column as field metadata."""
-    known = {column.name: column for column in table.columns}
-    return pa.schema([_described(product, table, field, known.get(field.name)) for field in columns])
-
-
-def _described(product: VisibleProduct, table: VisibleTable, field: pa.Field, column: Column | None) -> pa.Field:
-    if column is None:
-        return field
-    metadata = {
-        "CATALOG_NAME": CATALOG,
-        "DB_SCHEMA_NAME": product.product.name,
-        "TABLE_NAME": table.table.name,
-        "TYPE_NAME": column.type,
-        "REMARKS": column.description,
-        "IS_AUTO_INCREMENT": "0",
-        "IS_CASE_SENSITIVE": "1",
-        "IS_READ_ONLY": "1",
-        "IS_SEARCHABLE": "1",
-    }
-    if pa.types.is_decimal(field.type):
-        metadata |= {"PRECISION": str(field.type.precision), "SCALE": str(field.type.scale)}
-    return field.with_metadata({f"ARROW:FLIGHT:SQL:{name}": value for name, value in metadata.items() if value})
 
 
 def _table(columns: pa.Schema, rows: Iterable[_Row]) -> pa.Table:

@@ -159,6 +159,7 @@ class ActionCreatePreparedStatementResult:
     prepared_statement_handle: bytes = field(1, "bytes")
     dataset_schema: bytes = field(2, "bytes")
     parameter_schema: bytes = field(3, "bytes")
+    is_update: bool | None = field(4, "bool", optional=True)
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,20 @@ class ActionClosePreparedStatementRequest:
     """A handle that is needed no longer."""
 
     prepared_statement_handle: bytes = field(1, "bytes")
+
+
+@dataclass(frozen=True)
+class ActionCancelQueryRequest:
+    """A serialized FlightInfo that is read no further."""
+
+    info: bytes = field(1, "bytes")
+
+
+@dataclass(frozen=True)
+class ActionCancelQueryResult:
+    """One of CancelResult."""
+
+    result: int = field(1, "int32")
 
 
 @dataclass(frozen=True)
@@ -202,12 +217,12 @@ Command = (
     | CommandStatementIngest
     | CommandStatementSubstraitPlan
 )
-Action = ActionCreatePreparedStatementRequest | ActionClosePreparedStatementRequest
-Packed = Command | Action | ActionCreatePreparedStatementResult
+Action = ActionCreatePreparedStatementRequest | ActionClosePreparedStatementRequest | ActionCancelQueryRequest
+Answer = ActionCreatePreparedStatementResult | ActionCancelQueryResult
+Packed = Command | Action | Answer
 
 _KINDS: dict[str, type[Packed]] = {
-    f"{_PREFIX}{kind.__name__}": kind
-    for kind in (*Command.__args__, *Action.__args__, ActionCreatePreparedStatementResult)
+    f"{_PREFIX}{kind.__name__}": kind for kind in (*Command.__args__, *Action.__args__, *Answer.__args__)
 }
 
 

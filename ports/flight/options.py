@@ -1,4 +1,4 @@
-"""Session options: `catalog` and `schema`, kept by the client in its token or a cookie. Pure: messages to values.
+"""Session options and the protocol's messages about them. Pure: messages to values, values to messages.
 
 Source: apache/arrow, format/Flight.proto (SetSessionOptionsRequest and its kin). Their messages come without an Any.
 """
@@ -6,18 +6,41 @@ Source: apache/arrow, format/Flight.proto (SetSessionOptionsRequest and its kin)
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from gateway import BadQuery, GatewayError
 from ports.flight import wire
-from ports.flight.catalog import CATALOG
+from ports.flight.columns import CATALOG
 from ports.flight.wire import field
 
-COOKIE = "outport_schema"
 INVALID_NAME, INVALID_VALUE = 1, 2  # SetSessionOptionsResult.ErrorValue
 CLOSED = 1  # CloseSessionResult.Status
+ENDPOINT_LIMIT = 64
+SNAPSHOT_LIMIT = 64
+CURRENT = "current"
+NAMES = ("catalog", "schema", "purpose", "snapshot", "endpoints")
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
+_SNAPSHOT = re.compile(r"[0-9a-z_]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a connection has chosen: "", () and 0 where nothing."""
+
+    schema: str = field(1, "text")
+    purpose: str = field(2, "text")
+    snapshots: tuple[str, ...] = field(3, "text", repeated=True)
+    endpoints: int = field(4, "int32")
+
+    def over(self, others: Options) -> Options:
+        """These, and what they leave open from `others`."""
+        return Options(
+            self.schema or others.schema,
+            self.purpose or others.purpose,
+            self.snapshots or others.snapshots,
+            self.endpoints or others.endpoints,
+        )
 
 
 @dataclass(frozen=True)
@@ -66,63 +89,102 @@ class _Errors:
 
 
 @dataclass(frozen=True)
+class _Nothing:
+    """GetSessionOptionsRequest and CloseSessionRequest."""
+
+
+@dataclass(frozen=True)
 class _Closed:
     status: int = field(1, "int32")
 
 
 @dataclass(frozen=True)
 class Change:
-    """What SetSessionOptions asks: the schema from now on ("" for none, None unchanged), and the answer's bytes."""
+    """What SetSessionOptions leaves behind: the options from now on, and the answer's bytes."""
 
-    schema: str | None
+    options: Options
     answer: bytes
 
 
-def change(body: bytes) -> Change:
-    """The change that a SetSessionOptionsRequest asks for; an option that is not taken is named in the answer.
+def change(body: bytes, present: Options, checked: Callable[[Options], Options]) -> Change:
+    """What a SetSessionOptionsRequest makes of `present`; an option that is not taken is named in the answer.
 
-    Raises BadQuery (value) if malformed.
+    `checked` gives options as they may be chosen, or raises a GatewayError. Raises BadQuery (value) if malformed.
     """
-    schema: str | None = None
     errors: dict[str, int] = {}
     for option in wire.decode(_Options, body).session_options:
-        given = option.value or _Value()
-        text = "" if given == _Value() else given.string_value
-        if option.key not in {"schema", "catalog"}:
+        errors.pop(option.key, None)
+        if option.key not in NAMES:
             errors[option.key] = INVALID_NAME
-        elif text is None or not _taken(option.key, text):
+            continue
+        try:
+            present = checked(_with(present, option.key, option.value or _Value()))
+        except GatewayError:
             errors[option.key] = INVALID_VALUE
-        elif option.key == "schema":
-            schema = text.lower()
     named = tuple(_NamedError(name, _Error(value)) for name, value in errors.items())
-    return Change(schema, wire.encode(_Errors(named)))
+    return Change(present, wire.encode(_Errors(named)))
 
 
-def _taken(name: str, text: str) -> bool:
-    return text == "" or (_SCHEMA.fullmatch(text.lower()) is not None if name == "schema" else text.lower() == CATALOG)
+def _with(options: Options, name: str, value: _Value) -> Options:
+    """`options` with one of NAMES set, or unset by an empty value. Raises BadQuery."""
+    text = "" if value == _Value() else value.string_value
+    if name == "snapshot" and value.string_list_value is not None:
+        return replace(options, snapshots=snapshots(value.string_list_value.values))
+    if name == "endpoints" and value.int64_value is not None:
+        return replace(options, endpoints=endpoints(str(value.int64_value)))
+    match name, text:
+        case "schema", str():
+            return replace(options, schema=schema(text))
+        case "purpose", str():
+            return replace(options, purpose=text)
+        case "snapshot", str():
+            return replace(options, snapshots=snapshots(text.split(",") if text else ()))
+        case "endpoints", str():
+            return replace(options, endpoints=endpoints(text) if text else 0)
+        case "catalog", str() if text.lower() in {"", CATALOG}:
+            return options
+    raise BadQuery(f"this is no value of the option {name}", reason="value")
 
 
-def shown(search_path: tuple[str, ...]) -> bytes:
-    """GetSessionOptionsResult of a session."""
-    present = {"catalog": CATALOG, **({"schema": search_path[0]} if search_path else {})}
-    return wire.encode(_Options(tuple(_Option(name, _Value(text)) for name, text in present.items())))
+def schema(text: str) -> str:
+    """A schema's name, or "". Raises BadQuery."""
+    if text and not _SCHEMA.fullmatch(text.lower()):
+        raise BadQuery("a schema is one name, without quotes", reason="value")
+    return text.lower()
+
+
+def snapshots(ids: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    """Snapshot ids, or the one word `current`. Raises BadQuery."""
+    named = tuple(dict.fromkeys(one.strip() for one in ids))
+    if len(named) > SNAPSHOT_LIMIT or not all(_SNAPSHOT.fullmatch(one) for one in named):
+        raise BadQuery(f"snapshots are at most {SNAPSHOT_LIMIT} ids, separated by commas", reason="value")
+    return named
+
+
+def endpoints(text: str) -> int:
+    """How many endpoints large scans are split into. Raises BadQuery."""
+    if not re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) or not 1 <= int(text) <= ENDPOINT_LIMIT:
+        raise BadQuery(f"endpoints are 1 to {ENDPOINT_LIMIT}", reason="value")
+    return int(text)
+
+
+def shown(options: Options) -> bytes:
+    """GetSessionOptionsResult."""
+    present = {
+        "catalog": _Value(string_value=CATALOG),
+        "schema": _Value(string_value=options.schema) if options.schema else None,
+        "purpose": _Value(string_value=options.purpose) if options.purpose else None,
+        "snapshot": _Value(string_list_value=_Texts(options.snapshots)) if options.snapshots else None,
+        "endpoints": _Value(int64_value=options.endpoints) if options.endpoints else None,
+    }
+    return wire.encode(_Options(tuple(_Option(name, value) for name, value in present.items() if value is not None)))
+
+
+def expect_nothing(body: bytes) -> None:
+    """The body of a request without fields. Raises BadQuery (value) if malformed."""
+    wire.decode(_Nothing, body)
 
 
 def closed() -> bytes:
     """CloseSessionResult: there is nothing to close but what the client keeps."""
     return wire.encode(_Closed(CLOSED))
-
-
-def cookie(schema: str) -> str:
-    """The Set-Cookie header that keeps `schema`, or forgets it if ""."""
-    return f"{COOKIE}={schema}; Path=/" if schema else f"{COOKIE}=; Path=/; Max-Age=0"
-
-
-def kept(cookies: str) -> str | None:
-    """The schema in a Cookie header, None where there is none."""
-    try:
-        found: Mapping[str, object] = SimpleCookie(cookies)
-    except CookieError:
-        return None
-    value = getattr(found.get(COOKIE), "value", "")
-    return value if _SCHEMA.fullmatch(value) else None

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from gateway import BadQuery, Value
+from gateway import BadQuery, Parameters, Value
 
 LIMIT_BYTES = 1 << 20
 LIMIT_ROWS = 1000
@@ -69,10 +69,11 @@ def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch
 
 
-def rows(packed: bytes) -> tuple[tuple[Value, ...], ...]:
-    """What `collected` packed, a tuple of values for each row; one empty row where nothing was bound.
+def rows(packed: bytes, names: Sequence[str]) -> tuple[Parameters, ...]:
+    """What `collected` packed: for each row its values by place, or by `names` where the statement has some.
 
-    Raises BadQuery (parameter) for a value that Python cannot hold, such as a year beyond 9999.
+    One empty row where nothing was bound. Raises BadQuery (parameter) for a value that Python cannot hold, such as a
+    year beyond 9999, and for columns that are not those that are named.
     """
     if not packed:
         return ((),)
@@ -81,7 +82,21 @@ def rows(packed: bytes) -> tuple[tuple[Value, ...], ...]:
         columns = [_values(column) for column in table.columns]
     except (pa.ArrowException, ValueError, OverflowError, KeyError, TypeError) as error:
         raise BadQuery("a parameter's value is out of range", reason="parameter") from error
-    return tuple(zip(*columns, strict=True))
+    values = tuple(zip(*columns, strict=True))
+    if not names:
+        return values
+    order = _ordered([name.removeprefix("$") for name in table.column_names], names)
+    return tuple(dict(zip(order, row, strict=True)) for row in values)
+
+
+def _ordered(columns: list[str], names: Sequence[str]) -> Sequence[str]:
+    """The name that each column's values go by: its own, or by its place where no column has a name that is meant."""
+    if sorted(columns) == sorted(names):
+        return columns
+    if len(columns) == len(names) and not set(columns) & set(names):
+        return names
+    wanted = ", ".join(f"${name}" for name in names)
+    raise BadQuery(f"the statement takes the parameters {wanted}", reason="parameter")
 
 
 def _values(column: pa.ChunkedArray) -> list[Value]:
@@ -102,6 +117,6 @@ def _microseconds(kind: pa.DataType) -> pa.DataType:
     return pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
 
 
-def schema(types: Sequence[pa.DataType]) -> pa.Schema:
-    """The schema of a statement's parameters, named by their positions."""
-    return pa.schema([pa.field(f"${place}", kind) for place, kind in enumerate(types, start=1)])
+def schema(names: Sequence[str], types: Sequence[pa.DataType]) -> pa.Schema:
+    """The schema of a statement's parameters: `$1`, `$2`, ... or the names that the text gives them."""
+    return pa.schema([pa.field(f"${name}", kind) for name, kind in zip(names, types, strict=True)])

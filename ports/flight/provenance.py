@@ -10,16 +10,17 @@ from gateway import ProductProvenance, Provenance
 
 def of_answer(provenance: Provenance) -> bytes:
     """What goes with the first batch of an answer: its query, the products' states, the policy's fingerprint."""
-    products = _states(provenance.products)
+    products = states(provenance.products)
     return _document({"query_id": provenance.query_id, "products": products, "policy": provenance.policy})
 
 
 def of_description(products: Iterable[ProductProvenance]) -> bytes:
     """What goes with a FlightInfo: the states that the answer would have now."""
-    return _document({"products": _states(products)})
+    return _document({"products": states(products)})
 
 
-def _states(products: Iterable[ProductProvenance]) -> list[dict[str, object]]:
+def states(products: Iterable[ProductProvenance]) -> list[dict[str, object]]:
+    """The states of products, as JSON has them."""
     return [
         {
             "name": one.name,

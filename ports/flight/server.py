@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.flight as fl
 
 from gateway import BadQuery, Gateway, Tls, Unavailable
-from ports.flight import options
-from ports.flight.authentication import NAME, Authentication, Handshake, keep_schema, session_of
+from ports.flight.actions import ACTIONS, Actions
+from ports.flight.authentication import NAME, Authentication, Handshake, authenticated, session_of
 from ports.flight.errors import translated
-from ports.flight.statements import Asked, Statements
+from ports.flight.running import Running
+from ports.flight.statements import Asked, Endpoint, Statements
 from ports.flight.streams import Streams
 
 # After drain_s: the seconds that clients get to hear that their queries were stopped.
 CUT_S = 5.0
-ACTIONS: Mapping[str, str] = {
-    "CreatePreparedStatement": "prepare a SELECT",
-    "ClosePreparedStatement": "forget a prepared SELECT",
-    "SetSessionOptions": "choose the schema of unqualified names",
-    "GetSessionOptions": "tell catalog and schema",
-    "CloseSession": "forget the options",
-}
 
 
 class FlightPort:
@@ -66,7 +60,7 @@ class FlightPort:
         ending = threading.Thread(target=server.shutdown, name="outport-flight-stop", daemon=True)
         ending.start()
         ending.join(self._gateway.settings.drain_s)
-        server.streams.stop()
+        server.running.stop()
         ending.join(CUT_S)
 
 
@@ -74,8 +68,10 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
     """gRPC's side: whatever is raised leaves as a status of the errors' table."""
 
     def __init__(self, gateway: Gateway, location: str, tls: Tls | None) -> None:
+        self.running = Running()
         self._statements = Statements(gateway)
-        self.streams = Streams(gateway)
+        self._streams = Streams(gateway, self.running)
+        self._actions = Actions(gateway, self._statements, self.running)
         # gRPC speaks TLS 1.2 and 1.3 only.
         super().__init__(
             location,
@@ -88,11 +84,16 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
 
     @translated
     def get_flight_info(self, context: fl.ServerCallContext, descriptor: fl.FlightDescriptor) -> fl.FlightInfo:
-        """The schema of an answer and a ticket for it; nothing is computed."""
-        info = self._statements.info(session_of(context), _command(descriptor))
-        # No location: the client redeems the ticket on the connection that it has.
-        endpoint = fl.FlightEndpoint(info.ticket, [])
-        return fl.FlightInfo(info.schema, descriptor, [endpoint], -1, -1, app_metadata=info.app_metadata)
+        """The schema of an answer and the tickets for it; nothing is computed."""
+        call = authenticated(context)
+        info = self._statements.info(call.session, _command(descriptor), call.options.endpoints)
+        return fl.FlightInfo(
+            info.schema,
+            descriptor,
+            [_endpoint(one) for one in info.endpoints],
+            ordered=info.ordered,
+            app_metadata=info.app_metadata,
+        )
 
     @translated
     def get_schema(self, context: fl.ServerCallContext, descriptor: fl.FlightDescriptor) -> fl.SchemaResult:
@@ -104,7 +105,7 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
         """The rows of a ticket, decided upon now."""
         asked = self._statements.redeem(session_of(context), ticket.ticket)
         if isinstance(asked, Asked):
-            return self.streams.open(context, asked.session, asked.queries, asked.promise)
+            return self._streams.open(context, asked)
         return fl.RecordBatchStream(asked)
 
     @translated
@@ -122,25 +123,7 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
     @translated
     def do_action(self, context: fl.ServerCallContext, action: fl.Action) -> Iterator[bytes]:
         """One of ACTIONS."""
-        session, body = session_of(context), action.body.to_pybytes()
-        match action.type:
-            case "CreatePreparedStatement":
-                return iter([self._statements.prepare(session, body)])
-            case "ClosePreparedStatement":
-                self._statements.close(body)
-                return iter(())
-            case "SetSessionOptions":
-                asked = options.change(body)
-                if asked.schema is not None:
-                    keep_schema(context, asked.schema)
-                return iter([asked.answer])
-            case "GetSessionOptions":
-                return iter([options.shown(session.search_path)])
-            case "CloseSession":
-                keep_schema(context, "")
-                return iter([options.closed()])
-        known = ", ".join(ACTIONS)
-        raise BadQuery(f"there is no action {action.type[:64]}; there are {known}", reason="protocol")
+        return self._actions.run(context, action.type, action.body.to_pybytes())
 
     @translated
     def list_actions(self, context: fl.ServerCallContext) -> list[tuple[str, str]]:
@@ -156,6 +139,12 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
     def do_exchange(self, context: fl.ServerCallContext, *_: object) -> None:
         """Not offered."""
         raise BadQuery("DoExchange is not part of Flight SQL", reason="protocol")
+
+
+def _endpoint(one: Endpoint) -> fl.FlightEndpoint:
+    """An endpoint without a location: the client redeems the ticket on the connection that it has."""
+    expires = None if one.expires is None else pa.scalar(one.expires * 1000, pa.timestamp("ms", "UTC"))
+    return fl.FlightEndpoint(one.ticket, [], expires)
 
 
 def _command(descriptor: fl.FlightDescriptor) -> bytes:

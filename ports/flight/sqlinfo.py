@@ -29,6 +29,18 @@ _NUMERIC: tuple[str, ...] = ("abs", "ceil", "exp", "floor", "ln", "log10", "powe
 _STRING: tuple[str, ...] = ("concat", "length", "lower", "ltrim", "replace", "rtrim", "substring", "trim", "upper")
 _TIME: tuple[str, ...] = ("date_diff", "date_part", "date_trunc", "extract", "month", "now", "year")
 
+# SqlSupportsConvert, as the engine's casts go.
+_NUMBERS, _TEXTS, _BYTES, _SPANS = (0, 2, 5, 6, 7, 12, 13, 14, 17), (3, 11, 19), (1, 10, 18), (8, 9)
+_CONVERT: Mapping[int, tuple[int, ...]] = {
+    **dict.fromkeys(_NUMBERS, _NUMBERS + _TEXTS),
+    **dict.fromkeys(_TEXTS, tuple(range(20))),
+    **dict.fromkeys(_BYTES, _BYTES + _TEXTS),
+    **dict.fromkeys(_SPANS, _SPANS + _TEXTS),
+    4: (4, 16, *_TEXTS),  # DATE
+    15: (15, *_TEXTS),  # TIME
+    16: (4, 15, 16, *_TEXTS),  # TIMESTAMP
+}
+
 INFO: Mapping[int, Info] = {
     0: "Outport",
     1: version("outport"),
@@ -39,7 +51,9 @@ INFO: Mapping[int, Info] = {
     6: "",
     7: "",
     8: 0,  # SQL_SUPPORTED_TRANSACTION_NONE
-    9: False,  # CancelQuery: a call that is cancelled stops its query
+    9: True,  # CancelFlightInfo, and CancelQuery before it
+    10: False,  # bulk ingestion
+    11: False,
     100: HANDLE_S * 1000,
     101: 0,
     500: False,
@@ -59,7 +73,7 @@ INFO: Mapping[int, Info] = {
     514: "",
     515: True,
     516: True,
-    517: {},
+    517: _CONVERT,
     518: True,
     519: False,
     520: True,

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import pyarrow as pa
 
-from gateway import BadQuery, Description, Forbidden, Gateway, NotFound, Query, Session, VisibleProduct, VisibleTable
-from ports.flight import catalog, messages, parameters, provenance
+from gateway import (
+    BadQuery,
+    Description,
+    Forbidden,
+    Gateway,
+    NotFound,
+    ProductProvenance,
+    Query,
+    Session,
+    VisibleProduct,
+    VisibleTable,
+)
+from ports.flight import catalog, columns, messages, parameters, provenance
 from ports.flight.tickets import Statement, Tickets, digest
 
 _M = TypeVar("_M")
@@ -17,21 +29,35 @@ READ_ONLY = messages.CommandStatementUpdate | messages.CommandPreparedStatementU
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """A ticket, and the epoch second until which it can be redeemed (None: at any time)."""
+
+    ticket: bytes
+    expires: int | None
+
+
+@dataclass(frozen=True)
 class Info:
-    """A FlightInfo's contents: the answer's schema, the ticket that gives it, and where it comes from."""
+    """A FlightInfo's contents: the answer's schema, the tickets that give it, and where it comes from.
+
+    `ordered` says that the rows have the order of the endpoints; shares of a scan have none.
+    """
 
     schema: pa.Schema
-    ticket: bytes
+    endpoints: tuple[Endpoint, ...]
+    ordered: bool
     app_metadata: bytes
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A redeemed ticket: the queries to answer, of the schema that `promise` is the digest of."""
+    """A redeemed ticket: the queries to answer, of the schema that `promise` is the digest of, and its flight's id."""
 
     session: Session
     queries: tuple[Query, ...]
     promise: bytes
+    id: bytes
+    expires: int
 
 
 class Statements:
@@ -41,23 +67,48 @@ class Statements:
         self._gateway = gateway
         self._tickets = Tickets(gateway)
 
-    def info(self, session: Session, command: bytes) -> Info:
-        """The answer to the packed `command`: its schema, and a ticket for its rows."""
+    def info(self, session: Session, command: bytes, endpoints: int) -> Info:
+        """The answer to the packed `command`: its schema, and tickets for its rows; `endpoints` of them for a scan."""
         message = messages.unpack(command)
         if isinstance(message, catalog.Metadata):
-            return Info(catalog.schema(message), command, b"")
+            return Info(catalog.schema(message), (Endpoint(command, None),), True, b"")
         statement = self._statement(session, message)
         described = self._described(session, statement)
-        sealed = self._tickets.seal("ticket", session, replace(statement, promise=digest(described.schema)))
-        ticket = messages.pack(messages.TicketStatementQuery(sealed))
-        return Info(described.schema, ticket, provenance.of_description(described.products))
+        schema = _schema(described)
+        pinned = replace(
+            statement,
+            promise=digest(schema),
+            snapshots=tuple(one.snapshot for one in described.products),
+            id=uuid.uuid4().bytes,
+        )
+        shares = self._shares(session, pinned, endpoints)
+        tickets = tuple(self._ticket(session, share) for share in shares)
+        return Info(schema, tickets, len(tickets) == 1, provenance.of_description(described.products))
+
+    def _shares(self, session: Session, statement: Statement, endpoints: int) -> tuple[Statement, ...]:
+        """The statement in as many shares as are asked for, whole where it has none: whatever rows there are."""
+        if endpoints > 1 and len(statement.queries()) == 1:
+            shares = tuple(replace(statement, part=place, parts=endpoints) for place in range(endpoints))
+            try:
+                self._gateway.describe(statement.at(session), shares[0].queries()[0])
+            except BadQuery as error:
+                if error.reason != "unsupported":
+                    raise
+            else:
+                return shares
+        return (statement,)
+
+    def _ticket(self, session: Session, statement: Statement) -> Endpoint:
+        expires = self._tickets.expires("ticket")
+        sealed = self._tickets.seal("ticket", session, statement)
+        return Endpoint(messages.pack(messages.TicketStatementQuery(sealed)), expires)
 
     def schema(self, session: Session, command: bytes) -> pa.Schema:
         """The schema of the answer to the packed `command`."""
         message = messages.unpack(command)
         if isinstance(message, catalog.Metadata):
             return catalog.schema(message)
-        return self._described(session, self._statement(session, message)).schema
+        return _schema(self._described(session, self._statement(session, message)))
 
     def redeem(self, session: Session, ticket: bytes) -> pa.Table | Asked:
         """What `ticket` stands for: rows of metadata, or the queries to answer."""
@@ -68,35 +119,53 @@ class Statements:
                 lambda: self._gateway.products(session),
                 lambda product, table: self._table_schema(session, product, table),
             )
+        statement = self._opened(session, message)
+        pinned = statement.at(session).pinned(statement.snapshots)
+        return Asked(pinned, statement.queries(), statement.promise, statement.id, statement.expires)
+
+    def flight(self, session: Session, ticket: bytes) -> Statement | None:
+        """What a ticket of this principal asks; None for one of metadata. Raises BadQuery, Expired."""
+        message = messages.unpack(ticket)
+        return None if isinstance(message, catalog.Metadata) else self._opened(session, message)
+
+    def renewed(self, session: Session, ticket: bytes) -> Endpoint:
+        """`ticket` with its whole time before it. Raises Expired if a snapshot of it is no longer kept."""
+        statement = self.flight(session, ticket)
+        if statement is None:
+            return Endpoint(ticket, None)
+        self._gateway.pin(session.pinned(statement.snapshots))
+        return self._ticket(session, statement)
+
+    def _opened(self, session: Session, message: messages.Packed) -> Statement:
         if not isinstance(message, messages.TicketStatementQuery):
             raise BadQuery("this is no ticket", reason="value")
-        statement = self._tickets.open("ticket", session, message.statement_handle)
-        return Asked(statement.at(session), statement.queries(), statement.promise)
+        return self._tickets.open("ticket", session, message.statement_handle)
 
     def prepare(self, session: Session, body: bytes) -> bytes:
         """CreatePreparedStatement: the packed result, with the schemas of the rows and of the parameters."""
-        request = _expected(messages.ActionCreatePreparedStatementRequest, body)
+        request = expected(messages.ActionCreatePreparedStatementRequest, body)
         _no_transaction(request.transaction_id)
-        statement = Statement(text=request.query, search_path=session.search_path)
         described = self._gateway.describe(session, Query(request.query))
+        named = not all(name.isdigit() for name in described.parameter_names)
+        names = described.parameter_names if named else ()
+        statement = Statement(text=request.query, search_path=session.search_path, names=names)
         result = messages.ActionCreatePreparedStatementResult(
             self._tickets.seal("handle", session, statement),
-            _ipc(described.schema),
+            _ipc(_schema(described)),
             _ipc(self._parameter_schema(session, described)),
+            is_update=False,
         )
         return messages.pack(result)
 
     def close(self, body: bytes) -> None:
         """ClosePreparedStatement: a handle holds nothing here, so there is nothing to free."""
-        _expected(messages.ActionClosePreparedStatementRequest, body)
+        expected(messages.ActionClosePreparedStatementRequest, body)
 
     def bind(self, session: Session, command: bytes, batches: Iterable[pa.RecordBatch]) -> bytes:
         """DoPut: the result's message, whose handle stands for the statement with its parameters."""
         message = messages.unpack(command)
-        if isinstance(message, READ_ONLY):
-            raise BadQuery("products are read-only: nothing is inserted, updated or created", reason="read_only")
         if not isinstance(message, messages.CommandPreparedStatementQuery):
-            raise BadQuery("only a prepared statement takes data", reason="protocol")
+            raise _unsupported(message)
         statement = self._tickets.open("handle", session, message.prepared_statement_handle)
         bound = replace(statement, parameters=parameters.collected(batches))
         return messages.bare(messages.DoPutPreparedStatementResult(self._tickets.seal("handle", session, bound)))
@@ -109,7 +178,7 @@ class Statements:
             case messages.CommandPreparedStatementQuery():
                 return self._tickets.open("handle", session, message.prepared_statement_handle)
             case _:
-                raise BadQuery(f"{type(message).__name__} is not supported here", reason="protocol")
+                raise _unsupported(message)
 
     def _described(self, session: Session, statement: Statement) -> Description:
         """The statement's description for its parameters. Raises BadQuery (parameter) if their number is wrong."""
@@ -132,18 +201,20 @@ class Statements:
     def _parameter_schema(self, session: Session, described: Description) -> pa.Schema:
         known = [kind for kind in described.parameter_types if kind is not None]
         found = iter(self._arrow_types(session, known))
-        return parameters.schema([pa.null() if kind is None else next(found) for kind in described.parameter_types])
+        kinds = [pa.null() if kind is None else next(found) for kind in described.parameter_types]
+        return parameters.schema(described.parameter_names, kinds)
 
     def _table_schema(self, session: Session, product: VisibleProduct, table: VisibleTable) -> pa.Schema:
         """The schema of all rows of `table`, as a query would give it, with what is known of each column."""
         name = f'"{product.product.name}"."{table.table.name}"'
         try:
-            columns = self._gateway.describe(session, Query(f"SELECT * FROM {name}")).schema
+            return _schema(self._gateway.describe(session, Query(f"SELECT * FROM {name}")))
         except (NotFound, Forbidden):  # metadata may be granted where queries are not
             kinds = self._arrow_types(session, [column.type for column in table.columns])
-            names = [column.name for column in table.columns]
-            columns = pa.schema([pa.field(name, kind) for name, kind in zip(names, kinds, strict=True)])
-        return catalog.described(product, table, columns)
+            fields = [pa.field(column.name, kind) for column, kind in zip(table.columns, kinds, strict=True)]
+            one, found = product.snapshot, product.product
+            state = ProductProvenance(found.name, found.version, one.id, one.data_time, one.quality)
+            return columns.described(pa.schema(fields), table.origins, [state])
 
     def _arrow_types(self, session: Session, kinds: list[str]) -> list[pa.DataType]:
         """The Arrow types that the engine gives to its own type names, in order."""
@@ -153,11 +224,24 @@ class Statements:
         return list(self._gateway.describe(session, Query(f"SELECT {items}")).schema.types)
 
 
-def _expected(kind: type[_M], body: bytes) -> _M:
+def _schema(described: Description) -> pa.Schema:
+    """The schema that clients are told: of a FlightInfo, a prepared statement, a table."""
+    return columns.described(described.schema, described.origins, described.products)
+
+
+def expected(kind: type[_M], body: bytes) -> _M:
     message = messages.unpack(body)
     if not isinstance(message, kind):
         raise BadQuery(f"the body is no {kind.__name__}", reason="value")
     return message
+
+
+def _unsupported(message: messages.Packed) -> BadQuery:
+    if isinstance(message, READ_ONLY):
+        return BadQuery("products are read-only: nothing is inserted, updated or created", reason="read_only")
+    if isinstance(message, messages.CommandStatementSubstraitPlan):
+        return BadQuery("Substrait plans are not taken: send SQL", reason="protocol")
+    return BadQuery(f"{type(message).__name__} is not supported here", reason="protocol")
 
 
 def _no_transaction(transaction: bytes | None) -> None:

@@ -2,123 +2,55 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.flight as fl
 
-from gateway import Expired, Gateway, Query, Result, Session
-from ports.flight import provenance
+from gateway import Expired, Gateway, Result
+from ports.flight import columns, provenance
 from ports.flight.errors import translating
+from ports.flight.running import Running
+from ports.flight.statements import Asked
 from ports.flight.tickets import digest
 
-POLL_S = 0.05
 # Rows a batch: 20.9 M rows of 5 columns took a quarter less time than with 8192; see benchmarks/flight_pull.py.
 BATCH_ROWS = 32_768
 # Clients bound a message (ADBC: 16 MiB): batches of wide rows are cut, without copying, well below that.
 MESSAGE_BYTES = 4 << 20
 
 
-class _Watched:
-    """One open stream: the call it belongs to, and the query that it reads now."""
-
-    def __init__(self, context: fl.ServerCallContext) -> None:
-        self.context = context
-        self.result: Result | None = None
-
-    def cancel(self) -> None:
-        """Stop the query that is read now."""
-        if self.result is not None:
-            self.result.cancel()
-
-
-class Watch:
-    """Cancels the queries whose client has gone: gRPC tells nobody, so one thread asks while streams are open."""
-
-    def __init__(self) -> None:
-        self._open: set[_Watched] = set()
-        # A context dies with its call: it is asked only under the lock, and a stream leaves before its call ends.
-        self._lock = threading.Lock()
-        self._some = threading.Event()
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    @contextmanager
-    def over(self, context: fl.ServerCallContext) -> Iterator[_Watched]:
-        """Inside, the query of the call is stopped when its client goes."""
-        watched = _Watched(context)
-        with self._lock:
-            self._open.add(watched)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="outport-flight-watch", daemon=True)
-                self._thread.start()
-        self._some.set()
-        try:
-            yield watched
-        finally:
-            with self._lock:
-                self._open.discard(watched)
-
-    def stop(self) -> None:
-        """Cancel every query and end the thread."""
-        self._stopped.set()
-        self._some.set()
-        with self._lock:
-            for watched in self._open:
-                watched.cancel()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(POLL_S):
-            with self._lock:
-                for watched in self._open:
-                    if watched.context.is_cancelled():
-                        watched.cancel()
-                if not self._open:
-                    self._some.clear()
-            self._some.wait()
-
-
 class Streams:
     """Answers queries as Flight streams."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, running: Running) -> None:
         self._gateway = gateway
-        self._watch = Watch()
+        self._running = running
 
-    def open(
-        self, context: fl.ServerCallContext, session: Session, queries: Sequence[Query], promise: bytes
-    ) -> fl.GeneratorStream:
-        """The answers to `queries`, one after the other, of the schema that `promise` is the digest of.
+    def open(self, context: fl.ServerCallContext, asked: Asked) -> fl.GeneratorStream:
+        """The answers to the queries that are `asked`, one after the other, of the schema that was promised.
 
-        Raises as `answer` does, and Expired if the schema is another one by now.
+        Raises as `answer` does, Cancelled if the flight was cancelled, Expired if the schema is another one by now.
         """
-        flow = self._flow(context, session, queries, promise)
+        flow = self._flow(context, asked)
         # Started here: a generator that never ran would not free what it holds when it is dropped.
         schema = next(flow)
         return fl.GeneratorStream(schema, flow)
 
-    def stop(self) -> None:
-        """Cancel every query."""
-        self._watch.stop()
-
-    def _flow(
-        self, context: fl.ServerCallContext, session: Session, queries: Sequence[Query], promise: bytes
-    ) -> Iterator[Any]:
+    def _flow(self, context: fl.ServerCallContext, asked: Asked) -> Iterator[Any]:
         """The schema, then the batches; the first batch of each answer carries its provenance."""
         schema = None
-        with translating(), self._watch.over(context) as watched:
-            for query in queries:
-                with self._gateway.answer(session, query, batch_rows=BATCH_ROWS) as result:
-                    watched.result = result
-                    if digest(result.schema) != promise:
+        with translating(), self._running.over(context, asked.id) as call:
+            for query in asked.queries:
+                with self._gateway.answer(asked.session, query, batch_rows=BATCH_ROWS) as result:
+                    call.reads(result)
+                    origin = result.provenance
+                    told = columns.described(result.schema, origin.origins, origin.products)
+                    if digest(told) != asked.promise:
                         raise Expired("the schema of this answer has changed; ask again", reason="schema")
                     if schema is None:
-                        schema = result.schema
+                        schema = told
                         yield schema
                     yield from _chunks(result, schema)
 
@@ -127,7 +59,7 @@ def _chunks(result: Result, schema: pa.Schema) -> Iterator[pa.RecordBatch | tupl
     """The batches of `result` under `schema`; at least one, of no rows if need be, to carry the provenance."""
     origin: bytes | None = provenance.of_answer(result.provenance)
     for batch in result.batches():
-        # The engine numbers the names of equal columns; the schema has them as the client wrote them.
+        # The engine numbers the names of equal columns; the schema has them as the client wrote them, and more.
         named = batch if batch.schema.equals(schema) else pa.RecordBatch.from_arrays(batch.columns, schema=schema)
         for piece in _cut(named):
             yield piece if origin is None else (piece, origin)

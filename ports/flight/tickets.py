@@ -1,7 +1,7 @@
 """Tickets and prepared handles: statements sealed into what a client hands back. No state, so any worker redeems them.
 
-A ticket gives no right: it says what to ask, and whoever redeems it is authenticated and decided upon anew. It is
-bound to its kind and its principal, and it ends.
+A ticket gives no right: it says what to ask, of which snapshots, and whoever redeems it is authenticated and decided
+upon anew. It is bound to its kind and its principal, and it ends.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from gateway import BadQuery, Expired, Forbidden, Gateway, Query, Session
+from gateway import BadQuery, Expired, Gateway, Part, Query, Session
 from ports.flight import parameters, wire
 from ports.flight.wire import field
 
@@ -26,7 +26,9 @@ HANDLE_S = 12 * 3600
 class Statement:
     """What is asked: a text, its parameters (Arrow IPC, b"" for none), and the schemas of its unqualified names.
 
-    `expires` is epoch seconds; `promise` is the digest of the schema that FlightInfo named, b"" where none was.
+    `names` are the parameters' names, () where they go by their places. A ticket also has the `promise`, digest of the
+    schema that FlightInfo named, the `snapshots` that it speaks of, the `id` of its flight, and its share of the rows:
+    `part` (from 0) of `parts` where the flight has several endpoints, else 0 of 0. `expires` is epoch seconds.
     """
 
     subject: str = field(1, "text")
@@ -35,10 +37,16 @@ class Statement:
     parameters: bytes = field(4, "bytes")
     search_path: tuple[str, ...] = field(5, "text", repeated=True)
     promise: bytes = field(6, "bytes")
+    names: tuple[str, ...] = field(7, "text", repeated=True)
+    snapshots: tuple[str, ...] = field(8, "text", repeated=True)
+    id: bytes = field(9, "bytes")
+    part: int = field(10, "int32")
+    parts: int = field(11, "int32")
 
     def queries(self) -> tuple[Query, ...]:
         """One query for each row of parameters. Raises BadQuery (parameter)."""
-        return tuple(Query(self.text, row) for row in parameters.rows(self.parameters))
+        part = Part(self.part, self.parts) if self.parts else None
+        return tuple(Query(self.text, row, part) for row in parameters.rows(self.parameters, self.names))
 
     def at(self, session: Session) -> Session:
         """`session` with the search path that the statement was written for."""
@@ -52,24 +60,30 @@ class Tickets:
         self._gateway = gateway
         self._lifetimes: dict[Kind, float] = {"ticket": gateway.settings.retain_s, "handle": HANDLE_S}
 
+    def expires(self, kind: Kind) -> int:
+        """When that which is sealed now ends."""
+        return int(time.time() + self._lifetimes[kind])
+
     def seal(self, kind: Kind, session: Session, statement: Statement) -> bytes:
         """`statement` for the session's principal, to be handed back within the kind's lifetime."""
-        expires = int(time.time() + self._lifetimes[kind])
-        bound = replace(statement, subject=session.principal.subject, expires=expires)
+        bound = replace(statement, subject=session.principal.subject, expires=self.expires(kind))
         return self._gateway.seal(f"flight {kind}", wire.encode(bound)).encode()
 
     def open(self, kind: Kind, session: Session, sealed: bytes) -> Statement:
-        """What was sealed. Raises BadQuery (value) if forged, Forbidden if another's, Expired."""
+        """What was sealed. Raises BadQuery (value) for a forged one and for another principal's alike, Expired."""
         try:
-            payload = self._gateway.unseal(f"flight {kind}", sealed.decode("ascii"))
-        except UnicodeDecodeError as error:
-            raise BadQuery(f"this {kind} was not given out by this server", reason="value") from error
-        statement = wire.decode(Statement, payload)
+            statement = wire.decode(Statement, self._gateway.unseal(f"flight {kind}", sealed.decode("ascii")))
+        except (UnicodeDecodeError, BadQuery) as error:
+            raise _foreign(kind) from error
         if statement.subject != session.principal.subject:
-            raise Forbidden(f"this {kind} was given to another principal", reason=kind)
+            raise _foreign(kind)
         if statement.expires < time.time():
             raise Expired(f"this {kind} has expired; ask again", reason=kind)
         return statement
+
+
+def _foreign(kind: Kind) -> BadQuery:
+    return BadQuery(f"this {kind} was not given out to you by this server", reason="value")
 
 
 def digest(schema: pa.Schema) -> bytes:

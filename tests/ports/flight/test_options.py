@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import adbc_driver_flightsql
 import adbc_driver_flightsql.dbapi as adbc
 import adbc_driver_manager
@@ -9,6 +11,7 @@ import pytest
 
 from gateway import BadQuery
 from ports.flight import options
+from ports.flight.options import Options
 from tests.ports.flight.conftest import Flight
 
 COUNT = "SELECT count(*) FROM customers"
@@ -70,28 +73,29 @@ def test_closing_a_session_forgets_its_options(flight: Flight) -> None:
     assert flight.raw("steward").act("CloseSession", b"") == [b"\x08\x01"]
 
 
+def change(body: bytes, present: Options) -> options.Change:
+    return options.change(body, present, lambda wished: wished)
+
+
+SHOP = Options(schema="shop", endpoints=3)
+
+
 @pytest.mark.parametrize(
-    ("body", "schema", "answer"),
+    ("body", "chosen", "answer"),
     [
-        ("", None, ""),
-        ("0a100a06736368656d6112060a0473686f70", "shop", ""),  # {"schema": "shop"}
-        ("0a0a0a06736368656d611200", "", ""),  # {"schema": unset}
-        ("0a0c0a06736368656d6112021001", None, "0a0c0a06736368656d6112020802"),  # {"schema": true}
-        ("0a080a0478797a7a1200", None, "0a0a0a0478797a7a12020801"),  # {"xyzz": unset}
+        ("", SHOP, ""),
+        ("0a0e0a06736368656d6112040a026872", replace(SHOP, schema="hr"), ""),  # {"schema": "hr"}
+        ("0a0a0a06736368656d611200", replace(SHOP, schema=""), ""),  # {"schema": unset}
+        ("0a0c0a06736368656d6112021001", SHOP, "0a0c0a06736368656d6112020802"),  # {"schema": true}
+        ("0a080a0478797a7a1200", SHOP, "0a0a0a0478797a7a12020801"),  # {"xyzz": unset}
+        ("0a160a09656e64706f696e747312091908" + "00" * 7, replace(SHOP, endpoints=8), ""),  # {"endpoints": 8}
+        ("0a120a08736e617073686f7412062a040a026131", replace(SHOP, snapshots=("a1",)), ""),  # {"snapshot": ["a1"]}
     ],
-)
-def test_options_have_the_bytes_of_the_protocol(body: str, schema: str | None, answer: str) -> None:
-    assert options.change(bytes.fromhex(body)) == options.Change(schema, bytes.fromhex(answer))
+)  # fmt: skip
+def test_options_have_the_bytes_of_the_protocol(body: str, chosen: Options, answer: str) -> None:
+    assert change(bytes.fromhex(body), SHOP) == options.Change(chosen, bytes.fromhex(answer))
 
 
 def test_malformed_options_are_refused() -> None:
     with pytest.raises(BadQuery):
-        options.change(b"\x0a\xff")
-
-
-@pytest.mark.parametrize(
-    "cookies", ["", "a=b", "outport_schema=", "outport_schema=a b", "outport_schema=X'", "\x00=;;"]
-)
-def test_a_cookie_that_holds_no_schema_is_none(cookies: str) -> None:
-    assert options.kept(cookies) is None
-    assert options.kept("other=1; outport_schema=shop") == "shop"
+        change(b"\x0a\xff", SHOP)
