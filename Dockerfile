@@ -3,7 +3,7 @@
 #   docker build -t outport .
 #   docker run --rm --user publisher -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" outport apply products/NAME
 #   docker run --rm -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" outport principal add NAME --role ROLE
-#   docker run -p 8080:8080 -p 8815:8815 -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" \
+#   docker run -p 8080:8080 -p 8815:8815 -p 5433:5433 -v outport:/var/lib/outport -v "$PWD/secret:/run/secret:ro" \
 #     -v "$PWD/server.pem:/run/tls/server.pem:ro" -v "$PWD/server.key:/run/tls/server.key:ro" outport
 
 FROM python:3.12-slim AS build
@@ -34,7 +34,7 @@ ENV PATH=/opt/outport/bin:$PATH \
     OUTPORT_TLS_KEY=/run/tls/server.key \
     OUTPORT_HOST=0.0.0.0
 VOLUME /var/lib/outport
-EXPOSE 8080 8815
+EXPOSE 8080 8815 5433
 USER server
 # This machine asks itself, so whose certificate it is does not matter. With OUTPORT_TLS_CLIENT_CA give a check of your own.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \

@@ -24,16 +24,19 @@ from gateway.product import Column, Product, Relationship, Semantic, Table
 from gateway.rate import Quota
 from gateway.references import Reference
 from gateway.rendering import client_text
+from gateway.sasl import Challenge
 from gateway.session import Pin, Readiness, Session
 from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
 from gateway.tls import Tls
 from gateway.visibility import visible_semantics
 from gateway.visible import VisibleProduct, VisibleTable
+from gateway.wire_forms import Wire
 
 __all__ = [
     "BadQuery",
     "Bearer",
     "Cancelled",
+    "Challenge",
     "Column",
     "Credentials",
     "Decision",
@@ -74,6 +77,7 @@ __all__ = [
     "Value",
     "VisibleProduct",
     "VisibleTable",
+    "Wire",
     "client_text",
     "visible_semantics",
 ]

@@ -32,7 +32,7 @@ LOOKUPS_PER_QUERY = 256
 
 @dataclass(frozen=True)
 class Description:
-    """What a query gives and takes, without running it. Parameter types are DuckDB's, None where unknown.
+    """What a query gives and takes, without running it. Types are DuckDB's, a parameter's None where unknown.
 
     `products` are the states that it would read now; `parameter_names` are "1", "2", ... or what the text names;
     `origins` the tables' columns among those of the schema, () where none is certain.
@@ -43,6 +43,7 @@ class Description:
     products: tuple[ProductProvenance, ...] = ()
     parameter_names: tuple[str, ...] = ()
     origins: tuple[Origin | None, ...] = ()
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class _Typed:
     text: str
     schema: pa.Schema
     together: str
+    kinds: tuple[str, ...]
 
 
 class Engine:
@@ -109,9 +111,9 @@ class Engine:
         self._attached.lease(plan.views)
         try:
             valued = plan if plan.parameters else replace(plan, parameters=parameters.untyped(plan))
-            schema = self._typed(valued, "arrow").schema
+            typed = self._typed(valued, "arrow")
             names, kinds = parameters.identifiers(plan), parameters.types(plan)
-            return Description(schema, kinds, parameter_names=names)
+            return Description(typed.schema, kinds, parameter_names=names, types=typed.kinds)
         finally:
             self._attached.release(plan.views)
 
@@ -169,7 +171,7 @@ class Engine:
             together = ""
             if isinstance(plan, Lookup) and plan.batch is not None and LOOKUPS_PER_QUERY > 1:
                 together = forms.project(plan.batch.text, columns, kinds, form, PLACE)
-            return _Typed(text, pa.schema(fields), together)
+            return _Typed(text, pa.schema(fields), together, tuple(kinds))
         except (duck.Error, pa.ArrowException, OSError, TypeError, ValueError, OverflowError) as error:
             raise located(_translated(error, plan), plan) from error
         finally:

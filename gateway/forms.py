@@ -12,11 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gateway import wire_forms
 from gateway.duck import quote
 from gateway.rendering import cell, exact_in_arrow, exact_in_parquet, json_object
+from gateway.wire_forms import Wire
 
-Form = Literal["arrow", "parquet", "text", "csv", "json", "ndjson", "json_strings", "ndjson_strings"]
-_EXACT: dict[Form, Callable[[str], bool]] = {
+Shape = Literal["arrow", "parquet", "text", "csv", "json", "ndjson", "json_strings", "ndjson_strings"]
+Form = Shape | Wire
+_EXACT: dict[Shape, Callable[[str], bool]] = {
     "arrow": exact_in_arrow,
     "parquet": exact_in_parquet,
     "text": lambda _: False,
@@ -34,11 +37,16 @@ def project(text: str, names: Sequence[str], types: Sequence[str], form: Form, k
     "text": every column is its text.
     "json", "ndjson": one VARCHAR column `row`, a JSON object for each row; "ndjson" ends each with a line end, and
     "_strings" makes strings of integers of 64 bits and more and of decimals. "csv": one VARCHAR column of RFC 4180
-    lines, whose name is the line of the header. `kept` is a column behind `names` that stays behind them as it is.
+    lines, whose name is the line of the header. Wire: each column as PostgreSQL's text, or what its binary is made of.
+    `kept` is a column behind `names` that stays behind them as it is.
     """
     aliases = [f"c{i}" for i in range(len(names))]
     inner = f"({text}) AS q({', '.join(aliases)})"
     last = f", {quote(kept)}" if kept else ""
+    if isinstance(form, Wire):
+        codes = zip(form.of(len(names)), aliases, types, strict=True)
+        shown = [wire_forms.binary(a, t) if code else wire_forms.text(a, t) for code, a, t in codes]
+        return f"SELECT {', '.join(f'{s} AS {quote(n)}' for s, n in zip(shown, names, strict=True))}{last} FROM {inner}"
     if form in _EXACT:
         exact = [_EXACT[form](kind) for kind in types]
         if all(exact):

@@ -15,7 +15,7 @@ import uuid
 from dataclasses import replace
 from functools import partial
 
-from gateway import grants, identity, keys
+from gateway import grants, identity, keys, sasl
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept, Snapshot
 from gateway.engine import Description, Engine, default_threads
@@ -70,6 +70,21 @@ class Gateway:
         """
         principal, quota = self._sign_in.admit(credentials, port, purpose)
         return replace(self._session(principal, port, purpose), quota=quota)
+
+    def challenge(self, subject: str, first: bytes, port: str) -> sasl.Challenge:
+        """The answer to the first message of a SCRAM sign-in, for an unknown subject as for a known one.
+
+        Raises Unauthenticated where it is malformed; Exhausted (rate).
+        """
+        return self._sign_in.challenge(subject, first, port)
+
+    def open_proved(self, subject: str, challenge: sasl.Challenge, final: bytes, port: str) -> tuple[Session, bytes]:
+        """The session of a subject that has answered its challenge, and the server's last word.
+
+        It counts as one request. Raises as `open` does.
+        """
+        principal, quota, last = self._sign_in.answered(subject, challenge, final, port)
+        return replace(self._session(principal, port, None), quota=quota), last
 
     def impersonate(self, subject: str, port: str) -> Session:
         """A session as `subject`, for the demo's page and the operator's commands: never for a client's request.

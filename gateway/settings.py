@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="address that the doors listen on")
     http_port: Port = Field(8080, description="TCP port of REST and the page; 0 takes a free one")
     flight_port: Port = Field(8815, description="TCP port of Arrow Flight SQL; 0 takes a free one")
+    postgres_port: Port = Field(5433, description="TCP port of the PostgreSQL wire protocol; 0 takes a free one")
     secret_key: SecretStr | None = Field(None, description="secret of at least 32 bytes that all keys derive from")
     secret_key_file: Path | None = Field(None, description="file that holds the secret, instead of `secret_key`")
     tls_cert: Path | None = Field(None, description="PEM file of the certificate of every door, its chain after it")

@@ -8,14 +8,17 @@ tried, so that a guesser does not lock out who signs in already; tokens and keys
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from gateway import identity
-from gateway.errors import Exhausted, Unauthenticated
+from gateway import identity, sasl
+from gateway.errors import Exhausted, NotFound, Unauthenticated
 from gateway.evidence import refused
 from gateway.identity import Credentials, Directory, Password
 from gateway.observe import Observer, QueryRefused, SignInFailed
 from gateway.principal import Principal
 from gateway.rate import Quota, Rate
+from gateway.sasl import Challenge
 
 GUESSES = 20
 GUESSES_MINUTE = 10
@@ -31,15 +34,46 @@ class SignIn:
 
     def admit(self, credentials: Credentials | None, port: str, purpose: str | None) -> tuple[Principal, Quota | None]:
         """The principal, and what it may still ask for. Raises Unauthenticated, Exhausted (rate)."""
-        try:
+        with self._noted(port):
             principal = self._proved(credentials, port)
+        return principal, self._counted(principal, port, purpose)
+
+    def challenge(self, subject: str, first: bytes, port: str) -> Challenge:
+        """The answer to the first message of a SCRAM sign-in. Raises Unauthenticated, Exhausted (rate)."""
+        with self._noted(port):
+            self._guesses.take(port, subject)
+            return sasl.challenge(first, self._directory.verifier(subject))
+
+    def answered(
+        self, subject: str, challenge: Challenge, final: bytes, port: str
+    ) -> tuple[Principal, Quota | None, bytes]:
+        """The principal that has answered its challenge, what it may still ask for, and the server's last message.
+
+        The verifier decides: an unknown subject has one that no password fits. Raises as `admit` does.
+        """
+        with self._noted(port):
+            last = challenge.answered(final)
+            try:
+                principal = self._directory.principal(subject)
+            except NotFound:
+                raise Unauthenticated("wrong name or password", reason="password") from None
+            self._guesses.give(port, subject)
+        return principal, self._counted(principal, port, None), last
+
+    @contextmanager
+    def _noted(self, port: str) -> Iterator[None]:
+        """Inside, a refusal is recorded, and counted against the door."""
+        try:
+            yield
         except (Unauthenticated, Exhausted) as error:
             self._audit.record(SignInFailed(port=port, reason=error.reason, error_id=error.error_id))
             if self._rate is not None:
                 self._rate.take("refused at", port)
             raise
+
+    def _counted(self, principal: Principal, port: str, purpose: str | None) -> Quota | None:
         try:
-            return principal, None if self._rate is None else self._rate.take("subject", principal.subject)
+            return None if self._rate is None else self._rate.take("subject", principal.subject)
         except Exhausted as error:
             self._audit.record(
                 QueryRefused(

@@ -119,6 +119,7 @@ def build(folder: Path, canary: str = "CANARY", more: int = 0) -> Settings:
         state=folder / "state",
         http_port=0,
         flight_port=0,
+        postgres_port=0,
         secret_key="a secret of the tests, 32 bytes or more",
         threads=2,
         memory_limit="1GB",

@@ -15,21 +15,23 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PAGE, FLIGHT = "127.0.0.1:8080", "127.0.0.1:8815"
+POSTGRES = "host=127.0.0.1 port=5433"
 
 
 @dataclass(frozen=True)
 class DemoServer:
-    """A running demo: where its folder is, and where its doors are (`host:port`)."""
+    """A running demo: where its folder is, and where its doors are (`host:port`, or libpq's words)."""
 
     folder: Path
     http: str
     flight: str
+    postgres: str
     greeting: str
     process: subprocess.Popen[str]
 
     def run(self, language: str, body: str) -> str:
         """The standard output of a snippet that a reader pastes: its addresses are replaced by the real ones."""
-        text = body.replace(PAGE, self.http).replace(FLIGHT, self.flight)
+        text = body.replace(PAGE, self.http).replace(FLIGHT, self.flight).replace(POSTGRES, self.postgres)
         command = [sys.executable, "-c", text] if language == "python" else ["/bin/bash", "-euc", text]
         answer = subprocess.run(
             command, cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=120, check=False
@@ -51,7 +53,7 @@ def serving(folder: Path, *products: str) -> Iterator[DemoServer]:
     for product in products:
         shutil.copytree(ROOT / "products" / product, folder / "products" / product)
     shutil.copytree(ROOT / "policies", folder / "policies")
-    command = [BIN / "outport", "serve", "--demo", "--http-port", "0", "--flight-port", "0"]
+    command = [BIN / "outport", "serve", "--demo", "--http-port", "0", "--flight-port", "0", "--postgres-port", "0"]
     with (
         (folder / "serve.err").open("w") as errors,
         subprocess.Popen(
@@ -62,7 +64,8 @@ def serving(folder: Path, *products: str) -> Iterator[DemoServer]:
             greeting = _until_ready(process, folder)
             http = _after(greeting, "http://")
             flight = _after(greeting, "grpc://")
-            yield DemoServer(folder, http, flight, greeting, process)
+            postgres = "host=127.0.0.1 port=" + greeting.partition("host=127.0.0.1 port=")[2].split()[0]
+            yield DemoServer(folder, http, flight, postgres, greeting, process)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)

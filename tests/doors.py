@@ -8,11 +8,13 @@ from typing import Any, Protocol
 import adbc_driver_flightsql.dbapi
 import adbc_driver_manager
 import httpx
+import psycopg
 import pyarrow as pa
 
 from gateway import Gateway, GatewayError, Password, Query
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort
+from ports.postgres.server import PostgresPort
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -129,4 +131,95 @@ class FlightDoor:
         self._port.stop()
 
 
-DOORS: dict[str, Any] = {"python": PythonDoor, "rest": RestDoor, "flightsql": FlightDoor}
+_SQLSTATES = {
+    "28P01": "unauthenticated",
+    "28000": "unauthenticated",
+    "42501": "forbidden",
+    "42P01": "not_found",
+    "57014": "timeout",
+    "53400": "exhausted",
+    "55000": "expired",
+    "57P03": "unavailable",
+}
+# PostgreSQL's types as Arrow has them; numeric's precision and scale stand in its modifier.
+_ARROW = {
+    16: pa.bool_(), 17: pa.binary(), 20: pa.int64(), 21: pa.int16(), 23: pa.int32(), 25: pa.string(),
+    700: pa.float32(), 701: pa.float64(), 1009: pa.list_(pa.field("l", pa.string())), 1082: pa.date32(),
+    1114: pa.timestamp("us"), 1184: pa.timestamp("us", "UTC"),
+}  # fmt: skip
+
+
+class PostgresDoor:
+    """The PostgreSQL wire by psycopg: simple queries and texts."""
+
+    name = "postgres"
+    binary = False
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._port = PostgresPort(gateway)
+        self._port.start()
+        self._connections: dict[str, psycopg.Connection[Any]] = {}
+
+    def _connection(self, subject: str) -> psycopg.Connection[Any]:
+        if subject not in self._connections:
+            host, number = self._port.address
+            self._connections[subject] = psycopg.connect(
+                host=host,
+                port=number,
+                user=subject,
+                password=f"{subject}-secret",
+                dbname="outport",
+                autocommit=True,
+                cursor_factory=psycopg.RawCursor,
+            )
+        return self._connections[subject]
+
+    def ask(self, subject: str, text: str, *parameters: Any) -> pa.Table:
+        try:
+            with self._connection(subject).cursor(binary=self.binary) as cursor:
+                cursor.execute(text.replace("?", "$1") if parameters else text, parameters or None)
+                columns = cursor.description or []
+                rows = cursor.fetchall()
+        except psycopg.OperationalError as error:
+            told = str(error)
+            state = error.sqlstate or ("28P01" if "wrong name or password" in told else "")
+            raise Refusal(_SQLSTATES.get(state, "bad_query"), told) from None
+        except psycopg.Error as error:
+            raise Refusal(_SQLSTATES.get(error.sqlstate or "", "bad_query"), _words(error)) from None
+        values = list(zip(*rows, strict=True)) or [()] * len(columns)
+        arrays = [pa.array(held, _arrow(column)) for held, column in zip(values, columns, strict=True)]
+        return pa.Table.from_arrays(arrays, names=[column.name for column in columns])
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+        self._port.stop()
+
+
+class BinaryPostgresDoor(PostgresDoor):
+    """The same with the extended protocol and binary formats."""
+
+    name = "postgres-binary"
+    binary = True
+
+
+def _arrow(column: psycopg.Column) -> pa.DataType | None:
+    """The Arrow type of a column; None for json, whose values say it."""
+    if column.type_code == 1700:
+        return pa.decimal128(column.precision or 38, column.scale or 0)
+    return None if column.type_code == 114 else _ARROW[column.type_code]
+
+
+def _words(error: psycopg.Error) -> str:
+    told = error.diag
+    parts = (told.message_primary, told.message_hint and f"({told.message_hint})")
+    return " ".join(part for part in parts if part)
+
+
+DOORS: dict[str, Any] = {
+    "python": PythonDoor,
+    "rest": RestDoor,
+    "flightsql": FlightDoor,
+    "postgres": PostgresDoor,
+    "postgres-binary": BinaryPostgresDoor,
+}

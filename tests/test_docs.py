@@ -119,7 +119,7 @@ def test_the_image_keeps_its_state_on_a_volume_and_looks_after_its_health() -> N
     assert image["VOLUME"] == ["/var/lib/outport"]
     assert "OUTPORT_STATE=/var/lib/outport" in image["ENV"][0]
     assert "/health" in image["HEALTHCHECK"][0]
-    assert image["EXPOSE"] == ["8080 8815"]
+    assert image["EXPOSE"] == ["8080 8815 5433"]
     assert "pip" not in " ".join(image["RUN"])
 
 

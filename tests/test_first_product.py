@@ -31,6 +31,7 @@ def test_a_new_product_is_served_to_its_owner_and_to_nobody_else(tmp_path: Path,
         secret_key="a secret of the tests, 32 bytes or more",
         http_port=0,
         flight_port=0,
+        postgres_port=0,
     )
     for folder in (settings.products, settings.policies, settings.state):
         folder.mkdir()

@@ -34,6 +34,12 @@ class Client(StrEnum):
     rest = "rest"
     curl = "curl"
     adbc = "adbc"
+    psycopg = "psycopg"
+
+
+# The port that serves a client, as entry points name it, and the door as descriptors and policies name it.
+_PORTS = {Client.rest: "http", Client.curl: "http", Client.adbc: "flight", Client.psycopg: "postgres"}
+_DOORS = {Client.rest: "rest", Client.curl: "rest", Client.adbc: "flightsql", Client.psycopg: "postgres"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def connect(
 ) -> None:
     """Print configuration for a client that works when pasted; outside the demo with a token of eight hours."""
     example = Example(credentials(directory(settings), subject), *_table(settings, subject, client, product))
-    at = doors.reach(settings, "flight" if client is Client.adbc else "http")
+    at = doors.reach(settings, _PORTS[client])
     show.line(snippet(client, example, at))
     if at.trust is not None and at.trust.mutual:
         show.note(f"the doors ask for a client's certificate: put yours and its key in {CERT} and {KEY}")
@@ -75,6 +81,8 @@ def snippet(client: Client, example: Example, at: doors.Reach) -> str:
             return rest(example, at)
         case Client.adbc:
             return adbc(example.credentials, example.sql, at)
+        case Client.psycopg:
+            return psycopg(example.credentials, example.sql, at)
 
 
 def curl(credentials: Credentials, sql: str, at: doors.Reach) -> str:
@@ -176,6 +184,38 @@ def _adbc_files(trust: doors.Trust | None) -> Iterator[tuple[str, Path | str]]:
         yield from ((f"{option}.mtls_cert_chain", CERT), (f"{option}.mtls_private_key", KEY))
 
 
+def psycopg(credentials: Credentials, sql: str, at: doors.Reach) -> str:
+    """Python that asks `sql` over the PostgreSQL wire."""
+    return "\n".join(
+        [
+            "import psycopg",
+            f"with psycopg.connect({json.dumps(conninfo(credentials, at))}) as door:",
+            f"    for row in door.execute({json.dumps(sql)}):",
+            "        print(row)",
+        ]
+    )
+
+
+def conninfo(credentials: Credentials, at: doors.Reach) -> str:
+    """What libpq and its like connect with (PostgreSQL 15, 34.1.1); a token is the password of the user `token`."""
+    match credentials:
+        case Password(subject, secret):
+            user, password = subject, secret
+        case Bearer(token):
+            user, password = "token", token
+    host, number = at.address
+    given: dict[str, object] = {"host": host, "port": number, "dbname": "outport", "user": user, "password": password}
+    if at.trust is not None:
+        given |= {"sslmode": "verify-full", "sslrootcert": at.trust.ca or "system"}
+        given |= {"sslcert": CERT, "sslkey": KEY} if at.trust.mutual else {}
+    return " ".join(f"{name}={_quoted(str(value))}" for name, value in given.items())
+
+
+def _quoted(value: str) -> str:
+    plain = value and not set(value) & set(" '\\")
+    return value if plain else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def credentials(people: Directory, subject: str) -> Credentials:
     """The demo's password where it is the subject's, else a fresh token. Raises NotFound."""
     if people.verifier(subject).accepts(f"{subject}-demo"):
@@ -187,7 +227,7 @@ def _table(settings: Settings, subject: str, client: Client, product: str | None
     """A product and a table of it that `subject` may see through the client's door. Raises NotFound."""
     gateway = Gateway(settings)
     try:
-        session = gateway.impersonate(subject, "flightsql" if client is Client.adbc else "rest")
+        session = gateway.impersonate(subject, _DOORS[client])
         visible = gateway.products(session) if product is None else (gateway.product(session, product),)
         if not visible:
             raise NotFound(f"{subject} may see no product", reason="product", hint=f"outport explain-access {subject}")

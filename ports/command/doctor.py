@@ -65,7 +65,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _ports(settings: Settings) -> Iterator[Finding]:
     running = doors.noted(settings)
-    for name, number in (("http", settings.http_port), ("flight", settings.flight_port)):
+    for name, number in (
+        ("http", settings.http_port),
+        ("flight", settings.flight_port),
+        ("postgres", settings.postgres_port),
+    ):
         at = running.addresses.get(name) if running is not None else None
         if running is not None and at is not None:
             yield Finding("ports", "ok", f"{name}: served at {at[0]}:{at[1]} by process {running.pid}")

@@ -96,7 +96,7 @@ def reach(settings: Settings, port: str) -> Reach:
     if running is not None and port in running.addresses:
         (host, number), files = running.addresses[port], running.tls
     else:
-        host, number = settings.host, settings.http_port if port == "http" else settings.flight_port
+        host, number = settings.host, getattr(settings, f"{port}_port")
         files = _tls_files(settings)
     if "tls_cert" not in files:
         return Reach((_ANY.get(host, host), number))

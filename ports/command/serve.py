@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -180,15 +181,18 @@ def _in_use(settings: Settings, name: str) -> SettingsError:
 
 def _greet(settings: Settings, gateway: Gateway) -> None:
     """The page's address, and one line per door that works when pasted."""
-    http, flight = (doors.reach(settings, name) for name in ("http", "flight"))
+    http, flight, postgres = (doors.reach(settings, name) for name in ("http", "flight", "postgres"))
     show.line(f"page        {http.http}/")
     if settings.demo:
         who = Password("analyst", "analyst-demo")
         show.line(f"REST        {connect.curl(who, demo.QUESTION, http)}")
         show.line(f"Flight SQL  {connect.adbc_line(who, demo.QUESTION, flight)}")
+        show.line(f"PostgreSQL  psql {shlex.quote(connect.conninfo(who, postgres))} -c {shlex.quote(demo.QUESTION)}")
     else:
         show.line(f"REST        {http.http}   (outport connect curl --as NAME)")
         show.line(f"Flight SQL  {flight.flight}   (outport connect adbc --as NAME)")
+        host, number = postgres.address
+        show.line(f"PostgreSQL  {host}:{number}   (outport connect psycopg --as NAME)")
     ready = gateway.ready()
     for problem in ready.problems:
         show.note(f"warning: {problem}")

@@ -21,7 +21,16 @@ def environ(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"OUTPORT_{name.upper()}", raising=False)
     assert settings.secret_key is not None
     monkeypatch.setenv("OUTPORT_SECRET_KEY", settings.secret_key.get_secret_value())
-    for name in ("products", "policies", "state", "http_port", "flight_port", "threads", "memory_limit"):
+    for name in (
+        "products",
+        "policies",
+        "state",
+        "http_port",
+        "flight_port",
+        "postgres_port",
+        "threads",
+        "memory_limit",
+    ):
         monkeypatch.setenv(f"OUTPORT_{name.upper()}", str(getattr(settings, name)))
 
 

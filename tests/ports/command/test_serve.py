@@ -42,7 +42,8 @@ def served(settings: Settings, *flags: str) -> Iterator[tuple[subprocess.Popen[s
 def variables(settings: Settings) -> dict[str, str]:
     assert settings.secret_key is not None
     given = {
-        name: str(getattr(settings, name)) for name in ("products", "policies", "state", "http_port", "flight_port")
+        name: str(getattr(settings, name))
+        for name in ("products", "policies", "state", "http_port", "flight_port", "postgres_port")
     }
     given["secret_key"] = settings.secret_key.get_secret_value()
     return environment() | {f"OUTPORT_{name.upper()}": value for name, value in given.items()}
@@ -174,7 +175,7 @@ def test_a_port_in_use_is_one_clear_line(own_world: Settings) -> None:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         number = str(holder.getsockname()[1])
-        for flag in ("--http-port", "--flight-port"):
+        for flag in ("--http-port", "--flight-port", "--postgres-port"):
             said = refused(own_world, flag, number)
             assert number in said
             assert flag.strip("-").replace("-", "_") in said

@@ -1,0 +1,90 @@
+"""The server's side of a SCRAM-SHA-256 sign-in: two messages in, two out. Pure; whose verifier it is, the caller says.
+
+Source: RFC 5802 sections 5 to 7, RFC 7677. Without channel binding: a client that insists on it is refused, and so is
+one that believes the server cannot do it while it can.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from gateway.errors import Unauthenticated
+from gateway.scram import MECHANISM, Verifier
+
+__all__ = ["MECHANISM", "Challenge", "challenge"]
+MESSAGE_LIMIT = 4096
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """The server's first message, and what it takes to check the answer."""
+
+    message: bytes
+    _verifier: Verifier
+    _nonce: str
+    _signed: bytes
+    _header: bytes
+
+    def answered(self, final: bytes) -> bytes:
+        """The server's final message to the client's. Raises Unauthenticated: wrong password, or not an answer."""
+        attributes = _attributes(final)
+        proof = _decoded(attributes.get("p", ""))
+        unsigned = final[: final.rfind(b",p=")]
+        same = attributes.get("r") == self._nonce and _decoded(attributes.get("c", "")) == self._header
+        signed = self._signed + unsigned
+        signature = hmac.digest(self._verifier.stored_key, signed, "sha256")
+        key = bytes(a ^ b for a, b in zip(proof.ljust(32, b"\0"), signature, strict=False))
+        fits = hmac.compare_digest(hashlib.sha256(key).digest(), self._verifier.stored_key)
+        if not (fits and same and len(proof) == 32):
+            raise Unauthenticated("wrong name or password", reason="password")
+        return b"v=" + base64.b64encode(hmac.digest(self._verifier.server_key, signed, "sha256"))
+
+
+def challenge(first: bytes, verifier: Verifier, nonce: str | None = None) -> Challenge:
+    """The answer to a client's first message. Raises Unauthenticated where it is malformed or wants channel binding."""
+    if len(first) > MESSAGE_LIMIT:
+        raise _malformed()
+    header, comma, bare = _split(first)
+    if header[:1] not in {b"n", b"y"} or not comma:
+        raise Unauthenticated("channel binding is not offered here", reason="scheme")
+    theirs = _attributes(bare).get("r", "")
+    if not theirs or not theirs.isascii() or not theirs.isprintable():
+        raise _malformed()
+    whole = theirs + (nonce or secrets.token_urlsafe(18))
+    salt = base64.b64encode(verifier.salt).decode()
+    message = f"r={whole},s={salt},i={verifier.iterations}".encode()
+    return Challenge(message, verifier, whole, bare + b"," + message + b",", header + b",")
+
+
+def _split(first: bytes) -> tuple[bytes, bytes, bytes]:
+    """The GS2 header (flag and authorization identity, with the comma between them), and the bare message."""
+    flag, comma, rest = first.partition(b",")
+    identity, second, bare = rest.partition(b",")
+    return flag + comma + identity, second, bare
+
+
+def _attributes(message: bytes) -> dict[str, str]:
+    try:
+        parts = message.decode("utf-8").split(",")
+    except UnicodeDecodeError:
+        raise _malformed() from None
+    found = {part[0]: part[2:] for part in parts if part[1:2] == "="}
+    if len(found) != len(parts) or "m" in found:
+        raise _malformed()
+    return found
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _malformed() -> Unauthenticated:
+    return Unauthenticated("this is no message of SCRAM-SHA-256", reason="malformed")

@@ -1,0 +1,110 @@
+"""Values as the PostgreSQL wire shows them: the text of each type, and the Arrow values its binary formats follow from.
+
+Pure: type texts to SQL expressions. Source: the output functions of PostgreSQL 15 under its default settings
+(DateStyle ISO, IntervalStyle postgres, bytea_output hex, extra_float_digits 1), times of day zones in UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.rendering import cell
+
+_JSON_LIKE = ("STRUCT(", "MAP(", "UNION(", "TUPLE(")
+_NEVER_QUOTED = frozenset(
+    """
+    BOOLEAN TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT DOUBLE FLOAT UUID
+    """.split()
+)
+_AS_TEXT = frozenset({"BIT", "BIGNUM", "TIME WITH TIME ZONE", "VARIANT", '"NULL"', "JSON"})
+
+
+@dataclass(frozen=True)
+class Wire:
+    """The form of an answer on the PostgreSQL wire: for each column 0 (text) or 1 (binary).
+
+    One code stands for all columns, none for text, as in a Bind message.
+    """
+
+    codes: tuple[int, ...] = ()
+
+    def of(self, columns: int) -> tuple[int, ...]:
+        """A code for each of so many columns. Raises ValueError where their number is another."""
+        if len(self.codes) == columns:
+            return self.codes
+        if len(self.codes) > 1:
+            raise ValueError(f"bind message has {len(self.codes)} result formats but query has {columns} columns")
+        return (self.codes or (0,)) * columns
+
+
+def text(value: str, kind: str) -> str:
+    """SQL for PostgreSQL's text of a value; NULL stays NULL."""
+    if kind.endswith("]"):
+        item = kind[: kind.rindex("[")]
+        return cell(value, kind) if item.endswith("]") else _array(value, item)
+    if kind == "BOOLEAN":
+        return f"CASE WHEN {value} THEN 't' WHEN NOT {value} THEN 'f' END"
+    if kind in {"DOUBLE", "FLOAT"}:
+        return _float(value)
+    if kind == "BLOB":
+        return f"'\\x' || lower(hex({value}))"
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        return _moment(value, kind)
+    if kind == "INTERVAL":
+        return f"replace(replace({value}::VARCHAR, 'months', 'mons'), 'month', 'mon')"
+    if kind.startswith(_JSON_LIKE):
+        return cell(value, kind)
+    return f"{value}::VARCHAR"
+
+
+def binary(value: str, kind: str) -> str:
+    """SQL for a value from whose Arrow form the binary format follows: a BLOB where that is made of bytes."""
+    if kind == "UUID":
+        return f"unhex(replace({value}::VARCHAR, '-', ''))"
+    if kind.endswith("]"):
+        item = kind[: kind.rindex("[")]
+        if item.endswith("]"):
+            return cell(value, kind)
+        variable = f"e{value.count('lambda')}x"
+        inner = binary(variable, item)
+        listed = f"{value}::{item}[]" if kind[-2] != "[" else value
+        return listed if inner == variable else f"list_transform({listed}, lambda {variable}: {inner})"
+    if kind in _AS_TEXT or kind.startswith(_JSON_LIKE):
+        return text(value, kind)
+    return value
+
+
+def _float(value: str) -> str:
+    """Without the `.0` of whole numbers, and NaN and infinities spelled out."""
+    shown = f"{value}::VARCHAR"
+    special = f"CASE WHEN isnan({value}) THEN 'NaN' WHEN {value} > 0 THEN 'Infinity' ELSE '-Infinity' END"
+    whole = f"CASE WHEN ends_with({shown}, '.0') THEN ({shown})[:-3] ELSE {shown} END"
+    return f"CASE WHEN NOT isfinite({value}) THEN {special} ELSE {whole} END"
+
+
+def _moment(value: str, kind: str) -> str:
+    """Times in UTC; a year before 1 has BC at the end."""
+    zoned = kind in {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS", "TIMESTAMP_NS WITH TIME ZONE"}
+    if zoned:
+        shown, end = f"timezone('UTC', {value})::VARCHAR", " || '+00'"
+    else:
+        shown, end = f"{value}::VARCHAR", ""
+    finite = f"replace({shown}, ' (BC)', ''){end} || CASE WHEN contains({shown}, '(BC)') THEN ' BC' ELSE '' END"
+    return f"CASE WHEN isfinite({value}) THEN {finite} ELSE {value}::VARCHAR END"
+
+
+def _array(value: str, item: str) -> str:
+    """An array's text: `{1,NULL,"a b"}`."""
+    variable = f"e{value.count('lambda')}x"
+    shown = _element(text(variable, item), item)
+    elements = f"list_transform({value}, lambda {variable}: coalesce({shown}, 'NULL'))"
+    return f"CASE WHEN {value} IS NOT NULL THEN '{{' || array_to_string({elements}, ',') || '}}' END"
+
+
+def _element(shown: str, item: str) -> str:
+    """An element's text, in quotes where an array would be read otherwise."""
+    if item in _NEVER_QUOTED or item.startswith("DECIMAL("):
+        return shown
+    escaped = f"replace(replace({shown}, '\\', '\\\\'), '\"', '\\\"')"
+    special = f"regexp_matches({shown}, '[{{}},\"\\\\\\s]') OR {shown} = '' OR lower({shown}) = 'null'"
+    return f"CASE WHEN {special} THEN '\"' || {escaped} || '\"' ELSE {shown} END"

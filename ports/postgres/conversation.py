@@ -1,0 +1,204 @@
+"""One connection after its sign-in: messages in, bytes out, as one table of states. Knows no socket.
+
+Simple and extended protocol run the same statements; an error in the extended one is followed by nothing until Sync.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from buenavista.core import Session as WireSession
+from buenavista.postgres import TransactionStatus
+
+from gateway import Gateway, Session
+from ports.postgres import backend, errors, frontend, split, values
+from ports.postgres.decode import BadEncoding
+from ports.postgres.errors import WireError
+from ports.postgres.transactions import Transaction
+from ports.postgres.variables import REPORTED, Variables
+from ports.postgres.work import Work
+
+STATEMENT_LIMIT = 5_000
+PORTAL_LIMIT = 500
+Bytes = bytes | memoryview
+
+
+class State(Enum):
+    """What the connection waits for: any message, or, behind an error of the extended protocol, only Sync."""
+
+    READY = "ready"
+    SKIPPING = "skipping"
+    ENDED = "ended"
+
+
+class Conversation(WireSession):  # type: ignore[misc]
+    """The session of one connection. One thread speaks; `cancel` may come from any."""
+
+    def __init__(self, gateway: Gateway, session: Session, process: int, options: Mapping[str, str]) -> None:
+        super().__init__()
+        self.state = State.READY
+        self.variables = Variables.of(session.principal.subject)
+        for name, value in options.items():
+            self.variables.set(name, value)
+        self.transaction = Transaction(gateway, session, self.variables)
+        self._work = Work(self.transaction, process)
+        self._statements = self._work.statements
+        self._table: Mapping[tuple[State, type[Any]], Callable[[Any], Iterator[Bytes]]] = {
+            (State.READY, frontend.Query): self._query,
+            (State.READY, frontend.Parse): self._parse,
+            (State.READY, frontend.Bind): self._bind,
+            (State.READY, frontend.Describe): self._describe,
+            (State.READY, frontend.Execute): self._execute,
+            (State.READY, frontend.Close): self._close,
+            (State.READY, frontend.Flush): self._nothing,
+            (State.READY, frontend.CopyInput): self._nothing,
+            (State.READY, frontend.FunctionCall): self._function,
+            **{(state, frontend.Sync): self._sync for state in (State.READY, State.SKIPPING)},
+            **{(state, frontend.Terminate): self._terminate for state in State},
+        }
+
+    def greeting(self, process: int, key: int) -> bytes:
+        """What follows a successful sign-in."""
+        told = [backend.parameter_status(name, self.variables.show(name)) for name in REPORTED]
+        return b"".join([backend.AUTHENTICATION_OK, *told, backend.key_data(process, key), self._ready()])
+
+    def receive(self, message: frontend.Message | BadEncoding) -> Iterator[Bytes]:
+        """The answer to one message; an error becomes its ErrorResponse."""
+        extended = not isinstance(message, frontend.Query)
+        try:
+            if isinstance(message, BadEncoding):
+                raise WireError("22021", str(message))
+            act = self._table.get((self.state, type(message)))
+            if act is not None:
+                yield from act(message)
+            elif self.state is State.READY:
+                raise WireError("08P01", "this message is not expected here")
+        except Exception as error:
+            yield from self._failed(error)
+            if extended:
+                self.state = State.SKIPPING
+            else:
+                yield from self._finish()
+
+    def cancel(self) -> None:
+        """Stop what is running now, if anything is."""
+        self._work.cancel()
+
+    def close(self) -> None:
+        """Free everything."""
+        self.state = State.ENDED
+        self._work.close_all()
+
+    def in_transaction(self) -> bool:
+        """Whether BEGIN has been said."""
+        return self.transaction.open
+
+    def _failed(self, error: BaseException) -> Iterator[Bytes]:
+        self.transaction.fail()
+        self._work.rest()
+        yield backend.error(errors.fields(error))
+
+    def _ready(self) -> bytes:
+        status = TransactionStatus.IDLE
+        if self.transaction.open:
+            failed = self.transaction.failed
+            status = TransactionStatus.IN_FAILED_TRANSACTION if failed else TransactionStatus.IN_TRANSACTION
+        return backend.ready(status)
+
+    def _finish(self) -> Iterator[Bytes]:
+        """The end of a simple query or of an extended series: an implicit transaction ends with it."""
+        if not self.transaction.open:
+            self.transaction.rest()
+            self._work.close_portals()
+        yield from self._told()
+        yield self._ready()
+
+    def _told(self) -> Iterator[Bytes]:
+        """The settings that a client is told of when they change."""
+        for name, value in self._work.changed():
+            yield backend.parameter_status(name, value)
+
+    def _query(self, message: frontend.Query) -> Iterator[Bytes]:
+        texts = split.statements(message.text)
+        if not texts:
+            yield backend.EMPTY_QUERY
+        for text in texts:
+            statement = self._statements.made("", text, ())
+            portal = self._work.portal(statement, (), ())
+            try:
+                if portal.fields is not None:
+                    yield backend.row_description(portal.fields)
+                yield from self._work.run(portal, 0)
+            finally:
+                portal.close()
+            yield from self._told()
+        yield from self._finish()
+
+    def _parse(self, message: frontend.Parse) -> Iterator[Bytes]:
+        texts = split.statements(message.text)
+        if len(texts) > 1:
+            raise WireError("42601", "cannot insert multiple commands into a prepared statement")
+        if message.name and self._statements.known(message.name):
+            raise WireError("42P05", f'prepared statement "{message.name[:63]}" already exists')
+        if len(self._statements) >= STATEMENT_LIMIT:
+            raise WireError("53400", f"a connection keeps at most {STATEMENT_LIMIT} prepared statements")
+        self._statements.keep(self._statements.made(message.name, texts[0] if texts else "", message.types))
+        yield backend.PARSE_COMPLETE
+
+    def _bind(self, message: frontend.Bind) -> Iterator[Bytes]:
+        statement = self._statements.of(message.statement)
+        codes = message.formats
+        wanted = len(statement.parameters)
+        if len(message.values) != wanted:
+            raise WireError(
+                "08P01",
+                f"bind message supplies {len(message.values)} parameters, but the prepared statement requires {wanted}",
+            )
+        if len(codes) not in {0, 1, wanted}:
+            raise WireError("08P01", f"bind message has {len(codes)} parameter formats but {wanted} parameters")
+        every = (codes or (0,)) * wanted if len(codes) < 2 else codes
+        given = tuple(
+            values.read(data, code, oid, place)
+            for place, (data, code, oid) in enumerate(zip(message.values, every, statement.parameters, strict=True), 1)
+        )
+        self._work.keep(message.portal, self._work.portal(statement, given, message.result_formats), PORTAL_LIMIT)
+        yield backend.BIND_COMPLETE
+
+    def _describe(self, message: frontend.Describe) -> Iterator[Bytes]:
+        if message.target == "S":
+            statement = self._statements.of(message.name)
+            yield backend.parameter_description(statement.parameters)
+            fields = statement.fields
+        else:
+            fields = self._work.of(message.name).fields
+        yield backend.NO_DATA if fields is None else backend.row_description(fields)
+
+    def _execute(self, message: frontend.Execute) -> Iterator[Bytes]:
+        portal = self._work.of(message.portal)
+        if not portal.statement.text:
+            yield backend.EMPTY_QUERY
+            return
+        yield from self._work.run(portal, message.limit)
+
+    def _close(self, message: frontend.Close) -> Iterator[Bytes]:
+        if message.target == "S":
+            self._statements.forget(message.name)
+        else:
+            self._work.forget(message.name)
+        yield backend.CLOSE_COMPLETE
+
+    def _sync(self, _: frontend.Sync) -> Iterator[Bytes]:
+        self.state = State.READY
+        yield from self._finish()
+
+    def _terminate(self, _: frontend.Terminate) -> Iterator[Bytes]:
+        self.close()
+        return iter(())
+
+    def _nothing(self, _: frontend.Message) -> Iterator[Bytes]:
+        return iter(())
+
+    def _function(self, _: frontend.FunctionCall) -> Iterator[Bytes]:
+        raise WireError("0A000", "the function call message is not supported: use SELECT")

@@ -1,0 +1,66 @@
+"""COPY ... TO STDOUT in both spellings of its options. Pure. Source: PostgreSQL 15, COPY."""
+
+from __future__ import annotations
+
+import re
+
+from gateway import BadQuery
+from ports.postgres import split
+from ports.postgres.commands import Copy
+from ports.postgres.split import literal, syntax
+
+
+def understand(words: tuple[str, ...], text: str) -> Copy:
+    """The COPY that `text` is. Raises BadQuery: read_only for any direction but TO STDOUT."""
+    source, end = _copied(text)
+    rest = split.words(text[end:])
+    if rest[:2] != ("to", "stdout"):
+        raise BadQuery("products are read-only: COPY goes TO STDOUT only", reason="read_only")
+    options = _copy_options(rest[2:])
+    kind = options.get("format", "text")
+    if kind not in {"text", "csv", "binary"}:
+        raise BadQuery(f'COPY format "{kind[:20]}" not recognized', reason="value")
+    delimiter = options.get("delimiter", "," if kind == "csv" else "\t")
+    if len(delimiter.encode()) != 1:
+        raise BadQuery("COPY delimiter must be a single one-byte character", reason="value")
+    header = options.get("header", "false") in {"true", "on", "1"}
+    null = options.get("null", "" if kind == "csv" else "\\N")
+    return Copy(source, kind, header, delimiter, null)  # type: ignore[arg-type]
+
+
+def _copied(text: str) -> tuple[str, int]:
+    """The query that COPY names, and where it ends: in parentheses, or a table with or without columns."""
+    table = re.match(r'\s*copy\s+((?:"(?:[^"]|"")+"|[\w$.])+)\s*(\([^()]*\))?\s*(?=to\b|from\b)', text, re.I | re.S)
+    if table is not None:
+        columns = (table[2] or "(*)").strip()[1:-1]
+        return f"SELECT {columns} FROM {table[1]}", table.end()
+    opened = re.match(r"\s*copy\s*\(", text, re.I)
+    if opened is None:
+        raise BadQuery("COPY takes a query in parentheses, or a table", reason="syntax")
+    depth, place = 1, opened.end()
+    for token in split.tokens(text, place):
+        depth += {"(": 1, ")": -1}.get(token.group(), 0)
+        if depth == 0:
+            return text[place : token.start()], token.end()
+    raise BadQuery("syntax error at end of input", reason="syntax")
+
+
+def _copy_options(words: tuple[str, ...]) -> dict[str, str]:
+    """The options of either spelling: `WITH (FORMAT csv, HEADER)` or `WITH CSV HEADER`."""
+    rest = [word for word in (words[1:] if words[:1] == ("with",) else words) if word not in {"(", ")"}]
+    options: dict[str, str] = {}
+    place = 0
+    while place < len(rest):
+        word = rest[place]
+        following = literal(rest[place + 1]) if place + 1 < len(rest) else ""
+        if word in {"csv", "binary"}:
+            options["format"] = word
+        elif word in {"format", "delimiter", "null", "encoding", "quote", "escape"}:
+            options[word], place = following, place + 1
+        elif word == "header":
+            given = following in {"true", "false", "on", "off", "0", "1"}
+            options[word], place = following if given else "true", place + given
+        elif word not in {",", "as"}:
+            raise syntax(tuple(rest), place)
+        place += 1
+    return options

@@ -1,0 +1,88 @@
+"""Every refusal as an ErrorResponse: one table from the error tree to SQLSTATE. Touches nothing else.
+
+Source: PostgreSQL 15, appendix A "PostgreSQL Error Codes".
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+
+from gateway import (
+    BadQuery,
+    Cancelled,
+    Exhausted,
+    Expired,
+    Forbidden,
+    GatewayError,
+    NotFound,
+    Timeout,
+    Unauthenticated,
+    Unavailable,
+)
+
+# (class, reason) -> SQLSTATE; the reason "" stands for every reason that has no line of its own.
+SQLSTATE: Mapping[tuple[type[GatewayError], str], str] = {
+    (Unauthenticated, ""): "28000",
+    (Unauthenticated, "password"): "28P01",
+    (Forbidden, ""): "42501",
+    (NotFound, ""): "42P01",
+    (NotFound, "expired"): "42501",
+    (BadQuery, ""): "42601",
+    (BadQuery, "ambiguous"): "42702",
+    (BadQuery, "column"): "42703",
+    (BadQuery, "division"): "22012",
+    (BadQuery, "encoding"): "22021",
+    (BadQuery, "function"): "42883",
+    (BadQuery, "grouping"): "42803",
+    (BadQuery, "limit"): "54000",
+    (BadQuery, "parameter"): "08P01",
+    (BadQuery, "read_only"): "25006",
+    (BadQuery, "syntax"): "42601",
+    (BadQuery, "type"): "42804",
+    (BadQuery, "unsupported"): "0A000",
+    (BadQuery, "value"): "22P02",
+    (Exhausted, ""): "53400",
+    (Exhausted, "concurrency"): "53300",
+    (Exhausted, "memory"): "53200",
+    (Timeout, ""): "57014",
+    (Cancelled, ""): "57014",
+    (Expired, ""): "55000",
+    (Unavailable, ""): "57P03",
+}
+_log = logging.getLogger("outport.postgres")
+
+
+class WireError(Exception):
+    """A refusal of the protocol's own: SQLSTATE and a message that is safe to show."""
+
+    def __init__(self, state: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.state = state
+        self.message = message
+        self.hint = hint
+
+
+def fields(error: BaseException, severity: str = "ERROR") -> dict[str, str]:
+    """The fields of an ErrorResponse for `error`: of a defect an id and nothing else."""
+    if isinstance(error, WireError):
+        return _report(severity, error.state, error.message, "", error.hint, None)
+    if isinstance(error, GatewayError):
+        table, reason = SQLSTATE, error.reason
+        state = table.get((type(error), reason)) or table.get((type(error), ""), "XX000")
+        return _report(severity, state, error.message, error.error_id, error.hint, error.position)
+    error_id = uuid.uuid4().hex[:12]
+    _log.error("unexpected error %s", error_id, exc_info=error)
+    return _report(severity, "XX000", "an unexpected error; the server's log has it", error_id, "", None)
+
+
+def _report(severity: str, state: str, message: str, error_id: str, hint: str, position: int | None) -> dict[str, str]:
+    found = {"S": severity, "V": severity, "C": state, "M": message}
+    if error_id:
+        found["D"] = f"error id {error_id}"
+    if hint:
+        found["H"] = hint
+    if position is not None:
+        found["P"] = str(position + 1)
+    return found

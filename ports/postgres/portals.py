@@ -1,0 +1,127 @@
+"""Prepared statements and portals: what is asked, bound to its parameters, and its rows as they are taken.
+
+A portal is buenavista's QueryResult over an answer of the gateway: nothing is computed before its rows are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from buenavista.core import BVType, QueryResult
+
+from gateway import Result
+from ports.postgres import rows
+from ports.postgres.backend import Field
+from ports.postgres.commands import Command
+from ports.postgres.errors import WireError
+from ports.postgres.functions import Calls
+
+# Bytes of one write: a batch of wide rows is cut, so that a slow client holds little.
+BATCH_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A prepared statement: a query with the types of its parameters and columns, or a session command.
+
+    `fields` is None where it gives no rows. `text` is the statement itself, "" for an empty one.
+    """
+
+    name: str
+    text: str
+    command: Command | Calls | None
+    parameters: tuple[int, ...]
+    fields: tuple[Field, ...] | None
+
+
+class Portal(QueryResult):  # type: ignore[misc]
+    """The rows of one bound statement, to be taken in one go or several."""
+
+    def __init__(
+        self,
+        statement: Statement,
+        fields: Sequence[Field] | None,
+        start: Callable[[Sequence[Field]], Result] | None,
+        held: bool = False,
+    ) -> None:
+        super().__init__()
+        self.statement = statement
+        self.fields = None if fields is None else tuple(fields)
+        self.held = held
+        self.count = 0
+        self.done = False
+        self._start = start
+        self._result: Result | None = None
+        self._batches: Iterator[pa.RecordBatch] | None = None
+        self._rest: pa.RecordBatch | None = None
+
+    def has_results(self) -> bool:
+        """Whether it gives rows."""
+        return self.fields is not None
+
+    def column_count(self) -> int:
+        """How many columns."""
+        return len(self.fields or ())
+
+    def column(self, index: int) -> tuple[str, BVType]:
+        """Name of a column; its type is said by its Field."""
+        return (self.fields or ())[index].name, BVType.UNKNOWN
+
+    def status(self) -> str:
+        """The tag of the statement once it has ended."""
+        return f"SELECT {self.count}"
+
+    def rows(self) -> Iterator[list[Any]]:
+        """Every row as values, for those who want them one by one."""
+        for batch in self.batches(0):
+            yield from (list(row.values()) for row in batch.to_pylist())
+
+    def batches(self, limit: int) -> Iterator[pa.RecordBatch]:
+        """The next rows, at most `limit` (0: all). `done` tells whether they were the last. Raises GatewayErrors."""
+        left = limit or None
+        while left is None or left > 0:
+            batch = self._rest if self._rest is not None else self._next()
+            self._rest = None
+            if batch is None:
+                self.done = True
+                return
+            if left is not None and batch.num_rows > left:
+                batch, self._rest = batch.slice(0, left), batch.slice(left)
+            self.count += batch.num_rows
+            left = None if left is None else left - batch.num_rows
+            yield batch
+
+    def messages(self, limit: int) -> Iterator[memoryview]:
+        """The next rows as DataRow messages."""
+        for batch in self.batches(limit):
+            yield rows.data_rows(batch, self.fields or ())
+
+    def refit(self, fields: Sequence[Field] | None) -> None:
+        """Take other formats, before the first row. Raises WireError afterwards."""
+        if fields is None or fields == self.fields:
+            return
+        if self._batches is not None:
+            raise WireError("0A000", "a cursor keeps the formats of its first FETCH")
+        self.fields = tuple(fields)
+
+    def cancel(self) -> None:
+        """Stop what it computes, from any thread."""
+        if self._result is not None:
+            self._result.cancel()
+
+    def close(self) -> None:
+        """Free it."""
+        self.done = True
+        if self._result is not None:
+            self._result.close()
+
+    def _next(self) -> pa.RecordBatch | None:
+        if self._batches is None:
+            if self._start is None:
+                return None
+            self._result = self._start(self.fields or ())
+            self._batches = self._result.batches()
+        return next(self._batches, None)

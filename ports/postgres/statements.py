@@ -1,0 +1,107 @@
+"""Texts to prepared statements: a session command, a question about the session, or a query that the gateway plans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from gateway import Query
+from ports.postgres import command_grammar, functions, types, values
+from ports.postgres.backend import Field
+from ports.postgres.commands import Command, Commit, Explain, Fetch, Rollback, Run, Show
+from ports.postgres.errors import WireError
+from ports.postgres.functions import Calls
+from ports.postgres.portals import Statement
+from ports.postgres.transactions import Transaction
+
+
+class Statements:
+    """The prepared statements of one connection, by name; "" is the unnamed one."""
+
+    def __init__(self, transaction: Transaction, cursor: Callable[[str], tuple[Field, ...] | None]) -> None:
+        self._transaction = transaction
+        self._cursor = cursor
+        self._held: dict[str, Statement] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def made(self, name: str, text: str, given: Sequence[int]) -> Statement:
+        """`text` prepared, with the parameter types that the client gave (0: none). Raises GatewayErrors, WireError."""
+        command = command_grammar.understand(text) if text else None
+        if text and not isinstance(command, _ENDS):
+            self._transaction.require_usable()
+        calls = functions.understand(text) if command is None and text else None
+        if not text or command is not None or calls is not None:
+            return Statement(name, text, command or calls, (), self._columns(command or calls))
+        return self.query(name, text, given)
+
+    def query(self, name: str, text: str, given: Sequence[int]) -> Statement:
+        """A query as the gateway describes it; nothing runs."""
+        transaction = self._transaction
+        found = transaction.gateway.describe(transaction.session, Query(text), transaction.pin())
+        if any(oid not in _UNKNOWN for oid in given):
+            # A column may have the type of a parameter: it is described with a value of the type that is given.
+            count = len(found.parameter_types)
+            samples = tuple(values.sample(oid) for oid in [*given, *([0] * count)][:count])
+            found = transaction.gateway.describe(transaction.session, Query(text, samples), transaction.pin())
+        fields = tuple(field(column, kind) for column, kind in zip(found.schema.names, found.types, strict=True))
+        inferred = [types.TEXT.oid if kind is None else types.of(kind).oid for kind in found.parameter_types]
+        chosen = [
+            given[place] if place < len(given) and given[place] not in _UNKNOWN else oid
+            for place, oid in enumerate(inferred)
+        ]
+        return Statement(name, text, None, tuple(chosen), fields)
+
+    def keep(self, statement: Statement) -> None:
+        """Remember it under its name."""
+        self._held[statement.name] = statement
+
+    def known(self, name: str) -> bool:
+        """Whether there is one of that name."""
+        return name in self._held
+
+    def of(self, name: str) -> Statement:
+        """The statement of that name. Raises WireError (26000)."""
+        if name not in self._held:
+            known = f'prepared statement "{name[:63]}"' if name else "unnamed prepared statement"
+            raise WireError("26000", f"{known} does not exist")
+        return self._held[name]
+
+    def forget(self, name: str | None) -> None:
+        """Forget one, or all (None)."""
+        if name is None:
+            self._held.clear()
+        else:
+            self._held.pop(name, None)
+
+    def _columns(self, command: Command | Calls | None) -> tuple[Field, ...] | None:
+        match command:
+            case Show(name="all"):
+                return tuple(field(name, "VARCHAR") for name in ("name", "setting", "description"))
+            case Show(name=setting):
+                return (field(_shown(setting, self._transaction), "VARCHAR"),)
+            case Explain():
+                return (field("QUERY PLAN", "VARCHAR"),)
+            case Calls(items=items):
+                return tuple(field(one.column, "VARCHAR") for one in items)
+            case Fetch(name=name, move=False):
+                return self._cursor(name)
+            case Run(name=name):
+                return self.of(name).fields
+        return None
+
+
+_UNKNOWN = frozenset({0, types.UNKNOWN.oid})
+_ENDS = (Commit, Rollback)
+
+
+def _shown(setting: str, transaction: Transaction) -> str:
+    transaction.variables.show(setting)
+    return setting
+
+
+def field(name: str, kind: str, code: int = 0) -> Field:
+    """One column of a RowDescription."""
+    found = types.of(kind)
+    return Field(re.sub(r"\0", "", name), found.oid, found.size, found.modifier, code)

@@ -1,0 +1,89 @@
+"""A read-only transaction: one state of every product from its first statement to its end. Asks the gateway for pins.
+
+What is granted is decided anew for each statement: a transaction keeps the data still, not the policy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway import Gateway, Pin, Session
+from ports.postgres.errors import WireError
+from ports.postgres.variables import Variables
+
+
+class Transaction:
+    """The transaction of one connection, explicit (BEGIN) or implicit (one query, or a series up to Sync)."""
+
+    def __init__(self, gateway: Gateway, session: Session, variables: Variables) -> None:
+        self.gateway = gateway
+        self.variables = variables
+        self.open = False
+        self.failed = False
+        self._session = session
+        self._pin: Pin | None = None
+        self._savepoints: list[str] = []
+
+    @property
+    def session(self) -> Session:
+        """The session with the search path that is set now."""
+        return self._session.at(*self.variables.search_path)
+
+    def pin(self) -> Pin:
+        """The data of the transaction's first statement, under the policies of now."""
+        present = self.gateway.pin(self._session)
+        if self._pin is None:
+            self._pin = present
+        return replace(present, deployment=self._pin.deployment)
+
+    def require_usable(self) -> None:
+        """Raises WireError in a failed transaction."""
+        if self.failed:
+            raise WireError("25P02", "current transaction is aborted, commands ignored until end of transaction block")
+
+    def fail(self) -> None:
+        """An error: in a transaction block everything but its end is refused from now on."""
+        self.failed = self.open
+
+    def rest(self) -> None:
+        """An implicit transaction has ended."""
+        self._pin = None
+
+    def begin(self) -> None:
+        """BEGIN. A second one changes nothing."""
+        if not self.open:
+            self.open = True
+            self.variables.begin()
+
+    def end(self, *, commit: bool) -> bool:
+        """COMMIT or ROLLBACK; whether it was a commit, which it is not once the transaction has failed."""
+        committed = commit and not self.failed
+        self.variables.end(committed=committed)
+        self.open = self.failed = False
+        self._savepoints.clear()
+        self._pin = None
+        return committed
+
+    def save(self, name: str) -> None:
+        """SAVEPOINT. Raises WireError outside a transaction block."""
+        if not self.open:
+            raise WireError("25P01", "SAVEPOINT can only be used in transaction blocks")
+        if len(self._savepoints) > 1000:
+            raise WireError("53400", "too many savepoints")
+        self._savepoints.append(name)
+
+    def release(self, name: str) -> None:
+        """RELEASE: this savepoint and those after it."""
+        self._savepoints = self._savepoints[: self._place(name, "RELEASE SAVEPOINT")]
+
+    def back_to(self, name: str) -> None:
+        """ROLLBACK TO: those after it, and the failure, are forgotten."""
+        self._savepoints = self._savepoints[: self._place(name, "ROLLBACK TO SAVEPOINT") + 1]
+        self.failed = False
+
+    def _place(self, name: str, command: str) -> int:
+        if not self.open:
+            raise WireError("25P01", f"{command} can only be used in transaction blocks")
+        if name not in self._savepoints:
+            raise WireError("3B001", f'savepoint "{name[:63]}" does not exist')
+        return len(self._savepoints) - 1 - self._savepoints[::-1].index(name)

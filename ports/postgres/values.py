@@ -1,0 +1,265 @@
+"""Parameters of a Bind message to values: text and binary, by the type of each. Pure.
+
+Source: the input and receive functions of PostgreSQL 15.
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Context, Decimal, InvalidOperation
+
+from gateway import BadQuery, Value
+from ports.postgres import types
+from ports.postgres.types import Type
+
+_START = datetime(2000, 1, 1)
+_WIDE = Context(prec=200)
+
+
+class Malformed(ValueError):
+    """A value that is not of its type."""
+
+
+def read(data: bytes | None, code: int, oid: int, place: int) -> Value:
+    """The value of the parameter at `place` (from 1). Raises BadQuery (value) that names place and type."""
+    if data is None:
+        return None
+    item = types.ARRAYS.get(oid)
+    kind = types.BY_OID.get(oid, types.TEXT)
+    name = kind.name if item is None else f"{item.name}[]"
+    try:
+        if item is not None:
+            return _binary_array(data) if code else _text_array(data.decode("utf-8"), item)
+        return _binary(data, kind) if code else _text(data.decode("utf-8"), kind)
+    except UnicodeDecodeError as error:
+        raise BadQuery('invalid byte sequence for encoding "UTF8"', reason="encoding") from error
+    except (ValueError, ArithmeticError, struct.error, KeyError, IndexError) as error:
+        form = "binary data" if code else "input syntax"
+        raise BadQuery(f"invalid {form} for type {name} in parameter ${place}", reason="value") from error
+
+
+def sample(oid: int) -> Value:
+    """Some value of the type, as wide as any; None for a type that is not known."""
+    return _SAMPLES.get(types.BY_OID.get(oid, types.UNKNOWN).name)
+
+
+def _text(text: str, kind: Type) -> Value:
+    if "\0" in text:
+        raise Malformed
+    return _FROM_TEXT.get(kind.name, str)(text)
+
+
+def _boolean(text: str) -> bool:
+    word = text.strip().lower()
+    for meaning, words in ((True, ("true", "yes", "on", "1")), (False, ("false", "no", "off", "0"))):
+        if word and any(one.startswith(word) and (word != "o") for one in words):
+            return meaning
+    raise Malformed
+
+
+def _integer(bits: int) -> Callable[[str], int]:
+    def of(text: str) -> int:
+        number = int(text.strip()) if text.isascii() and "_" not in text else _refuse()
+        return number if -(1 << bits - 1) <= number < 1 << bits - 1 else _refuse()
+
+    return of
+
+
+def _refuse() -> int:
+    raise Malformed
+
+
+def _decimal(text: str) -> Decimal | float:
+    word = text.strip()
+    if word.lower() in {"nan", "infinity", "-infinity", "inf", "-inf"}:
+        return float(word)
+    try:
+        return _WIDE.create_decimal(word) if "_" not in word else Decimal(_refuse())
+    except InvalidOperation as error:
+        raise Malformed from error
+
+
+def _bytes(text: str) -> bytes:
+    if text.startswith("\\x"):
+        return bytes.fromhex(text[2:])
+    parts, place = bytearray(), 0
+    while place < len(text):
+        if text[place] != "\\":
+            parts += text[place].encode()
+            place += 1
+        elif text[place + 1] == "\\":
+            parts += b"\\"
+            place += 2
+        else:
+            parts.append(int(text[place + 1 : place + 4], 8))
+            place += 4
+    return bytes(parts)
+
+
+def _moment(text: str, zoned: bool) -> datetime:
+    written = text.strip()
+    read_ = datetime.fromisoformat(written.replace("Z", "+00:00") if written.endswith("Z") else written)
+    if zoned:
+        return read_.astimezone(UTC) if read_.tzinfo else read_.replace(tzinfo=UTC)
+    return read_.replace(tzinfo=None)
+
+
+_SAMPLES: Mapping[str, Value] = {
+    "bool": True,
+    "int2": 1,
+    "int4": 1 << 30,
+    "int8": 1 << 62,
+    "float4": 1.5,
+    "float8": 1.5,
+    "numeric": Decimal("1.5"),
+    "text": "",
+    "varchar": "",
+    "bytea": b"",
+    "date": _START.date(),
+    "time": _START.time(),
+    "timestamp": _START,
+    "timestamptz": _START.replace(tzinfo=UTC),
+    "uuid": uuid.UUID(int=0),
+}
+_FROM_TEXT: Mapping[str, Callable[[str], Value]] = {
+    "bool": _boolean,
+    "int2": _integer(16),
+    "int4": _integer(32),
+    "int8": _integer(64),
+    "float4": float,
+    "float8": float,
+    "numeric": _decimal,
+    "bytea": _bytes,
+    "date": lambda text: date.fromisoformat(text.strip()),
+    "time": lambda text: time.fromisoformat(text.strip()),
+    "timestamp": lambda text: _moment(text, zoned=False),
+    "timestamptz": lambda text: _moment(text, zoned=True),
+    "uuid": lambda text: uuid.UUID(text.strip()),
+}
+
+
+def _unpacked(form: str) -> Callable[[bytes], Value]:
+    reader = struct.Struct(form)
+
+    def of(data: bytes) -> Value:
+        if len(data) != reader.size:
+            raise Malformed
+        value: Value = reader.unpack(data)[0]
+        return value
+
+    return of
+
+
+def _numeric(data: bytes) -> Value:
+    count, weight, sign, scale = struct.unpack_from("!hhHh", data)
+    digits = struct.unpack(f"!{count}h", data[8:])
+    if sign in {0xC000, 0xD000, 0xF000}:
+        return {0xC000: float("nan"), 0xD000: float("inf"), 0xF000: float("-inf")}[sign]
+    if sign not in {0, 0x4000} or any(not 0 <= one < 10_000 for one in digits) or not 0 <= scale <= 100 or weight > 40:
+        raise Malformed
+    total = sum((Decimal(one).scaleb(4 * (weight - i), _WIDE) for i, one in enumerate(digits)), Decimal(0))
+    shown = _WIDE.quantize(total, Decimal(1).scaleb(-scale))
+    return -shown if sign else shown
+
+
+def _moment_of(data: bytes, zoned: bool) -> datetime:
+    (micros,) = struct.unpack("!q", data)
+    found = _START + timedelta(microseconds=micros)
+    return found.replace(tzinfo=UTC) if zoned else found
+
+
+def _date_of(data: bytes) -> date:
+    (days,) = struct.unpack("!i", data)
+    return (_START + timedelta(days=days)).date()
+
+
+def _time_of(data: bytes) -> time:
+    (micros,) = struct.unpack("!q", data)
+    return (datetime.min + timedelta(microseconds=micros)).time() if 0 <= micros < 86_400_000_000 else time(_refuse())
+
+
+def _interval_of(data: bytes) -> timedelta:
+    micros, days, months = struct.unpack("!qii", data)
+    if months:
+        raise Malformed
+    return timedelta(days=days, microseconds=micros)
+
+
+_FROM_BINARY: Mapping[str, Callable[[bytes], Value]] = {
+    "bool": _unpacked("!?"),
+    "int2": _unpacked("!h"),
+    "int4": _unpacked("!i"),
+    "int8": _unpacked("!q"),
+    "float4": _unpacked("!f"),
+    "float8": _unpacked("!d"),
+    "numeric": _numeric,
+    "bytea": bytes,
+    "date": _date_of,
+    "time": _time_of,
+    "timestamp": lambda data: _moment_of(data, zoned=False),
+    "timestamptz": lambda data: _moment_of(data, zoned=True),
+    "interval": _interval_of,
+    "uuid": lambda data: uuid.UUID(bytes=data),
+}
+
+
+def _binary(data: bytes, kind: Type) -> Value:
+    reader = _FROM_BINARY.get(kind.name)
+    return reader(data) if reader is not None else _text(data.decode("utf-8"), types.TEXT)
+
+
+def _binary_array(data: bytes) -> Value:
+    dimensions, _, oid = struct.unpack_from("!iiI", data)
+    if dimensions == 0:
+        return []
+    if dimensions != 1:
+        raise Malformed
+    kind = types.BY_OID[oid]
+    (count,) = struct.unpack_from("!i", data, 12)
+    found, place = [], 20
+    for _ in range(count):
+        (size,) = struct.unpack_from("!i", data, place)
+        place += 4
+        found.append(None if size < 0 else _binary(data[place : place + size], kind))
+        place += max(0, size)
+    if place != len(data):
+        raise Malformed
+    return found  # type: ignore[return-value]
+
+
+def _text_array(text: str, kind: Type) -> Value:
+    """One dimension: `{a,"b c",NULL}`."""
+    written = text.strip()
+    if not (written.startswith("{") and written.endswith("}")):
+        raise Malformed
+    found: list[Value] = []
+    place, end = 1, len(written) - 1
+    while place < end:
+        item, place, quoted = _element(written, place, end)
+        found.append(None if not quoted and item.lower() == "null" else _text(item, kind))
+        if place < end and written[place] != ",":
+            raise Malformed
+        place += 1
+    return found  # type: ignore[return-value]
+
+
+def _element(text: str, place: int, end: int) -> tuple[str, int, bool]:
+    if text[place] != '"':
+        stop = place
+        while stop < end and text[stop] != ",":
+            if text[stop] in '{}"\\':
+                raise Malformed
+            stop += 1
+        return text[place:stop].strip(), stop, False
+    letters: list[str] = []
+    place += 1
+    while text[place] != '"':
+        place += text[place] == "\\"
+        letters.append(text[place])
+        place += 1
+        if place >= end:
+            raise Malformed
+    return "".join(letters), place + 1, True

@@ -1,0 +1,181 @@
+"""The settings of one connection: what SHOW shows and SET takes, transaction by transaction. Touches nothing else.
+
+Few have an effect here; the others are kept and shown, as clients set them and expect them back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ports.postgres.errors import WireError
+
+VERSION = "15.18"
+REPORTED = (
+    "application_name",
+    "client_encoding",
+    "DateStyle",
+    "default_transaction_read_only",
+    "in_hot_standby",
+    "integer_datetimes",
+    "IntervalStyle",
+    "is_superuser",
+    "server_encoding",
+    "server_version",
+    "session_authorization",
+    "standard_conforming_strings",
+    "TimeZone",
+)
+_DEFAULTS: Mapping[str, str] = {
+    "application_name": "",
+    "bytea_output": "hex",
+    "client_encoding": "UTF8",
+    "client_min_messages": "notice",
+    "DateStyle": "ISO, MDY",
+    "default_transaction_isolation": "repeatable read",
+    "default_transaction_read_only": "on",
+    "extra_float_digits": "1",
+    "idle_in_transaction_session_timeout": "0",
+    "in_hot_standby": "off",
+    "integer_datetimes": "on",
+    "IntervalStyle": "postgres",
+    "is_superuser": "off",
+    "jit": "off",
+    "lc_collate": "C",
+    "lc_ctype": "C",
+    "lock_timeout": "0",
+    "max_identifier_length": "63",
+    "role": "none",
+    "search_path": '"$user", public',
+    "server_encoding": "UTF8",
+    "server_version": VERSION,
+    "server_version_num": "150018",
+    "session_authorization": "",
+    "standard_conforming_strings": "on",
+    "statement_timeout": "0",
+    "synchronous_commit": "on",
+    "TimeZone": "UTC",
+    "transaction_isolation": "repeatable read",
+    "transaction_read_only": "on",
+}
+_FIXED = frozenset(
+    """
+    in_hot_standby integer_datetimes is_superuser lc_collate lc_ctype max_identifier_length server_encoding
+    server_version server_version_num session_authorization
+    """.split()
+)
+# What is taken of those settings whose other values this server could not honour.
+_ONLY: Mapping[str, frozenset[str]] = {
+    "client_encoding": frozenset({"utf8", "unicode"}),
+    "standard_conforming_strings": frozenset({"on", "true", "1", "yes"}),
+    "bytea_output": frozenset({"hex"}),
+    "IntervalStyle": frozenset({"postgres"}),
+    "default_transaction_read_only": frozenset({"on", "true", "1", "yes"}),
+    "transaction_read_only": frozenset({"on", "true", "1", "yes"}),
+}
+_NAMES: Mapping[str, str] = {one.lower(): one for one in _DEFAULTS}
+_CUSTOM_LIMIT = 100
+_VALUE_LIMIT = 1000
+_UNITS_MS = {"": 1.0, "us": 0.001, "ms": 1.0, "s": 1000.0, "min": 60_000.0, "h": 3_600_000.0, "d": 86_400_000.0}
+
+
+@dataclass
+class Variables:
+    """Present values, and those that a transaction's end brings back: `saved` while one is open."""
+
+    user: str
+    values: dict[str, str]
+    saved: dict[str, str] | None = None
+    local: dict[str, str | None] | None = None
+
+    @classmethod
+    def of(cls, user: str) -> Variables:
+        """The defaults for a connection of `user`."""
+        return cls(user, {**_DEFAULTS, "session_authorization": user})
+
+    def show(self, name: str) -> str:
+        """The value of a setting. Raises WireError (42704)."""
+        known = _NAMES.get(name.lower(), name.lower())
+        if known not in self.values:
+            raise WireError("42704", f'unrecognized configuration parameter "{name[:63]}"')
+        return self.values[known]
+
+    def all(self) -> list[tuple[str, str]]:
+        """Every setting, by name."""
+        return sorted(self.values.items(), key=lambda one: one[0].lower())
+
+    def set(self, name: str, value: str | None, *, local: bool = False) -> tuple[str, str]:
+        """Change a setting (None: to its default); its name and value as they are now. Raises WireError."""
+        known = _NAMES.get(name.lower(), name.lower())
+        if known in _FIXED:
+            raise WireError("55P02", f'parameter "{known}" cannot be changed')
+        if known not in _DEFAULTS and not re.fullmatch(r"[a-z_][\w$]*(\.[a-z_][\w$]*)+", known):
+            raise WireError("42704", f'unrecognized configuration parameter "{name[:63]}"')
+        if known not in self.values and len(self.values) > len(_DEFAULTS) + _CUSTOM_LIMIT:
+            raise WireError("53400", "too many settings of one's own")
+        chosen = _DEFAULTS.get(known, "") if value is None else self._taken(known, value)
+        if local:
+            if self.local is None:
+                return known, self.values.get(known, "")
+            self.local.setdefault(known, self.values.get(known))
+        self.values[known] = chosen
+        return known, chosen
+
+    def reset(self) -> None:
+        """All settings to their defaults."""
+        kept = self.values["application_name"]
+        self.values = {**_DEFAULTS, "session_authorization": self.user, "application_name": kept}
+
+    def begin(self) -> None:
+        """A transaction begins: what is set in it goes with it, if it fails."""
+        self.saved, self.local = dict(self.values), {}
+
+    def end(self, *, committed: bool) -> None:
+        """A transaction has ended."""
+        if self.saved is not None and not committed:
+            self.values = self.saved
+        elif self.local:
+            for name, value in self.local.items():
+                if value is None:
+                    self.values.pop(name, None)
+                else:
+                    self.values[name] = value
+        self.saved = self.local = None
+
+    @property
+    def search_path(self) -> tuple[str, ...]:
+        """The schemas of unqualified names."""
+        parts = re.findall(r'"((?:[^"]|"")*)"|([^\s,"]+)', self.values["search_path"])
+        return tuple(quoted.replace('""', '"') if quoted else bare.lower() for quoted, bare in parts)
+
+    @property
+    def statement_timeout_s(self) -> float | None:
+        """Seconds that a statement may take, None for no limit of the client's own."""
+        return _milliseconds(self.values["statement_timeout"]) / 1000 or None
+
+    def _taken(self, name: str, value: str) -> str:
+        if len(value) > _VALUE_LIMIT or "\0" in value:
+            raise WireError("22023", f'invalid value for parameter "{name}"')
+        allowed = _ONLY.get(name)
+        plain = re.sub(r"[^a-z0-9]", "", value.lower())
+        if allowed is not None and plain not in allowed:
+            raise WireError(
+                "22023", f'invalid value for parameter "{name}": "{value[:63]}"', f"it stays {_DEFAULTS[name]}"
+            )
+        if name.endswith("_timeout"):
+            _milliseconds(value)
+        if name == "TimeZone" and value.lower() not in _UTC:
+            # Times are shown with their offset, so nothing is misread; the zone that they are shown in stays UTC.
+            return _DEFAULTS[name]
+        return _DEFAULTS[name] if allowed is not None else value
+
+
+_UTC = frozenset({"utc", "etc/utc", "gmt", "z", "zulu", "0", "universal"})
+
+
+def _milliseconds(text: str) -> float:
+    found = re.fullmatch(r"\s*(\d{1,12}(?:\.\d{1,6})?)\s*(us|ms|s|min|h|d)?\s*", text)
+    if found is None:
+        raise WireError("22023", f'invalid value for a timeout: "{text[:63]}"', "write milliseconds, or 5s, 2min, 1h")
+    return float(found[1]) * _UNITS_MS[found[2] or ""]

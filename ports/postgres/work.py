@@ -1,0 +1,307 @@
+"""Runs bound statements: rows of the gateway as messages, session commands as their effects. Knows no socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import pyarrow as pa
+
+from gateway import Limits, Query, Result, Value, Wire
+from ports.postgres import backend, copies, functions, rows
+from ports.postgres.backend import Field
+from ports.postgres.commands import (
+    Begin,
+    CloseCursor,
+    Commit,
+    Copy,
+    Deallocate,
+    Declare,
+    Discard,
+    Explain,
+    Fetch,
+    Nothing,
+    Prepare,
+    Reset,
+    Rollback,
+    Run,
+    Savepoint,
+    Set,
+    Show,
+)
+from ports.postgres.errors import WireError
+from ports.postgres.functions import Calls
+from ports.postgres.portals import BATCH_ROWS, Portal, Statement
+from ports.postgres.statements import Statements
+from ports.postgres.transactions import Transaction
+from ports.postgres.variables import REPORTED
+
+Bytes = bytes | memoryview
+
+
+class Work:
+    """The portals of one connection, and what running them does."""
+
+    def __init__(self, transaction: Transaction, process: int) -> None:
+        self._transaction = transaction
+        self.statements = Statements(transaction, lambda name: self._cursor(name).fields)
+        self._process = process
+        self._portals: dict[str, Portal] = {}
+        self._running: Portal | None = None
+        self._told = {name: transaction.variables.show(name) for name in REPORTED}
+
+    def portal(self, statement: Statement, given: Sequence[Value], codes: Sequence[int]) -> Portal:
+        """A statement with its parameters, in these formats. Raises WireError where their number is wrong."""
+        fields = statement.fields
+        if fields is not None:
+            try:
+                every = Wire(tuple(codes)).of(len(fields))
+            except ValueError as error:
+                raise WireError("08P01", str(error)) from None
+            fields = tuple(replace(one, format=code) for one, code in zip(fields, every, strict=True))
+        start = partial(self._answer, Query(statement.text, tuple(given)))
+        return Portal(statement, fields, start if statement.command is None and statement.text else None)
+
+    def keep(self, name: str, portal: Portal, limit: int) -> None:
+        """Remember a portal; the unnamed one gives way to its successor. Raises WireError (42P03, 53400)."""
+        if name and name in self._portals:
+            raise WireError("42P03", f'cursor "{name[:63]}" already exists')
+        if len(self._portals) >= limit:
+            raise WireError("53400", f"a connection keeps at most {limit} portals")
+        self.forget(name)
+        self._portals[name] = portal
+
+    def of(self, name: str) -> Portal:
+        """The portal of that name. Raises WireError (34000)."""
+        if name not in self._portals:
+            raise WireError("34000", f'portal "{name[:63]}" does not exist')
+        return self._portals[name]
+
+    def forget(self, name: str) -> None:
+        """Close one."""
+        portal = self._portals.pop(name, None)
+        if portal is not None:
+            portal.close()
+
+    def close_portals(self) -> None:
+        """A transaction has ended: its portals end with it, but for those WITH HOLD."""
+        for name in [name for name, portal in self._portals.items() if not portal.held]:
+            self.forget(name)
+
+    def close_all(self) -> None:
+        """Close everything."""
+        self.cancel()
+        for name in list(self._portals):
+            self.forget(name)
+
+    def rest(self) -> None:
+        """What ran has failed."""
+        self._running = None
+
+    def cancel(self) -> None:
+        """Stop what runs now; from any thread."""
+        running = self._running
+        if running is not None:
+            running.cancel()
+
+    def changed(self) -> Iterator[tuple[str, str]]:
+        """The reported settings that have changed since the last call."""
+        for name in REPORTED:
+            value = self._transaction.variables.show(name)
+            if self._told[name] != value:
+                self._told[name] = value
+                yield name, value
+
+    def run(self, portal: Portal, limit: int) -> Iterator[Bytes]:
+        """The rows of a portal, at most `limit` (0: all), and what ends them. Raises GatewayErrors, WireError."""
+        command = portal.statement.command
+        if not isinstance(command, Commit | Rollback):
+            self._transaction.require_usable()
+        if command is None:
+            yield from self._rows(portal, limit)
+        else:
+            yield from self._command(portal, limit)
+
+    def _answer(self, query: Query, fields: Sequence[Field]) -> Result:
+        transaction = self._transaction
+        settings, own = transaction.gateway.settings, transaction.variables.statement_timeout_s
+        compute_s = settings.compute_s if own is None else min(own, settings.compute_s)
+        return transaction.gateway.answer(
+            transaction.session,
+            query,
+            form=Wire(tuple(field.format for field in fields)),
+            limits=Limits(compute_s, settings.idle_s, None),
+            batch_rows=BATCH_ROWS,
+            pin=transaction.pin(),
+        )
+
+    def _rows(self, portal: Portal, limit: int) -> Iterator[Bytes]:
+        self._running = portal
+        taken = portal.count
+        try:
+            yield from portal.messages(limit)
+        finally:
+            self._running = None
+        if not portal.done and limit and portal.count - taken == limit:
+            yield backend.PORTAL_SUSPENDED
+            return
+        yield backend.command_complete(f"SELECT {portal.count}")
+
+    def _command(self, portal: Portal, limit: int) -> Iterator[Bytes]:
+        command = portal.statement.command
+        transaction, variables = self._transaction, self._transaction.variables
+        match command:
+            case Begin():
+                transaction.begin()
+                tag = "BEGIN"
+            case Commit():
+                self.close_portals()
+                tag = "COMMIT" if transaction.end(commit=True) else "ROLLBACK"
+            case Rollback(savepoint=None):
+                self.close_portals()
+                transaction.end(commit=False)
+                tag = "ROLLBACK"
+            case Rollback(savepoint=str(name)):
+                transaction.back_to(name)
+                tag = "ROLLBACK"
+            case Savepoint(name=name, release=release):
+                (transaction.release if release else transaction.save)(name)
+                tag = "RELEASE" if release else "SAVEPOINT"
+            case Set(name=name, value=value, local=local):
+                variables.set(name, value, local=local)
+                tag = "SET"
+            case Reset(name="all"):
+                variables.reset()
+                tag = "RESET"
+            case Reset(name=name):
+                variables.set(name, None)
+                tag = "RESET"
+            case Discard(what=what):
+                tag = self._discarded(what)
+            case Deallocate(name=name):
+                if name is not None:
+                    self.statements.of(name)
+                self.statements.forget(name)
+                tag = "DEALLOCATE" if name is not None else "DEALLOCATE ALL"
+            case Prepare(name=name, text=text):
+                if self.statements.known(name):
+                    raise WireError("42P05", f'prepared statement "{name[:63]}" already exists')
+                self.statements.keep(self.statements.made(name, text, ()))
+                tag = "PREPARE"
+            case CloseCursor(name=name):
+                self._close_cursor(name)
+                tag = "CLOSE CURSOR" if name is not None else "CLOSE CURSOR ALL"
+            case Nothing(tag=said):
+                tag = said
+            case _:
+                yield from self._with_rows(portal, limit)
+                return
+        yield backend.command_complete(tag)
+
+    def _with_rows(self, portal: Portal, limit: int) -> Iterator[Bytes]:
+        """The commands that give rows, or take long."""
+        command, variables = portal.statement.command, self._transaction.variables
+        match command:
+            case Show(name="all"):
+                lines = [(name, value, "") for name, value in variables.all()]
+                yield from _local(portal, lines, "SHOW")
+            case Show(name=name):
+                yield from _local(portal, [(variables.show(name),)], "SHOW")
+            case Calls(items=items):
+                line = tuple(functions.answer(one, variables, self._process) for one in items)
+                yield from _local(portal, [line], "SELECT 1")
+            case Explain(query=query):
+                yield from _local(portal, [(line,) for line in self._explained(query)], "EXPLAIN")
+            case Declare():
+                yield from self._declared(command)
+            case Fetch():
+                yield from self._fetched(command, portal)
+            case Run(name=name, arguments=arguments):
+                statement = self.statements.of(name)
+                given = copies.literals(arguments, statement.parameters)
+                codes = [field.format for field in portal.fields or ()]
+                yield from self._rows(self.portal(replace(statement, command=None), given, codes), limit)
+            case Copy():
+                yield from self._copied(command)
+
+    def _discarded(self, what: str) -> str:
+        if what == "all":
+            if self._transaction.open:
+                raise WireError("25001", "DISCARD ALL cannot run inside a transaction block")
+            self.close_all()
+            self.statements.forget(None)
+            self._transaction.variables.reset()
+        return f"DISCARD {what.upper()}"
+
+    def _close_cursor(self, name: str | None) -> None:
+        if name is None:
+            for one in [one for one in self._portals if one]:
+                self.forget(one)
+        else:
+            self._cursor(name)
+            self.forget(name)
+
+    def _cursor(self, name: str) -> Portal:
+        """The cursor of that name. Raises WireError (34000)."""
+        if name not in self._portals:
+            raise WireError("34000", f'cursor "{name[:63]}" does not exist')
+        return self._portals[name]
+
+    def _declared(self, command: Declare) -> Iterator[Bytes]:
+        if not (self._transaction.open or command.hold):
+            raise WireError("25P01", "DECLARE CURSOR can only be used in transaction blocks")
+        if command.name in self._portals:
+            raise WireError("42P03", f'cursor "{command.name[:63]}" already exists')
+        statement = self.statements.query("", command.query.rstrip().rstrip(";"), ())
+        portal = self.portal(statement, (), (1,) if command.binary else ())
+        portal.held = command.hold
+        self._portals[command.name] = portal
+        yield backend.command_complete("DECLARE CURSOR")
+
+    def _fetched(self, command: Fetch, asked: Portal) -> Iterator[Bytes]:
+        portal = self._cursor(command.name)
+        portal.refit(asked.fields)
+        before = portal.count
+        if command.count != 0:
+            self._running = portal
+            try:
+                messages = portal.messages(command.count or 0)
+                yield from (() if command.move and not [*messages] else messages)
+            finally:
+                self._running = None
+        yield backend.command_complete(f"{'MOVE' if command.move else 'FETCH'} {portal.count - before}")
+
+    def _copied(self, command: Copy) -> Iterator[Bytes]:
+        statement = self.statements.query("", command.query, ())
+        binary = command.format == "binary"
+        portal = self.portal(statement, (), (1,) if binary else ())
+        self._running = portal
+        fields = portal.fields or ()
+        try:
+            yield backend.copy_out(binary, len(fields))
+            yield from copies.data(command, fields, portal.batches(0))
+            yield backend.COPY_DONE
+        finally:
+            self._running = None
+            portal.close()
+        yield backend.command_complete(f"COPY {portal.count}")
+
+    def _explained(self, text: str) -> Iterator[str]:
+        """What is read, and what comes of it; the engine's own plan tells of rows that are hidden."""
+        transaction = self._transaction
+        found = transaction.gateway.describe(transaction.session, Query(text), transaction.pin())
+        yield "Outport Scan"
+        for one in found.products:
+            yield f"  Product: {one.name} {one.version}, snapshot {one.snapshot}"
+        for name, kind in zip(found.schema.names, found.types, strict=True):
+            yield f"  Output: {name} ({kind})"
+
+
+def _local(portal: Portal, lines: Sequence[Sequence[str | None]], tag: str) -> Iterator[Bytes]:
+    """Rows of this door's own making, in whatever formats were asked: texts look alike in both."""
+    fields = portal.fields or ()
+    columns = [pa.array([line[place] for line in lines], pa.string()) for place in range(len(fields))]
+    batch = pa.RecordBatch.from_arrays(columns, names=[f"c{place}" for place in range(len(fields))])
+    yield rows.data_rows(batch, [replace(field, format=0) for field in fields])
+    yield backend.command_complete(tag)
