@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,9 @@ from gateway.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 STATE = ROOT / ".outport-bench"
-RUNS = 7
+# Smaller counts, for a look: `python -m benchmarks --quick`.
+QUICK = bool(os.environ.get("OUTPORT_BENCH_QUICK"))
+RUNS = 3 if QUICK else 7
 
 
 def deployed(*products: str) -> Settings:

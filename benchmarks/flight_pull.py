@@ -89,7 +89,7 @@ def serve() -> None:
 @contextmanager
 def theirs() -> Iterator[Server]:
     """ROAPI over the product's parquet file."""
-    with roapi("promotions", PARQUET) as running:
+    with roapi(promotions=PARQUET) as running:
         yield Server("roapi", f"grpc://127.0.0.1:{running.flight}", running.pid, "SELECT * FROM promotions", None)
 
 

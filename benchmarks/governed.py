@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import duckdb
 
 from benchmarks.deployment import alternated, deployed, median_s
-from gateway import Gateway, Query, Session
+from gateway import Gateway, Query, Session, grants
 from gateway.engine import default_threads
 
 SCANS = {
@@ -60,7 +61,7 @@ def main() -> None:
             print(f"scan, {what} as {subject}, batches of {rows}: {ours:.3f} s / {theirs:.3f} s = {ratio:.2f}")
         counter = itertools.count()
         bind = gateway._binder.bind
-        resolve = lambda path: gateway._resolve(session, gateway.pin(), "query", path)  # noqa: E731
+        resolve = partial(grants.resolve, session, gateway.pin(), "query")
         for name, text in QUERIES.items():
 
             def cold(text: str = text) -> object:

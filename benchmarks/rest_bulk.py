@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.deployment import deployed
 from benchmarks.flight_pull import PARQUET, ROWS, WIDENED, peak_resident, resident
-from benchmarks.rest_lookup import process
+from benchmarks.processes import module
 from benchmarks.roapi import roapi
 
 RUNS = 5
@@ -87,7 +87,7 @@ def theirs(port: int, pid: int) -> list[Ask]:
 @contextmanager
 def server() -> Iterator[tuple[int, int]]:
     """This server, started: its port and its process."""
-    with process("outport") as running:
+    with module("servers", "outport") as running:
         assert running.stdout is not None
         yield int(running.stdout.readline()), running.pid
 
@@ -128,7 +128,7 @@ def pull(ask: Ask) -> Pull:
 def main() -> None:
     """Print one line a figure."""
     deployed("promotions")
-    with server() as own, roapi("promotions", PARQUET) as other:
+    with server() as own, roapi(promotions=PARQUET) as other:
         asked = [*ours(*own), *theirs(other.http, other.pid)]
         pulls = {one.name: [pull(one)] for one in asked}  # warms up
         for _ in range(RUNS):

@@ -1,204 +1,134 @@
-"""A record by key and a page over REST, beside a bare uvicorn that answers a constant, and ROAPI on the same rows.
+"""A record by key, and a page of 100 by filter and order, beside what others make of the same questions.
 
-Every server runs in a process of its own; the client is asyncio streams with keep-alive, which cost less than any
-server here. Lines give requests per second (median of the rounds, servers in turn) and the latencies of all rounds.
+Each server runs in a process of its own and is asked in turn, round by round; ratios are taken within a round. A round
+is a time, not a count: slow servers get fewer requests. Before anything is measured, all of them must answer alike.
 """
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import pyarrow.parquet as pq
-import uvicorn
 
-from benchmarks.deployment import ROOT, deployed
-from benchmarks.roapi import free_port, listening, roapi
-from gateway import Gateway, Query
-from ports.http.server import HttpPort
+from benchmarks import questions, servers
+from benchmarks.deployment import QUICK, deployed
+from benchmarks.load import Http, Measured, Target, get
+from benchmarks.postgraphile import postgraphile
+from benchmarks.postgres import CUSTOMERS, TRANSACTIONS, Table, postgres
+from benchmarks.processes import installed, offered
+from benchmarks.questions import BARE, STEWARD, Question
+from benchmarks.roapi import roapi
+from benchmarks.tables import figure, machine, markdown
+from gateway import Gateway
 
-ROUNDS = 5
-REQUESTS = 400
-CONNECTIONS = (1, 16)
-HOUSEHOLDS = tuple(range(1, 2470, 6))
-BODY = b'{"data":[' + b"x" * 560 + b"]}"
-
-
-@dataclass(frozen=True)
-class Server:
-    """What to ask of a server: its port, the paths in turn, and a header line of credentials ("" for none)."""
-
-    name: str
-    port: int
-    paths: tuple[str, ...]
-    authorization: str
+ROUNDS = 3 if QUICK else 5
+ROUND_S = 0.5 if QUICK else 2.0
+CONNECTIONS = (1, 16, 64)
+KEYS = 400
+TABLES = (CUSTOMERS, TRANSACTIONS)
+# (table, column of the filter, its value, column of the order)
+PAGES = (("customers", "segment", "platinum", "lifetime_value"), ("transactions", "store_id", 367, "sales_value"))
+Maker = Callable[[Question], Target]
 
 
-async def constant(scope: Any, _: Any, send: Any) -> None:
-    """The bare application: one answer of about the size of one record."""
-    if scope["type"] == "http":
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(BODY)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": BODY})
-
-
-def serve_bare(port: int) -> None:
-    """The bare server's process."""
-    uvicorn.run(constant, host="127.0.0.1", port=port, log_level="error", loop="uvloop", http="httptools")
-
-
-def serve_outport() -> None:
-    """This server's process: prints its port, ends on SIGTERM."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+def asked(table: Table, rows: Path) -> list[Question]:
+    """The questions about one table, of which `rows` are the steward's: by key, and a page."""
     gateway = Gateway(deployed())
-    door = HttpPort(gateway)
-    door.start()
-    print(door.address[1], flush=True)
-    stop.wait()
-    door.stop()
+    visible = gateway.table(gateway.impersonate("steward", "rest"), table.product, table.name)
     gateway.close()
+    columns = {column.name: column.type for column in visible.columns}
+    keys = pq.read_table(rows, columns=list(table.key))
+    some = keys.take(list(range(0, keys.num_rows, keys.num_rows // KEYS))).to_pylist()
+    values = tuple(tuple(row[name] for name in table.key) for row in some)
+    count = f"of {keys.num_rows:,} rows"
+    by_key = Question(f"a record {count}", table.product, table.name, columns, table.key, table.key, values, None)
+    pages = (
+        Question(f"100 {count}", table.product, table.name, columns, table.key, (where,), ((value,),), order)
+        for name, where, value, order in PAGES
+        if name == table.name
+    )
+    return [by_key, *pages]
 
 
-@contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """This module as a process of its own, ended with the block."""
-    command = [sys.executable, "-m", "benchmarks.rest_lookup", *arguments]
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    try:
-        yield started
-    finally:
-        started.send_signal(signal.SIGTERM)
-        started.wait()
+def started(stack: ExitStack, files: Mapping[str, Path]) -> list[Maker]:
+    """Start whatever this machine can run; what makes a target of each, given a question."""
+    port, constant = stack.enter_context(servers.outport()), stack.enter_context(servers.bare())
+    makers: list[Maker] = [
+        lambda _: Http(BARE, constant, (get("/"),)),
+        partial(questions.outport, port=port, subject="steward"),
+        partial(questions.outport, port=port, subject="analyst"),
+    ]
+    if (other := offered(lambda: stack.enter_context(roapi(**files)))) is not None:
+        makers.append(partial(questions.roapi, port=other.http))
+    if (database := offered(lambda: stack.enter_context(postgres(*TABLES)))) is None:
+        return makers
+    if (graph := offered(lambda: stack.enter_context(postgraphile(database.url)))) is not None:
+        makers.append(partial(questions.postgraphile, port=graph.http))
+    if (python := offered(lambda: installed("asyncpg", "bin/python"))) is not None:
+        makers.append(partial(questions.postgres, url=database.url, python=python))
+    return makers
 
 
-def exported(folder: Path) -> Path:
-    """The steward's rows of customer_360.customers as parquet: what ROAPI serves."""
-    gateway = Gateway(deployed("retail", "customer_360"))
-    with gateway.answer(gateway.impersonate("steward", "rest"), Query("FROM customer_360.customers")) as result:
-        path = folder / "customers.parquet"
-        with pq.ParquetWriter(path, result.schema) as writer:
-            for batch in result.batches():
-                writer.write_batch(batch)
-    gateway.close()
-    return path
-
-
-def questions(ours: int, bare: int, theirs: int) -> dict[str, list[Server]]:
-    """What is asked of whom."""
-    rows = "/products/customer_360/customers"
-    page = f"{rows}?home_store=eq.367&order=lifetime_value.desc,household_id&limit=100"
-    table = "/api/tables/customers"
-    personas = [("steward", _basic("steward")), ("analyst", _basic("analyst"))]
-    by_key = tuple(f"{rows}/{key}" for key in HOUSEHOLDS)
-    filtered = tuple(f"{table}?filter[household_id]={key}" for key in HOUSEHOLDS)
-    sorted_page = (f"{table}?filter[home_store]=367&sort={quote('-lifetime_value,household_id')}&limit=100",)
-    return {
-        "lookup": [
-            Server("bare uvicorn", bare, ("/",), ""),
-            *(Server(f"outport, {name}", ours, by_key, header) for name, header in personas),
-            Server("roapi", theirs, filtered, ""),
-        ],
-        "page": [
-            Server("bare uvicorn", bare, ("/",), ""),
-            *(Server(f"outport, {name}", ours, (page,), header) for name, header in personas),
-            Server("roapi", theirs, sorted_page, ""),
-        ],
-    }
-
-
-def _basic(subject: str) -> str:
-    return "Authorization: Basic " + base64.b64encode(f"{subject}:{subject}-demo".encode()).decode() + "\r\n"
-
-
-async def load(server: Server, connections: int) -> tuple[float, list[float]]:
-    """REQUESTS requests over `connections`: requests per second, and each latency in seconds."""
-    latencies: list[float] = []
-    turn = iter(range(REQUESTS))
-
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        for number in turn:
-            path = server.paths[number % len(server.paths)]
-            start = time.perf_counter()
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n{server.authorization}\r\n".encode())
-            await _answer(reader)
-            latencies.append(time.perf_counter() - start)
-        writer.close()
-
-    start = time.perf_counter()
-    await asyncio.gather(*(one() for _ in range(connections)))
-    return REQUESTS / (time.perf_counter() - start), latencies
-
-
-async def _answer(reader: asyncio.StreamReader) -> None:
-    """Read one response to its end. Raises RuntimeError for anything but 200 and 404."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    if head[9:12] not in {b"200", b"404"}:
-        raise RuntimeError(head.decode("latin-1"))
-    if b"transfer-encoding: chunked" in head:
-        while size := int(await reader.readline(), 16):
-            await reader.readexactly(size + 2)
-        await reader.readline()
-        return
-    length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
-    await reader.readexactly(int(length))
-
-
-def report(what: str, servers: Sequence[Server], connections: int) -> None:
-    """Measure the servers in turn; print a line for each, with its ratios to the bare server and to ROAPI."""
-    rates: dict[str, list[float]] = {server.name: [] for server in servers}
-    latencies: dict[str, list[float]] = {server.name: [] for server in servers}
+def measured(targets: Sequence[Target], connections: int) -> Mapping[str, list[Measured]]:
+    """Every target, in turn, in each round; the first round warms up and is dropped."""
+    rounds: dict[str, list[Measured]] = {target.name: [] for target in targets}
     for number in range(ROUNDS + 1):
-        for server in servers:
-            rate, took = asyncio.run(load(server, connections))
-            if number:  # the first round warms up
-                rates[server.name].append(rate)
-                latencies[server.name] += took
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    for name, median in medians.items():
-        cuts = statistics.quantiles(latencies[name], n=100)
-        print(
-            f"{what}, {connections:2} connections, {name:17}: {median:7.0f}/s"
-            f"  p50 {cuts[49] * 1e3:6.2f} ms  p99 {cuts[98] * 1e3:6.2f} ms"
-            f"  / bare {median / medians['bare uvicorn']:.3f}  / roapi {median / medians['roapi']:.2f}"
-        )
+        for target in targets:
+            one = target.load(connections, ROUND_S)
+            if number:
+                rounds[target.name].append(one)
+    return rounds
+
+
+def cell(name: str, rounds: Mapping[str, list[Measured]]) -> str:
+    """Outport's requests per second over this server's (median of the rounds), p50 and p99 in milliseconds."""
+    pairs = zip(rounds[STEWARD], rounds[name], strict=True)
+    ratio = statistics.median(ours.rate / theirs.rate for ours, theirs in pairs)
+    cuts = statistics.quantiles((took for one in rounds[name] for took in one.latencies), n=100)
+    return f"{figure(ratio)} ({figure(cuts[49] * 1e3)} / {figure(cuts[98] * 1e3)})"
+
+
+def report(question: Question, makers: Sequence[Maker]) -> str:
+    """Measure at each number of connections, printing absolute figures; the table of ratios."""
+    targets = [make(question) for make in makers]
+    cells: dict[str, list[str]] = {target.name: [] for target in targets}
+    for connections in CONNECTIONS:
+        rounds = measured(targets, connections)
+        for name, several in rounds.items():
+            rate = statistics.median(one.rate for one in several)
+            busy = statistics.median(one.busy for one in several)
+            cells[name].append(cell(name, rounds))
+            print(
+                f"{question.title}, {connections:2} connections, {name:30}: {rate:7.0f}/s, client busy {busy:4.0%},"
+                f" outport's / its (p50 / p99 ms): {cells[name][-1]}",
+                flush=True,
+            )
+    head = [question.title, *(f"{number} connection{'s' if number > 1 else ''}" for number in CONNECTIONS)]
+    return markdown(head, [[name, *shown] for name, shown in cells.items()])
 
 
 def main() -> None:
-    """Print one line a server, question and number of connections."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
-        table = exported(Path(folder))
-        bare = free_port()
-        running.enter_context(process("bare", str(bare)))
-        own = running.enter_context(process("outport"))
-        assert own.stdout is not None
-        ours = int(own.stdout.readline())
-        theirs = running.enter_context(roapi("customers", table)).http
-        listening(bare)
-        for what, servers in questions(ours, bare, theirs).items():
-            for connections in CONNECTIONS:
-                report(what, servers, connections)
+    """Print absolute figures, then a table a question."""
+    deployed("retail", "customer_360")
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        files = {
+            table.name: servers.exported("steward", table.product, table.name, Path(folder) / f"{table.name}.parquet")
+            for table in TABLES
+        }
+        makers = started(stack, files)
+        found = [one for table in TABLES for one in asked(table, files[table.name])]
+        for question in found:
+            count = questions.agreed(question, [make(question) for make in makers])
+            print(f"{question.title}: every server answers alike, rows: {count}", flush=True)
+        tables = [report(question, makers) for question in found]
+    print(f"\n{machine()}. Cells: outport's requests/s over this server's (p50 / p99 in ms).\n")
+    print("\n\n".join(tables))
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["bare", number]:
-            serve_bare(int(number))
-        case ["outport"]:
-            serve_outport()
-        case _:
-            main()
+    main()

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.deployment import ROOT
-
-VENV = ROOT / ".venv-bench"
+from benchmarks.processes import free_port, installed, listening
 
 
 @dataclass(frozen=True)
@@ -26,13 +21,14 @@ class Running:
 
 
 @contextmanager
-def roapi(name: str, table: Path) -> Iterator[Running]:
-    """ROAPI over one parquet file, loaded into its memory, as it does by default."""
-    binary = _installed()
+def roapi(**tables: Path) -> Iterator[Running]:
+    """ROAPI over parquet files by the names of their tables, loaded into its memory, as by default. Raises Absent."""
+    binary = installed("roapi", "bin/roapi")
     http, postgres, flight = (free_port() for _ in range(3))
-    arguments = [binary, "-a", f"127.0.0.1:{http}", "-p", f"127.0.0.1:{postgres}"]
-    arguments += ["--addr-flight-sql", f"127.0.0.1:{flight}", "-t", f"{name}={table}"]
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    arguments = ["-a", f"127.0.0.1:{http}", "-p", f"127.0.0.1:{postgres}"]
+    arguments += ["--addr-flight-sql", f"127.0.0.1:{flight}"]
+    arguments += [part for name, table in tables.items() for part in ("-t", f"{name}={table}")]
+    process = subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         listening(flight)
         listening(http)
@@ -40,29 +36,3 @@ def roapi(name: str, table: Path) -> Iterator[Running]:
     finally:
         process.terminate()
         process.wait()
-
-
-def _installed() -> Path:
-    binary = VENV / "bin" / "roapi"
-    if not binary.exists():
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        subprocess.run([VENV / "bin" / "pip", "install", "--quiet", "roapi"], check=True)
-    return binary
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def listening(port: int, patience_s: float = 60) -> None:
-    """Wait until something listens on `port`. Raises TimeoutError."""
-    end = time.monotonic() + patience_s
-    while time.monotonic() < end:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise TimeoutError(f"nothing listens on port {port}")

@@ -1,0 +1,159 @@
+"""A private PostgreSQL with a product's rows: a peer to measure beside. Its files live as long as the block.
+
+It trusts whoever comes over loopback, and gives up durability, which no reader would notice.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as csv
+
+from benchmarks.deployment import deployed
+from benchmarks.processes import Absent, free_port, listening
+from gateway import Gateway, Query
+
+MAJOR = "15"
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "max_connections": "100",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a product as PostgreSQL gets it: the rows that `subject` sees, a primary key, other indexes."""
+
+    product: str
+    name: str
+    subject: str
+    key: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+
+CUSTOMERS = Table("customer_360", "customers", "steward", ("household_id",), (("segment", "lifetime_value"),))
+TRANSACTIONS = Table("retail", "transactions", "steward", ("basket_id", "product_id"), (("store_id", "sales_value"),))
+PROMOTIONS = Table("promotions", "promotions", "steward", ())
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running PostgreSQL: its process, its address and its version."""
+
+    pid: int
+    url: str
+    version: str
+
+
+@contextmanager
+def postgres(*tables: Table) -> Iterator[Running]:
+    """PostgreSQL with `tables`, vacuumed and analysed. Raises Absent."""
+    binaries = _binaries()
+    with tempfile.TemporaryDirectory() as folder:
+        owner = _owner()
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        data = Path(folder) / "data"
+        run = partial(subprocess.Popen, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if not os.getuid():
+            run = partial(run, user=owner.pw_uid, group=owner.pw_gid, extra_groups=())
+        initialise = [binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]
+        if run(initialise).wait():
+            raise Absent("PostgreSQL cannot make a database here")
+        port = free_port()
+        command = [binaries / "postgres", "-D", data, "-p", str(port)]
+        command += [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        process = run(command)
+        try:
+            listening(port)
+            url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            for table in tables:
+                _load(binaries / "psql", url, table, Path(folder))
+            yield Running(process.pid, url, _version(binaries))
+        finally:
+            process.send_signal(signal.SIGINT)  # fast: SIGTERM waits for the clients
+            process.wait()
+
+
+def _binaries() -> Path:
+    """The folder of the server's programs. Raises Absent."""
+    found = shutil.which("postgres")
+    if found is not None:
+        folder = Path(found).resolve().parent
+    elif shutil.which("pg_config") is None:
+        raise Absent(f"PostgreSQL {MAJOR} is not installed")
+    else:
+        told = subprocess.run(["pg_config", "--bindir"], check=False, capture_output=True, text=True)
+        folder = Path(told.stdout.strip())
+    if not all((folder / name).exists() for name in ("initdb", "postgres", "psql")):
+        raise Absent(f"PostgreSQL {MAJOR} is not installed: clients only")
+    if _version(folder).partition(".")[0] != MAJOR:
+        raise Absent(f"PostgreSQL {_version(folder)} is installed, the figures are about {MAJOR}")
+    return folder
+
+
+def _version(binaries: Path) -> str:
+    told = subprocess.run([binaries / "postgres", "--version"], check=True, capture_output=True, text=True)
+    return told.stdout.split()[2]
+
+
+def _owner() -> pwd.struct_passwd:
+    """Who runs it: initdb refuses root."""
+    if os.getuid():
+        return pwd.getpwuid(os.getuid())
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise Absent("PostgreSQL does not run as root, and there is no account postgres or nobody")
+
+
+def _load(psql: Path, url: str, table: Table, folder: Path) -> None:
+    path = f'"{table.name}"'
+    rows = folder / f"{table.name}.csv"
+    columns = _export(table, rows)
+    statements = [
+        f"CREATE TABLE {path} ({', '.join(columns)})",
+        f"\\copy {path} FROM '{rows}' CSV",
+        *([f"ALTER TABLE {path} ADD PRIMARY KEY {_listed(table.key)}"] if table.key else []),
+        *(f"CREATE INDEX ON {path} {_listed(index)}" for index in table.indexes),
+        f"VACUUM (FREEZE, ANALYZE) {path}",
+    ]
+    commands = [part for statement in statements for part in ("-c", statement)]
+    subprocess.run([psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", url, *commands], check=True)
+    rows.unlink()
+
+
+def _listed(names: Sequence[str]) -> str:
+    return "(" + ", ".join(f'"{name}"' for name in names) + ")"
+
+
+def _export(table: Table, path: Path) -> list[str]:
+    """Write the rows as CSV; the columns as PostgreSQL declares them (the contract's types are its types too)."""
+    gateway = Gateway(deployed())
+    session = gateway.impersonate(table.subject, "rest")
+    visible = gateway.table(session, table.product, table.name)
+    text = f'SELECT * FROM "{table.product}"."{table.name}"'
+    with gateway.answer(session, Query(text), batch_rows=65_536) as result:
+        options = csv.WriteOptions(include_header=False)
+        with csv.CSVWriter(str(path), result.schema, write_options=options) as writer:
+            for batch in result.batches():
+                writer.write_table(pa.Table.from_batches([batch]))
+    gateway.close()
+    required = {True: " NOT NULL", False: ""}
+    return [f'"{one.name}" {one.type}{required[one.required]}' for one in visible.columns]

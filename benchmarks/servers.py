@@ -1,0 +1,78 @@
+"""Servers of our own that are measured: this gateway's web door, and a bare uvicorn that answers a constant."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import uvicorn
+
+from benchmarks.deployment import deployed
+from benchmarks.processes import free_port, listening, module
+from gateway import Gateway, Query
+from ports.http.server import HttpPort
+
+BODY = b'{"data":[' + b"x" * 560 + b"]}"
+
+
+@contextmanager
+def outport() -> Iterator[int]:
+    """This gateway over what is published, in a process of its own: its web port."""
+    with module("servers", "outport") as running:
+        assert running.stdout is not None
+        yield int(running.stdout.readline())
+
+
+@contextmanager
+def bare() -> Iterator[int]:
+    """uvicorn without a framework, in a process of its own: its port."""
+    port = free_port()
+    with module("servers", "bare", str(port)):
+        listening(port)
+        yield port
+
+
+def exported(subject: str, product: str, table: str, path: Path) -> Path:
+    """What `subject` sees of a table as parquet at `path`, for peers that read files."""
+    gateway = Gateway(deployed())
+    result = gateway.answer(gateway.impersonate(subject, "rest"), Query(f'FROM "{product}"."{table}"'))
+    with result, pq.ParquetWriter(path, result.schema) as writer:
+        for batch in result.batches():
+            writer.write_batch(batch)
+    gateway.close()
+    return path
+
+
+async def constant(scope: Any, _: Any, send: Any) -> None:
+    """The bare application: one answer of about the size of one record."""
+    if scope["type"] == "http":
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(BODY)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": BODY})
+
+
+def serve_outport() -> None:
+    """This server's process: prints its port, ends on SIGTERM."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    gateway = Gateway(deployed())
+    door = HttpPort(gateway)
+    door.start()
+    print(door.address[1], flush=True)
+    stop.wait()
+    door.stop()
+    gateway.close()
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["bare", number]:
+            uvicorn.run(constant, host="127.0.0.1", port=int(number), log_level="error", loop="uvloop")
+        case ["outport"]:
+            serve_outport()
