@@ -1,7 +1,7 @@
 """The front door of the gateway: all that a port may import."""
 
 from gateway.bind import Parameters, Part, Query, Value
-from gateway.catalog import Kept, Snapshot
+from gateway.catalog import Kept, Lifespan, Snapshot
 from gateway.decision import Decision, Treatment
 from gateway.engine import Description
 from gateway.errors import (
@@ -48,6 +48,7 @@ __all__ = [
     "Gateway",
     "GatewayError",
     "Kept",
+    "Lifespan",
     "Limits",
     "NotFound",
     "Origin",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway import clock, columns, duck, interface, promises, rules
+from gateway import clock, columns, duck, interface, lifespan, promises, rules
 from gateway.bitol import VENDOR, Team
 from gateway.descriptor import MODELS, Descriptor
 from gateway.document import Path, Report
@@ -48,6 +48,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
     inputs = interface.inputs(descriptor, report)
     ports, served = interface.output_ports(descriptor, report)
     data_clock = _data_clock(descriptor, report)
+    deprecated_on, sunset_on = lifespan.declared(product, descriptor.file, report)
     retain_s = _retain_s(descriptor, report)
     shapes = _shapes(descriptor, served, report)
     files: dict[str, FileSource] = {}
@@ -62,7 +63,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
         name=product.id,
         title=product.name or product.id,
         version=product.version or "",
-        status=product.status or "draft",
+        status="deprecated" if product.deprecated else product.status or "draft",
         kind=product.type,
         domain=product.domain or "",
         owner=_owner(product.team),
@@ -80,6 +81,8 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
         retain_s=retain_s,
         digest=_digest(descriptor, models),
         documents=descriptor.documents,
+        deprecated_on=deprecated_on,
+        sunset_on=sunset_on,
     )
 
 

@@ -16,9 +16,9 @@ from gateway import manifest, record
 from gateway.errors import Expired, NotFound, Unavailable
 from gateway.manifest import Manifest, ManifestError, Served
 from gateway.record import RecordError
-from gateway.snapshot import Deployment, Kept, RuleOutcome, Snapshot
+from gateway.snapshot import Deployment, Kept, Lifespan, RuleOutcome, Snapshot
 
-__all__ = ["Catalog", "Deployment", "Kept", "RuleOutcome", "Snapshot"]
+__all__ = ["Catalog", "Deployment", "Kept", "Lifespan", "RuleOutcome", "Snapshot"]
 
 SNAPSHOTS = "snapshots"
 # Of the manifest's file: inode, modification time (ns), size; None where there is no file.

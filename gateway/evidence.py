@@ -4,17 +4,46 @@ from __future__ import annotations
 
 from gateway.bind import Plan
 from gateway.errors import GatewayError
+from gateway.grants import sees
 from gateway.observe import ColumnUse, Refused
+from gateway.session import Pin, Session
+from gateway.snapshot import Lifespan, Snapshot
 from gateway.stream import ProductProvenance
 
+ENDING = frozenset({"deprecated", "retired"})
 
-def states(plan: Plan) -> tuple[ProductProvenance, ...]:
+
+def states(session: Session, pin: Pin, plan: Plan) -> tuple[ProductProvenance, ...]:
     """The state of each product that `plan` reads."""
     snapshots = {grant.snapshot.id: grant.snapshot for grant in plan.grants}
     return tuple(
-        ProductProvenance(one.product.name, one.product.version, one.id, one.data_time, one.quality)
+        ProductProvenance(
+            one.product.name, one.product.version, one.id, one.data_time, one.quality, lifespan(session, pin, one)
+        )
         for one in snapshots.values()
     )
+
+
+def lifespan(session: Session, pin: Pin, snapshot: Snapshot) -> Lifespan:
+    """The lifespan of what `snapshot` serves, as far as the session may know of it.
+
+    Where the descriptor names no day, it is deprecated since it says so, or since the newer major was published.
+    """
+    product = snapshot.product
+    since = product.deprecated_on
+    if since is None and product.status in ENDING:
+        since = snapshot.published_at
+    newer = _newer(pin, snapshot) if since is None else None
+    if newer is not None and sees(session, pin, newer):
+        since = newer.published_at
+    return Lifespan(since, product.sunset_on)
+
+
+def _newer(pin: Pin, snapshot: Snapshot) -> Snapshot | None:
+    """The snapshot that serves the highest major, where that is higher than this one's."""
+    name, major = snapshot.product.name, snapshot.product.major
+    later = [one for one in pin.deployment.snapshots if one.product.name == name and one.product.major > major]
+    return later[-1] if later else None
 
 
 def columns(plan: Plan) -> tuple[ColumnUse, ...]:

@@ -20,7 +20,7 @@ from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept, Snapshot
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
-from gateway.evidence import columns, refused, states
+from gateway.evidence import columns, lifespan, refused, states
 from gateway.forms import Form
 from gateway.lineage import origins
 from gateway.metrics import Metrics
@@ -121,8 +121,9 @@ class Gateway:
         """
         query_id = uuid.uuid4().hex
         try:
-            plan = self._plan(session, query, pin or self.pin(session))
-            provenance = self._provenance(session, plan, query_id)
+            pin = pin or self.pin(session)
+            plan = self._plan(session, query, pin)
+            provenance = self._provenance(session, pin, plan, query_id)
             finish = partial(self._finished, session, plan, provenance)
             return self._engine.run(
                 plan, form, limits or self._limits, batch_rows, _valid_until(session, plan), provenance, finish
@@ -142,8 +143,9 @@ class Gateway:
 
     def describe(self, session: Session, query: Query, pin: Pin | None = None) -> Description:
         """Schema and parameter types of `query`; plans, never runs. Raises as `answer` does."""
-        plan = self._plan(session, query, pin or self.pin(session))
-        return replace(self._engine.describe(plan), products=states(plan), origins=origins(plan))
+        pin = pin or self.pin(session)
+        plan = self._plan(session, query, pin)
+        return replace(self._engine.describe(plan), products=states(session, pin, plan), origins=origins(plan))
 
     def products(self, session: Session) -> tuple[VisibleProduct, ...]:
         """Every product of which the principal may see a table, by name; each at its current major."""
@@ -235,12 +237,12 @@ class Gateway:
         }
         decisions = {name: grant.decision for name, grant in granted.items()}
         tables = tuple(shown(grant, decisions) for grant in granted.values())
-        return VisibleProduct(snapshot.product, snapshot, tables)
+        return VisibleProduct(snapshot.product, snapshot, tables, lifespan(session, pin, snapshot))
 
-    def _provenance(self, session: Session, plan: Plan, query_id: str) -> Provenance:
+    def _provenance(self, session: Session, pin: Pin, plan: Plan, query_id: str) -> Provenance:
         body = "\n".join([session.principal.subject, *(grant.decision.fingerprint for grant in plan.grants)])
         policy = hmac.new(self._policy_key, body.encode(), hashlib.sha256).hexdigest()[:16]
-        return Provenance(query_id, states(plan), policy, origins(plan))
+        return Provenance(query_id, states(session, pin, plan), policy, origins(plan))
 
     def _finished(self, session: Session, plan: Plan, provenance: Provenance, summary: Summary) -> None:
         self._audit.record(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 Classification = Literal["public", "internal", "confidential", "restricted"]
@@ -176,6 +177,8 @@ class Product:
     retain_s: int | None
     digest: str
     documents: Mapping[str, Any]
+    deprecated_on: datetime | None = None
+    sunset_on: datetime | None = None
 
     @property
     def major(self) -> int:

@@ -51,6 +51,17 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Lifespan:
+    """Since when a product's major version is deprecated, and when it ends: None where it is not, or not known to."""
+
+    deprecated: datetime | None
+    sunset: datetime | None
+
+
+LASTING = Lifespan(None, None)
+
+
+@dataclass(frozen=True)
 class Deployment:
     """Every served snapshot, one for each product and major version, ordered by product and major.
 

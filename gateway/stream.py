@@ -18,6 +18,7 @@ from gateway import forms
 from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unavailable
 from gateway.lineage import Origin
 from gateway.running import Source
+from gateway.snapshot import LASTING, Lifespan
 
 TICK_S = 0.05
 Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed", "unchanged"]
@@ -41,6 +42,7 @@ class ProductProvenance:
     snapshot: str
     data_time: datetime | None
     quality: float
+    lifespan: Lifespan = LASTING
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from gateway.decision import Decision, unknown_relation
 from gateway.lineage import Origin, origin
 from gateway.policy import visible_key, visible_relationships, visible_semantics
 from gateway.product import Column, Product, Relationship, Semantic, Table
+from gateway.snapshot import LASTING, Lifespan
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class VisibleProduct:
     product: Product
     snapshot: Snapshot
     tables: tuple[VisibleTable, ...]
+    lifespan: Lifespan = LASTING
 
     def table(self, name: str) -> VisibleTable:
         """The visible table of that name. Raises NotFound."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from email.utils import format_datetime
 
-from gateway import ProductProvenance, Provenance, VisibleProduct
+from gateway import Lifespan, ProductProvenance, Provenance, VisibleProduct
 
 PRODUCTS_HEADER = "X-Outport-Products"
 
@@ -16,6 +17,7 @@ def headers(provenance: Provenance) -> dict[str, str]:
         "X-Outport-Query-Id": provenance.query_id,
         PRODUCTS_HEADER: ", ".join(_state(one) for one in provenance.products),
         "X-Outport-Policy": provenance.policy,
+        **_ending([one.lifespan for one in provenance.products]),
     }
 
 
@@ -26,6 +28,11 @@ def of_products(products: Iterable[VisibleProduct]) -> dict[str, str]:
         for one, quality in ((product, product.snapshot.quality) for product in products)
     )
     return {PRODUCTS_HEADER: ", ".join(_state(state) for state in states)}
+
+
+def of_product(visible: VisibleProduct) -> dict[str, str]:
+    """The headers of an answer that describes one product."""
+    return {**of_products([visible]), **_ending([visible.lifespan])}
 
 
 def timestamp(moment: datetime) -> str:
@@ -40,3 +47,11 @@ def _state(state: ProductProvenance) -> str:
     if state.data_time is not None:
         parts.append(f"data-time={timestamp(state.data_time)}")
     return ";".join([*parts, f"quality={state.quality:.4g}"])
+
+
+def _ending(lifespans: Sequence[Lifespan]) -> dict[str, str]:
+    """The first end of several: Deprecation (RFC 9745) in epoch seconds, Sunset (RFC 8594) as an HTTP date."""
+    since = [one.deprecated for one in lifespans if one.deprecated is not None]
+    until = [one.sunset for one in lifespans if one.sunset is not None]
+    found = {"Deprecation": f"@{int(min(since).timestamp())}"} if since else {}
+    return found | ({"Sunset": format_datetime(min(until).astimezone(UTC), usegmt=True)} if until else {})

@@ -109,7 +109,7 @@ class _Hub:
         tables = [self._table(reader, visible, one, lifeline) for one in visible.tables]
         ways = view.lines(visible, self._site(request, reader))
         page = self._render("product.html", reader, visible=visible, product=visible.product, tables=tables, ways=ways)
-        return Answer(HTML, page, {**_HEADERS, **provenance.of_products([visible])})
+        return Answer(HTML, page, {**_HEADERS, **provenance.of_product(visible)})
 
     def _reader(self, request: Request) -> Reader:
         """Raises Unauthenticated outside the demo without a login, NotFound for an unknown persona."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from gateway import Session, VisibleProduct, VisibleTable
@@ -20,6 +21,8 @@ def summary(visible: VisibleProduct, path: str) -> Json:
         "title": product.title,
         "version": product.version,
         "status": product.status,
+        "deprecated": _moment(visible.lifespan.deprecated),
+        "sunset": _moment(visible.lifespan.sunset),
         "kind": product.kind,
         "domain": product.domain,
         "owner": product.owner,
@@ -27,7 +30,7 @@ def summary(visible: VisibleProduct, path: str) -> Json:
         "tags": list(product.tags),
         "snapshot": snapshot.id,
         "published_at": timestamp(snapshot.published_at),
-        "data_time": None if snapshot.data_time is None else timestamp(snapshot.data_time),
+        "data_time": _moment(snapshot.data_time),
         "quality": round(snapshot.quality, 4),
         "tables": [table.table.name for table in visible.tables],
         "href": path,
@@ -108,3 +111,7 @@ def _column(table: VisibleTable, name: str) -> Json:
         "treatment": treatment.kind,
         "mask": treatment.mask,
     }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else timestamp(moment)

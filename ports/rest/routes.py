@@ -93,7 +93,7 @@ class _Rest:
         _only_json(asked)
         visible = self._gateway.product(session, asked.schema)
         path = f"/products/{asked.product}"
-        return _json_answer({"data": document.product(visible, session, path)}, provenance.of_products([visible]))
+        return _json_answer({"data": document.product(visible, session, path)}, provenance.of_product(visible))
 
     def rows(self, request: Request, lifeline: Lifeline) -> Answer:
         """Rows of one table by filter, in order, in pages or as one stream."""
