@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from typing import Any
 
 import adbc_driver_flightsql.dbapi as adbc
@@ -56,8 +57,8 @@ class Flight:
         return connection
 
     def raw(self, subject: str, *headers: tuple[bytes, bytes]) -> Raw:
-        """A pyarrow client by password."""
-        client = fl.connect(self.url)
+        """A pyarrow client by password, which keeps cookies."""
+        client = fl.connect(self.url, middleware=[Cookies()])
         self._connections.append(client)
         token = client.authenticate_basic_token(subject, f"{subject}-secret")
         return Raw(client, fl.FlightCallOptions(headers=[token, *headers]))
@@ -65,6 +66,28 @@ class Flight:
     def close(self) -> None:
         while self._connections:
             self._connections.pop().close()
+
+
+class Cookies(fl.ClientMiddlewareFactory):
+    """Sends the cookies that were set, as the protocol asks of its clients."""
+
+    def __init__(self) -> None:
+        self._jar: SimpleCookie = SimpleCookie()
+
+    def start_call(self, info: fl.CallInfo) -> Cookies.Call:
+        return Cookies.Call(self._jar)
+
+    class Call(fl.ClientMiddleware):
+        def __init__(self, jar: SimpleCookie) -> None:
+            self._jar = jar
+
+        def sending_headers(self) -> dict[str, str]:
+            kept = "; ".join(f"{one.key}={one.value}" for one in self._jar.values() if one.value)
+            return {"cookie": kept} if kept else {}
+
+        def received_headers(self, headers: dict[str, list[str]]) -> None:
+            for one in headers.get("set-cookie", ()):
+                self._jar.load(one)
 
 
 @dataclass
