@@ -1,0 +1,302 @@
+"""The OpenAPI 3.1 document of what a principal may see: its products, tables and columns, and nothing else. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gateway import Session, VisibleProduct, VisibleTable
+from ports.http import errors
+from ports.rest import formats, schemas, values
+
+Json = dict[str, Any]
+MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.1"
+_REFUSALS = {
+    "400": "The question is wrong: what, where, and what would be right",
+    "401": "Credentials are required",
+    "403": "Not granted",
+    "404": "Not found, or not granted",
+    "406": "Nothing that Accept names is offered",
+    "416": "The offset lies behind the last of the rows that were counted",
+    "410": "The snapshot is no longer kept",
+    "429": "A limit is reached",
+    "503": "Unavailable",
+    "504": "The query took too long",
+}
+_PROBLEM: Json = {
+    "type": "object",
+    "description": "RFC 9457",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "hint": {"type": "string"},
+        "position": {"type": "integer"},
+        "error_id": {"type": "string"},
+    },
+}
+_HEADERS = {
+    "ETag": "of the decision, the snapshots and the question",
+    "X-Outport-Query-Id": "under which the audit keeps it",
+    "X-Outport-Products": "the products read, with version, snapshot, data time and quality",
+}
+
+
+def document(products: Iterable[VisibleProduct], session: Session, version: str) -> Json:
+    """The document for `session`'s principal, of exactly these products; `version` is the server's."""
+    visible = list(products)
+    rows = {_row_name(product, table): _row(table) for product in visible for table in product.tables}
+    paths: Json = {"/products": {"get": _listing()}, "/sql": {"post": _sql()}}
+    for product in visible:
+        paths |= _product(product)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Outport",
+            "version": version,
+            "description": f"The data products that {session.principal.subject} may see.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"basic": []}, {"bearer": []}],
+        "tags": [{"name": one.product.name, "description": one.product.purpose} for one in visible],
+        "paths": paths,
+        "components": {
+            "schemas": {"Problem": _PROBLEM, "Page": _page({}), **rows},
+            "responses": {
+                code: {
+                    "description": told,
+                    "content": {errors.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                }
+                for code, told in _REFUSALS.items()
+            },
+            "headers": {name: {"description": told, "schema": {"type": "string"}} for name, told in _HEADERS.items()},
+            "securitySchemes": {
+                "basic": {"type": "http", "scheme": "basic"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def _product(product: VisibleProduct) -> Json:
+    name = product.product.name
+    paths: Json = {
+        f"/products/{name}": {"get": _described(name)},
+        f"/products/{name}/-/query": {"post": _query(product)},
+    }
+    for table in product.tables:
+        path = f"/products/{name}/{table.table.name}"
+        paths[path] = {"get": _rows(product, table)}
+        if table.key and all(schemas.value(table.table.column(one).type) for one in table.key):
+            key = ",".join(f"{{{one}}}" for one in table.key)
+            paths[f"{path}/{key}"] = {"get": _by_key(product, table)}
+    return paths
+
+
+def _row_name(product: VisibleProduct, table: VisibleTable) -> str:
+    words = f"{product.product.name}_{table.table.name}".split("_")
+    return "".join(word.capitalize() for word in words)
+
+
+def _row(table: VisibleTable) -> Json:
+    treatments = table.decision.treatments
+    cells = {one.name: schemas.cell(one, treatments[one.name].kind == "raw") for one in table.columns}
+    shown: Json = {"type": "object", "properties": cells}
+    return {**shown, "description": table.table.description} if table.table.description else shown
+
+
+def _page(row: Json) -> Json:
+    return {
+        "type": "object",
+        "required": ["data", "next"],
+        "properties": {
+            "data": {"type": "array", "items": row},
+            "next": {"type": ["string", "null"], "description": "the cursor of the next page, null on the last"},
+        },
+    }
+
+
+def _operation(name: str, tag: str | None, summary: str, parameters: Sequence[Json], content: Json) -> Json:
+    headers = {one: {"$ref": f"#/components/headers/{one}"} for one in _HEADERS}
+    answer = {"description": "The answer", "headers": headers, "content": content}
+    made: Json = {
+        "operationId": name,
+        "summary": summary,
+        "parameters": list(parameters),
+        "responses": {"200": answer, **{code: {"$ref": f"#/components/responses/{code}"} for code in _REFUSALS}},
+    }
+    return {**made, "tags": [tag]} if tag else made
+
+
+def _contents(one: Json, several: Json) -> Json:
+    """Every format of rows; `several` is how JSON shows a page of them."""
+    found: Json = {}
+    for form in formats.ALL:
+        kind = form.accepted[0]
+        if form.name == "json":
+            found[kind] = {"schema": several}
+        elif form.name == "object":
+            found[kind] = {"schema": one}
+        elif form.name == "array":
+            found[kind] = {"schema": {"type": "array", "items": one}}
+        else:
+            found[kind] = {"schema": {"type": "string"}} if form.name in {"csv", "ndjson"} else {}
+    return found
+
+
+def _parameter(name: str, schema: Json, told: str, **more: Any) -> Json:
+    return {"name": name, "in": "query", "required": False, "description": told, "schema": schema, **more}
+
+
+_FORMAT = _parameter(
+    "format",
+    {"type": "string", "enum": ["json", "ndjson", "csv", "arrow", "parquet", "array"]},
+    "the format, before Accept",
+)
+_SNAPSHOT = _parameter("snapshot", {"type": "string"}, "the id of a kept snapshot, of several with commas between them")
+_JSON_ONLY = [_parameter("format", {"type": "string", "enum": ["json"]}, "the format")]
+
+
+def _list(names: Sequence[str]) -> Json:
+    return {"type": "array", "items": {"type": "string", "enum": list(names)}, "uniqueItems": True, "minItems": 1}
+
+
+def _select(table: VisibleTable) -> Json:
+    told = "columns; also alias:column, column::text, aggregates such as amount.sum(), and related tables"
+    names = [one.name for one in table.columns]
+    return _parameter("select", _list(names), told, style="form", explode=False)
+
+
+def _rows(product: VisibleProduct, table: VisibleTable) -> Json:
+    ordered = [one.name for one in table.columns if values.comparable(one.type)]
+    terms = [f"{name}{way}" for name in ordered for way in ("", ".asc", ".desc", ".desc.nullslast")]
+    parameters = [
+        _select(table),
+        *([_parameter("order", _list(terms), "columns, each with .asc or .desc and .nullsfirst or .nullslast",
+                      style="form", explode=False)] if terms else []),
+        _parameter("limit", {"type": "integer", "minimum": 0, "maximum": 10_000}, "the most rows; 100 in JSON if unset"),
+        _parameter("offset", {"type": "integer", "minimum": 0, "maximum": 1_000_000}, "rows to pass over"),
+        _parameter("cursor", {"type": "string"}, "what a page's next said"),
+        _FORMAT,
+        _SNAPSHOT,
+        *(
+            _parameter(one.name, {"type": "string", "pattern": schemas.filtering(one.type)}, _filter_told(one.description))
+            for one in table.columns
+            if one.name not in _RESERVED
+        ),
+    ]  # fmt: skip
+    name = _row_name(product, table)
+    row = {"$ref": f"#/components/schemas/{name}"}
+    summary = f"Rows of {product.product.name}.{table.table.name}"
+    found = _operation(
+        f"list_{_id(product, table)}", product.product.name, summary, parameters, _contents(row, _page(row))
+    )
+    found["responses"]["206"] = {
+        **found["responses"]["200"],
+        "description": "A part of the rows, counted (Prefer: count)",
+    }
+    found["responses"]["304"] = {"description": "The answer to If-None-Match is the same as before"}
+    return found
+
+
+_RESERVED = frozenset({"select", "order", "limit", "offset", "cursor", "format", "int64", "snapshot", "and", "or"})
+
+
+def _filter_told(description: str) -> str:
+    told = "[not.]operator.value with eq, neq, gt, gte, lt, lte, like, ilike, match, imatch, in, is, isdistinct"
+    return f"{description} Filter: {told}" if description else told
+
+
+def _by_key(product: VisibleProduct, table: VisibleTable) -> Json:
+    key = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {
+                "type": "string",
+                "pattern": f"^{schemas.value(table.table.column(name).type)}$",
+                "minLength": 1,
+            },
+        }
+        for name in table.key
+    ]
+    row = {"$ref": f"#/components/schemas/{_row_name(product, table)}"}
+    one: Json = {"type": "object", "required": ["data"], "properties": {"data": row}}
+    summary = f"One row of {product.product.name}.{table.table.name}"
+    parameters = [*key, _select(table), _FORMAT, _SNAPSHOT]
+    found = _operation(f"get_{_id(product, table)}", product.product.name, summary, parameters, _contents(row, one))
+    found["responses"]["304"] = {"description": "The answer to If-None-Match is the same as before"}
+    return found
+
+
+def _id(product: VisibleProduct, table: VisibleTable) -> str:
+    return f"{product.product.name}_{table.table.name}"
+
+
+def _listing() -> Json:
+    page = {"application/json": {"schema": {"$ref": "#/components/schemas/Page"}}}
+    return _operation("list_products", None, "The products that you may see", _JSON_ONLY, page)
+
+
+def _described(name: str) -> Json:
+    schema: Json = {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}}
+    content = {"application/json": {"schema": schema}}
+    return _operation(f"describe_{name}", name, f"What {name} is", [*_JSON_ONLY, _SNAPSHOT], content)
+
+
+def _query(product: VisibleProduct) -> Json:
+    tables = [table.table.name for table in product.tables]
+    body: Json = {
+        "type": "object",
+        "required": ["table"],
+        "additionalProperties": False,
+        "properties": {
+            "table": {"type": "string", "enum": tables},
+            "select": {"type": "string", "const": "*", "description": "as in the address of a table"},
+            "where": {"type": "object", "additionalProperties": False, "description": "column: operator.value"},
+            "limit": {"type": "integer", "minimum": 0, "maximum": 10_000},
+            "offset": {"type": "integer", "minimum": 0, "maximum": 1_000_000},
+            "format": _FORMAT["schema"],
+            "count": {"type": "string", "enum": ["exact", "planned", "estimated"]},
+        },
+    }
+    name = product.product.name
+    found = _operation(
+        f"query_{name}",
+        name,
+        f"A question to {name} in a body",
+        [],
+        _contents({"type": "object"}, _page({"type": "object"})),
+    )
+    found["responses"]["206"] = {**found["responses"]["200"], "description": "A part of the rows, counted"}
+    return _with_body(found, body)
+
+
+def _sql() -> Json:
+    body: Json = {
+        "type": "object",
+        "required": ["sql"],
+        "additionalProperties": False,
+        "properties": {
+            "sql": {"type": "string", "description": "one SELECT over product names"},
+            "parameters": {"type": ["array", "object"], "description": "for $1, $2 and ?, or for $name"},
+            "search_path": {"type": "array", "items": {"type": "string"}},
+        },
+    }
+    content = _contents({"type": "object"}, _page({"type": "object"}))
+    return _with_body(_operation("sql", None, "One SELECT over products", [_FORMAT, _SNAPSHOT], content), body)
+
+
+def _with_body(operation: Json, body: Json) -> Json:
+    refusals = {
+        "413": "The body is too long",
+        "415": "The body is application/json",
+        "422": "The body has another shape",
+    }
+    problem = {errors.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    operation["responses"] |= {code: {"description": told, "content": problem} for code, told in refusals.items()}
+    return {**operation, "requestBody": {"required": True, "content": {"application/json": {"schema": body}}}}

@@ -1,0 +1,48 @@
+"""`GET /openapi.json` and `/products/{product}/-/openapi.json`: the interface as its caller may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import version
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from gateway import Gateway, Session, VisibleProduct
+from ports.http.exchange import Answer, Lifeline, exchange
+from ports.rest import address, openapi
+
+VERSION = version("outport")
+
+
+def routes(gateway: Gateway) -> APIRouter:
+    """Both addresses; they need credentials as any other does."""
+    router = APIRouter()
+
+    def whole(request: Request, _: Lifeline) -> Answer:
+        session = address.session(gateway, request)
+        address.read(request)
+        return _answer(gateway.products(session), session)
+
+    def one(request: Request, _: Lifeline) -> Answer:
+        session = address.session(gateway, request)
+        asked = address.read(request)
+        pinned = session.pinned(asked.snapshots)
+        return _answer([gateway.product(pinned, asked.schema)], session)
+
+    @router.get("/openapi.json")
+    async def all_products(request: Request) -> Response:
+        return await exchange(request, partial(whole, request))
+
+    @router.get("/products/{product}/-/openapi.json")
+    async def one_product(request: Request) -> Response:
+        return await exchange(request, partial(one, request))
+
+    return router
+
+
+def _answer(visible: Sequence[VisibleProduct], session: Session) -> Answer:
+    found = openapi.document(visible, session, VERSION)
+    return Answer("application/json", iter([orjson.dumps(found, option=orjson.OPT_PASSTHROUGH_SUBCLASS)]))
