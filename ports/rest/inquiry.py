@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from gateway import BadQuery
@@ -57,11 +58,16 @@ def _addressed(name: str) -> bool:
 
 def _written(name: str, value: object) -> str:
     """A member as an address has it."""
-    if name.rpartition(".")[2] in NUMBERS and isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    if name.rpartition(".")[2] in NUMBERS and _whole(value):
+        return str(int(value))  # type: ignore[call-overload]
     if name.rpartition(".")[2] in NUMBERS:
         raise BadQuery(f"{name[:63]} takes a whole number from 0", reason="value")
     return _text(name, value)
+
+
+def _whole(value: object) -> bool:
+    """Whether it is a whole number; JSON has one kind of number, so 5.0 is one."""
+    return isinstance(value, int | Decimal) and not isinstance(value, bool) and value == int(value)
 
 
 def _text(name: str, value: object) -> str:

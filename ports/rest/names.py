@@ -88,7 +88,7 @@ def order(text: str | None, columns: Columns, what: str = "order") -> tuple[Orde
         if not values.comparable(columns[name].type):
             raise BadQuery(f'column "{name}" of type {columns[name].type} has no order', reason="type")
         if any(term.column == name for term in terms):
-            raise BadQuery(f'{what} names "{name}" twice', reason="parameter")
+            continue  # as in SQL, where a second mention of a column decides nothing
         descending = written[2] == "desc"
         # PostgreSQL's rule: NULL counts as larger than everything.
         nulls_first = descending if written[3] is None else written[3] == "nullsfirst"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gateway import Session, VisibleProduct, VisibleTable
+from gateway import Column, Session, VisibleProduct, VisibleTable
 from ports.http import errors
 from ports.rest import formats, schemas, values
 
@@ -151,6 +151,8 @@ def _parameter(name: str, schema: Json, told: str, **more: Any) -> Json:
     return {"name": name, "in": "query", "required": False, "description": told, "schema": schema, **more}
 
 
+_LIMIT = {"type": "integer", "minimum": 0, "maximum": 10_000}
+_OFFSET = {"type": "integer", "minimum": 0, "maximum": 1_000_000}
 _FORMAT = _parameter(
     "format",
     {"type": "string", "enum": ["json", "ndjson", "csv", "arrow", "parquet", "array"]},
@@ -177,13 +179,13 @@ def _rows(product: VisibleProduct, table: VisibleTable) -> Json:
         _select(table),
         *([_parameter("order", _list(terms), "columns, each with .asc or .desc and .nullsfirst or .nullslast",
                       style="form", explode=False)] if terms else []),
-        _parameter("limit", {"type": "integer", "minimum": 0, "maximum": 10_000}, "the most rows; 100 in JSON if unset"),
-        _parameter("offset", {"type": "integer", "minimum": 0, "maximum": 1_000_000}, "rows to pass over"),
+        _parameter("limit", _LIMIT, "the most rows; 100 in JSON if unset"),
+        _parameter("offset", _OFFSET, "rows to pass over"),
         _parameter("cursor", {"type": "string"}, "what a page's next said"),
         _FORMAT,
         _SNAPSHOT,
         *(
-            _parameter(one.name, {"type": "string", "pattern": schemas.filtering(one.type)}, _filter_told(one.description))
+            _filter(one)
             for one in table.columns
             if one.name not in _RESERVED
         ),
@@ -205,9 +207,9 @@ def _rows(product: VisibleProduct, table: VisibleTable) -> Json:
 _RESERVED = frozenset({"select", "order", "limit", "offset", "cursor", "format", "int64", "snapshot", "and", "or"})
 
 
-def _filter_told(description: str) -> str:
-    told = "[not.]operator.value with eq, neq, gt, gte, lt, lte, like, ilike, match, imatch, in, is, isdistinct"
-    return f"{description} Filter: {told}" if description else told
+def _filter(column: Column) -> Json:
+    told = f"{column.description} [not.]operator.value".strip()
+    return _parameter(column.name, {"type": "string", "pattern": schemas.filtering(column.type)}, told)
 
 
 def _by_key(product: VisibleProduct, table: VisibleTable) -> Json:
@@ -258,8 +260,8 @@ def _query(product: VisibleProduct) -> Json:
             "table": {"type": "string", "enum": tables},
             "select": {"type": "string", "const": "*", "description": "as in the address of a table"},
             "where": {"type": "object", "additionalProperties": False, "description": "column: operator.value"},
-            "limit": {"type": "integer", "minimum": 0, "maximum": 10_000},
-            "offset": {"type": "integer", "minimum": 0, "maximum": 1_000_000},
+            "limit": _LIMIT,
+            "offset": _OFFSET,
             "format": _FORMAT["schema"],
             "count": {"type": "string", "enum": ["exact", "planned", "estimated"]},
         },

@@ -13,16 +13,22 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.failures import Failure
 
+from gateway import Gateway, sign_in
 from ports.http.server import HttpPort
 from tests.conftest import World
 
 
 @pytest.fixture(scope="module")
 def base(world: World) -> Iterator[str]:
-    port = HttpPort(world.gateway)
+    with pytest.MonkeyPatch.context() as patched:
+        # Schemathesis tries wrong credentials at every address, which is guessing.
+        patched.setattr(sign_in, "GUESSES", 100_000)
+        gateway = Gateway(world.settings)
+    port = HttpPort(gateway)
     port.start()
     yield f"http://{port.address[0]}:{port.address[1]}"
     port.stop()
+    gateway.close()
 
 
 def fetched(base: str, subject: str, path: str = "/openapi.json") -> dict[str, Any]:
@@ -59,10 +65,13 @@ def test_rows_are_typed_as_they_are_answered(base: str) -> None:
 
 @pytest.mark.parametrize("subject", ["steward", "analyst"])
 def test_the_server_does_what_the_document_says(base: str, subject: str) -> None:
-    # Not drawn: what only a server can make (cursors, ids of snapshots), and texts of SQL.
+    # Not drawn: what only a server can make (cursors, ids of snapshots), texts of SQL, and an offset beside a count,
+    # which is refused behind the last row (416).
     document = fetched(base, subject)
     for operation in [one for path in document["paths"].values() for one in path.values()]:
         operation["parameters"] = [one for one in operation["parameters"] if one["name"] not in {"cursor", "snapshot"}]
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        body.get("properties", {}).pop("offset", None)
     del document["paths"]["/sql"]
     schema = schemathesis.openapi.from_dict(document)
     proof = base64.b64encode(f"{subject}:{subject}-secret".encode()).decode()
@@ -77,12 +86,11 @@ def test_the_server_does_what_the_document_says(base: str, subject: str) -> None
         try:
             case.call_and_validate()
         except (Failure, BaseExceptionGroup) as failure:
-            failures.append(f"{case.method} {case.formatted_path} {case.query}: {_told(failure)}")
+            failures.append(f"{case.method} {case.formatted_path} {case.query} {case.body}: {_told(failure)}")
 
     for result in schema.get_all_operations():
         operation = result.ok()
         given(case=operation.as_strategy())(holds)()
-    import collections; print(collections.Counter(f.split(":")[1] for f in failures)); [print(x[:700]) for x in failures[::max(1,len(failures)//9)]]
     assert failures == []
 
 
