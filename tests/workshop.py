@@ -35,7 +35,8 @@ class Workshop:
     secret = "a secret of the workshop, 32 bytes or more"
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        given = {"retain_s": 600.0, "threads": 2, "memory_limit": "512MB"} | settings
+        ports = dict.fromkeys(("http_port", "flight_port", "postgres_port"), 0)
+        given = {**ports, "retain_s": 600.0, "threads": 2, "memory_limit": "512MB"} | settings
         self.settings = Settings(
             products=folder / "products",
             policies=folder / "policies",
