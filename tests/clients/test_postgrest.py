@@ -94,6 +94,17 @@ def test_rows_come_with_the_row_that_they_refer_to(postgrest: Reader) -> None:
     assert answer["data"] == {"order_id": 0, "customers": {"region": "N"}}
 
 
+def test_rows_come_with_the_rows_that_refer_to_them(postgrest: Reader) -> None:
+    last = ".order('order_id', { referencedTable: 'orders', ascending: false }).limit(1, { referencedTable: 'orders' })"
+    wanted = f"from('customers').select('customer_id, orders(order_id)').eq('customer_id', 2){last}"
+    assert postgrest("steward", wanted)["data"] == [{"customer_id": 2, "orders": [{"order_id": 8}]}]
+
+
+def test_rows_are_added_up_by_group(postgrest: Reader) -> None:
+    answer = postgrest("clerk", "from('orders').select('store, count(), amount.max()')")
+    assert answer["data"] == [{"store": 3, "count": 180, "max": 96.5}]
+
+
 def test_masked_values_arrive_masked(postgrest: Reader) -> None:
     wanted = "from('customers').select('email,phone,full_name').eq('customer_id', 2).single()"
     raw, masked = postgrest("steward", wanted)["data"], postgrest("analyst", wanted)["data"]
