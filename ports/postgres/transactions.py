@@ -22,18 +22,20 @@ class Transaction:
         self.failed = False
         self._session = session
         self._pin: Pin | None = None
+        self._pinned: tuple[str, ...] = ()
         self._savepoints: list[str] = []
 
     @property
     def session(self) -> Session:
-        """The session with the search path that is set now."""
-        return self._session.at(*self.variables.search_path)
+        """The session with the search path and the pinned snapshots that are set now."""
+        return self._session.at(*self.variables.search_path).pinned(self.variables.snapshots)
 
     def pin(self) -> Pin:
         """The data of the transaction's first statement, under the policies of now."""
-        present = self.gateway.pin(self._session)
-        if self._pin is None:
-            self._pin = present
+        present = self.gateway.pin(self.session)
+        snapshots = self.variables.snapshots
+        if self._pin is None or self._pinned != snapshots:
+            self._pin, self._pinned = present, snapshots
         return replace(present, deployment=self._pin.deployment)
 
     def require_usable(self) -> None:

@@ -46,6 +46,7 @@ _DEFAULTS: Mapping[str, str] = {
     "lc_ctype": "C",
     "lock_timeout": "0",
     "max_identifier_length": "63",
+    "outport.snapshot": "",
     "role": "none",
     "search_path": '"$user", public',
     "server_encoding": "UTF8",
@@ -148,6 +149,11 @@ class Variables:
         """The schemas of unqualified names."""
         parts = re.findall(r'"((?:[^"]|"")*)"|([^\s,"]+)', self.values["search_path"])
         return tuple(quoted.replace('""', '"') if quoted else bare.lower() for quoted, bare in parts)
+
+    @property
+    def snapshots(self) -> tuple[str, ...]:
+        """The ids in `outport.snapshot`: what the connection is pinned to."""
+        return tuple(part for part in re.split(r"[\s,]+", self.values["outport.snapshot"]) if part)
 
     @property
     def statement_timeout_s(self) -> float | None:

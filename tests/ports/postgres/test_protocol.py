@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from tests.conftest import World
 from tests.ports.postgres.conftest import Raw, error, kinds
 
 COUNT = "SELECT count(*) AS n FROM shop.customers"
@@ -240,3 +241,15 @@ def test_a_transaction_sees_one_state(raw: Raw) -> None:
     first = raw.query(COUNT)
     assert raw.query(COUNT)[1] == first[1]
     assert raw.query("COMMIT")[-1][1] == b"I"
+
+
+def test_a_connection_is_pinned_to_snapshots_by_a_setting(world: World, raw: Raw) -> None:
+    steward = world.gateway.impersonate("analyst", "python")
+    kept = world.gateway.product(steward, "shop").snapshot.id
+    assert tags(raw.query(f"SET outport.snapshot = '{kept}'")) == ["SET"]
+    assert any(kept in str(body) for _, body in raw.query(f"EXPLAIN {COUNT}"))
+    assert kinds(raw.query(COUNT)) == "TDCZ"
+    raw.query("SET outport.snapshot = 'nothing'")
+    assert error(raw.query(COUNT))["M"] == "this snapshot does not exist"
+    raw.query("RESET outport.snapshot")
+    assert kinds(raw.query(COUNT)) == "TDCZ"
