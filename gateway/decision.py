@@ -51,7 +51,7 @@ class Decision:
     valid_until: float
     pending: tuple[str, ...]
 
-    @property
+    @cached_property
     def visible(self) -> tuple[str, ...]:
         """Names of the columns that exist for the principal, in contract order."""
         return tuple(name for name, treatment in self.treatments.items() if treatment.kind != "hidden")

