@@ -414,6 +414,16 @@ def test_each_lookup_is_recorded_as_its_own(shop: Shop) -> None:
     assert {summary.outcome for summary in shop.summaries[before:]} == {"answered"}
 
 
+def test_a_secure_view_s_lookups_share_a_query_too(tmp_path: Path, queries: list[str]) -> None:
+    made = Shop(tmp_path)
+    snapshot = made.snapshot("k5", product("safe", table("people", COLUMNS, ("id",)), "secure"), ROWS)
+    made.names[("safe", "people")] = grant(snapshot, '"id" % 5 <> 0')
+    answers = made.at_once("SELECT id FROM safe.people WHERE id = $1", range(20))
+    assert ids(answers) == [[i] if i % 5 else [] for i in range(20)]
+    assert len(queries) == 1
+    made.engine.close()
+
+
 def test_a_row_limit_holds_for_each_lookup(shop: Shop) -> None:
     with shop.together(2) as pool:
         none = Limits(20, 20, 0)
