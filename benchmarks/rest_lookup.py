@@ -1,7 +1,8 @@
 """A record by key, and a page of 100 by filter and order, beside what others make of the same questions.
 
-Each server runs in a process of its own and is asked in turn, round by round; ratios are taken within a round. A round
-is a time, not a count: slow servers get fewer requests. Before anything is measured, all of them must answer alike.
+Lookups by key that wait at the same time share a query; one of our servers asks a query each, to show what that is
+worth. Each server runs in a process of its own and is asked in turn, round by round; ratios are taken within a round.
+A round is a time, not a count: slow servers get fewer requests. Before anything is measured, all must answer alike.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from benchmarks.load import Http, Measured, Target, get
 from benchmarks.postgraphile import postgraphile
 from benchmarks.postgres import CUSTOMERS, TRANSACTIONS, Table, postgres
 from benchmarks.processes import installed, offered
-from benchmarks.questions import BARE, STEWARD, Question
+from benchmarks.questions import BARE, EACH, STEWARD, Question
 from benchmarks.roapi import roapi
 from benchmarks.tables import figure, machine, markdown
 from gateway import Gateway
@@ -58,10 +60,12 @@ def asked(table: Table, rows: Path) -> list[Question]:
 def started(stack: ExitStack, files: Mapping[str, Path]) -> list[Maker]:
     """Start whatever this machine can run; what makes a target of each, given a question."""
     port, constant = stack.enter_context(servers.outport()), stack.enter_context(servers.bare())
+    each = stack.enter_context(servers.outport(lookups_per_query=1))
     makers: list[Maker] = [
         lambda _: Http(BARE, constant, (get("/"),)),
         partial(questions.outport, port=port, subject="steward"),
         partial(questions.outport, port=port, subject="analyst"),
+        lambda question: replace(questions.outport(question, each, "steward"), name=EACH),
     ]
     if (other := offered(lambda: stack.enter_context(roapi(**files)))) is not None:
         makers.append(partial(questions.roapi, port=other.http))

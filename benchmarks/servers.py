@@ -15,16 +15,16 @@ import uvicorn
 
 from benchmarks.deployment import deployed
 from benchmarks.processes import free_port, listening, module
-from gateway import Gateway, Query
+from gateway import Gateway, Query, engine
 from ports.http.server import HttpPort
 
 BODY = b'{"data":[' + b"x" * 560 + b"]}"
 
 
 @contextmanager
-def outport() -> Iterator[int]:
+def outport(lookups_per_query: int = engine.LOOKUPS_PER_QUERY) -> Iterator[int]:
     """This gateway over what is published, in a process of its own: its web port."""
-    with module("servers", "outport") as running:
+    with module("servers", "outport", str(lookups_per_query)) as running:
         assert running.stdout is not None
         yield int(running.stdout.readline())
 
@@ -74,5 +74,6 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["bare", number]:
             uvicorn.run(constant, host="127.0.0.1", port=int(number), log_level="error", loop="uvloop")
-        case ["outport"]:
+        case ["outport", number]:
+            engine.LOOKUPS_PER_QUERY = int(number)
             serve_outport()

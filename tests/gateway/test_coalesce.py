@@ -22,12 +22,14 @@ from hypothesis import strategies as st
 from gateway import duck, engine
 from gateway.decision import Treatment
 from gateway.errors import BadQuery, Cancelled, Exhausted, GatewayError, Timeout
-from gateway.forms import Form
+from gateway.forms import Form, Shape
 from gateway.stream import Limits, Result
+from gateway.wire_forms import Wire
 from tests.gateway.bench import LIMITS, Bench, grant, product, table
 from tests.gateway.test_forms import SAMPLES
 
-FORMS: tuple[Form, ...] = get_args(Form)
+SHAPES: tuple[Form, ...] = get_args(Shape)
+FORMS: tuple[Form, ...] = (*SHAPES, Wire((0,)), Wire((1,)))
 BY_ID = "SELECT * FROM shop.people WHERE id = $1"
 ROWS = (
     "SELECT i::INTEGER AS id, 'CANARY' || i AS name, CASE WHEN i % 7 > 0 THEN i % 2 = 0 END AS sold, "
@@ -226,7 +228,7 @@ def test_a_row_of_any_type_is_copied_whole(tmp_path: Path, kind: str) -> None:
     made.names[("kept", "t")] = grant(
         made.snapshot(f"k3_{list(SAMPLES).index(kind)}", product("kept", table("t", members, ("i",))), select)
     )
-    for form in FORMS:
+    for form in SHAPES:
         text = "SELECT * FROM kept.t WHERE i = $1"
         alone = [wire(made.answered(text, key, form)) for key in range(8)]
         assert [wire(answer) for answer in made.at_once(text, range(8), form)] == alone
