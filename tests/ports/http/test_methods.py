@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
+from starlette.routing import Route
 
 from gateway import Gateway
 from gateway.settings import Settings, SettingsError
@@ -28,7 +28,7 @@ def addresses(gateway: Gateway) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for router in (rest_routes(gateway), hub_routes(gateway)):
         for route in router.routes:
-            assert isinstance(route, APIRoute)
+            assert isinstance(route, Route)
             path = route.path
             for name, value in KNOWN.items():
                 path = path.replace(f"{{{name}}}", value)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import anyio
 import httpx
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.datastructures import Headers
 
 import gateway as front_door
@@ -202,7 +202,7 @@ def test_a_defect_tells_the_client_an_id_and_nothing_else(world: World, caplog: 
     router = APIRouter()
 
     @router.get("/defect")
-    def defect() -> None:
+    def defect(_: Request) -> None:
         raise RuntimeError("a secret of the house")
 
     async def ask() -> httpx.Response:
