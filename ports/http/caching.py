@@ -1,16 +1,19 @@
-"""What a client may keep of an answer, and when it has it already (RFC 9110, 8.8, 12.5.5 and 13; RFC 9111). Pure."""
+"""What a client may keep of an answer, and when it has it already (RFC 9110, 8.8, 12.5.5 and 13; RFC 9111)."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.metadata import version
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message
 
-from gateway import ProductProvenance, Query, Session
+from gateway import Provenance, Query, Result, Session
+from ports.http.exchange import Answer
 
 # What any answer may depend on beside its address; a store that keeps it must keep one for each.
 VARY = ("Accept", "Accept-Encoding", "Authorization", "Prefer", "X-Outport-Purpose", "X-Outport-Snapshot")
@@ -33,25 +36,62 @@ def guard(message: Message, more: Mapping[str, str]) -> None:
     headers["Vary"] = ", ".join([_VARY, *(one for one in named if one not in VARY)]) if named else _VARY
 
 
-def tag(
-    session: Session, products: Iterable[ProductProvenance], policy: str, question: Query | str, variant: str
-) -> str:
+def tag(session: Session, provenance: Provenance, question: Query, variant: str) -> str:
     """The ETag of an answer that follows from its snapshots, its policy and its question alone.
 
     Weak: the bytes may differ in the order of rows that no order was asked for, in the cursor, and in the coding.
-    `policy` is the decisions' fingerprint, keyed per principal, so that no two principals share a tag; `question` is
-    the query that was bound, or the name of a document; `variant` is the format with whatever shapes it.
+    The policy's fingerprint is keyed per principal, so that no two principals share a tag; `question` is the query that
+    was bound, `variant` the format with whatever shapes it.
     """
-    asked = question if isinstance(question, str) else (question.text, question.parameters, question.part)
-    states = [(one.name, one.version, one.snapshot) for one in products]
-    body = repr((_RELEASE, session.principal.fingerprint, session.purpose, policy, states, asked, variant))
+    asked = (question.text, question.parameters, question.part)
+    states = [(one.name, one.version, one.snapshot) for one in provenance.products]
+    asker = (session.principal.fingerprint, session.purpose, provenance.policy)
+    body = repr((_RELEASE, asker, states, asked, variant))
     return f'W/"{hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:32]}"'
 
 
-def known(headers: Headers, current: str) -> bool:
-    """Whether If-None-Match names `current`, compared weakly; `*` is met by whatever there is."""
-    given = ",".join(headers.getlist("if-none-match"))
-    if given.strip() == "*":
-        return True
-    opaque = current.removeprefix("W/")
-    return any(found.removeprefix("W/") == opaque for found in _TAG.findall(given))
+def headers(current: str) -> dict[str, str]:
+    """The headers of an answer that may be kept, and of the one that says that it still holds."""
+    return {"ETag": current, "Cache-Control": REVALIDATED}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """If-None-Match: the opaque tags of what a client has, or that it has anything at all."""
+
+    tags: frozenset[str]
+    anything: bool
+
+    @classmethod
+    def of(cls, headers: Headers) -> Condition:
+        """What `headers` say."""
+        given = ",".join(headers.getlist("if-none-match"))
+        found = frozenset(one.removeprefix("W/") for one in _TAG.findall(given))
+        return cls(found, given.strip() == "*")
+
+    def has(self, current: str) -> bool:
+        """Whether the client names `current`: compared weakly (RFC 9110, 8.8.3.2)."""
+        return current.removeprefix("W/") in self.tags
+
+    def met(self, current: str) -> bool:
+        """Whether the client has what `current` stands for, of which it is known that it exists."""
+        return self.anything or self.has(current)
+
+
+def unchanged(result: Result, more: Mapping[str, str]) -> Answer:
+    """The answer to who has `result` already: it ends unread, and is on record."""
+    result.unchanged()
+    return Answer(None, iter(()), more, HTTPStatus.NOT_MODIFIED)
+
+
+def document(
+    session: Session, condition: Condition | None, media_type: str, content: bytes, more: Mapping[str, str]
+) -> Answer:
+    """A document that is made whole anyway; its tag is of its bytes, and of whom it was made for."""
+    if condition is None:
+        return Answer(media_type, iter([content]), more)
+    made = hashlib.sha256(f"{session.principal.fingerprint}:{session.purpose}:".encode() + content).hexdigest()
+    current = f'W/"{made[:32]}"'
+    if condition.met(current):
+        return Answer(None, iter(()), {**more, **headers(current)}, HTTPStatus.NOT_MODIFIED)
+    return Answer(media_type, iter([content]), {**more, **headers(current)})

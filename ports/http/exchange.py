@@ -39,17 +39,17 @@ _log = logging.getLogger("outport.http")
 
 
 class Lifeline:
-    """Holds the query of one request, so that a client who goes away cancels it, whenever that is."""
+    """Holds the queries of one request, so that a client who goes away cancels them, whenever that is."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._result: Result | None = None
+        self._results: list[Result] = []
         self._cut = False
 
     def hold(self, result: Result) -> Result:
         """Tie `result` to the client: cancelled if it has gone already."""
         with self._lock:
-            self._result = result
+            self._results.append(result)
             cut = self._cut
         if cut:
             result.cancel()
@@ -59,15 +59,15 @@ class Lifeline:
         """The client has gone."""
         with self._lock:
             self._cut = True
-            result = self._result
-        if result is not None:
+            held = tuple(self._results)
+        for result in held:
             result.cancel()
 
     def release(self) -> None:
-        """Free the query, whatever state it is in. Blocks until it has stopped."""
+        """Free every query, whatever state it is in. Blocks until they have stopped."""
         with self._lock:
-            result = self._result
-        if result is not None:
+            held = tuple(self._results)
+        for result in held:
             result.close()
 
 
@@ -101,7 +101,7 @@ async def exchange(request: Request, work: Work) -> Response:
     if begun.ended:
         answer = begun.answer
         response = Response(b"".join(begun.head), answer.status, dict(answer.headers), answer.media_type)
-        if is_head(request):
+        if is_head(request) and "content-length" in response.headers:
             del response.headers["content-length"]  # it is known by whoever makes the content
         return response
     return _Stream(begun, lifeline, limiter)

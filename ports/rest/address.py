@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from fastapi import Request
 
 from gateway import BadQuery, Gateway, Session
 from ports.http import authentication
+from ports.http.caching import Condition
+from ports.http.methods import is_head
 from ports.rest import prefer, question
 from ports.rest.prefer import Preferences
 
@@ -26,6 +28,7 @@ class Address:
     """A request in parts. `schema` is the product's name in SQL, its major version included.
 
     `product` is that name as the address has it; `snapshots` are the ids that it pins, which `pairs` no longer hold.
+    `condition` is what the client has already, None where nothing may be kept; `bare` whether headers are all it wants.
     """
 
     product: str
@@ -35,11 +38,19 @@ class Address:
     accept: str | None
     snapshots: tuple[str, ...]
     preferences: Preferences
+    condition: Condition | None = None
+    bare: bool = False
 
     @property
     def path(self) -> str:
         """Where the table's rows are."""
         return f"/products/{self.product}/{self.table}"
+
+    @property
+    def links(self) -> str:
+        """What describes the rows, as a Link header (RFC 8288; rel: RFC 8631 and POWDER)."""
+        product = f"/products/{quote(self.product)}"
+        return f'<{product}>; rel="describedby"'
 
 
 def read(request: Request, preferred: Sequence[str] = ()) -> Address:
@@ -60,6 +71,8 @@ def read(request: Request, preferred: Sequence[str] = ()) -> Address:
         request.headers.get("accept"),
         _snapshots(request, [text for name, text in given if name == SNAPSHOT]),
         prefer.read(request.headers.getlist("prefer"), preferred),
+        Condition.of(request.headers) if request.method == "GET" else None,
+        is_head(request),
     )
 
 

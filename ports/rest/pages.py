@@ -11,7 +11,7 @@ import pyarrow as pa
 from starlette.exceptions import HTTPException
 
 from gateway import Gateway, Pin, Query, Result, Session
-from ports.http import provenance
+from ports.http import caching, provenance
 from ports.http.exchange import Answer, Lifeline
 from ports.rest import compose, cursor, encode, formats, question, ranges
 from ports.rest.address import Address
@@ -67,6 +67,11 @@ class Asked:
         return self.paged and bool(compose.source(self.question, self.relation).key)
 
     @property
+    def variant(self) -> str:
+        """What an answer's bytes and headers depend on beside its query."""
+        return repr((self.form, self.limit, self.first, self.address.preferences))
+
+    @property
     def batch_rows(self) -> int:
         """Rows of one batch."""
         long = any(one.reference.many and one.select for one in self.question.embeds)
@@ -96,12 +101,22 @@ class Pages:
     def answer(self, session: Session, address: Address, lifeline: Lifeline) -> Answer:
         """Rows of one table by filter, in order, in pages or as one stream."""
         asked = self._understood(session, address)
+        query = _query(asked)
+        result = self._result(asked, query, lifeline)
+        headers = {**provenance.headers(result.provenance), "Link": address.links}
+        if address.condition is not None:
+            tag = caching.tag(asked.session, result.provenance, query, asked.variant)
+            headers |= caching.headers(tag)
+            if address.condition.met(tag):
+                return caching.unchanged(result, headers)
         counted = self._counted(asked, lifeline)
         ranges.satisfiable(counted, asked.first)
-        result = self._result(asked, lifeline)
-        headers = provenance.headers(result.provenance)
+        if address.bare:
+            sent = ranges.sent(counted, asked.first, asked.limit)
+            headers |= ranges.headers(counted, asked.first, sent)
+            return Answer(asked.form.media_type, iter(()), headers, ranges.status(counted, sent))
         if asked.form.name == "object":
-            return _object(asked, result, counted)
+            return _object(asked, result, counted, headers)
         if not asked.paged:
             sent = ranges.sent(counted, asked.first, asked.limit)
             headers |= ranges.headers(counted, asked.first, sent)
@@ -156,10 +171,7 @@ class Pages:
         result.close()
         return Counted(kind, found if found <= cap else None)
 
-    def _result(self, asked: Asked, lifeline: Lifeline) -> Result:
-        ahead = None if asked.limit is None else asked.limit + asked.paged
-        after = None if asked.came is None else asked.came.place
-        query: Query = compose.rows(asked.question, asked.relation, ahead, after, asked.placed)
+    def _result(self, asked: Asked, query: Query, lifeline: Lifeline) -> Result:
         return lifeline.hold(
             self._gateway.answer(asked.session, query, form=asked.form.form, batch_rows=asked.batch_rows, pin=asked.pin)
         )
@@ -170,6 +182,12 @@ class Pages:
         belongs = _belongs(asked.question, asked.relation)
         behind = Cursor(tuple(dict.fromkeys(snapshots)), place, asked.first + sent, belongs)
         return self._gateway.seal(cursor.KIND, cursor.pack(behind, _owner(asked.session, asked.address)))
+
+
+def _query(asked: Asked) -> Query:
+    ahead = None if asked.limit is None else asked.limit + asked.paged
+    after = None if asked.came is None else asked.came.place
+    return compose.rows(asked.question, asked.relation, ahead, after, asked.placed)
 
 
 def _owner(session: Session, address: Address) -> str:
@@ -198,18 +216,19 @@ def _told(one: Embedded) -> str:
     return repr((one.alias, one.inner, path, sorted(map(repr, one.filters))))
 
 
-def _object(asked: Asked, result: Result, counted: Counted | None) -> Answer:
+def _object(asked: Asked, result: Result, counted: Counted | None, headers: dict[str, str]) -> Answer:
     """The only row there is. Raises HTTPException 406 if there is none, or another."""
     batches = single(result.batches())
-    headers = provenance.headers(result.provenance) | ranges.headers(counted, asked.first, 1)
     chunks = encode.stream("object", result.schema, batches)
+    headers = headers | ranges.headers(counted, asked.first, 1)
     return Answer(asked.form.media_type, chunks, headers, ranges.status(counted, 1))
 
 
 def _link(address: Address, behind: str | None) -> dict[str, str]:
-    """The next page as an address of its own (RFC 8288), where it is not too long for one."""
+    """What describes the rows, and the next page as an address of its own (RFC 8288) unless that is too long."""
     if behind is None:
         return {}
     pairs = [pair for pair in address.pairs if pair[0] not in {"cursor", "offset"}]
     target = f"{quote(address.path)}?{urlencode([*pairs, ('cursor', behind)])}"
-    return {"Link": f'<{target}>; rel="next"'} if len(target) <= LINK_LIMIT_BYTES else {}
+    following = f'{address.links}, <{target}>; rel="next"'
+    return {"Link": following} if len(target) <= LINK_LIMIT_BYTES else {}

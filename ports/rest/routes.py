@@ -14,7 +14,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from gateway import Gateway, NotFound, Result, Session
-from ports.http import provenance
+from ports.http import caching, provenance
 from ports.http.exchange import Answer, Lifeline, body, exchange
 from ports.http.routing import Direct
 from ports.rest import address, compose, document, encode, formats, inquiry, question, statement
@@ -85,7 +85,7 @@ class _Rest:
         _only_json(asked)
         visible = self._gateway.products(session)
         lines = [document.summary(one, f"/products/{one.product.name}") for one in visible]
-        return _json_answer({"data": lines, "next": None}, provenance.of_products(visible))
+        return _json_answer(session, asked, {"data": lines, "next": None}, provenance.of_products(visible))
 
     def product(self, request: Request, _: Lifeline) -> Answer:
         """One product's descriptor, projected."""
@@ -93,7 +93,8 @@ class _Rest:
         _only_json(asked)
         visible = self._gateway.product(session, asked.schema)
         path = f"/products/{asked.product}"
-        return _json_answer({"data": document.product(visible, session, path)}, provenance.of_product(visible))
+        content = {"data": document.product(visible, session, path)}
+        return _json_answer(session, asked, content, provenance.of_product(visible))
 
     def rows(self, request: Request, lifeline: Lifeline) -> Answer:
         """Rows of one table by filter, in order, in pages or as one stream."""
@@ -125,10 +126,18 @@ class _Rest:
             raise NotFound(f"{relation.table} has no key that you may use; filter it instead", reason="key")
         query = compose.by_key(understood, relation, address.key(request))
         result = self._gateway.answer(session, query, form=form.form, batch_rows=BATCH_ROWS, pin=pin)
-        batches = list(lifeline.hold(result).batches())
+        lifeline.hold(result)
+        assert asked.condition is not None
+        tag = caching.tag(session, result.provenance, query, form.media_type)
+        headers = {**provenance.headers(result.provenance), "Link": asked.links, **caching.headers(tag)}
+        if asked.condition.has(tag):
+            return caching.unchanged(result, headers)
+        batches = list(result.batches())
         if not batches:
             raise NotFound(f"{relation.table} has no row with this key", reason="key")
-        return _row(form, result, batches)
+        if asked.condition.anything:
+            return caching.unchanged(result, headers)
+        return _row(form, result, batches, headers)
 
     def sql(self, request: Request, content: bytes, lifeline: Lifeline) -> Answer:
         """One SELECT in SQL over product names."""
@@ -149,17 +158,17 @@ class _Rest:
         return session.pinned(asked.snapshots), asked
 
 
-def _row(form: Format, result: Result, batches: list[pa.RecordBatch]) -> Answer:
+def _row(form: Format, result: Result, batches: list[pa.RecordBatch], headers: dict[str, str]) -> Answer:
     """One row, by key, which has been read already."""
     if form.name in {"json", "object"}:
         chunks = encode.json_row(batches[0].column(0)[0].as_py(), bare=form.name == "object")
     else:
         chunks = encode.stream(form.name, result.schema, batches)
-    return Answer(form.media_type, chunks, provenance.headers(result.provenance))
+    return Answer(form.media_type, chunks, headers)
 
 
-def _json_answer(content: object, headers: dict[str, str]) -> Answer:
-    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), headers)
+def _json_answer(session: Session, asked: Address, content: object, headers: dict[str, str]) -> Answer:
+    return caching.document(session, asked.condition, formats.JSON.media_type, orjson.dumps(content), headers)
 
 
 def _only_json(asked: Address) -> None:

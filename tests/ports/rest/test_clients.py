@@ -315,7 +315,8 @@ def test_every_answer_says_where_it_comes_from(web: Client) -> None:
         assert len(answer.headers["x-outport-query-id"]) == 32
         assert answer.headers["x-outport-products"].startswith("shop@1.2.0;snapshot=")
         assert answer.headers["x-outport-policy"]
-        assert answer.headers["cache-control"] == "private, no-store"
+        kept = "etag" in answer.headers
+        assert answer.headers["cache-control"] == ("private, no-cache" if kept else "private, no-store")
         assert {"Accept", "Authorization", "X-Outport-Purpose"} <= set(answer.headers["vary"].split(", "))
     assert len({answer.headers["x-outport-query-id"] for answer in answers}) == len(answers)
     assert "shop@1.2.0" in web("analyst").get("/products/shop").headers["x-outport-products"]
