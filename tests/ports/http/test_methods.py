@@ -91,6 +91,7 @@ def test_head_is_get_without_a_body(web: Client, path: str) -> None:
     whole, head = web("analyst").get(path), web("analyst").head(path)
     assert (head.status_code, head.content) == (whole.status_code, b"")
     differ = {"date", "content-length", "transfer-encoding", "x-outport-query-id", "ratelimit", "content-encoding"}
+    differ |= {"content-range", "range-unit", "link"}  # which rows an answer holds, and whether more follow
     differ.add("link")  # a cursor is sealed anew each time
     named = [{name: text for name, text in one.headers.items() if name not in differ} for one in (whole, head)]
     assert named[0] == named[1]
