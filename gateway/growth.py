@@ -102,6 +102,8 @@ _SHORT = frozenset(
     list_has_any list_has_all array_has_any array_has_all regexp_matches regexp_full_match levenshtein editdist3
     damerau_levenshtein jaro_similarity jaro_winkler_similarity jaccard hamming mismatches row_number rank dense_rank
     ~~ !~~ ~~* !~~* ~~~ ~ !~ ^@ @> <@ && like_escape ilike_escape not_like_escape not_ilike_escape
+    + - * / // % ** ^ abs round floor ceil ceiling trunc sign sqrt ln log exp date_part datepart date_diff datediff
+    year quarter month week day hour minute second epoch
     """.split()
 )
 _ITEMS = frozenset(

@@ -257,7 +257,10 @@ class _Walk:
         added = made * max(1, len(node["aggregates"])) if node["aggregates"] else len(node["unpivot_names"]) + 1
         width = source.width + added
         self._budget.note(added, budget.STARS)
-        return Relation(width, other=source.largest, parts=source.parts + inside.parts + width, whole=False)
+        other = widest([source.largest, inside])
+        return Relation(
+            width, other=other._replace(parts=1, work=1), parts=source.parts + inside.parts + width, whole=False
+        )
 
 
 _CLAUSES = (

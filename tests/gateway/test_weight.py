@@ -74,6 +74,7 @@ ATTACKS = {
     "an unfolded pattern": ("left", f"SELECT regexp_matches(x, '(a|b){{1,300}}.{{1,900}}x.{{1,900}}y$') {GATHERED}"),
     "a pattern from elsewhere": ("left", f"SELECT regexp_matches(x, p) {GATHERED}, (SELECT '((.{{9}}){{9}}){{9}}x' AS p)"),
     "a gathered LIKE": ("left", f"SELECT x LIKE '%' || y || '%' {GATHERED}"),
+    "a pivoted text": ("left", "SELECT levenshtein(n, s) FROM (PIVOT t ON r IN ('n', 's') USING string_agg(s))"),
     "json paths of json paths": ("left", "SELECT json_extract(repeat('[', 900) || repeat(']', 900), '$..*..*..*') FROM t"),
     "merged json": ("left", "SELECT json_merge_patch(x, x) FROM (SELECT json_group_object(s, a) AS x FROM t)"),
     "a doubling recursion": ("multiply", "WITH RECURSIVE r AS (SELECT 'a' AS s UNION ALL SELECT s || s FROM r) SELECT max(s) FROM r"),
