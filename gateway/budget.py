@@ -9,7 +9,7 @@ from gateway.growth import Bound
 
 # 65,536 parts of copied aliases take 2.8 s to plan. What costs more than its share counts as more parts.
 PARTS_LIMIT = 60_000
-STEP_LIMIT = 150_000  # of 3 us, a query of ten
+STEP_LIMIT = 100_000  # of 3 us, a query of ten
 QUERY_STEPS = 10
 ITEM_SIZE = 4  # a number takes 8 bytes, a character 1 or 2
 RELATION_PARTS = 100

@@ -91,6 +91,8 @@ class Scope:
     source: Relation = Relation()
     aliases: dict[str, Bound] = field(default_factory=dict)
     outer: Scope | None = None
+    # Of a lambda's body: its variables hide whatever else has their name.
+    variables: frozenset[str] = frozenset()
 
     def column(self, names: list[Any]) -> Bound:
         """The largest that any column of that name, at this level or around it, may be."""
@@ -100,6 +102,8 @@ class Scope:
         while scope is not None:
             known = [where[part] for where in (scope.aliases, scope.source.columns) for part in parts if part in where]
             row = "" if parts[0].startswith(_UNNAMED) else parts[0]
+            if parts[0] in scope.variables:
+                return widest([*found, *known])
             if not known and len(parts) == 1 and row in scope.source.rows:
                 known = [scope.source.rows[row]]
             found += known or [scope.source.rest]

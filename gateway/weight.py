@@ -123,7 +123,8 @@ class _Walk:
         """The body of a lambda for one item."""
         each = max((one.item for one in lists), default=1)
         variables = {name: Bound(1, each, each) for name in lambda_names(function["lhs"])}
-        return self.expression(function["expr"], Scope(scope.ctes, Relation(), variables, scope))
+        inner = Scope(scope.ctes, Relation(), variables, scope, frozenset(variables))
+        return self.expression(function["expr"], inner)
 
     def query(self, node: Node, outer: Scope) -> Relation:
         """The bounds of a query's answer. Raises BadQuery (limit)."""

@@ -93,14 +93,14 @@ def test_each_generated_statement_answers_as_if_the_hidden_had_never_been(pair: 
         _compare(pair, text)
 
     holds()
-    assert pair.accepted > 0.9 * (pair.accepted + len(pair.refused)), pair.refused[:5]
+    assert pair.accepted > 0.95 * (pair.accepted + len(pair.refused)), pair.refused[:5]
 
 
 def _compare(pair: Pair, text: str) -> None:
     governed, honest = _governed(pair, text), _plain(pair, text)
     if isinstance(governed, GatewayError) or isinstance(honest, duckdb.Error):
         assert isinstance(governed, BadQuery), f"the gateway answers what DuckDB does not: {honest}"
-        assert isinstance(honest, duckdb.Error), f"{governed.reason}: {governed.message}"
+        assert isinstance(honest, duckdb.Error) or governed.reason == "limit", f"{governed.reason}: {governed.message}"
         assert "CANARY" not in (governed.message + governed.hint).replace(text, "")
         pair.refused.append(f"{governed.reason}: {text}")
         return

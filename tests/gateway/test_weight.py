@@ -88,11 +88,11 @@ ATTACKS = {
 def test_what_grows_is_refused_at_once(name: str) -> None:
     advice, text = ATTACKS[name]
     statement = duck.parse(text)
-    started = time.monotonic()
+    started = time.thread_time()
     with pytest.raises(BadQuery, match=advice) as refusal:
         tree.check(statement)
     assert refusal.value.reason == "limit"
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
 
 
 RAW = """
