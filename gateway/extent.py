@@ -21,7 +21,7 @@ _UNNAMED = ("unnamed_subquery", "__unnamed_pivot")
 @dataclass(frozen=True)
 class Relation:
     """Upper bounds of a relation: how many columns, the first of them in order (`names` of `outputs`, "" for unnamed),
-    any other, and what it costs to plan. `whole`: `outputs` are all."""
+    any other, and what it costs to plan. `whole`: `outputs` are all. `named`: the relations joined in it, by alias."""
 
     width: int = 0
     names: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Relation:
     other: Bound = ONE
     parts: int = 0
     whole: bool = True
-    rows: Mapping[str, Bound] = field(default_factory=dict)
+    named: Mapping[str, Relation] = field(default_factory=dict)
     sides: tuple[Relation, Relation] | tuple[()] = ()
 
     @cached_property
@@ -58,8 +58,21 @@ class Relation:
         """The sizes of all known columns together."""
         return sum(bound.size for bound in self.outputs) + self.other.size
 
+    @cached_property
+    def row(self) -> Bound:
+        """A whole row as one value, which an alias means where no column has its name."""
+        size = max(self.width, sum(bound.size for bound in self.outputs))
+        return ONE._replace(size=size, item=size)
+
+    def column(self, name: str) -> Bound:
+        """The column of that name, or any that may have it."""
+        return self.columns.get(name, self.rest)
+
     def beside(self, right: Relation) -> Relation:
         """The two joined."""
+        named = {**self.named, **right.named}
+        if "" in self.named and "" in right.named:
+            named[""] = self.named[""].beside(right.named[""])
         return Relation(
             self.width + right.width,
             self.names + right.names,
@@ -67,20 +80,19 @@ class Relation:
             widest([self.other, right.other]),
             self.parts + right.parts,
             self.whole and right.whole,
-            {**self.rows, **right.rows, "": widest([self.rows.get("", ONE), right.rows.get("", ONE)])},
+            named,
             (self, right),
         )
 
     def called(self, alias: str, names: list[str]) -> Relation:
-        """Under another name, which also means its row as one value, and with other names for its first columns."""
+        """Under an alias, "" for none, and with other names for its first columns."""
         fresh = tuple(name.lower() for name in names)
         if fresh and self.whole:
             kept, outputs = fresh + self.names[len(fresh) :], self.outputs
         else:
             kept, outputs = fresh + self.names, (self.largest,) * len(fresh) + self.outputs
-        total = max(self.width, sum(bound.size for bound in self.outputs))
-        row = ONE._replace(size=total, item=total)
-        return replace(self, names=kept[: len(outputs)], outputs=outputs, rows={alias.lower(): row}, sides=())
+        relation = replace(self, names=kept[: len(outputs)], outputs=outputs, named={}, sides=())
+        return replace(relation, named={alias.lower(): relation})
 
 
 @dataclass(frozen=True)
@@ -95,18 +107,19 @@ class Scope:
     variables: frozenset[str] = frozenset()
 
     def column(self, names: list[Any]) -> Bound:
-        """The largest that any column of that name, at this level or around it, may be."""
-        parts = [str(name).lower() for name in names]
+        """The largest that the column or row of that name may be, at this level or around it."""
+        first, *others = (str(name).lower() for name in names)
         found: list[Bound] = []
         scope: Scope | None = self
         while scope is not None:
-            known = [where[part] for where in (scope.aliases, scope.source.columns) for part in parts if part in where]
-            row = "" if parts[0].startswith(_UNNAMED) else parts[0]
-            if parts[0] in scope.variables:
-                return widest([*found, *known])
-            if not known and len(parts) == 1 and row in scope.source.rows:
-                known = [scope.source.rows[row]]
-            found += known or [scope.source.rest]
+            if first in scope.variables:
+                return widest([*found, scope.aliases[first]])
+            relation = scope.source.named.get("" if first.startswith(_UNNAMED) else first)
+            wanted = (first,) if relation is not None else (first, *others)
+            known = [where[name] for where in (scope.aliases, scope.source.columns) for name in wanted if name in where]
+            if relation is not None and others:
+                return widest([*found, *known, relation.column(others[0])])
+            found += known or [relation.row if relation is not None else scope.source.rest]
             scope = scope.outer
         return widest(found)
 

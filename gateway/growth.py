@@ -179,9 +179,9 @@ def _answer(name: str, arguments: list[Node], plain: list[Bound], bodies: list[B
         each = max([body.size for body in bodies], default=math.prod(sizes[1:]))
         return sizes[0] * each, each if bodies else item
     if name in _LISTS:
-        return 1 + 2 * sum(sizes), largest
+        return packed(sizes), largest
     if name in _STRUCTS:
-        return 1 + 2 * sum(sizes), 1 + 2 * sum(sizes)
+        return packed(sizes), packed(sizes)
     if name in _JOINED:
         return sum(sizes) + (len(sizes) * sizes[0] if name == "concat_ws" else 0), sum(one.item for one in plain)
     if len(plain) >= _GATHER.get(name, 1_000):
@@ -191,6 +191,11 @@ def _answer(name: str, arguments: list[Node], plain: list[Bound], bodies: list[B
     if name == "json_pretty":
         return largest**2, largest
     return _counted(name, arguments, sizes, item) or (largest, item)
+
+
+def packed(sizes: list[int]) -> int:
+    """The size of a list or struct of values, once it is written as text: a text in it is escaped."""
+    return 1 + sum(2 * size if size > 1 else 1 for size in sizes)
 
 
 def _counted(name: str, arguments: list[Node], sizes: list[int], item: int) -> tuple[int, int] | None:

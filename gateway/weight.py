@@ -66,7 +66,7 @@ class _Walk:
     def _operator(self, node: Node, scope: Scope) -> Bound:
         if node["type"] == "ARRAY_CONSTRUCTOR":
             items = [self.expression(child, scope) for child in node["children"]]
-            return together(items)._replace(size=1 + 2 * sum(item.size for item in items))
+            return together(items)._replace(size=growth.packed([item.size for item in items]))
         bound = self._truth(node, scope) if node["type"] in _TRUTHS else self._parts(node, scope)
         return bound._replace(size=bound.item) if node["type"] == "ARRAY_EXTRACT" else bound
 

@@ -56,6 +56,8 @@ ATTACKS = {
     "a positional reference": ("levels", "SELECT repeat(#1, 1000) FROM (SELECT repeat(s, 1000) FROM t)"),
     "an unnamed column": ("levels", "SELECT repeat(\"repeat(s, 1000)\", 1000) FROM (SELECT repeat(s, 1000) FROM t)"),
     "a renamed column": ("levels", "SELECT repeat(y, 1000) FROM (SELECT * RENAME (x AS y) FROM (SELECT repeat(s, 1000) AS x FROM t))"),
+    "a field like a column": ("levels", "SELECT repeat(q.w, 1000) FROM (SELECT {'w': repeat(s, 1000)} AS q FROM t) q"),
+    "a column by its table": ("levels", "SELECT repeat(q.w, 1000) FROM (SELECT repeat(s, 1000) AS w FROM t) q, t"),
     "a column of a set": ("levels", "SELECT repeat(x, 1000) FROM (SELECT s AS x FROM t UNION ALL SELECT repeat(s, 1000) FROM t)"),
     "a column of a WITH list": ("levels", "WITH c(y) AS (SELECT repeat(s, 1000) FROM t) SELECT repeat(d.z, 1000) FROM c AS d(z)"),
     "a column around a subquery": ("levels", "SELECT (SELECT repeat(x, 1000) FROM t LIMIT 1) FROM (SELECT repeat(s, 1000) AS x FROM t) q"),
