@@ -70,7 +70,7 @@ MUTANTS = (
     Mutant("expired credentials", "gateway/pipeline.py", "if time.time() > session.principal.valid_until:", "if False:", WORLD),
     Mutant("granted purposes", "gateway/pipeline.py", "if purpose is not None and not (", "if False and not (", WORLD),
     Mutant("same words", "gateway/grants.py", 'raise unknown_relation(".".join(path))', 'raise unknown_relation(".".join(path) + "!" * any(pin.deployment.find(schema) for schema, _ in candidates))', WORLD),
-    Mutant("engine text", "gateway/duck.py", "return logged(BadQuery(words, reason=reason), error)", "return BadQuery(message)", WORLD),
+    Mutant("engine text", "gateway/duck_errors.py", "return logged(BadQuery(words, reason=reason), error)", "return BadQuery(message)", WORLD),
 )  # fmt: skip
 
 
