@@ -67,13 +67,13 @@ def _line(aliases: Sequence[str], types: Sequence[str]) -> str:
     """
     cells = [_quoted(alias, kind) for alias, kind in zip(aliases, types, strict=True)]
     if len(cells) == 1:
-        cells = [f"coalesce({cells[0]}, '\"\"')"]
+        cells = [f"coalesce(({cells[0]})::VARCHAR, '\"\"')"]
     return f"concat({', chr(44), '.join(cells)}, chr(10))"
 
 
 def _quoted(alias: str, kind: str) -> str:
     shown = cell(alias, kind)
-    if kind in _NEVER_QUOTED or kind.startswith(("DECIMAL(", "TIMESTAMP")):
+    if kind in _NEVER_QUOTED or (kind.startswith(("DECIMAL(", "TIMESTAMP")) and not kind.endswith("]")):
         return alias if shown == f"{alias}::VARCHAR" else shown
     if kind == "VARCHAR":
         shown = alias

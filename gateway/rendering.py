@@ -35,6 +35,8 @@ MANY_TEXTS = 4
 
 def cell(value: str, kind: str) -> str:
     """SQL for the text of a value; NULL stays NULL."""
+    if _nested(kind):
+        return f"CASE WHEN {value} IS NOT NULL THEN {member(value, kind)} END"
     if kind in {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"}:
         return _zoned(value, kind)
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
@@ -48,8 +50,8 @@ def cell(value: str, kind: str) -> str:
         return f"CASE WHEN isfinite({value}) THEN {value}::VARCHAR ELSE {_special(value)} END"
     if kind == "BLOB":
         return f"to_base64({value})"
-    if _nested(kind):
-        return f"CASE WHEN {value} IS NOT NULL THEN {member(value, kind)} END"
+    if kind.startswith("DECIMAL("):
+        return _decimal(value, kind)
     return f"{value}::VARCHAR"
 
 
@@ -109,9 +111,9 @@ def _json(value: str, kind: str, strings: bool) -> str:
     if kind.endswith("]"):
         return _list(value, kind[: kind.rindex("[")], strings)
     if strings and _LONG.match(kind):
-        return f"""'"' || {value}::VARCHAR || '"'"""
+        return f"""'"' || {cell(value, kind)} || '"'"""
     if kind in {"BOOLEAN", "BIGNUM"} or _NUMBERS.match(kind) or kind.startswith("DECIMAL"):
-        return f"{value}::VARCHAR"
+        return cell(value, kind)
     if kind in _FLOATS:
         return f"""CASE WHEN isfinite({value}) THEN {value}::VARCHAR ELSE '"' || {_special(value)} || '"' END"""
     if kind == "JSON":
@@ -185,8 +187,10 @@ def _moment(value: str, kind: str) -> str:
     if kind == "TIMESTAMP_NS":  # from 1677 to 2262
         return f"replace({value}::VARCHAR, ' ', 'T')"
     shown = f"{value}::VARCHAR" if kind == "DATE" else f"replace({value}::VARCHAR, ' ', 'T')"
+    # strftime would take seconds and milliseconds for nanoseconds, which do not reach far.
+    far = f"{value}::TIMESTAMP" if kind in {"TIMESTAMP_S", "TIMESTAMP_MS"} else value
     return (
-        f"CASE WHEN year({value}) NOT BETWEEN 1 AND 9999 THEN {_expanded(value, _DAY if kind == 'DATE' else _TIME)} "
+        f"CASE WHEN year({value}) NOT BETWEEN 1 AND 9999 THEN {_expanded(far, _DAY if kind == 'DATE' else _TIME)} "
         f"ELSE {shown} END"
     )
 
@@ -217,6 +221,13 @@ def _without_printf(far: re.Match[str]) -> str:
     digits = f"abs(year({far[1]}))::VARCHAR"
     sign = f"CASE WHEN year({far[1]}) < 0 THEN '-' ELSE '+' END"
     return f"{sign} || right('00000' || {digits}, greatest(6, length({digits}))) || {far[2]}"
+
+
+def _decimal(value: str, kind: str) -> str:
+    """All digits, the one before the point too, which DuckDB leaves out where none is declared."""
+    width, _, scale = kind.removeprefix("DECIMAL(").removesuffix(")").partition(",")
+    text = f"{value}::VARCHAR"
+    return f"regexp_replace({text}, '^(-?)[.]', '\\1' || '0.')" if width.strip() == scale.strip() else text
 
 
 def _duration(value: str) -> str:

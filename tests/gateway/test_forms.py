@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from datetime import UTC, date, datetime
@@ -31,6 +33,9 @@ SAMPLES: dict[str, tuple[Any, str, str]] = {
     "UBIGINT": ("18446744073709551615", "18446744073709551615", "18446744073709551615"),
     "HUGEINT": ("'170141183460469231731687303715884105727'", *(["170141183460469231731687303715884105727"] * 2)),
     "DECIMAL(18,2)": ("'1.10'", "1.10", "1.10"),
+    "DECIMAL(4,4)": ("'-0.05'", "-0.0500", "-0.0500"),
+    "DECIMAL(4,4)[]": ("'[0, -0.05]'", *["[0.0000,-0.0500]"] * 2),
+    "TIMESTAMP[]": ("'[2018-01-01 00:00:00, infinity]'", *['["2018-01-01T00:00:00","infinity"]'] * 2),
     "DOUBLE": ("'1e300'", "1e+300", "1e+300"),
     "FLOAT": ("'0.5'", "0.5", "0.5"),
     "VARCHAR": ("'it''s \"x\" \U0001f600'", 'it\'s "x" \U0001f600', '"it\'s \\"x\\" \U0001f600"'),
@@ -82,6 +87,8 @@ def test_a_type_has_one_text_and_one_json(bench: Bench, kind: str) -> None:
         ("'-infinity'::TIMESTAMPTZ", *quoted("-infinity")),
         ("'0044-03-15 (BC)'::DATE", *quoted("-000043-03-15")),
         ("'12345-01-01 10:00:00.5'::TIMESTAMP", *quoted("+012345-01-01T10:00:00.500000")),
+        ("'12345-01-01 10:00:00.5'::TIMESTAMP_MS", *quoted("+012345-01-01T10:00:00.500000")),
+        ("'0044-03-15 (BC)'::TIMESTAMP_S", *quoted("-000043-03-15T00:00:00.000000")),
         ("'0001-01-01 (BC) 00:00:00+00'::TIMESTAMPTZ", *quoted("+000000-01-01T00:00:00.000000Z")),
         ("INTERVAL '0 days'", *quoted("PT0S")),
         ("INTERVAL '-14 months' + INTERVAL '3 days -00:00:01.5'", *quoted("P-1Y-2M3DT-1.5S")),
@@ -125,8 +132,12 @@ def test_csv_is_a_line_a_row_under_a_header(bench: Bench) -> None:
     assert table.column(0).to_pylist() == lines
 
 
-def test_a_csv_line_is_never_empty(bench: Bench) -> None:
-    assert bench.table("SELECT NULL::VARCHAR AS a", form="csv").to_pydict() == {"a": ['""\n']}
+@pytest.mark.parametrize("kind", list(SAMPLES))
+def test_a_csv_line_is_never_empty(bench: Bench, kind: str) -> None:
+    value, text, _ = SAMPLES[kind]
+    lines = "".join(bench.table(f"SELECT unnest([CAST({value} AS {kind}), NULL]) AS v", form="csv")["v"].to_pylist())
+    assert lines.endswith('\n""\n')
+    assert [row[0] for row in csv.reader(io.StringIO(lines, newline=""))] == [text, ""]
 
 
 def test_a_tuple_is_a_list(bench: Bench) -> None:
