@@ -13,12 +13,13 @@ from gateway import Gateway, Tls, Unavailable
 from ports.http.application import application
 from ports.http.protocol import BoundedProtocol
 from ports.hub.routes import routes as hub_routes
+from ports.rest.docs import routes as docs_routes
 from ports.rest.routes import routes as rest_routes
 from ports.rest.service import routes as service_routes
 from ports.rest.snapshots import routes as snapshot_routes
 
 # In the order in which an address is looked for.
-ROUTES = (snapshot_routes, service_routes, rest_routes, hub_routes)
+ROUTES = (snapshot_routes, service_routes, docs_routes, rest_routes, hub_routes)
 BACKLOG = 512
 KEEP_ALIVE_S = 75
 # Beside drain_s: a stream that is cut off ends its query before the thread ends.

@@ -50,7 +50,7 @@ class Address:
     def links(self) -> str:
         """What describes the rows, as a Link header (RFC 8288; rel: RFC 8631 and POWDER)."""
         product = f"/products/{quote(self.product)}"
-        return f'<{product}>; rel="describedby"'
+        return f'<{product}>; rel="describedby", <{product}/-/openapi.json>; rel="service-desc"'
 
 
 def read(request: Request, preferred: Sequence[str] = ()) -> Address:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway import Column, Session, VisibleProduct, VisibleTable
-from ports.http import errors
+from ports.http import errors, projection
 from ports.rest import formats, schemas, values
 
 Json = dict[str, Any]
@@ -42,6 +42,12 @@ _HEADERS = {
     "ETag": "of the decision, the snapshots and the question",
     "X-Outport-Query-Id": "under which the audit keeps it",
     "X-Outport-Products": "the products read, with version, snapshot, data time and quality",
+    "X-Outport-Policy": "fingerprint of the decisions, keyed per principal",
+    "Link": "next page; describedby: the product; service-desc: its OpenAPI document",
+    "Deprecation": "RFC 9745: since when a product that was read is deprecated",
+    "Sunset": "RFC 8594: when a product that was read ends",
+    "RateLimit-Policy": "requests in how many seconds",
+    "RateLimit": "requests that are left, and seconds until all are there again",
 }
 
 
@@ -102,8 +108,7 @@ def _row_name(product: VisibleProduct, table: VisibleTable) -> str:
 
 
 def _row(table: VisibleTable) -> Json:
-    treatments = table.decision.treatments
-    cells = {one.name: schemas.cell(one, treatments[one.name].kind == "raw") for one in table.columns}
+    cells = {one.name: schemas.cell(one, projection.raw(table, one.name)) for one in table.columns}
     shown: Json = {"type": "object", "properties": cells}
     return {**shown, "description": table.table.description} if table.table.description else shown
 

@@ -11,8 +11,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from gateway import Gateway, Session, VisibleProduct
+from ports.http import caching, provenance
 from ports.http.exchange import Answer, Lifeline, exchange
 from ports.rest import address, openapi
+from ports.rest.address import Address
 
 VERSION = version("outport")
 
@@ -23,14 +25,13 @@ def routes(gateway: Gateway) -> APIRouter:
 
     def whole(request: Request, _: Lifeline) -> Answer:
         session = address.session(gateway, request)
-        address.read(request)
-        return _answer(gateway.products(session), session)
+        return _answer(gateway.products(session), session, address.read(request))
 
     def one(request: Request, _: Lifeline) -> Answer:
         session = address.session(gateway, request)
         asked = address.read(request)
         pinned = session.pinned(asked.snapshots)
-        return _answer([gateway.product(pinned, asked.schema)], session)
+        return _answer([gateway.product(pinned, asked.schema)], session, asked)
 
     @router.get("/openapi.json")
     async def all_products(request: Request) -> Response:
@@ -43,6 +44,9 @@ def routes(gateway: Gateway) -> APIRouter:
     return router
 
 
-def _answer(visible: Sequence[VisibleProduct], session: Session) -> Answer:
+def _answer(visible: Sequence[VisibleProduct], session: Session, asked: Address) -> Answer:
     found = openapi.document(visible, session, VERSION)
-    return Answer("application/json", iter([orjson.dumps(found, option=orjson.OPT_PASSTHROUGH_SUBCLASS)]))
+    headers = (
+        provenance.of_product(visible[0]) if len(visible) == 1 and asked.schema else provenance.of_products(visible)
+    )
+    return caching.document(session, asked.condition, "application/json", orjson.dumps(found), headers)

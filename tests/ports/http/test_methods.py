@@ -11,9 +11,7 @@ from starlette.routing import Route
 
 from gateway import Gateway
 from gateway.settings import Settings, SettingsError
-from ports.http.server import HttpPort
-from ports.hub.routes import routes as hub_routes
-from ports.rest.routes import routes as rest_routes
+from ports.http.server import ROUTES, HttpPort
 from tests.conftest import World
 from tests.ports.http.test_refusals import problem
 
@@ -26,8 +24,8 @@ ORIGIN = "https://app.example"
 def addresses(gateway: Gateway) -> dict[str, set[str]]:
     """An address for each route of the doors, with the methods that its routes declare."""
     found: dict[str, set[str]] = {}
-    for router in (rest_routes(gateway), hub_routes(gateway)):
-        for route in router.routes:
+    for routes in ROUTES:
+        for route in routes(gateway).routes:
             assert isinstance(route, Route)
             path = route.path
             for name, value in KNOWN.items():
@@ -85,6 +83,9 @@ def test_options_of_the_server_as_a_whole(http_port: HttpPort) -> None:
         "/health",
         "/ready",
         "/hub.css",
+        "/docs",
+        "/openapi.json",
+        "/products/shop/-/openapi.json",
     ],
 )
 def test_head_is_get_without_a_body(web: Client, path: str) -> None:

@@ -238,9 +238,18 @@ def test_what_is_asked_by_a_body_is_never_kept(shop: Shop) -> None:
         assert answer.headers["cache-control"] == "private, no-store"
 
 
+@pytest.mark.parametrize("address", ["/openapi.json", "/products/shop/-/openapi.json"])
+def test_the_interface_is_kept_by_each_for_itself(shop: Shop, address: str) -> None:
+    tag = shop.tag(address)
+    assert shop.get(address, tag).status_code == 304
+    assert shop.get(address, tag, "other").status_code == 200
+
+
 def test_rows_say_what_describes_them(shop: Shop) -> None:
     for address in ("/products/shop/t?limit=5", "/products/shop@1/t/7", "/products/shop/t?format=csv"):
         answer = shop.get(address)
         described = answer.links["describedby"]["url"]
         assert shop.get(described).json()["data"]["name"] == "shop"
+        interface = shop.get(answer.links["service-desc"]["url"]).json()
+        assert interface["openapi"].startswith("3.1")
     assert "next" in shop.get("/products/shop/t?limit=5").links
