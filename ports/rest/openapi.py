@@ -290,7 +290,7 @@ def _sql() -> Json:
         "additionalProperties": False,
         "properties": {
             "sql": {"type": "string", "description": "one SELECT over product names"},
-            "parameters": {"type": ["array", "object"], "description": "for $1, $2 and ?, or for $name"},
+            "parameters": {"type": "array", "items": {}, "description": "for $1, $2 and ?; an object for $name"},
             "search_path": {"type": "array", "items": {"type": "string"}},
         },
     }
