@@ -61,11 +61,13 @@ def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
     except pa.ArrowInvalid as error:
         raise BadQuery("the parameters are not valid Arrow data", reason="parameter") from error
     for field in batch.schema:
-        kind = field.type
-        while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        if not any(check(kind) for check in _SCALARS):
-            raise BadQuery(f"a parameter cannot be of type {str(kind)[:64]}", reason="parameter")
+        # Some clients make a union of whatever they bind: flightsql-dbapi a dense one.
+        union = pa.types.is_union(field.type)
+        for kind in [member.type for member in field.type] if union else [field.type]:
+            while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_dictionary(kind):
+                kind = kind.value_type
+            if not any(check(kind) for check in _SCALARS):
+                raise BadQuery(f"a parameter cannot be of type {str(kind)[:64]}", reason="parameter")
     return batch
 
 

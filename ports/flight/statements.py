@@ -22,6 +22,7 @@ from gateway import (
     VisibleTable,
 )
 from ports.flight import catalog, columns, messages, parameters, provenance
+from ports.flight.bindings import Bindings
 from ports.flight.tickets import Statement, Tickets, digest
 
 _M = TypeVar("_M")
@@ -66,6 +67,7 @@ class Statements:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._tickets = Tickets(gateway)
+        self._bindings = Bindings()
 
     def info(self, session: Session, command: bytes, endpoints: int) -> Info:
         """The answer to the packed `command`: its schema, and tickets for its rows; `endpoints` of them for a scan."""
@@ -158,16 +160,18 @@ class Statements:
         return messages.pack(result)
 
     def close(self, body: bytes) -> None:
-        """ClosePreparedStatement: a handle holds nothing here, so there is nothing to free."""
-        expected(messages.ActionClosePreparedStatementRequest, body)
+        """ClosePreparedStatement: a handle holds nothing here but what a client bound to it."""
+        request = expected(messages.ActionClosePreparedStatementRequest, body)
+        self._bindings.forget(request.prepared_statement_handle)
 
     def bind(self, session: Session, command: bytes, batches: Iterable[pa.RecordBatch]) -> bytes:
         """DoPut: the result's message, whose handle stands for the statement with its parameters."""
         message = messages.unpack(command)
         if not isinstance(message, messages.CommandPreparedStatementQuery):
             raise _unsupported(message)
-        statement = self._tickets.open("handle", session, message.prepared_statement_handle)
-        bound = replace(statement, parameters=parameters.collected(batches))
+        handle = message.prepared_statement_handle
+        bound = replace(self._tickets.open("handle", session, handle), parameters=parameters.collected(batches))
+        self._bindings.put(handle, bound.parameters)
         return messages.bare(messages.DoPutPreparedStatementResult(self._tickets.seal("handle", session, bound)))
 
     def _statement(self, session: Session, message: messages.Packed) -> Statement:
@@ -176,7 +180,9 @@ class Statements:
                 _no_transaction(message.transaction_id)
                 return Statement(text=message.query, search_path=session.search_path)
             case messages.CommandPreparedStatementQuery():
-                return self._tickets.open("handle", session, message.prepared_statement_handle)
+                handle = message.prepared_statement_handle
+                statement = self._tickets.open("handle", session, handle)
+                return replace(statement, parameters=statement.parameters or self._bindings.get(handle))
             case _:
                 raise _unsupported(message)
 

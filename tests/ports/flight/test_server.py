@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
 
+from ports.flight import bindings, parameters, streams
 from ports.flight import messages as m
-from ports.flight import parameters, streams
 from tests.ports.flight.conftest import Flight, eventually
 
 CUSTOMERS = m.CommandStatementQuery("SELECT * FROM shop.customers")
@@ -63,13 +63,13 @@ def test_a_prepared_statement_is_bound_and_answered_by_its_handle(flight: Flight
     assert made.is_update is False
     assert pa.ipc.read_schema(pa.py_buffer(made.parameter_schema)) == pa.schema({"$1": pa.int64()})
     command = m.CommandPreparedStatementQuery(made.prepared_statement_handle)
+    with pytest.raises(pa.ArrowInvalid, match="takes 1 parameters, 0 were bound"):
+        raw.info(command)
     bound = raw.put(command, pa.table({"x": [7]}))
     assert bound[:1] == b"\x0a"
     handle = m.wire.decode(m.DoPutPreparedStatementResult, bound).prepared_statement_handle
     assert handle is not None
     assert raw.ask(m.CommandPreparedStatementQuery(handle)).to_pydict() == {"customer_id": [7]}
-    with pytest.raises(pa.ArrowInvalid, match="takes 1 parameters, 0 were bound"):
-        raw.info(command)
     raw.act("ClosePreparedStatement", m.pack(m.ActionClosePreparedStatementRequest(handle)))
 
 
@@ -133,6 +133,49 @@ def test_a_defect_shows_an_id_and_nothing_else(flight: Flight, monkeypatch: pyte
         assert secret not in str(caught.value)
         assert "Traceback" not in str(caught.value)
     assert all(result.summary is not None for result in flight.gateway.results)
+
+
+def test_a_client_that_goes_on_with_its_first_handle_is_answered(flight: Flight) -> None:
+    raw = flight.raw("steward")
+    made = raw.prepare("SELECT $1 AS a, $2 AS b")
+    command = m.CommandPreparedStatementQuery(made.prepared_statement_handle)
+    union = pa.UnionArray.from_dense(
+        pa.array([1], pa.int8()), pa.array([0], pa.int32()), [pa.array([7]), pa.array(["x"])]
+    )
+    raw.put(command, pa.table({"a": [1], "b": union}))
+    assert raw.ask(command).to_pydict() == {"a": [1], "b": ["x"]}
+    raw.put(command, pa.table({"a": [2], "b": ["y"]}))
+    assert raw.ask(command).to_pydict() == {"a": [2], "b": ["y"]}
+    raw.act("ClosePreparedStatement", m.pack(m.ActionClosePreparedStatementRequest(made.prepared_statement_handle)))
+    with pytest.raises(pa.ArrowInvalid, match="takes 2 parameters, 0 were bound"):
+        raw.info(command)
+
+
+def test_what_is_remembered_of_handles_is_bounded() -> None:
+    known = bindings.Bindings()
+    for number in range(100):
+        known.put(str(number).encode(), bytes(1 << 20))
+    assert sum(len(known.get(str(number).encode())) for number in range(100)) == bindings.LIMIT_BYTES
+    assert known.get(b"0") == b""
+    known.put(b"99", b"x")
+    assert known.get(b"99") == b"x"
+
+
+def test_parameters_go_by_their_names_or_by_their_places(flight: Flight) -> None:
+    raw = flight.raw("steward")
+    made = raw.prepare("SELECT customer_id FROM shop.customers WHERE customer_id = $who AND region = $area")
+    told = pa.ipc.read_schema(pa.py_buffer(made.parameter_schema))
+    assert told == pa.schema({"$area": pa.string(), "$who": pa.int64()})
+    command = m.CommandPreparedStatementQuery(made.prepared_statement_handle)
+    for bound in ({"$who": [8], "$area": ["N"]}, {"area": ["N"], "who": [8]}, {"0": ["N"], "1": [8]}):
+        raw.put(command, pa.table(bound))
+        assert raw.ask(command).to_pydict() == {"customer_id": [8]}
+    raw.put(command, pa.table({"who": [8, 7, 8], "area": ["N", "N", "N"]}))
+    assert raw.ask(command).to_pydict() == {"customer_id": [8, 8]}
+    for bound in ({"who": [8], "where": ["N"]}, {"who": [8]}, {"a": [1], "b": [2], "c": [3]}):
+        raw.put(command, pa.table(bound))
+        with pytest.raises(pa.ArrowInvalid, match=r"takes the parameters \$area, \$who"):
+            raw.info(command)
 
 
 def test_parameters_are_bounded_and_checked(flight: Flight) -> None:
