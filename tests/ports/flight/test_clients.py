@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import json
 import threading
 from decimal import Decimal
 from typing import Any
 
 import adbc_driver_flightsql
 import adbc_driver_manager
+import duckdb
 import pandas
 import polars
 import pyarrow as pa
@@ -200,3 +202,36 @@ def test_pandas_reads_by_adbc(flight: Flight) -> None:
     )
     assert frame["customer_id"].tolist() == [0, 2]
     assert frame["phone"].isna().all()
+
+
+def test_duckdb_reads_a_pull_as_a_table(flight: Flight) -> None:
+    """DuckDB has no Flight SQL client of its own: it reads the Arrow stream of one."""
+    sums = "count(*), count(DISTINCT customer_id), sum(amount)"
+    with flight.adbc("analyst").cursor() as cursor, duckdb.connect() as memory:
+        cursor.execute("SELECT customer_id, amount FROM shop.orders")
+        found = memory.from_arrow(cursor.fetch_record_batch()).aggregate(sums).fetchall()
+        cursor.execute(f"SELECT {sums} FROM shop.orders")
+        assert found == cursor.fetchall()
+
+
+def test_adbc_shows_what_a_schema_tells(flight: Flight) -> None:
+    with flight.adbc("analyst").cursor() as cursor:
+        schema = cursor.adbc_execute_schema("SELECT * FROM shop.customers")
+        cursor.execute("SELECT * FROM shop.customers")
+        answer = cursor.fetch_arrow_table()
+    assert answer.schema.equals(schema, check_metadata=True)
+    assert not answer.schema.field("customer_id").nullable
+    assert answer.schema.field("full_name").metadata[b"outport:mask"] == b"partial"
+    assert json.loads(answer.schema.metadata[b"outport:products"])[0]["version"] == "1.2.0"
+
+
+def test_a_purpose_is_an_option_of_the_session(flight: Flight) -> None:
+    name = "adbc.flight.sql.session.option.purpose"
+    steward, analyst = flight.adbc("steward"), flight.adbc("analyst")
+    steward.adbc_connection.set_options(**{name: "audit"})
+    assert steward.adbc_connection.get_option(name) == "audit"
+    with steward.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
+    with pytest.raises(adbc_driver_manager.Error, match="invalid value"):
+        analyst.adbc_connection.set_options(**{name: "audit"})
