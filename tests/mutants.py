@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 COPIED = ("gateway", "ports", "policies", "products", "tests", "pyproject.toml")
 ROOMS = ("tests/gateway/test_tree.py", "tests/gateway/test_bind.py", "tests/gateway/test_forms.py")
 WEIGHT = ("tests/gateway/test_weight.py",)
+FLIGHT = ("tests/ports/flight/test_tickets.py", "tests/ports/flight/test_cancelling.py")
+LINEAGE = ("tests/gateway/test_lineage.py",)
 WORLD = ("tests/test_no_way_round.py", "tests/test_one_truth.py")
 
 
@@ -71,6 +73,12 @@ MUTANTS = (
     Mutant("granted purposes", "gateway/pipeline.py", "if purpose is not None and not (", "if False and not (", WORLD),
     Mutant("same words", "gateway/grants.py", 'raise unknown_relation(".".join(path))', 'raise unknown_relation(".".join(path) + "!" * any(pin.deployment.find(schema) for schema, _ in candidates))', WORLD),
     Mutant("engine text", "gateway/duck_errors.py", "return logged(BadQuery(words, reason=reason), error)", "return BadQuery(message)", WORLD),
+    Mutant("tickets of others", "ports/flight/tickets.py", "if statement.subject != session.principal.subject:", "if False:", FLIGHT),
+    Mutant("tickets that ended", "ports/flight/tickets.py", "if statement.expires < time.time():", "if False:", FLIGHT),
+    Mutant("promised schema", "ports/flight/streams.py", "if digest(told) != asked.promise:", "if False:", FLIGHT),
+    Mutant("cancelled flights", "ports/flight/running.py", "if flight in self._cancelled:", "if False:", FLIGHT),
+    Mutant("NULLs of masks", "gateway/lineage.py", 'sameness(decision, name) == "raw" and', "True and", LINEAGE),
+    Mutant("NULLs of joins", "gateway/lineage.py", " and not nulls", "", LINEAGE),
 )  # fmt: skip
 
 

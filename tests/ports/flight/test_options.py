@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 
 import adbc_driver_flightsql
@@ -10,7 +11,7 @@ import adbc_driver_manager
 import pytest
 
 from gateway import BadQuery
-from ports.flight import options
+from ports.flight import choices, options
 from ports.flight.options import Options
 from tests.ports.flight.conftest import Flight
 
@@ -99,3 +100,18 @@ def test_options_have_the_bytes_of_the_protocol(body: str, chosen: Options, answ
 def test_malformed_options_are_refused() -> None:
     with pytest.raises(BadQuery):
         change(b"\x0a\xff", SHOP)
+
+
+class Open:
+    """A gateway that takes every snapshot."""
+
+    def pin(self, session: object) -> None:
+        """Nothing is wrong."""
+
+
+def test_what_a_client_could_not_send_back_is_not_taken() -> None:
+    few = Options(snapshots=tuple(f"20260101t00000000000{n}_ab{n}_shop" for n in range(10)))
+    many = Options(snapshots=tuple(secrets.token_hex(60) for _ in range(options.SNAPSHOT_LIMIT)))
+    assert choices.checked(Open(), lambda wished: None, few) == few  # type: ignore[arg-type, return-value]
+    with pytest.raises(BadQuery, match="too long"):
+        choices.checked(Open(), lambda wished: None, many)  # type: ignore[arg-type, return-value]
