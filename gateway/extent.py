@@ -62,7 +62,7 @@ class Relation:
     def row(self) -> Bound:
         """A whole row as one value, which an alias means where no column has its name."""
         size = max(self.width, sum(bound.size for bound in self.outputs))
-        return ONE._replace(size=size, item=size)
+        return ONE._replace(size=size, item=size, items=0)
 
     def column(self, name: str) -> Bound:
         """The column of that name, or any that may have it."""
@@ -139,7 +139,7 @@ def selected(items: list[Node], bounds: list[Bound], stars: list[int], scope: Sc
     width, whole = 0, True
     names, outputs, others = list[str](), list[Bound](), list[Bound]()
     for item, bound, star in zip(items, bounds, stars, strict=True):
-        value = Bound(1, bound.size, bound.item, 1, bound.years)
+        value = bound._replace(parts=1, work=1)
         if star:
             whole, width = False, width + star
             if item["class"] == "STAR" and not item["replace_list"] and not item["rename_list"]:

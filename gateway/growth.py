@@ -32,7 +32,7 @@ class Bound(NamedTuple):
 
     `parts`: what the planner sees, aliases copied; `size`: characters or items of the value; `item`: size of one item
     of a list, states of a text as a regular expression; `work`: steps to compute it once; `years`: how far from today
-    it may lie as a date.
+    it may lie as a date; `items`: how many a list has, 0 where `size` is all that is known of them.
     """
 
     parts: int = 1
@@ -40,6 +40,12 @@ class Bound(NamedTuple):
     item: int = 1
     work: int = 1
     years: int = NEAR
+    items: int = 1
+
+    @property
+    def rounds(self) -> int:
+        """How often a lambda runs over it."""
+        return self.items or self.size
 
 
 ONE = Bound()
@@ -50,14 +56,17 @@ def widest(bounds: Iterable[Bound]) -> Bound:
     given = list(bounds)
     if not given:
         return ONE
-    return Bound(*map(max, zip(*given, strict=True))) if len(given) > 1 else given[0]
+    if len(given) == 1:
+        return given[0]
+    largest = Bound(*map(max, zip(*given, strict=True)))
+    return largest if all(one.items for one in given) else largest._replace(items=0)
 
 
 def together(bounds: Iterable[Bound]) -> Bound:
     """The bound of expressions side by side: all are planned and computed, the largest counts."""
     given = list(bounds)
     largest = widest(given)
-    return largest._replace(parts=1 + sum(one.parts for one in given), work=1 + sum(one.work for one in given))
+    return largest._replace(items=0, parts=1 + sum(one.parts for one in given), work=1 + sum(one.work for one in given))
 
 
 def checked(bound: Bound, node: Node | None = None) -> Bound:
@@ -85,10 +94,11 @@ def literal(node: Node) -> Bound:
     text = str(node["literal"]["text"])
     size = max(1, len(text)) if node["literal"]["kind"] == "STRING" else 1
     if size < 5:
-        return ONE._replace(size=size, item=size)
+        return ONE._replace(size=size, item=size, items=0)
     counts = math.prod(max(1, int(most or least)) for least, most in _COUNTS.findall(text))
     year = re.match(r"(-?\d{4,6})-\d", text)
-    return Bound(1, size, size * min(1_000, counts), 1, NEAR + abs(int(year[1]) - THIS_YEAR) if year else NEAR)
+    years = NEAR + abs(int(year[1]) - THIS_YEAR) if year else NEAR
+    return Bound(1, size, size * min(1_000, counts), 1, years, 0)
 
 
 # Functions whose answer is a number or a short text, whatever they are given.
@@ -96,9 +106,9 @@ _SHORT = frozenset(
     """
     length len strlen char_length character_length bit_length octet_length length_grapheme cardinality array_length
     json_array_length count count_star count_if countif sum avg mean median stddev variance approx_count_distinct
-    list_count list_sum list_avg list_min list_max list_median list_unique list_product list_position list_indexof
+    list_count list_sum list_avg list_median list_unique list_product list_position list_indexof
     array_position array_indexof strpos instr position ascii unicode ord hash md5 sha1 sha256 contains list_contains
-    list_has array_contains array_has starts_with ends_with prefix suffix bool_and bool_or json_type json_valid typeof
+    list_has array_contains array_has starts_with ends_with prefix suffix bool_and bool_or json_type json_valid
     list_has_any list_has_all array_has_any array_has_all regexp_matches regexp_full_match levenshtein editdist3
     damerau_levenshtein jaro_similarity jaro_winkler_similarity jaccard hamming mismatches row_number rank dense_rank
     ~~ !~~ ~~* !~~* ~~~ ~ !~ ^@ @> <@ && like_escape ilike_escape not_like_escape not_ilike_escape
@@ -107,7 +117,7 @@ _SHORT = frozenset(
     """.split()
 )
 _ITEMS = frozenset(
-    "unnest list_extract list_element element_at array_extract list_first list_last list_any_value".split()
+    "unnest list_extract list_element element_at array_extract list_first list_last list_any_value list_min list_max list_mode".split()
 )
 # The answer is as large as all arguments together: a list or a struct, in which a text may be escaped, or one text.
 _LISTS = frozenset("list_value list_pack array_value unpivot_list json_array json_object".split())
@@ -119,6 +129,13 @@ _JOINED = frozenset(
     """.split()
 )
 _TIMES = frozenset("list_transform list_apply array_transform apply list_select array_select".split())
+# The answer has the items of the first argument, some of them or one made of each.
+_SAME_ITEMS = frozenset(
+    """
+    list_transform list_apply array_transform apply list_filter filter array_filter list_sort array_sort list_reverse
+    array_reverse list_reverse_sort array_reverse_sort list_distinct array_distinct list_slice array_slice
+    """.split()
+)
 # Aggregates that gather their rows, with the least number of arguments at which they do.
 _GATHER = {
     "list": 1, "array_agg": 1, "string_agg": 1, "listagg": 1, "group_concat": 1, "json_group_array": 1,
@@ -152,7 +169,7 @@ def call(name: str, node: Node, plain: list[Bound], bodies: list[Bound], beside:
     """The bound of a call: `plain` are its arguments, `bodies` its lambdas for one item, `beside` its other clauses."""
     arguments = [argument["expression"] for argument in node["arguments"]]
     lists = [one for one, argument in zip(plain, _plain(arguments), strict=True) if argument.get("class") != "CONSTANT"]
-    rounds = max([one.size for one in lists], default=1) if bodies else 1
+    rounds = max([one.rounds for one in lists], default=1) if bodies else 1
     parts = beside.parts + sum(one.parts for one in plain) + sum(one.parts for one in bodies)
     work = beside.work + sum(one.work for one in plain) + rounds * (1 + sum(one.work for one in bodies))
     if name in _SQUARE and len(plain) > 1:
@@ -160,7 +177,20 @@ def call(name: str, node: Node, plain: list[Bound], bodies: list[Bound], beside:
     if name in _JSON_PATHS:
         work += plain[0].size ** (1 + sum(str(constant(one)).count("..") for one in arguments[1:]))
     size, item = _answer(name, arguments, plain, bodies)
-    return Bound(parts, size, item, work, _years(name, arguments, plain))
+    return Bound(parts, size, item, work, _years(name, arguments, plain), _items(name, plain))
+
+
+def _items(name: str, plain: list[Bound]) -> int:
+    """How many items the answer of a call has, 0 where that is not known."""
+    if name in _SHORT:
+        return 1
+    if name in {"list_value", "list_pack"}:
+        return max(1, len(plain))
+    if name in {"list", "array_agg"}:
+        return GATHERED
+    if name in _SAME_ITEMS and plain:
+        return plain[0].items
+    return sum(one.items for one in plain) if name in _JOINED and all(one.items for one in plain) else 0
 
 
 def _plain(arguments: list[Node]) -> list[Node]:
@@ -177,7 +207,7 @@ def _answer(name: str, arguments: list[Node], plain: list[Bound], bodies: list[B
         return item, item
     if name in _TIMES:
         each = max([body.size for body in bodies], default=math.prod(sizes[1:]))
-        return sizes[0] * each, each if bodies else item
+        return (plain[0].rounds if bodies else sizes[0]) * each, each if bodies else item
     if name in _LISTS:
         return packed(sizes), largest
     if name in _STRUCTS:

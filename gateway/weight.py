@@ -56,7 +56,7 @@ class _Walk:
         return together(found) if found else ONE
 
     def _truth(self, node: Node, scope: Scope) -> Bound:
-        return self._parts(node, scope)._replace(size=1, item=1)
+        return self._parts(node, scope)._replace(size=1, item=1, items=1)
 
     def _chain(self, node: Node, scope: Scope) -> Bound:
         return self._budget.charge(
@@ -66,7 +66,7 @@ class _Walk:
     def _operator(self, node: Node, scope: Scope) -> Bound:
         if node["type"] == "ARRAY_CONSTRUCTOR":
             items = [self.expression(child, scope) for child in node["children"]]
-            return together(items)._replace(size=growth.packed([item.size for item in items]))
+            return together(items)._replace(size=growth.packed([one.size for one in items]), items=max(1, len(items)))
         bound = self._truth(node, scope) if node["type"] in _TRUTHS else self._parts(node, scope)
         return bound._replace(size=bound.item) if node["type"] == "ARRAY_EXTRACT" else bound
 
@@ -93,7 +93,9 @@ class _Walk:
         results = [self.expression(check["then_expr"], scope) for check in node["case_checks"]]
         results += [self.expression(node["else_expr"], scope)] if node["else_expr"] else []
         chosen = widest(results)
-        return together(tests + results)._replace(size=chosen.size, item=chosen.item, years=chosen.years)
+        return together(tests + results)._replace(
+            size=chosen.size, item=chosen.item, years=chosen.years, items=chosen.items
+        )
 
     def _subquery(self, node: Node, scope: Scope) -> Bound:
         beside = self.expression([node["child"]] if node["child"] else [], scope)
@@ -122,7 +124,7 @@ class _Walk:
     def _body(self, function: Node, lists: list[Bound], scope: Scope) -> Bound:
         """The body of a lambda for one item."""
         each = max((one.item for one in lists), default=1)
-        variables = {name: Bound(1, each, each) for name in lambda_names(function["lhs"])}
+        variables = {name: Bound(1, each, each, items=0) for name in lambda_names(function["lhs"])}
         inner = Scope(scope.ctes, Relation(), variables, scope, frozenset(variables))
         return self.expression(function["expr"], inner)
 
@@ -242,7 +244,7 @@ class _Walk:
             return Relation(2, parts=budget.RELATION_PARTS + bound.parts, whole=False)
         each = bound.item if name == "unnest" else checked(bound, function).size
         width = 1 + (bound.item if name == "unnest" else 8)
-        other = Bound(1, each, each, 1, bound.years)
+        other = Bound(1, each, each, 1, bound.years, 0)
         return Relation(width, other=other, parts=budget.RELATION_PARTS + bound.parts + width, whole=False)
 
     def _values(self, node: Node, outer: Scope) -> Relation:

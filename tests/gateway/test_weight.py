@@ -73,6 +73,8 @@ ATTACKS = {
     "dates made distant by numbers": ("in FROM", "SELECT len(generate_series(d, d + to_years(a * 1000), INTERVAL 1 DAY)) FROM t"),
     "a distance of gathered texts": ("left", DISTANCE),
     "a distance of repeated texts": ("left", "SELECT jaro_similarity(repeat(s, 10000), repeat(r, 10000)) FROM t"),
+    "a distance of the largest": ("left", f"SELECT levenshtein(list_max([x, '']), [y][1]) {GATHERED}"),
+    "a distance of a lambda's text": ("left", f"SELECT list_transform([x], lambda v: levenshtein(v, y)) {GATHERED}"),
     "an unfolded pattern": ("left", f"SELECT regexp_matches(x, '(a|b){{1,300}}.{{1,900}}x.{{1,900}}y$') {GATHERED}"),
     "a pattern from elsewhere": ("left", f"SELECT regexp_matches(x, p) {GATHERED}, (SELECT '((.{{9}}){{9}}){{9}}x' AS p)"),
     "a gathered LIKE": ("left", f"SELECT x LIKE '%' || y || '%' {GATHERED}"),
