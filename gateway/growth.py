@@ -117,7 +117,10 @@ _SHORT = frozenset(
     """.split()
 )
 _ITEMS = frozenset(
-    "unnest list_extract list_element element_at array_extract list_first list_last list_any_value list_min list_max list_mode".split()
+    """
+    unnest list_extract list_element element_at array_extract list_first list_last list_any_value list_min list_max
+    list_mode
+    """.split()
 )
 # The answer is as large as all arguments together: a list or a struct, in which a text may be escaped, or one text.
 _LISTS = frozenset("list_value list_pack array_value unpivot_list json_array json_object".split())
