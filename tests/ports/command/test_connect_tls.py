@@ -17,6 +17,14 @@ from tests.ports.command.conftest import Outport
 from tests.ports.command.test_connect import pasted
 
 
+ADDRESSES = {
+    "curl": "https://localhost:",
+    "rest": "https://localhost:",
+    "adbc": "grpc+tls://localhost:",
+    "psycopg": "host=localhost",
+}
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["server certificate", "both certificates"])
 def secured(request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Doors behind TLS, noted for the command; the folder has the certificate of a client where one is asked for."""
@@ -37,9 +45,7 @@ def secured(request: pytest.FixtureRequest, world: World, tmp_path_factory: pyte
 def test_each_snippet_works_behind_tls(secured: Path, outport: Outport, client: str) -> None:
     printed = outport("connect", client, "--as", "analyst", "--product", "shop")
     assert printed.exit_code == 0, printed.stderr
-    assert {"curl": "https://localhost:", "rest": "https://localhost:", "adbc": "grpc+tls://localhost:"}[client] in (
-        printed.stdout
-    )
+    assert ADDRESSES[client] in (printed.stdout)
     mutual = (secured / "client.pem").exists()
     assert ("client.pem" in printed.stderr) == mutual
     rows = pasted(client, printed.stdout, secured)
