@@ -123,8 +123,9 @@ class Connected(socketserver.BaseRequestHandler):
                 self._talk()
         finally:
             self.server.registry.sockets.discard(self.request)
-            # Behind TLS it is another socket than the one that the server closes.
-            self.request.close()
+            if isinstance(self.request, ssl.SSLSocket):
+                # Another socket than the one that the server closes.
+                self.request.close()
             self.server.places.release()
 
     def _talk(self) -> None:

@@ -46,7 +46,10 @@ class Raw:
     def read(self) -> tuple[bytes, bytes]:
         """The next message; (b"", b"") once the server has closed."""
         while len(self.held) < 5 or len(self.held) < 1 + struct.unpack_from("!i", self.held, 1)[0]:
-            data = self.socket.recv(65536)
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionResetError:  # closed with bytes of ours unread
+                data = b""
             if not data:
                 return b"", b""
             self.held += data
