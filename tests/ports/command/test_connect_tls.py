@@ -16,7 +16,6 @@ from tests.conftest import World
 from tests.ports.command.conftest import Outport
 from tests.ports.command.test_connect import pasted
 
-
 ADDRESSES = {
     "curl": "https://localhost:",
     "rest": "https://localhost:",

@@ -38,12 +38,11 @@ def alive(address: tuple[str, int]) -> None:
     ],
 )
 def test_an_opening_that_is_none_ends_the_connection(postgres: tuple[str, int], data: bytes) -> None:
-    with Raw(postgres) as client:
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-            client.socket.sendall(data)
-            client.socket.shutdown(1)
-            while client.socket.recv(1000):
-                pass
+    with Raw(postgres) as client, contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        client.socket.sendall(data)
+        client.socket.shutdown(1)
+        while client.socket.recv(1000):
+            pass
     alive(postgres)
 
 
