@@ -153,10 +153,10 @@ class Audit:
             self._descriptor = -1
 
     def _append(self, line: bytes) -> None:
-        before = os.fstat(self._descriptor).st_size
         written = os.write(self._descriptor, line)
         if written != len(line):
-            os.truncate(self._descriptor, before)  # a full disk cuts a line: half a record would spoil the next one
+            # A full disk cuts a line: half a record would spoil the next one.
+            os.truncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
             raise OSError(28, "the disk is full")
 
 

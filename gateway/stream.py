@@ -135,7 +135,8 @@ class Result:
 
     def close(self) -> None:
         """Free the query. Idempotent."""
-        self._stop = self._stop or Cancelled("the query was closed", reason="closed")
+        if not self._closed:
+            self._stop = self._stop or Cancelled("the query was closed", reason="closed")
         while not self._turn.acquire(timeout=TICK_S):
             self._source.interrupt()
         try:
@@ -171,8 +172,8 @@ class Result:
 
     def _pull(self) -> pa.RecordBatch | None:
         with self._turn:
-            if self._stop is not None:
-                raise self._stop
+            if self._stop is not None or self._closed:
+                raise self._stop or Cancelled("the answer has ended", reason="closed")
             if time.time() > self._valid_until:
                 self._fail(NotFound("the permission for this answer has ended", reason="expired"))
             batch = self._compute()
@@ -206,7 +207,7 @@ class Result:
         if self._closed:
             return
         self._closed = True
-        self._stop = error or Cancelled("the answer has ended", reason="closed")
+        self._stop = error
         elapsed_ms = (time.monotonic() - self._started) * 1000
         self.summary = Summary(self._rows, self._bytes, elapsed_ms, outcome, error)
         self._watchdog.remove(self)
