@@ -11,14 +11,12 @@ import http.client
 import json
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from benchmarks.deployment import deployed
 from benchmarks.flight_pull import PARQUET, ROWS, WIDENED, peak_resident, resident
-from benchmarks.processes import module
 from benchmarks.roapi import roapi
+from benchmarks.servers import outport_process
 
 RUNS = 5
 READ_BYTES = 1 << 20
@@ -84,17 +82,9 @@ def theirs(port: int, pid: int) -> list[Ask]:
     ]
 
 
-@contextmanager
-def server() -> Iterator[tuple[int, int]]:
-    """This server, started: its port and its process."""
-    with module("servers", "outport") as running:
-        assert running.stdout is not None
-        yield int(running.stdout.readline()), running.pid
-
-
 def grown(place: int) -> int:
     """The bytes by which a new server grew over its first pull of everything: the one at `place` of `ours`."""
-    with server() as (port, pid):
+    with outport_process() as (port, pid):
         one = ours(port, pid)[place]
         pull(replace(one, target=f"{TABLE}?limit=1", sql=""))
         before = resident(pid)
@@ -128,7 +118,7 @@ def pull(ask: Ask) -> Pull:
 def main() -> None:
     """Print one line a figure."""
     deployed("promotions")
-    with server() as own, roapi(promotions=PARQUET) as other:
+    with outport_process() as own, roapi(promotions=PARQUET) as other:
         asked = [*ours(*own), *theirs(other.http, other.pid)]
         pulls = {one.name: [pull(one)] for one in asked}  # warms up
         for _ in range(RUNS):

@@ -24,9 +24,16 @@ BODY = b'{"data":[' + b"x" * 560 + b"]}"
 @contextmanager
 def outport(lookups_per_query: int = engine.LOOKUPS_PER_QUERY) -> Iterator[int]:
     """This gateway over what is published, in a process of its own: its web port."""
+    with outport_process(lookups_per_query) as (port, _):
+        yield port
+
+
+@contextmanager
+def outport_process(lookups_per_query: int = engine.LOOKUPS_PER_QUERY) -> Iterator[tuple[int, int]]:
+    """The same: its web port and its process."""
     with module("servers", "outport", str(lookups_per_query)) as running:
         assert running.stdout is not None
-        yield int(running.stdout.readline())
+        yield int(running.stdout.readline()), running.pid
 
 
 @contextmanager
