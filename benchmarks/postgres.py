@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,11 +54,18 @@ PROMOTIONS = Table("promotions", "promotions", "steward", ())
 
 @dataclass(frozen=True)
 class Running:
-    """A running PostgreSQL: its process, its address and its version."""
+    """A running PostgreSQL: its process, its address, and a client."""
 
     pid: int
     url: str
-    version: str
+    psql: Path
+
+    def copied_s(self, table: Table) -> float:
+        """The seconds that a client takes to get all of a table in COPY's binary format, and throw it away."""
+        copy = f'\\copy (SELECT * FROM "{table.name}") TO STDOUT (FORMAT binary)'
+        start = time.perf_counter()
+        subprocess.run([self.psql, "-X", "-q", "-c", copy, self.url], check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
 
 
 @contextmanager
@@ -83,7 +91,7 @@ def postgres(*tables: Table) -> Iterator[Running]:
             url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
             for table in tables:
                 _load(binaries / "psql", url, table, Path(folder))
-            yield Running(process.pid, url, _version(binaries))
+            yield Running(process.pid, url, binaries / "psql")
         finally:
             process.send_signal(signal.SIGINT)  # fast: SIGTERM waits for the clients
             process.wait()
