@@ -99,6 +99,15 @@ class Directory:
             raise NotFound(f"there is no principal {subject:.128}", reason="principal")
         return _principal(entry, NEVER)
 
+    def stands(self, principal: Principal, token: Bearer | None) -> None:
+        """Raises Unauthenticated once what proved a principal (a password if no token) would not prove it any more."""
+        try:
+            now = self._renewed(principal, token) if time.time() <= principal.valid_until else None
+        except (NotFound, Unauthenticated):
+            now = None
+        if now is None or (now.kind, now.attributes) != (principal.kind, principal.attributes):
+            raise Unauthenticated("the credentials have expired or have been changed", reason="expired")
+
     def verifier(self, subject: str) -> Verifier:
         """What a SCRAM exchange checks against; for an unknown subject one that no password fits (RFC 5802, 5.1)."""
         entry = self._current().get(subject)
@@ -185,6 +194,9 @@ class Directory:
             self._remember(mark, tried)
         assert entry is not None  # only a real verifier is ever remembered
         return _principal(entry, NEVER)
+
+    def _renewed(self, principal: Principal, token: Bearer | None) -> Principal:
+        return self.principal(principal.subject) if token is None else self.authenticate(token)
 
     def _mark(self, subject: str, secret: str) -> bytes:
         """What an accepted password is known by: nothing that it can be found out from."""

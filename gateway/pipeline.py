@@ -22,6 +22,7 @@ from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.evidence import columns, lifespan, refused, states
 from gateway.forms import Form
+from gateway.identity import Bearer
 from gateway.lineage import origins
 from gateway.metrics import Metrics
 from gateway.observe import Audit, MetadataRead, Observer, QueryAnswered, QueryRefused, stripped
@@ -85,6 +86,13 @@ class Gateway:
         """
         principal, quota, last = self._sign_in.answered(subject, challenge, final, port)
         return replace(self._session(principal, port, None), quota=quota), last
+
+    def stands(self, session: Session, token: Bearer | None) -> None:
+        """For doors whose connections last: raises Unauthenticated once what opened the session has ended.
+
+        `token` is what it was opened with, None for a password. Expired, removed and changed are all an end.
+        """
+        self._directory.stands(session.principal, token)
 
     def impersonate(self, subject: str, port: str) -> Session:
         """A session as `subject`, for the demo's page and the operator's commands: never for a client's request.

@@ -44,6 +44,21 @@ class Settings(BaseSettings):
     http_port: Port = Field(8080, description="TCP port of REST and the page; 0 takes a free one")
     flight_port: Port = Field(8815, description="TCP port of Arrow Flight SQL; 0 takes a free one")
     postgres_port: Port = Field(5433, description="TCP port of the PostgreSQL wire protocol; 0 takes a free one")
+    postgres_connections: int = Field(200, ge=1, description="connections to the PostgreSQL wire at once")
+    postgres_principal_connections: int = Field(100, ge=1, description="of these, connections of one principal")
+    postgres_sign_in_s: Seconds = Field(10.0, description="seconds that a connection there may take to sign in")
+    postgres_idle_session_s: Seconds = Field(
+        3600.0, description="seconds that a connection there may be idle before it is closed"
+    )
+    postgres_idle_transaction_s: Seconds = Field(600.0, description="the same within a transaction")
+    postgres_message_bytes: int = Field(
+        16_777_216,
+        ge=65_536,
+        le=1_073_741_823,
+        description="bytes of a message there, and of the prepared statements or bound parameters of a connection",
+    )
+    postgres_statements: int = Field(1000, ge=1, description="prepared statements of one connection there")
+    postgres_portals: int = Field(100, ge=1, description="portals and cursors of one connection there")
     secret_key: SecretStr | None = Field(None, description="secret of at least 32 bytes that all keys derive from")
     secret_key_file: Path | None = Field(None, description="file that holds the secret, instead of `secret_key`")
     tls_cert: Path | None = Field(None, description="PEM file of the certificate of every door, its chain after it")

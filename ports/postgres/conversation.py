@@ -20,8 +20,6 @@ from ports.postgres.transactions import Transaction
 from ports.postgres.variables import REPORTED, Variables
 from ports.postgres.work import Work
 
-STATEMENT_LIMIT = 5_000
-PORTAL_LIMIT = 500
 Bytes = bytes | memoryview
 
 
@@ -38,6 +36,7 @@ class Conversation(WireSession):  # type: ignore[misc]
 
     def __init__(self, gateway: Gateway, session: Session, process: int, options: Mapping[str, str]) -> None:
         super().__init__()
+        self.process = process
         self.state = State.READY
         self.variables = Variables.of(session.principal.subject)
         for name, value in options.items():
@@ -81,6 +80,15 @@ class Conversation(WireSession):  # type: ignore[misc]
                 self.state = State.SKIPPING
             else:
                 yield from self._finish()
+
+    def patience(self) -> tuple[float, WireError]:
+        """The seconds that the client may say nothing now, and what it is told after that."""
+        settings, own = self.transaction.gateway.settings, self.variables.timeout_s
+        if self.transaction.open:
+            idle_s = min(settings.postgres_idle_transaction_s, own("idle_in_transaction_session_timeout"))
+            return idle_s, WireError("25P03", "terminating connection due to idle-in-transaction timeout")
+        idle_s = min(settings.postgres_idle_session_s, own("idle_session_timeout"))
+        return idle_s, WireError("57P05", "terminating connection due to idle-session timeout")
 
     def cancel(self) -> None:
         """Stop what is running now, if anything is."""
@@ -142,8 +150,6 @@ class Conversation(WireSession):  # type: ignore[misc]
             raise WireError("42601", "cannot insert multiple commands into a prepared statement")
         if message.name and self._statements.known(message.name):
             raise WireError("42P05", f'prepared statement "{message.name[:63]}" already exists')
-        if len(self._statements) >= STATEMENT_LIMIT:
-            raise WireError("53400", f"a connection keeps at most {STATEMENT_LIMIT} prepared statements")
         self._statements.keep(self._statements.made(message.name, texts[0] if texts else "", message.types))
         yield backend.PARSE_COMPLETE
 
@@ -163,7 +169,8 @@ class Conversation(WireSession):  # type: ignore[misc]
             values.read(data, code, oid, place)
             for place, (data, code, oid) in enumerate(zip(message.values, every, statement.parameters, strict=True), 1)
         )
-        self._work.keep(message.portal, self._work.portal(statement, given, message.result_formats), PORTAL_LIMIT)
+        weight = sum(len(value) for value in message.values if value is not None)
+        self._work.keep(message.portal, self._work.portal(statement, given, message.result_formats, weight))
         yield backend.BIND_COMPLETE
 
     def _describe(self, message: frontend.Describe) -> Iterator[Bytes]:

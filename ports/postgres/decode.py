@@ -232,6 +232,11 @@ class Frames:
         """Whether bytes have come that no message was made of yet."""
         return bool(self._held)
 
+    @property
+    def wanted(self) -> int:
+        """The length of the message that is not whole yet, 0 where none is known."""
+        return int(_INT32.unpack_from(self._held, 1)[0]) if len(self._held) >= 5 else 0
+
     def first(self) -> First | None:
         """The opening message, None until all of it is there."""
         if len(self._held) < 4:

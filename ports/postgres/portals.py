@@ -36,6 +36,11 @@ class Statement:
     parameters: tuple[int, ...]
     fields: tuple[Field, ...] | None
 
+    @property
+    def weight(self) -> int:
+        """About the bytes that it takes."""
+        return 500 + len(self.name) + len(self.text) + 16 * len(self.parameters) + 250 * len(self.fields or ())
+
 
 class Portal(QueryResult):  # type: ignore[misc]
     """The rows of one bound statement, to be taken in one go or several."""
@@ -45,12 +50,13 @@ class Portal(QueryResult):  # type: ignore[misc]
         statement: Statement,
         fields: Sequence[Field] | None,
         start: Callable[[Sequence[Field]], Result] | None,
-        held: bool = False,
+        weight: int = 0,
     ) -> None:
         super().__init__()
         self.statement = statement
         self.fields = None if fields is None else tuple(fields)
-        self.held = held
+        self.held = False
+        self.weight = weight
         self.count = 0
         self.done = False
         self._start = start

@@ -22,6 +22,7 @@ class Statements:
         self._transaction = transaction
         self._cursor = cursor
         self._held: dict[str, Statement] = {}
+        self._weight = 0
 
     def __len__(self) -> int:
         return len(self._held)
@@ -54,8 +55,15 @@ class Statements:
         return Statement(name, text, None, tuple(chosen), fields)
 
     def keep(self, statement: Statement) -> None:
-        """Remember it under its name."""
-        self._held[statement.name] = statement
+        """Remember it under its name. Raises WireError (53400)."""
+        settings, before = self._transaction.gateway.settings, self._held.get(statement.name)
+        if before is None and len(self._held) >= settings.postgres_statements:
+            limit = settings.postgres_statements
+            raise WireError("53400", f"a connection keeps at most {limit} prepared statements", "deallocate some")
+        weight = self._weight + statement.weight - (before.weight if before is not None else 0)
+        if weight > settings.postgres_message_bytes:
+            raise WireError("53400", "a connection's prepared statements are too long together", "deallocate some")
+        self._held[statement.name], self._weight = statement, weight
 
     def known(self, name: str) -> bool:
         """Whether there is one of that name."""
@@ -72,8 +80,9 @@ class Statements:
         """Forget one, or all (None)."""
         if name is None:
             self._held.clear()
-        else:
-            self._held.pop(name, None)
+            self._weight = 0
+        elif (forgotten := self._held.pop(name, None)) is not None:
+            self._weight -= forgotten.weight
 
     def _columns(self, command: Command | Calls | None) -> tuple[Field, ...] | None:
         match command:

@@ -5,6 +5,7 @@ Few have an effect here; the others are kept and shown, as clients set them and 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ _DEFAULTS: Mapping[str, str] = {
     "default_transaction_read_only": "on",
     "extra_float_digits": "1",
     "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
     "in_hot_standby": "off",
     "integer_datetimes": "on",
     "IntervalStyle": "postgres",
@@ -155,10 +157,9 @@ class Variables:
         """The ids in `outport.snapshot`: what the connection is pinned to."""
         return tuple(part for part in re.split(r"[\s,]+", self.values["outport.snapshot"]) if part)
 
-    @property
-    def statement_timeout_s(self) -> float | None:
-        """Seconds that a statement may take, None for no limit of the client's own."""
-        return _milliseconds(self.values["statement_timeout"]) / 1000 or None
+    def timeout_s(self, name: str) -> float:
+        """The seconds of a timeout, infinity where the client sets none of its own."""
+        return _milliseconds(self.values[name]) / 1000 or math.inf
 
     def _taken(self, name: str, value: str) -> str:
         if len(value) > _VALUE_LIMIT or "\0" in value:

@@ -51,8 +51,8 @@ class Work:
         self._running: Portal | None = None
         self._told = {name: transaction.variables.show(name) for name in REPORTED}
 
-    def portal(self, statement: Statement, given: Sequence[Value], codes: Sequence[int]) -> Portal:
-        """A statement with its parameters, in these formats. Raises WireError where their number is wrong."""
+    def portal(self, statement: Statement, given: Sequence[Value], codes: Sequence[int], weight: int = 0) -> Portal:
+        """A statement with its parameters of `weight` bytes, in these formats. Raises WireError for their number."""
         fields = statement.fields
         if fields is not None:
             try:
@@ -61,15 +61,18 @@ class Work:
                 raise WireError("08P01", str(error)) from None
             fields = tuple(replace(one, format=code) for one, code in zip(fields, every, strict=True))
         start = partial(self._answer, Query(statement.text, tuple(given)))
-        return Portal(statement, fields, start if statement.command is None and statement.text else None)
+        return Portal(statement, fields, start if statement.command is None and statement.text else None, weight)
 
-    def keep(self, name: str, portal: Portal, limit: int) -> None:
+    def keep(self, name: str, portal: Portal) -> None:
         """Remember a portal; the unnamed one gives way to its successor. Raises WireError (42P03, 53400)."""
+        settings = self._transaction.gateway.settings
         if name and name in self._portals:
             raise WireError("42P03", f'cursor "{name[:63]}" already exists')
-        if len(self._portals) >= limit:
-            raise WireError("53400", f"a connection keeps at most {limit} portals")
         self.forget(name)
+        if len(self._portals) >= settings.postgres_portals:
+            raise WireError("53400", f"a connection keeps at most {settings.postgres_portals} portals and cursors")
+        if portal.weight + sum(one.weight for one in self._portals.values()) > settings.postgres_message_bytes:
+            raise WireError("53400", "the parameters of a connection's portals are too long together", "close some")
         self._portals[name] = portal
 
     def of(self, name: str) -> Portal:
@@ -125,8 +128,8 @@ class Work:
 
     def _answer(self, query: Query, fields: Sequence[Field]) -> Result:
         transaction = self._transaction
-        settings, own = transaction.gateway.settings, transaction.variables.statement_timeout_s
-        compute_s = settings.compute_s if own is None else min(own, settings.compute_s)
+        settings = transaction.gateway.settings
+        compute_s = min(transaction.variables.timeout_s("statement_timeout"), settings.compute_s)
         return transaction.gateway.answer(
             transaction.session,
             query,
@@ -251,12 +254,10 @@ class Work:
     def _declared(self, command: Declare) -> Iterator[Bytes]:
         if not (self._transaction.open or command.hold):
             raise WireError("25P01", "DECLARE CURSOR can only be used in transaction blocks")
-        if command.name in self._portals:
-            raise WireError("42P03", f'cursor "{command.name[:63]}" already exists')
         statement = self.statements.query("", command.query.rstrip().rstrip(";"), ())
         portal = self.portal(statement, (), (1,) if command.binary else ())
         portal.held = command.hold
-        self._portals[command.name] = portal
+        self.keep(command.name, portal)
         yield backend.command_complete("DECLARE CURSOR")
 
     def _fetched(self, command: Fetch, asked: Portal) -> Iterator[Bytes]:
