@@ -33,7 +33,7 @@ WRITE_BYTES = 1 << 16
 PIECE_BYTES = 1 << 20
 DATABASE = "outport"
 # How soon a connection that waits notices that it is to end.
-TICK_S = 0.5
+TICK_S = 0.25
 # A wrong cancel key holds its connection that long: 32 bits are not to be guessed.
 WRONG_KEY_S = 0.2
 _HUNG_UP = getattr(select, "POLLRDHUP", select.POLLHUP)
@@ -51,7 +51,7 @@ class Door(Protocol):
 
 
 class Connected(socketserver.BaseRequestHandler):
-    """One connection, from its first byte to its last. `end`, `cut` and `watch` may come from any thread."""
+    """One connection, from its first byte to its last. `end`, `stop`, `cut` and `watch` may come from any thread."""
 
     server: Door  # type: ignore[assignment]
     request: socket.socket
@@ -93,7 +93,7 @@ class Connected(socketserver.BaseRequestHandler):
     def cut(self) -> None:
         """Close now."""
         self._over.set()
-        self._stop()
+        self.stop()
         with contextlib.suppress(OSError):
             # Not SSLSocket's own: that would let the other thread go on in the clear.
             socket.socket.shutdown(self.request, socket.SHUT_RDWR)
@@ -106,9 +106,10 @@ class Connected(socketserver.BaseRequestHandler):
         with contextlib.suppress(OSError, ValueError):
             looked.register(self.request, _HUNG_UP)
             if looked.poll(0):
-                self._stop()
+                self.stop()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Stop what runs."""
         if self._conversation is not None:
             self._conversation.cancel()
 

@@ -34,6 +34,9 @@ class Ended(Protocol):
     def end(self, why: WireError) -> None:
         """Say why, once what runs has ended, and close."""
 
+    def stop(self) -> None:
+        """Stop what runs."""
+
     def cut(self) -> None:
         """Close now."""
 
@@ -151,3 +154,4 @@ class Registry(Connections):  # type: ignore[misc]
                 self.gateway.stands(session, token)
         except Unauthenticated as error:
             connection.end(WireError("57P01", f"terminating connection: {error.message}"))
+            connection.stop()

@@ -7,7 +7,9 @@ import hashlib
 import hmac
 import socket
 import struct
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -75,6 +77,14 @@ class Raw:
             return [(kind, asked)]
         return self.prove(f"{user}-secret")
 
+    def start_with_token(self, token: str) -> list[tuple[bytes, bytes]]:
+        """Sign in as the user `token`; what the server said to it."""
+        body = struct.pack("!i", 196608) + b"user\0token\0database\0outport\0\0"
+        self.socket.sendall(struct.pack("!i", len(body) + 4) + body)
+        assert self.read() == (b"R", struct.pack("!i", 3))
+        self.send(b"p", token.encode() + b"\0")
+        return self.until_ready()
+
     def prove(self, password: str) -> list[tuple[bytes, bytes]]:
         """The client's side of SCRAM-SHA-256."""
         first = b"n=,r=nonce"
@@ -121,6 +131,14 @@ class Raw:
         """Sync, and what had been answered."""
         self.send(b"S")
         return self.until_ready()
+
+
+def eventually(holds: Callable[[], bool], patience_s: float = 10) -> None:
+    """Ask until it holds."""
+    end = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < end, "it did not come to hold"
+        threading.Event().wait(0.02)
 
 
 def error(messages: list[tuple[bytes, bytes]]) -> dict[str, str]:
