@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -71,6 +71,15 @@ class Running:
 @contextmanager
 def postgres(*tables: Table) -> Iterator[Running]:
     """PostgreSQL with `tables`, vacuumed and analysed. Raises Absent."""
+    with started(SETTINGS) as running, tempfile.TemporaryDirectory() as folder:
+        for table in tables:
+            _load(running.psql, running.url, table, Path(folder))
+        yield running
+
+
+@contextmanager
+def started(settings: Mapping[str, str]) -> Iterator[Running]:
+    """An empty PostgreSQL on loopback with these settings, gone after the block. Raises Absent."""
     binaries = _binaries()
     with tempfile.TemporaryDirectory() as folder:
         owner = _owner()
@@ -84,14 +93,11 @@ def postgres(*tables: Table) -> Iterator[Running]:
             raise Absent("PostgreSQL cannot make a database here")
         port = free_port()
         command = [binaries / "postgres", "-D", data, "-p", str(port)]
-        command += [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         process = run(command)
         try:
             listening(port)
-            url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-            for table in tables:
-                _load(binaries / "psql", url, table, Path(folder))
-            yield Running(process.pid, url, binaries / "psql")
+            yield Running(process.pid, f"postgresql://postgres@127.0.0.1:{port}/postgres", binaries / "psql")
         finally:
             process.send_signal(signal.SIGINT)  # fast: SIGTERM waits for the clients
             process.wait()

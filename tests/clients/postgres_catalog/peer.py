@@ -1,0 +1,45 @@
+"""A private PostgreSQL 15 that holds the same tables: where the recorded answers come from."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from benchmarks.postgres import started
+from gateway import Gateway
+from tests.clients.postgres_catalog import declared
+from tests.clients.postgres_catalog.shelf import SUBJECT, deployed
+
+SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "timezone": "UTC"}
+
+
+@contextmanager
+def postgres(settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Where the principal connects to it: the database `outport`, the only one that there is. Raises Absent."""
+    with started({**SETTINGS, **(settings or {})}) as running, tempfile.TemporaryDirectory() as folder:
+        _make(running.url)
+        own = running.url.replace("//postgres@", f"//{declared.OWNER}@").replace("/postgres", "/outport")
+        gateway = Gateway(deployed(Path(folder)))
+        products = gateway.products(gateway.impersonate(SUBJECT, "postgres"))
+        with psycopg.connect(own, autocommit=True) as door:
+            _only_database(door)
+            for statement in declared.statements(products, SUBJECT):
+                door.execute(statement.encode())
+        gateway.close()
+        yield own.replace(f"//{declared.OWNER}@", f"//{SUBJECT}@")
+
+
+def _make(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as door:
+        door.execute(f"CREATE ROLE {declared.OWNER} SUPERUSER LOGIN")
+        door.execute(f"CREATE DATABASE outport OWNER {declared.OWNER}")
+
+
+def _only_database(door: psycopg.Connection[tuple[object, ...]]) -> None:
+    door.execute("UPDATE pg_database SET datistemplate = false")
+    for name in ("postgres", "template1", "template0"):
+        door.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
