@@ -16,6 +16,7 @@ import uvicorn
 from benchmarks.deployment import deployed
 from benchmarks.processes import free_port, listening, module
 from gateway import Gateway, Query, engine
+from ports.command.serve import settle
 from ports.http.server import HttpPort
 
 BODY = b'{"data":[' + b"x" * 560 + b"]}"
@@ -71,6 +72,7 @@ def serve_outport() -> None:
     gateway = Gateway(deployed())
     door = HttpPort(gateway)
     door.start()
+    settle()
     print(door.address[1], flush=True)
     stop.wait()
     door.stop()

@@ -1,8 +1,8 @@
 """Lookups by key that wait at the same time, answered by one query.
 
-The first comer leads: it waits for a turn, runs one query for every key of its group that has come by then, and hands
-the lead to the next one. A lookup that is alone when its turn comes runs its own text at once. Only the leader holds a
-slot. Touches the engine only through the cursors that it is given; what a query says, `bind` has said.
+A group's thread waits for a turn, runs one query for every key that has come by then, and goes on until none waits. A
+lookup that is alone when the turn comes is its own text. Nobody else holds a thread or a slot meanwhile. Touches the
+engine only through the cursors that it is given; what a query says, `bind` has said.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from datetime import time as time_of_day
@@ -21,9 +22,12 @@ import pyarrow as pa
 
 from gateway import duck
 from gateway.bind import Batch, Parameters, Scalar, Value
+from gateway.errors import Exhausted
 from gateway.running import Alone, Slots
 
-# Under load a leader waits for as long as others come within ARRIVAL_S, GATHER_S at most: at 64 connections a query
+# So many groups wait for their turns at once; more of them wait for a thread before.
+GROUPS = 64
+# Under load a group waits for as long as others come within ARRIVAL_S, GATHER_S at most: at 64 connections a query
 # answers 25 lookups then, 18 otherwise, and the process takes a tenth less of CPU for each.
 ARRIVAL_S = 0.001
 GATHER_S = 0.01
@@ -83,10 +87,7 @@ _NOTHING = Found(None, None)
 
 @dataclass
 class _Group:
-    """Lookups of one text, in the order they came; one of them leads as long as there is any.
-
-    `busy` once some of them have waited for a query of others.
-    """
+    """Lookups of one text, in the order they came. `busy` once some of them have waited for a query of others."""
 
     waiting: list[Together] = field(default_factory=list)
     busy: bool = False
@@ -95,7 +96,7 @@ class _Group:
 class _Flight:
     """One running query for several lookups: interrupted when none of them is wanted any more."""
 
-    def __init__(self, cursor: duck.Connection, members: list[Together]) -> None:
+    def __init__(self, cursor: duck.Connection, members: Sequence[Together]) -> None:
         self.cursor = cursor
         self.members = members
 
@@ -107,8 +108,7 @@ class _Flight:
 class Together:
     """A lookup's one row, as a Source: from a query that is shared, or from `alone` where none is.
 
-    `leads`, `boarded` and the list it waits in change under the coalescer's lock; `woken` is set when it is to lead, is
-    answered or is stopped.
+    It has `arrived` once it is found, refused or stopped; found neither way, it runs alone when it is read.
     """
 
     def __init__(
@@ -124,14 +124,15 @@ class Together:
         self._schema = schema
         self._began: float | None = None
         self._spent_s = 0.0
-        self._asked = False
+        self._joined = self._asked = False
+        self._arrived = threading.Event()
+        self._ready: Callable[[], None] | None = None
         self.group, self.text, self.key, self.alone = group, text, key, alone
         self.stopped = False
-        self.leads = False
+        self.deadline = 0.0
         self.flight: _Flight | None = None
-        self.woken = threading.Event()
-        self.boarded = False
         self.found: Found | None = None
+        self.error: BaseException | None = None
 
     @property
     def computing_since(self) -> float | None:
@@ -143,14 +144,24 @@ class Together:
         """Seconds of queries that this lookup was part of."""
         return self._spent_s + self.alone.computed_s
 
+    def prefetch(self, ready: Callable[[], None]) -> bool:
+        """Wait among others without a thread: `ready` is called once, when `next` need not wait."""
+        self._ready, self._joined = ready, True
+        self._coalescer.join(self)
+        return True
+
     def next(self, wait_s: float | None) -> pa.RecordBatch | None:
         """The row, at the first call. Raises Exhausted and the engine's own errors."""
         if self._asked:
             return None
         self._asked = True
-        self._coalescer.answer(self)
+        if not self._joined:
+            self._coalescer.join(self)
+        self._arrived.wait()
         if self.stopped:
             raise duck.Interrupted
+        if self.error is not None:
+            raise self.error
         found = self.found if self.found is not None else Found(self.alone.next(wait_s), None)
         if found.batch is None:
             return None
@@ -165,11 +176,16 @@ class Together:
         self.flight, self._began = flight, time.monotonic()
 
     def ended(self) -> None:
-        """That query has ended."""
+        """Whatever there was to wait for has come."""
         if self._began is not None:
             self._spent_s += time.monotonic() - self._began
         self.flight = self._began = None
-        self.woken.set()
+        self._wake()
+
+    def fail(self, error: BaseException) -> None:
+        """Its answer is `error`."""
+        self.error = error
+        self.ended()
 
     def interrupt(self) -> None:
         """Want nothing any more: the others' query goes on."""
@@ -178,12 +194,20 @@ class Together:
         flight = self.flight
         if flight is not None:
             flight.interrupt()
-        self.woken.set()
+        self._wake()
 
     def close(self) -> None:
         """Free what it holds."""
-        self.found = None
+        self.stopped = True
+        self.found = self._ready = None
         self.alone.close()
+
+    def _wake(self) -> None:
+        with self._coalescer.lock:
+            ready, self._ready = self._ready, None
+            self._arrived.set()
+        if ready is not None:
+            ready()
 
 
 class Coalescer:
@@ -191,52 +215,50 @@ class Coalescer:
 
     def __init__(self, cursor: Callable[[], duck.Connection], slots: Slots, limit: int) -> None:
         self._cursor, self._slots, self._limit = cursor, slots, limit
-        self._lock = threading.Lock()
         self._groups: dict[tuple[object, ...], _Group] = {}
+        self._threads = ThreadPoolExecutor(GROUPS, "outport-lookups")
+        self.lock = threading.Lock()
 
     @property
     def followers(self) -> int:
         """How many lookups wait for the query of another."""
-        with self._lock:
-            return sum(not member.leads for group in self._groups.values() for member in group.waiting)
+        with self.lock:
+            return sum(max(0, len(group.waiting) - 1) for group in self._groups.values())
 
-    def answer(self, member: Together) -> None:
-        """Wait until `member` is answered, stopped or left to run alone. Raises Exhausted."""
-        deadline = time.monotonic() + self._slots.queue_s
-        with self._lock:
+    def join(self, member: Together) -> None:
+        """Wait for a turn: `member` arrives when it is found, stopped or refused, or is to run alone."""
+        member.deadline = time.monotonic() + self._slots.queue_s
+        with self.lock:
             group = self._groups.get(member.group)
+            first = group is None
             if group is None:
                 group = self._groups[member.group] = _Group()
-                member.leads = True
             group.waiting.append(member)
-        if not member.leads:
-            self._wait(member, group, deadline)
-        if member.leads:
-            self._lead(member, group, deadline)
+        if first:
+            self._threads.submit(self._serve, member.group, group)
 
-    def _wait(self, member: Together, group: _Group, deadline: float) -> None:
-        """Until `member` is answered, stopped or leads. Raises Exhausted if its query has not begun by `deadline`."""
-        while not member.woken.wait(None if member.boarded else max(0.0, deadline - time.monotonic())):
-            with self._lock:
-                if not member.boarded and not member.leads:
-                    group.waiting.remove(member)
-                    raise self._slots.busy()
-        with self._lock:
-            if member.stopped and not member.leads and not member.boarded:
-                group.waiting.remove(member)
+    def close(self) -> None:
+        """Take nothing more. Whoever waits has been stopped before."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _lead(self, member: Together, group: _Group, deadline: float) -> None:
+    def _serve(self, name: tuple[object, ...], group: _Group) -> None:
+        """Turn after turn, until nobody waits."""
         try:
-            if not member.stopped:
+            while True:
                 if group.busy:
                     self._gather(group)
-                self._slots.take(max(0.0, deadline - time.monotonic()))
-                try:
-                    self._run(member, group)
-                finally:
-                    self._slots.give()
-        finally:
-            self._hand_on(member, group)
+                self._turn(group)
+                with self.lock:
+                    if not group.waiting:
+                        del self._groups[name]
+                        return
+                    group.busy = True
+        except BaseException as error:
+            with self.lock:
+                del self._groups[name]
+            for member in group.waiting:
+                member.fail(error)
+            raise
 
     def _gather(self, group: _Group) -> None:
         """Wait while others keep coming. Only in a group that had company: an idle gateway makes nobody wait."""
@@ -245,34 +267,39 @@ class Coalescer:
             before = len(group.waiting)
             time.sleep(ARRIVAL_S)
 
-    def _hand_on(self, member: Together, group: _Group) -> None:
-        with self._lock:
-            if not member.boarded:
-                group.waiting.remove(member)
-            if not group.waiting:
-                del self._groups[member.group]
-                return
-            following = group.waiting[0]
-            following.leads = group.busy = True
-        following.woken.set()
-
-    def _run(self, leader: Together, group: _Group) -> None:
-        with self._lock:
-            boarded = group.waiting[: self._limit]
-            del group.waiting[: self._limit]
-            for member in boarded:
-                member.boarded = True
+    def _turn(self, group: _Group) -> None:
         try:
-            members = [member for member in boarded if not member.stopped]
-            if members == [leader]:
-                leader.found = Found(leader.alone.compute(), None)
+            self._slots.take(max(0.0, group.waiting[0].deadline - time.monotonic()))
+        except Exhausted:
+            for member in self._taken(group, time.monotonic()):
+                member.fail(self._slots.busy())
+            return
+        try:
+            self._run(self._taken(group))
+        finally:
+            self._slots.give()
+
+    def _taken(self, group: _Group, before: float | None = None) -> list[Together]:
+        """The first of those who wait, as many as a query answers; with `before`, all whose time is over by then."""
+        with self.lock:
+            number = self._limit
+            if before is not None:
+                number = sum(member.deadline <= before for member in group.waiting)
+            taken, group.waiting = group.waiting[:number], group.waiting[number:]
+        return taken
+
+    def _run(self, boarded: Sequence[Together]) -> None:
+        members = [member for member in boarded if not member.stopped]
+        try:
+            if len(members) == 1:
+                _run_alone(members[0])
             elif members:
                 self._run_together(members)
         finally:
             for member in boarded:
                 member.ended()
 
-    def _run_together(self, members: list[Together]) -> None:
+    def _run_together(self, members: Sequence[Together]) -> None:
         cursor = self._cursor()
         try:
             flight = _Flight(cursor, members)
@@ -286,14 +313,21 @@ class Coalescer:
             cursor.close()
 
 
-def _rows(cursor: duck.Connection, members: list[Together]) -> list[pa.RecordBatch]:
+def _run_alone(member: Together) -> None:
+    try:
+        member.found = Found(member.alone.compute(), None)
+    except Exception as error:
+        member.error = error
+
+
+def _rows(cursor: duck.Connection, members: Sequence[Together]) -> list[pa.RecordBatch]:
     columns = zip(*(member.key for member in members), strict=True)
     values: list[Value] = [list(column) for column in columns]
     values.append(list(range(len(members))))
     return list(duck.stream(cursor, members[0].text, values, 8192))
 
 
-def _distribute(batches: list[pa.RecordBatch], members: list[Together]) -> None:
+def _distribute(batches: list[pa.RecordBatch], members: Sequence[Together]) -> None:
     """Tell each of `members` where its row is: the last column has its place among them."""
     found: dict[int, Found] = {}
     for batch in batches:

@@ -129,6 +129,7 @@ class Engine:
     def close(self) -> None:
         """Stop every query and the instance."""
         self._watchdog.stop()
+        self._coalescer.close()
         self._instance.close()
         shutil.rmtree(self._spill, ignore_errors=True)
 

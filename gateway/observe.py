@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import orjson
+
 from gateway.errors import Unavailable
 
 _log = logging.getLogger("outport.audit")
@@ -187,7 +189,10 @@ class Observer:
 def _line(observation: Observation) -> bytes:
     moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     body = {"time": moment, "event": _event(type(observation).__name__), **_fields(observation)}
-    return json.dumps(body, ensure_ascii=True, allow_nan=False, default=_fields, separators=(",", ":")).encode() + b"\n"
+    try:
+        return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # half a surrogate pair, say in a name that no one has: escaped
+        return json.dumps(body, default=_fields, separators=(",", ":")).encode() + b"\n"
 
 
 def _fields(value: Any) -> dict[str, object]:

@@ -34,7 +34,7 @@ from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
 from gateway.sign_in import SignIn
 from gateway.stream import Limits, Provenance, Result, Summary
-from gateway.visible import VisibleProduct, VisibleTable, shown
+from gateway.visible import Tables, VisibleProduct, VisibleTable, shown
 
 
 class Gateway:
@@ -48,6 +48,7 @@ class Gateway:
         self._policies = PolicyStore(settings.policies)
         audit = Audit(settings.audit)
         self._binder = Binder()
+        self._tables = Tables()
         threads = settings.threads or default_threads()
         self._engine = Engine(
             snapshots=settings.state / "snapshots",
@@ -188,7 +189,7 @@ class Gateway:
         For a door that composes SQL over it: the query that follows is what the audit keeps.
         """
         self._live(session)
-        return shown(grants.resolve(session, pin or self.pin(session), "query", (schema, name)), {})
+        return self._tables.shown(grants.resolve(session, pin or self.pin(session), "query", (schema, name)))
 
     def references(self, session: Session, schema: str, name: str, pin: Pin | None = None) -> tuple[Reference, ...]:
         """What one table can be read together with, over declared foreign keys. Raises as `table` does."""

@@ -67,6 +67,9 @@ class Source(Protocol):
     def computing_since(self) -> float | None: ...
     @property
     def computed_s(self) -> float: ...
+    def prefetch(self, ready: Callable[[], None]) -> bool:
+        """Whether the first batch is computed by another thread: `ready` is called, once, when `next` need not wait."""
+
     def next(self, wait_s: float | None) -> pa.RecordBatch | None:
         """The next batch, None at the end; `wait_s` as in Slots.take. Raises Exhausted and the engine's own errors."""
 
@@ -96,6 +99,10 @@ class Alone:
         self._stopped = False
         self.computing_since: float | None = None
         self.computed_s = 0.0
+
+    def prefetch(self, ready: Callable[[], None]) -> bool:
+        """It computes only while it is read."""
+        return False
 
     def next(self, wait_s: float | None) -> pa.RecordBatch | None:
         """The next batch, computed in a turn of its own."""

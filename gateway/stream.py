@@ -119,6 +119,22 @@ class Result:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def prefetch(self, ready: Callable[[], None]) -> bool:
+        """Have the first batch computed while nobody reads: `ready` is called, once, from any thread, when it is there.
+
+        False, and `ready` is never called, where an answer is computed only while it is read.
+        """
+
+        def arrived() -> None:
+            self._waiting_since = time.monotonic()
+            ready()
+
+        self._waiting_since = None
+        if self._source.prefetch(arrived):
+            return True
+        self._waiting_since = time.monotonic()
+        return False
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Stream the answer; each batch has at least one row. Raises GatewayErrors only; frees the query at the end."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,10 +15,15 @@ from gateway.policy import visible_key, visible_relationships, visible_semantics
 from gateway.product import Column, Product, Relationship, Semantic, Table
 from gateway.snapshot import LASTING, Lifespan
 
+REMEMBERED = 1_000
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class VisibleTable:
-    """One table as a principal may see it: hidden columns are absent, keys and references only where they hold."""
+    """One table as a principal may see it: hidden columns are absent, keys and references only where they hold.
+
+    Equal to itself only, so that what was worked out for one can be remembered.
+    """
 
     table: Table
     decision: Decision
@@ -52,6 +58,24 @@ class VisibleProduct:
             if table.table.name == name.lower():
                 return table
         raise unknown_relation(f"{self.product.name}.{name}")
+
+
+class Tables:
+    """What was shown of granted tables without their relationships, remembered. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._shown: OrderedDict[tuple[str, str, int], VisibleTable] = OrderedDict()
+
+    def shown(self, grant: Grant) -> VisibleTable:
+        """The table, the same object for the same decision."""
+        # A decision that is held here keeps its id, so no other one can have it.
+        key = (grant.snapshot.id, grant.table.name, id(grant.decision))
+        found = self._shown.get(key)
+        if found is None or found.decision is not grant.decision:
+            found = self._shown[key] = shown(grant, {})
+            if len(self._shown) > REMEMBERED:
+                self._shown.popitem(last=False)
+        return found
 
 
 def shown(grant: Grant, decisions: Mapping[str, Decision]) -> VisibleTable:

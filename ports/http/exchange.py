@@ -1,4 +1,4 @@
-"""One request to one answer: synchronous work on the limiter's threads, bytes streamed at the client's pace.
+"""One request to one answer: synchronous work on the lane's threads, bytes streamed at the client's pace.
 
 A client that goes away cancels its query at once; an error after the first byte breaks the connection, so that half an
 answer never looks whole.
@@ -15,8 +15,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
-import anyio
-import anyio.to_thread
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
@@ -24,8 +22,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from gateway import Cancelled, GatewayError, Result
-from ports.http import compression
+from ports.http import compression, lane
 from ports.http.compression import Chunk
+from ports.http.lane import Lane
 from ports.http.methods import is_head
 
 # What is sent whole, with its length: larger or slower answers begin to stream.
@@ -34,6 +33,8 @@ WHOLE_S = 0.05
 # What one change of threads brings of a stream: at a batch each, half of the time went into changing.
 GATHERED_BYTES = 1 << 20
 GATHERED_S = 0.05
+# Few answers take longer: only theirs are worth looking whether the client is still there.
+WATCHED_S = 0.05
 BODY_LIMIT_BYTES = 1 << 20
 _log = logging.getLogger("outport.http")
 
@@ -84,27 +85,39 @@ class Answer:
     status: int = 200
 
 
-Work = Callable[[Lifeline], Answer]
+@dataclass(frozen=True)
+class Awaited:
+    """What a route's work gives where its answer hangs on a row: `answer`, once `result` has it.
+
+    Meanwhile the request holds no thread, wherever others compute that row.
+    """
+
+    result: Result
+    answer: Callable[[], Answer]
+
+
+Work = Callable[[Lifeline], Answer | Awaited]
 
 
 async def exchange(request: Request, work: Work) -> Response:
     """Run `work` on a thread and give its answer: whole if it is small, else as a stream. Raises what `work` raises."""
-    limiter: anyio.CapacityLimiter = request.app.state.limiter
-    accepted = request.headers.get("accept-encoding")
-    lifeline = Lifeline()
-    watcher = asyncio.create_task(_watch(request.receive, lifeline))
+    head = is_head(request)
+    turn = _Turn(request.app.state.lane, work, request.headers.get("accept-encoding"), head)
+    watcher = _Watcher(request.receive, turn.lifeline)
     try:
-        begin = partial(_heading, work, lifeline) if is_head(request) else partial(_begin, work, lifeline, accepted)
-        begun = await anyio.to_thread.run_sync(begin, limiter=limiter)
+        begun = await turn.begun()
+    except asyncio.CancelledError:
+        turn.lifeline.cut()
+        raise
     finally:
         watcher.cancel()
     if begun.ended:
         answer = begun.answer
         response = Response(b"".join(begun.head), answer.status, dict(answer.headers), answer.media_type)
-        if is_head(request) and "content-length" in response.headers:
+        if head and "content-length" in response.headers:
             del response.headers["content-length"]  # it is known by whoever makes the content
         return response
-    return _Stream(begun, lifeline, limiter)
+    return _Stream(begun, turn.lifeline, request.app.state.lane)
 
 
 async def body(request: Request) -> bytes:
@@ -131,24 +144,72 @@ class _Begun:
     ended: bool
 
 
-def _heading(work: Work, lifeline: Lifeline) -> _Begun:
-    """The answer without its content, none of which is made."""
-    try:
-        return _Begun(work(lifeline), [], ended=True)
-    finally:
-        lifeline.release()
+class _Turn:
+    """One request's way over the threads of a lane, to the beginning of its answer."""
+
+    def __init__(self, lane: Lane, work: Work, accepted: str | None, head: bool) -> None:
+        """`accepted` is what Accept-Encoding says; `head` whether no content is wanted."""
+        self.lifeline = Lifeline()
+        self._lane, self._work, self._accepted, self._head = lane, work, accepted, head
+        self._loop = asyncio.get_running_loop()
+        self._future: asyncio.Future[_Begun] = self._loop.create_future()
+
+    async def begun(self) -> _Begun:
+        """The answer's beginning. Raises what the work raises."""
+        self._lane.put(self._loop, self._ask)
+        return await self._future
+
+    def _ask(self) -> None:
+        try:
+            given = self._work(self.lifeline)
+            if isinstance(given, Awaited):
+                if given.result.prefetch(partial(self._lane.put, self._loop, partial(self._arrived, given))):
+                    return
+                self._lane.blocks()
+                given = given.answer()
+            elif not self._head:
+                self._lane.blocks()
+        except BaseException as error:
+            self._fail(error)
+        else:
+            self._begin(given)
+
+    def _arrived(self, awaited: Awaited) -> None:
+        try:
+            answer = awaited.answer()
+        except BaseException as error:
+            self._fail(error)
+        else:
+            self._begin(answer)
+
+    def _begin(self, answer: Answer) -> None:
+        try:
+            begun = _Begun(answer, [], ended=True) if self._head else _begin(answer, self._accepted)
+            if begun.ended:
+                self.lifeline.release()
+        except BaseException as error:
+            self._fail(error)
+        else:
+            lane.call(self._loop, self._give, begun)
+
+    def _give(self, begun: _Begun) -> None:
+        if not self._future.done():
+            self._future.set_result(begun)
+        elif not begun.ended:
+            self._lane.put(self._loop, self.lifeline.release)
+
+    def _fail(self, error: BaseException) -> None:
+        self.lifeline.release()
+        lane.call(self._loop, self._refuse, error)
+
+    def _refuse(self, error: BaseException) -> None:
+        if not self._future.done():
+            self._future.set_exception(error)
 
 
-def _begin(work: Work, lifeline: Lifeline, accepted: str | None) -> _Begun:
-    """The answer's first chunks; `accepted` is what Accept-Encoding says."""
-    try:
-        answer = work(lifeline)
-        head, ended = _gather(answer.chunks, WHOLE_BYTES, WHOLE_S)
-    except BaseException:
-        lifeline.release()
-        raise
-    if ended:
-        lifeline.release()
+def _begin(answer: Answer, accepted: str | None) -> _Begun:
+    """The answer's first chunks."""
+    head, ended = _gather(answer.chunks, WHOLE_BYTES, WHOLE_S)
     coding = None if answer.media_type is None else compression.choose(accepted, answer.media_type)
     if coding is None or (ended and sum(map(len, head)) < compression.SMALLEST_BYTES):
         return _Begun(answer, head, ended)
@@ -175,17 +236,35 @@ async def _watch(receive: Receive, lifeline: Lifeline) -> None:
     lifeline.cut()
 
 
+class _Watcher:
+    """Cuts the lifeline when the client goes away: looks for it after WATCHED_S, which most answers never need."""
+
+    def __init__(self, receive: Receive, lifeline: Lifeline) -> None:
+        self._receive, self._lifeline = receive, lifeline
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCHED_S, self._start)
+
+    def cancel(self) -> None:
+        """Watch no longer."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start(self) -> None:
+        self._task = asyncio.create_task(_watch(self._receive, self._lifeline))
+
+
 class _Stream(Response):
     """An answer in chunks; the last, empty one that ends it is sent only if all went well."""
 
-    def __init__(self, begun: _Begun, lifeline: Lifeline, limiter: anyio.CapacityLimiter) -> None:
+    def __init__(self, begun: _Begun, lifeline: Lifeline, lane: Lane) -> None:
         self.status_code = begun.answer.status
         self.media_type = begun.answer.media_type
         self.background = None
         self.body = b""
         self.init_headers(dict(begun.answer.headers))
         del self.headers["content-length"]
-        self._begun, self._lifeline, self._limiter = begun, lifeline, limiter
+        self._begun, self._lifeline, self._lane = begun, lifeline, lane
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         watcher = asyncio.create_task(_watch(receive, self._lifeline))
@@ -206,11 +285,14 @@ class _Stream(Response):
         finally:
             watcher.cancel()
             self._lifeline.cut()
-            with anyio.CancelScope(shield=True):
-                if following is not None:
-                    await asyncio.gather(following, return_exceptions=True)
-                await anyio.to_thread.run_sync(self._lifeline.release, limiter=self._limiter)
+            # Also where this task is cancelled: what was computed is freed by a thread that nobody waits for.
+            self._lane.put(asyncio.get_running_loop(), self._lifeline.release)
+            if following is not None:
+                await asyncio.gather(following, return_exceptions=True)
 
     async def _next(self) -> tuple[list[Chunk], bool]:
-        work = partial(_gather, self._begun.answer.chunks, GATHERED_BYTES, GATHERED_S)
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        return await self._lane.run(self._gathered)
+
+    def _gathered(self) -> tuple[list[Chunk], bool]:
+        self._lane.blocks()
+        return _gather(self._begun.answer.chunks, GATHERED_BYTES, GATHERED_S)

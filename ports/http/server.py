@@ -88,6 +88,7 @@ class HttpPort:
             return
         self._server.should_exit = True
         self._thread.join(self._gateway.settings.drain_s + CUT_S)
+        self._server.config.app.state.lane.close()  # type: ignore[union-attr]
         self._server = self._thread = self._socket = None
 
 

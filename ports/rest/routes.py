@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 
 import orjson
-import pyarrow as pa
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
@@ -15,14 +14,13 @@ from starlette.types import Scope
 
 from gateway import Gateway, NotFound, Result, Session
 from ports.http import caching, provenance
-from ports.http.exchange import Answer, Lifeline, body, exchange
+from ports.http.exchange import Answer, Awaited, Lifeline, body, exchange
 from ports.http.routing import Direct
-from ports.rest import address, compose, document, encode, formats, inquiry, question, statement
+from ports.rest import address, document, encode, formats, inquiry, question, statement
 from ports.rest.address import Address
-from ports.rest.compose import Relation
-from ports.rest.embeds import columns_of
 from ports.rest.formats import Format
 from ports.rest.pages import BATCH_ROWS, Pages, single
+from ports.rest.records import Records
 
 
 def routes(gateway: Gateway) -> APIRouter:
@@ -78,6 +76,7 @@ class _Rest:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._pages = Pages(gateway)
+        self._records = Records()
 
     def products(self, request: Request, _: Lifeline) -> Answer:
         """Every product that the principal may see."""
@@ -113,18 +112,15 @@ class _Rest:
         asked = replace(asked, table=given.table, pairs=given.pairs, snapshots=snapshots, preferences=preferences)
         return self._pages.answer(session.pinned(snapshots), asked, lifeline)
 
-    def row(self, request: Request, lifeline: Lifeline) -> Answer:
+    def row(self, request: Request, lifeline: Lifeline) -> Answer | Awaited:
         """The one row of a key. Raises NotFound if there is none."""
         session, asked = self._opened(request)
         pin = self._gateway.pin(session)
         table = self._gateway.table(session, asked.schema, asked.table, pin)
         related = partial(self._gateway.references, session, asked.schema, asked.table, pin)
-        understood = question.selection_of(asked.pairs, table, related)
-        form = formats.choose(asked.accept, understood.format, understood.int64)
-        relation = Relation(asked.schema.lower(), table.table.name, columns_of(table), table.key)
-        if not relation.key:
-            raise NotFound(f"{relation.table} has no key that you may use; filter it instead", reason="key")
-        query = compose.by_key(understood, relation, address.key(request))
+        wanted = self._records.understood(asked, table, related)
+        form, relation = wanted.form, wanted.relation
+        query = wanted.query(address.key(request))
         result = self._gateway.answer(session, query, form=form.form, batch_rows=BATCH_ROWS, pin=pin)
         lifeline.hold(result)
         assert asked.condition is not None
@@ -132,12 +128,7 @@ class _Rest:
         headers = {**provenance.headers(result.provenance), "Link": asked.links, **caching.headers(tag)}
         if asked.condition.has(tag):
             return caching.unchanged(result, headers)
-        batches = list(result.batches())
-        if not batches:
-            raise NotFound(f"{relation.table} has no row with this key", reason="key")
-        if asked.condition.anything:
-            return caching.unchanged(result, headers)
-        return _row(form, result, batches, headers)
+        return Awaited(result, partial(_row, form, result, relation.table, headers, asked.condition.anything))
 
     def sql(self, request: Request, content: bytes, lifeline: Lifeline) -> Answer:
         """One SELECT in SQL over product names."""
@@ -158,8 +149,13 @@ class _Rest:
         return session.pinned(asked.snapshots), asked
 
 
-def _row(form: Format, result: Result, batches: list[pa.RecordBatch], headers: dict[str, str]) -> Answer:
-    """One row, by key, which has been read already."""
+def _row(form: Format, result: Result, table: str, headers: dict[str, str], anything: bool) -> Answer:
+    """One row, by key, or nothing, if the client has `anything`. Raises NotFound if there is none."""
+    batches = list(result.batches())
+    if not batches:
+        raise NotFound(f"{table} has no row with this key", reason="key")
+    if anything:
+        return caching.unchanged(result, headers)
     if form.name in {"json", "object"}:
         chunks = encode.json_row(batches[0].column(0)[0].as_py(), bare=form.name == "object")
     else:

@@ -433,3 +433,59 @@ def test_a_row_limit_holds_for_each_lookup(shop: Shop) -> None:
         answered = pool.submit(shop.answered, BY_ID, 2)
     assert isinstance(refused.exception(), Exhausted)
     assert ids([answered.result()]) == [[2]]
+
+
+def test_a_lookup_waits_without_a_thread_and_is_told_once(shop: Shop, queries: list[str]) -> None:
+    for _ in range(4):
+        shop.engine._slots.take(None)
+    told: list[int] = []
+    results = [shop.start(BY_ID, (key,)) for key in (1, 2, 3, 999)]
+    threads = threading.active_count()
+    try:
+        assert all(result.prefetch(lambda key=key: told.append(key)) for key, result in enumerate(results))
+        shop.wait(4)
+        assert threading.active_count() <= threads + 1
+        results[0].cancel()
+        assert told == [0]
+    finally:
+        for _ in range(4):
+            shop.engine._slots.give()
+    until(lambda: sorted(told) == [0, 1, 2, 3])
+    with pytest.raises(Cancelled):
+        list(results[0].batches())
+    assert [[batch.to_pylist()[0]["id"] for batch in one.batches()] for one in results[1:]] == [[2], [3], []]
+    assert sorted(told) == [0, 1, 2, 3]
+    assert len(queries) == 1
+
+
+def test_a_lookup_that_found_no_turn_is_told_so(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shop.engine._slots, "queue_s", 0.05)
+    for _ in range(4):
+        shop.engine._slots.take(None)
+    told = threading.Event()
+    result = shop.start(BY_ID, (1,))
+    try:
+        assert result.prefetch(told.set)
+        assert told.wait(5)
+    finally:
+        for _ in range(4):
+            shop.engine._slots.give()
+    with pytest.raises(Exhausted, match="busy"):
+        list(result.batches())
+
+
+def test_what_is_no_lookup_is_computed_only_while_it_is_read(shop: Shop, queries: list[str]) -> None:
+    result = shop.start("SELECT count(*) AS n FROM shop.people")
+    assert not result.prefetch(lambda: None)
+    assert queries == []
+    assert [batch.to_pylist() for batch in result.batches()] == [[{"n": 320}]]
+
+
+def test_a_defect_of_the_shared_query_reaches_everyone_who_waits(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shop.engine._coalescer, "_turn", lambda group: 1 // 0)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(shop.answered, BY_ID, 7).result(10)
+    assert isinstance(answer, GatewayError)
+    assert shop.engine._coalescer._groups == {}
+    monkeypatch.undo()
+    assert ids([shop.answered(BY_ID, 7)]) == [[7]]
