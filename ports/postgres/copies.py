@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -48,13 +49,31 @@ def _binary(fields: Sequence[Field], batches: Iterable[pa.RecordBatch]) -> Itera
 
 def _lines(command: Copy, columns: Sequence[pa.Array]) -> pa.Array:
     quote = _quoted if command.format == "csv" else _escaped
-    cells = [pc.fill_null(quote(column.cast(pa.large_string()), command), command.null) for column in columns]
+    cells = [_filled(quote(column.cast(pa.large_string()), command), command.null) for column in columns]
     joined = pc.binary_join_element_wise(*cells, pa.scalar(command.delimiter, pa.large_string()))
     end = pa.scalar("\n", pa.large_string())
     return pc.binary_join_element_wise(joined, end, pa.scalar("", pa.large_string()))
 
 
+def _filled(cells: pa.Array, null: str) -> pa.Array:
+    return pc.fill_null(cells, null) if cells.null_count else cells
+
+
+def _holds(cells: pa.Array, marks: str) -> bool:
+    """Whether one of the marks stands anywhere in the texts: few do, and looking is far cheaper than replacing."""
+    wanted = np.zeros(256, bool)
+    wanted[list(marks.encode())] = True
+    _, offsets, data = cells.buffers()
+    ends = np.frombuffer(offsets, np.int64)
+    if data is None:
+        return False
+    held = np.frombuffer(data, np.uint8)[ends[cells.offset] : ends[cells.offset + len(cells)]]
+    return bool(wanted[held].any())
+
+
 def _escaped(cells: pa.Array, command: Copy) -> pa.Array:
+    if not _holds(cells, "\\\b\f\n\r\t\v" + command.delimiter):
+        return cells
     found = cells
     for letter, written in _ESCAPES:
         found = pc.replace_substring(found, letter, written)
@@ -65,6 +84,8 @@ def _escaped(cells: pa.Array, command: Copy) -> pa.Array:
 
 def _quoted(cells: pa.Array, command: Copy) -> pa.Array:
     special = pc.equal(cells, command.null)
+    if not _holds(cells, '"\n\r' + command.delimiter) and not pc.any(special).as_py():
+        return cells
     for mark in ('"', "\n", "\r", command.delimiter):
         special = pc.or_(special, pc.match_substring(cells, mark))
     doubled = pc.replace_substring(cells, '"', '""')
