@@ -12,7 +12,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SHARED = set(
-    "deployment flight_raw load postgraphile postgres processes questions roapi servers tables wire_client".split()
+    "deployment flight_raw load postgraphile postgres processes questions roapi servers tables tpch".split()
+    + "wire_client wire_pull".split()
 )
 ALL = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_") and path.stem not in SHARED)
 

@@ -29,6 +29,7 @@ def deployed(*products: str) -> Settings:
         demo=True,
         http_port=0,
         flight_port=0,
+        postgres_port=0,
         rate_limit=0,
     )
     STATE.mkdir(exist_ok=True)

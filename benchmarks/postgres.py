@@ -1,6 +1,7 @@
 """A private PostgreSQL with a product's rows: a peer to measure beside. Its files live as long as the block.
 
-It trusts whoever comes over loopback, and gives up durability, which no reader would notice.
+It trusts whoever comes over loopback, but for MEASURED, who proves a password by SCRAM-SHA-256 as clients of this
+project's door do. It gives up durability, which no reader would notice.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from benchmarks.processes import Absent, free_port, listening
 from gateway import Gateway, Query
 
 MAJOR = "15"
+MEASURED = "measured"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -72,6 +74,8 @@ class Running:
 def postgres(*tables: Table) -> Iterator[Running]:
     """PostgreSQL with `tables`, vacuumed and analysed. Raises Absent."""
     with started(SETTINGS) as running, tempfile.TemporaryDirectory() as folder:
+        role = f"CREATE ROLE {MEASURED} LOGIN PASSWORD '{MEASURED}' IN ROLE pg_read_all_data"
+        subprocess.run([running.psql, "-X", "-q", "-c", role, running.url], check=True)
         for table in tables:
             _load(running.psql, running.url, table, Path(folder))
         yield running
@@ -91,6 +95,8 @@ def started(settings: Mapping[str, str]) -> Iterator[Running]:
         initialise = [binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]
         if run(initialise).wait():
             raise Absent("PostgreSQL cannot make a database here")
+        access = data / "pg_hba.conf"
+        access.write_text(f"host all {MEASURED} 127.0.0.1/32 scram-sha-256\n{access.read_text()}")
         port = free_port()
         command = [binaries / "postgres", "-D", data, "-p", str(port)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

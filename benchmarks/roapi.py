@@ -18,6 +18,7 @@ class Running:
     pid: int
     http: int
     flight: int
+    postgres: int
 
 
 @contextmanager
@@ -32,7 +33,8 @@ def roapi(**tables: Path) -> Iterator[Running]:
     try:
         listening(flight)
         listening(http)
-        yield Running(process.pid, http, flight)
+        listening(postgres)
+        yield Running(process.pid, http, flight, postgres)
     finally:
         process.terminate()
         process.wait()

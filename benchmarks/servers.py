@@ -13,11 +13,14 @@ from typing import Any
 import pyarrow.parquet as pq
 import uvicorn
 
+from benchmarks import tpch
 from benchmarks.deployment import deployed
 from benchmarks.processes import free_port, listening, module
 from gateway import Gateway, Query, engine
+from gateway.settings import Settings
 from ports.command.serve import settle
 from ports.http.server import HttpPort
+from ports.postgres.server import PostgresPort
 
 BODY = b'{"data":[' + b"x" * 560 + b"]}"
 
@@ -33,6 +36,14 @@ def outport(lookups_per_query: int = engine.LOOKUPS_PER_QUERY) -> Iterator[int]:
 def outport_process(lookups_per_query: int = engine.LOOKUPS_PER_QUERY) -> Iterator[tuple[int, int]]:
     """The same: its web port and its process."""
     with module("servers", "outport", str(lookups_per_query)) as running:
+        assert running.stdout is not None
+        yield int(running.stdout.readline()), running.pid
+
+
+@contextmanager
+def wire(deployment: str) -> Iterator[tuple[int, int]]:
+    """The Postgres door over the demo's products or over TPC-H, in a process of its own: its port and process."""
+    with module("servers", "wire", deployment) as running:
         assert running.stdout is not None
         yield int(running.stdout.readline()), running.pid
 
@@ -65,12 +76,12 @@ async def constant(scope: Any, _: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": BODY})
 
 
-def serve_outport() -> None:
+def serve_outport(settings: Settings, port: type[HttpPort] | type[PostgresPort]) -> None:
     """This server's process: prints its port, ends on SIGTERM."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    gateway = Gateway(deployed())
-    door = HttpPort(gateway)
+    gateway = Gateway(settings)
+    door = port(gateway)
     door.start()
     settle()
     print(door.address[1], flush=True)
@@ -85,4 +96,8 @@ if __name__ == "__main__":
             uvicorn.run(constant, host="127.0.0.1", port=int(number), log_level="error", loop="uvloop")
         case ["outport", number]:
             engine.LOOKUPS_PER_QUERY = int(number)
-            serve_outport()
+            serve_outport(deployed(), HttpPort)
+        case ["wire", "demo"]:
+            serve_outport(deployed(), PostgresPort)
+        case ["wire", "tpch"]:
+            serve_outport(tpch.deployed(), PostgresPort)
