@@ -17,10 +17,10 @@ from ports.postgres import numeric, types
 
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
-_EPOCH_DAYS = 10_957  # from 1970-01-01 to 2000-01-01
-_EPOCH_US = _EPOCH_DAYS * 86_400_000_000
-_LEAST, _MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
-_LAST_DAY = np.iinfo(np.int32).max
+EPOCH_DAYS = 10_957  # from 1970-01-01 to 2000-01-01
+EPOCH_US = EPOCH_DAYS * 86_400_000_000
+LEAST, MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+LAST_DAY = np.iinfo(np.int32).max
 
 
 def big(values: npt.NDArray[np.integer], width: int) -> Bytes:
@@ -75,8 +75,8 @@ def _booleans(column: pa.Array) -> Bytes:
 def _dates(column: pa.Array) -> Bytes:
     """Days since 2000-01-01; DuckDB's infinities become PostgreSQL's, the ends of the range."""
     days = _numbers(column.view(pa.int32()), pa.int64())
-    finite = np.where(days <= -_LAST_DAY, -_LAST_DAY - 1, days - _EPOCH_DAYS)
-    return big(np.where(days >= _LAST_DAY, _LAST_DAY, finite), 4)
+    finite = np.where(days <= -LAST_DAY, -LAST_DAY - 1, days - EPOCH_DAYS)
+    return big(np.where(days >= LAST_DAY, LAST_DAY, finite), 4)
 
 
 def _timestamps(column: pa.Array) -> Bytes:
@@ -84,8 +84,8 @@ def _timestamps(column: pa.Array) -> Bytes:
     raw = _numbers(column.view(pa.int64()), pa.int64())
     factor = {"s": 1_000_000, "ms": 1_000, "us": 1}.get(column.type.unit)
     with np.errstate(over="ignore"):
-        moved = (raw * factor if factor else raw // 1000) - _EPOCH_US
-    return big(np.where(raw >= _MOST, _MOST, np.where(raw <= -_MOST, _LEAST, moved)), 8)
+        moved = (raw * factor if factor else raw // 1000) - EPOCH_US
+    return big(np.where(raw >= MOST, MOST, np.where(raw <= -MOST, LEAST, moved)), 8)
 
 
 def _times(column: pa.Array) -> Bytes:

@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ports.postgres import binary, types
+from ports.postgres import binary, few, types
 from ports.postgres.backend import Field
 from ports.postgres.binary import Bytes, Integers, big
 
 _NOTHING = pa.scalar(b"", pa.large_binary())
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
+FEW = 32
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ def copy_lines(lines: pa.Array) -> memoryview:
 
 
 def _messages(kind: bytes, batch: pa.RecordBatch, fields: Sequence[Field]) -> memoryview:
+    lists = any(field.format and field.oid in types.ARRAYS for field in fields)
+    return many(kind, batch, fields) if lists or batch.num_rows > FEW else few.messages(kind, batch, fields)
+
+
+def many(kind: bytes, batch: pa.RecordBatch, fields: Sequence[Field]) -> memoryview:
+    """A message of that type for each row, made column by column."""
     columns = [_cells(column, field) for column, field in zip(batch.columns, fields, strict=True)]
     sizes = np.full(batch.num_rows, 6, np.int64)
     for cells in columns:

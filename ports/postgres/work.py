@@ -49,19 +49,28 @@ class Work:
         self._process = process
         self._portals: dict[str, Portal] = {}
         self._running: Portal | None = None
+        self._last: tuple[tuple[Field, ...], tuple[int, ...], tuple[Field, ...]] = ((), (), ())
         self._told = {name: transaction.variables.show(name) for name in REPORTED}
 
     def portal(self, statement: Statement, given: Sequence[Value], codes: Sequence[int], weight: int = 0) -> Portal:
         """A statement with its parameters of `weight` bytes, in these formats. Raises WireError for their number."""
         fields = statement.fields
         if fields is not None:
-            try:
-                every = Wire(tuple(codes)).of(len(fields))
-            except ValueError as error:
-                raise WireError("08P01", str(error)) from None
-            fields = tuple(replace(one, format=code) for one, code in zip(fields, every, strict=True))
+            fields = self._formatted(fields, tuple(codes))
         start = partial(self._answer, Query(statement.text, tuple(given)))
         return Portal(statement, fields, start if statement.command is None and statement.text else None, weight)
+
+    def _formatted(self, fields: tuple[Field, ...], codes: tuple[int, ...]) -> tuple[Field, ...]:
+        """The fields in these formats; what was asked last is asked again most often."""
+        known, given, made = self._last
+        if known is not fields or given != codes:
+            try:
+                every = Wire(codes).of(len(fields))
+            except ValueError as error:
+                raise WireError("08P01", str(error)) from None
+            made = tuple(replace(one, format=code) for one, code in zip(fields, every, strict=True))
+            self._last = fields, codes, made
+        return made
 
     def keep(self, name: str, portal: Portal) -> None:
         """Remember a portal; the unnamed one gives way to its successor. Raises WireError (42P03, 53400)."""

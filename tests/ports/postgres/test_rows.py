@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ports.postgres import rows, types
+from ports.postgres import few, rows, types
 from ports.postgres.backend import Field
 
 Cell = bytes | None
@@ -43,7 +43,14 @@ def sent(values: Sequence[Any], kind: pa.DataType, code: int = 1) -> list[Cell]:
     """The cells of one column, taken from the middle of a longer batch."""
     column = pa.array([None, *values, None], kind)
     batch = pa.record_batch({"a": column, "b": pa.array(range(len(column)))}).slice(1, len(values))
-    return [row[0] for row in read(bytes(rows.data_rows(batch, [Field("a", 0, 0, format=code), BINARY])))]
+    return [row[0] for row in read(encoded(batch, [Field("a", 0, 0, format=code), BINARY]))]
+
+
+def encoded(batch: pa.RecordBatch, fields: Sequence[Field]) -> bytes:
+    """The rows as messages, which are the same whether they are many or few."""
+    made = bytes(rows.many(b"D", batch, fields))
+    assert bytes(few.messages(b"D", batch, fields)) == made == bytes(rows.data_rows(batch, fields))
+    return made
 
 
 def numeric(cell: bytes) -> Decimal:
@@ -119,7 +126,7 @@ def test_the_ends_of_time_are_infinities() -> None:
     days = pa.array([2**31 - 1, -(2**31) + 1], pa.int32()).view(pa.date32())
     moments = pa.array([2**63 - 1, -(2**63) + 1]).view(pa.timestamp("us"))
     batch = pa.record_batch({"d": days, "t": moments})
-    cells = read(bytes(rows.data_rows(batch, [BINARY, BINARY])))
+    cells = read(encoded(batch, [BINARY, BINARY]))
     assert [struct.unpack("!i", row[0] or b"")[0] for row in cells] == [2**31 - 1, -(2**31)]
     assert [struct.unpack("!q", row[1] or b"")[0] for row in cells] == [2**63 - 1, -(2**63)]
 
@@ -157,7 +164,7 @@ def test_columns_of_all_kinds_stand_side_by_side(values: list[tuple[int | None, 
         ]
         for i, s, o in values
     ]
-    assert read(bytes(rows.data_rows(batch, [BINARY, TEXT, BINARY]))) == expected
+    assert read(encoded(batch, [BINARY, TEXT, BINARY])) == expected
     assert read(bytes(rows.copy_binary(batch, [BINARY] * 3)), b"d") == expected
 
 
