@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from gateway.visibility import visible_relationships
 from gateway.visible import VisibleProduct, VisibleTable
 
 OWNER = "outport"
@@ -47,12 +48,18 @@ def _table(schema: str, table: VisibleTable) -> Iterator[str]:
 
 def _references(products: Sequence[VisibleProduct], schema: str, table: VisibleTable) -> Iterator[str]:
     keys = {(one.product.name, part.table.name): part.key for one in products for part in one.tables}
-    for one in table.relationships:
+    decisions = {f"{name}.{part.table.name}": part.decision for name, part in _tables(products)}
+    decisions |= {part.table.name: part.decision for name, part in _tables(products) if name == schema}
+    for one in visible_relationships(table.decision, table.table, decisions):
         if keys.get((one.to_product, one.to_table)) == one.to_columns:
             yield (
                 f'ALTER TABLE "{schema}"."{table.table.name}" ADD FOREIGN KEY ({_listed(one.columns)})'
                 f' REFERENCES "{one.to_product}"."{one.to_table}" ({_listed(one.to_columns)})'
             )
+
+
+def _tables(products: Sequence[VisibleProduct]) -> Iterator[tuple[str, VisibleTable]]:
+    return ((one.product.name, part) for one in products for part in one.tables)
 
 
 def _type(kind: str) -> str:
