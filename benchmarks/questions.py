@@ -15,7 +15,7 @@ from benchmarks.load import Http, Wire, get, post
 
 PAGE = 100
 BARE, STEWARD, ANALYST = "bare uvicorn, a constant", "outport, steward", "outport, analyst"
-EACH = "outport, steward, a query each"
+EACH, TOGETHER = "outport, steward, a query each", "outport, steward, no rows kept"
 # What PostGraphile calls a type of DuckDB, in a variable of a query.
 GRAPHQL = {"BIGINT": "BigInt", "INTEGER": "Int", "VARCHAR": "String"}
 

@@ -1,7 +1,7 @@
 """A record by key, and a page of 100 by filter and order, beside what others make of the same questions.
 
-Lookups by key that wait at the same time share a query; one of our servers asks a query each, to show what that is
-worth. Each server runs in a process of its own and is asked in turn, round by round; ratios are taken within a round.
+A small table's rows are kept by key once they are asked for often, and lookups that wait at the same time share a
+query: one of our servers keeps nothing, and one asks a query each, to show what that is worth. Each server runs in a process of its own and is asked in turn, round by round; ratios are taken within a round.
 A round is a time, not a count: slow servers get fewer requests. Before anything is measured, all must answer alike.
 """
 
@@ -23,7 +23,7 @@ from benchmarks.load import Http, Measured, Target, get
 from benchmarks.postgraphile import postgraphile
 from benchmarks.postgres import CUSTOMERS, TRANSACTIONS, Table, postgres
 from benchmarks.processes import installed, offered
-from benchmarks.questions import BARE, EACH, STEWARD, Question
+from benchmarks.questions import BARE, EACH, STEWARD, TOGETHER, Question
 from benchmarks.roapi import roapi
 from benchmarks.tables import figure, machine, markdown
 from gateway import Gateway
@@ -32,6 +32,7 @@ ROUNDS = 3 if QUICK else 5
 ROUND_S = 0.5 if QUICK else 2.0
 CONNECTIONS = (1, 16, 64)
 KEYS = 400
+NEVER = 1 << 60
 TABLES = (CUSTOMERS, TRANSACTIONS)
 # (table, column of the filter, its value, column of the order)
 PAGES = (("customers", "segment", "platinum", "lifetime_value"), ("transactions", "store_id", 367, "sales_value"))
@@ -60,11 +61,13 @@ def asked(table: Table, rows: Path) -> list[Question]:
 def started(stack: ExitStack, files: Mapping[str, Path]) -> list[Maker]:
     """Start whatever this machine can run; what makes a target of each, given a question."""
     port, constant = stack.enter_context(servers.outport()), stack.enter_context(servers.bare())
-    each = stack.enter_context(servers.outport(lookups_per_query=1))
+    together = stack.enter_context(servers.outport(kept_after=NEVER))
+    each = stack.enter_context(servers.outport(lookups_per_query=1, kept_after=NEVER))
     makers: list[Maker] = [
         lambda _: Http(BARE, constant, (get("/"),)),
         partial(questions.outport, port=port, subject="steward"),
         partial(questions.outport, port=port, subject="analyst"),
+        lambda question: replace(questions.outport(question, together, "steward"), name=TOGETHER),
         lambda question: replace(questions.outport(question, each, "steward"), name=EACH),
     ]
     if (other := offered(lambda: stack.enter_context(roapi(**files)))) is not None:

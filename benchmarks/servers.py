@@ -16,7 +16,7 @@ import uvicorn
 from benchmarks import tpch
 from benchmarks.deployment import deployed
 from benchmarks.processes import free_port, listening, module
-from gateway import Gateway, Query, engine
+from gateway import Gateway, Query, engine, kept_rows
 from gateway.settings import Settings
 from ports.command.serve import settle
 from ports.http.server import HttpPort
@@ -26,16 +26,21 @@ BODY = b'{"data":[' + b"x" * 560 + b"]}"
 
 
 @contextmanager
-def outport(lookups_per_query: int = engine.LOOKUPS_PER_QUERY) -> Iterator[int]:
-    """This gateway over what is published, in a process of its own: its web port."""
-    with outport_process(lookups_per_query) as (port, _):
+def outport(lookups_per_query: int = engine.LOOKUPS_PER_QUERY, kept_after: int = kept_rows.ASKED) -> Iterator[int]:
+    """This gateway over what is published, in a process of its own: its web port.
+
+    A query answers `lookups_per_query` lookups at most; after `kept_after` of them, a small table's rows are kept.
+    """
+    with outport_process(lookups_per_query, kept_after) as (port, _):
         yield port
 
 
 @contextmanager
-def outport_process(lookups_per_query: int = engine.LOOKUPS_PER_QUERY) -> Iterator[tuple[int, int]]:
+def outport_process(
+    lookups_per_query: int = engine.LOOKUPS_PER_QUERY, kept_after: int = kept_rows.ASKED
+) -> Iterator[tuple[int, int]]:
     """The same: its web port and its process."""
-    with module("servers", "outport", str(lookups_per_query)) as running:
+    with module("servers", "outport", str(lookups_per_query), str(kept_after)) as running:
         assert running.stdout is not None
         yield int(running.stdout.readline()), running.pid
 
@@ -94,8 +99,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["bare", number]:
             uvicorn.run(constant, host="127.0.0.1", port=int(number), log_level="error", loop="uvloop")
-        case ["outport", number]:
-            engine.LOOKUPS_PER_QUERY = int(number)
+        case ["outport", lookups, asked]:
+            engine.LOOKUPS_PER_QUERY, kept_rows.ASKED = int(lookups), int(asked)
             serve_outport(deployed(), HttpPort)
         case ["wire", "demo"]:
             serve_outport(deployed(), PostgresPort)

@@ -101,10 +101,12 @@ class Scan:
 class Batch:
     """A lookup for many keys: `text` takes a list for each of the columns `key`, and one of places (see lookup.py).
 
-    `parameters` are the identifiers of the one lookup's values for `key`.
+    `every` gives the rows of all keys, with the columns `key` behind its own. `parameters` are the identifiers of the
+    one lookup's values for `key`.
     """
 
     text: str
+    every: str
     key: tuple[Column, ...]
     parameters: tuple[str, ...]
 
@@ -279,6 +281,7 @@ def _lookup(plan: Scan, statement: Node) -> Lookup | None:
     batch = None
     if many is not None:
         with suppress(BadQuery):  # a text at its limits has no room for more
-            text = _verified(many, frozenset(view.path for view in plan.views), frozenset())
-            batch = Batch(text, tuple(grant.table.column(name) for name in key), values)
+            paths = frozenset(view.path for view in plan.views)
+            text, every = (_verified(one, paths, frozenset()) for one in (many, lookup.whole(statement, key)))
+            batch = Batch(text, every, tuple(grant.table.column(name) for name in key), values)
     return Lookup(plan.text, (), plan.views, plan.grants, plan.client_text, plan.tree, batch)

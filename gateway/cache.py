@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 _K = TypeVar("_K")
@@ -37,3 +38,9 @@ class BytesLru(Generic[_K, _V]):
             while self._bytes > self._limit_bytes:
                 _, (_, freed) = self._entries.popitem(last=False)
                 self._bytes -= freed
+
+    def discard(self, stale: Callable[[_V], bool]) -> None:
+        """Forget every value that is `stale`."""
+        with self._lock:
+            for key in [key for key, (value, _) in self._entries.items() if stale(value)]:
+                self._bytes -= self._entries.pop(key)[1]

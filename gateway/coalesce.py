@@ -20,9 +20,10 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from gateway import duck
+from gateway import duck, parameters
 from gateway.bind import Batch, Parameters, Scalar, Value
 from gateway.errors import Exhausted
+from gateway.product import Column
 from gateway.running import Alone, Slots
 
 # So many groups wait for their turns at once; more of them wait for a thread before.
@@ -47,21 +48,21 @@ _EXACT: Mapping[str, type] = {
 }
 
 
-def key_of(batch: Batch, parameters: Parameters) -> tuple[Scalar, ...] | None:
-    """The key that `parameters` ask for; None where a list of such values might be compared in another way than one.
+def key_of(batch: Batch, values: Parameters) -> tuple[Scalar, ...] | None:
+    """The key that `values` ask for; None where a list of such values might be compared in another way than one.
 
     So a value must have exactly its column's type: anything that the engine would cast, NULL included, is left to it.
     """
-    values = [_value(parameters, identifier) for identifier in batch.parameters]
-    exact = all(_exact(value, column.type) for value, column in zip(values, batch.key, strict=True))
-    return tuple(values) if exact else None  # type: ignore[arg-type]
+    key = [_value(values, identifier) for identifier in batch.parameters]
+    exact = all(_exact(value, column.type) for value, column in zip(key, batch.key, strict=True))
+    return tuple(key) if exact else None  # type: ignore[arg-type]
 
 
-def _value(parameters: Parameters, identifier: str) -> Value:
-    if isinstance(parameters, tuple):
+def _value(values: Parameters, identifier: str) -> Value:
+    if isinstance(values, tuple):
         place = int(identifier) if identifier.isdigit() else 0
-        return parameters[place - 1] if 0 < place <= len(parameters) else None
-    return parameters.get(identifier)
+        return values[place - 1] if 0 < place <= len(values) else None
+    return values.get(identifier)
 
 
 def _exact(value: Value, kind: str) -> bool:
@@ -72,6 +73,19 @@ def _exact(value: Value, kind: str) -> bool:
     if isinstance(value, datetime | time_of_day) and value.tzinfo is not None:
         return False
     return type(value) is _EXACT.get(kind)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What lookups of one text and form share: the `text` that answers many of them, and `every` row with its key.
+
+    `schema` is their answers', `key` the columns of the key.
+    """
+
+    text: str
+    every: str
+    schema: pa.Schema
+    key: tuple[Column, ...]
 
 
 @dataclass(frozen=True)
@@ -108,30 +122,26 @@ class _Flight:
 class Together:
     """A lookup's one row, as a Source: from a query that is shared, or from `alone` where none is.
 
-    It has `arrived` once it is found, refused or stopped; found neither way, it runs alone when it is read.
+    It has `arrived` once it is found, refused or stopped; found neither way, it runs alone when it is read. What is
+    `found` already waits for nobody.
     """
 
     def __init__(
-        self,
-        coalescer: Coalescer,
-        group: tuple[object, ...],
-        text: str,
-        key: tuple[Scalar, ...],
-        schema: pa.Schema,
-        alone: Alone,
+        self, coalescer: Coalescer, shared: Shared, key: tuple[Scalar, ...], alone: Alone, found: Found | None
     ) -> None:
         self._coalescer = coalescer
-        self._schema = schema
+        self._schema = shared.schema
         self._began: float | None = None
         self._spent_s = 0.0
         self._joined = self._asked = False
         self._arrived = threading.Event()
         self._ready: Callable[[], None] | None = None
-        self.group, self.text, self.key, self.alone = group, text, key, alone
+        self.group = (shared.text, parameters.kinds(key))
+        self.text, self.key, self.alone = shared.text, key, alone
         self.stopped = False
         self.deadline = 0.0
         self.flight: _Flight | None = None
-        self.found: Found | None = None
+        self.found = found
         self.error: BaseException | None = None
 
     @property
@@ -146,8 +156,8 @@ class Together:
 
     def prefetch(self, ready: Callable[[], None]) -> bool:
         """Wait among others without a thread: `ready` is called once, when `next` need not wait."""
-        self._ready, self._joined = ready, True
-        self._coalescer.join(self)
+        self._ready = ready
+        self._join()
         return True
 
     def next(self, wait_s: float | None) -> pa.RecordBatch | None:
@@ -156,7 +166,7 @@ class Together:
             return None
         self._asked = True
         if not self._joined:
-            self._coalescer.join(self)
+            self._join()
         self._arrived.wait()
         if self.stopped:
             raise duck.Interrupted
@@ -201,6 +211,13 @@ class Together:
         self.stopped = True
         self.found = self._ready = None
         self.alone.close()
+
+    def _join(self) -> None:
+        self._joined = True
+        if self.found is None:
+            self._coalescer.join(self)
+        else:
+            self._wake()
 
     def _wake(self) -> None:
         with self._coalescer.lock:
@@ -308,7 +325,7 @@ class Coalescer:
             _distribute(_rows(cursor, members), members)
         except Exception as error:
             # Whose key it was is not known: each runs alone and has its own answer or its own error.
-            _log.info("lookups are answered one by one: %s: %s", type(error).__name__, error)
+            _log.info("lookups are answered one by one: %s", type(error).__name__)
         finally:
             cursor.close()
 

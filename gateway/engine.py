@@ -18,11 +18,13 @@ import pyarrow as pa
 
 from gateway import coalesce, duck, duck_errors, forms, parameters
 from gateway.attached import Attached
-from gateway.bind import Lookup, Parameters, Plan, given
+from gateway.bind import Batch, Lookup, Parameters, Plan, given
+from gateway.coalesce import Shared
 from gateway.errors import BadQuery, GatewayError
 from gateway.forms import Form
+from gateway.kept_rows import KeptRows
 from gateway.lineage import Origin
-from gateway.lookup import PLACE
+from gateway.lookup import PLACE, name_of
 from gateway.running import Alone, Slots, Source
 from gateway.stream import Limits, Load, ProductProvenance, Provenance, Result, Summary, Watchdog
 
@@ -48,11 +50,11 @@ class Description:
 
 @dataclass(frozen=True)
 class _Typed:
-    """A bound text in one form, and its schema there; `together` answers many lookups at once, "" if it is none."""
+    """A bound text in one form, and its schema there; `shared` answers many lookups at once, None if it is none."""
 
     text: str
     schema: pa.Schema
-    together: str
+    shared: Shared | None
     kinds: tuple[str, ...]
 
 
@@ -71,6 +73,7 @@ class Engine:
         self._schemas: OrderedDict[tuple[object, ...], _Typed] = OrderedDict()
         self._slots = Slots(running_limit, queue_s)
         self._coalescer = coalesce.Coalescer(self._instance.cursor, self._slots, LOOKUPS_PER_QUERY)
+        self._kept = KeptRows(self._instance.cursor, self._slots, self._attached)
         self._watchdog = Watchdog()
 
     def run(
@@ -120,6 +123,7 @@ class Engine:
     def keep(self, snapshot_ids: Collection[str]) -> None:
         """Detach every snapshot that is not in `snapshot_ids`, now or when its last lease ends."""
         self._attached.keep(snapshot_ids)
+        self._kept.keep(snapshot_ids)
 
     def load(self) -> Load:
         """How busy it is now."""
@@ -130,18 +134,19 @@ class Engine:
         """Stop every query and the instance."""
         self._watchdog.stop()
         self._coalescer.close()
+        self._kept.close()
         self._instance.close()
         shutil.rmtree(self._spill, ignore_errors=True)
 
     def _source(self, plan: Plan, typed: _Typed, batch_rows: int) -> Source:
         alone = Alone(self._instance.cursor, typed.text, plan.parameters, batch_rows, self._slots)
-        if not typed.together or not isinstance(plan, Lookup) or plan.batch is None:
+        if typed.shared is None or not isinstance(plan, Lookup) or plan.batch is None:
             return alone
         key = coalesce.key_of(plan.batch, plan.parameters)
         if key is None:
             return alone
-        group = (typed.together, parameters.kinds(key))
-        return coalesce.Together(self._coalescer, group, typed.together, key, typed.schema, alone)
+        found = self._kept.find(typed.shared, plan.views, key)
+        return coalesce.Together(self._coalescer, typed.shared, key, alone, found)
 
     def _typed(self, plan: Plan, form: Form) -> _Typed:
         key = (plan.text, form, parameters.kinds(plan.parameters))
@@ -169,14 +174,20 @@ class Engine:
                 names = relation.columns
             schema = relation.limit(0).to_arrow_reader().schema
             fields = [field.with_name(name) for field, name in zip(schema, names, strict=True)]
-            together = ""
+            shared = None
             if isinstance(plan, Lookup) and plan.batch is not None and LOOKUPS_PER_QUERY > 1:
-                together = forms.project(plan.batch.text, columns, kinds, form, PLACE)
-            return _Typed(text, pa.schema(fields), together, tuple(kinds))
+                shared = _shared(plan.batch, columns, kinds, form, pa.schema(fields))
+            return _Typed(text, pa.schema(fields), shared, tuple(kinds))
         except (duck.Error, pa.ArrowException, OSError, TypeError, ValueError, OverflowError) as error:
             raise located(_translated(error, plan), plan) from error
         finally:
             cursor.close()
+
+
+def _shared(batch: Batch, columns: list[str], kinds: list[str], form: Form, schema: pa.Schema) -> Shared:
+    text = forms.project(batch.text, columns, kinds, form, [PLACE])
+    names = [name_of(place) for place in range(len(batch.key))]
+    return Shared(text, forms.project(batch.every, columns, kinds, form, names), schema, batch.key)
 
 
 def _translated(error: BaseException, plan: Plan) -> GatewayError:

@@ -30,7 +30,7 @@ _NEVER_QUOTED = frozenset(
 ) | frozenset({"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "TIME WITH TIME ZONE", "TIME_NS"})
 
 
-def project(text: str, names: Sequence[str], types: Sequence[str], form: Form, kept: str = "") -> str:
+def project(text: str, names: Sequence[str], types: Sequence[str], form: Form, kept: Sequence[str] = ()) -> str:
     """`text` wrapped in a projection by ordinal to `form`; `text` is a bound plan's, checked already.
 
     "arrow", "parquet": typed columns under their own names; a type that the form cannot hold exactly is its text.
@@ -38,11 +38,11 @@ def project(text: str, names: Sequence[str], types: Sequence[str], form: Form, k
     "json", "ndjson": one VARCHAR column `row`, a JSON object for each row; "ndjson" ends each with a line end, and
     "_strings" makes strings of integers of 64 bits and more and of decimals. "csv": one VARCHAR column of RFC 4180
     lines, whose name is the line of the header. Wire: each column as PostgreSQL's text, or what its binary is made of.
-    `kept` is a column behind `names` that stays behind them as it is.
+    `kept` are columns behind `names` that stay behind them as they are.
     """
     aliases = [f"c{i}" for i in range(len(names))]
     inner = f"({text}) AS q({', '.join(aliases)})"
-    last = f", {quote(kept)}" if kept else ""
+    last = "".join(f", {quote(name)}" for name in kept)
     if isinstance(form, Wire):
         codes = zip(form.of(len(names)), aliases, types, strict=True)
         shown = [wire_forms.binary(a, t) if code else wire_forms.text(a, t) for code, a, t in codes]

@@ -56,6 +56,22 @@ def together(statement: Node, key: Sequence[str]) -> Node | None:
     return made
 
 
+def whole(statement: Node, key: Sequence[str]) -> Node:
+    """`statement`, a lookup, for every key: its columns, then those of `key` under their places."""
+    alias = statement["node"]["from_table"]["alias"]
+    columns = ", ".join(f"{quote(alias)}.{quote(name)} AS {quote(name_of(i))}" for i, name in enumerate(key))
+    made = duck.parse(f"SELECT {columns} FROM x")
+    asked = scope.copied(statement["node"])
+    made["node"]["select_list"] = [*asked["select_list"], *made["node"]["select_list"]]
+    made["node"]["from_table"] = asked["from_table"]
+    return made
+
+
+def name_of(place: int) -> str:
+    """The column of `whole` that has the key's column of that place."""
+    return f"$k{place}"
+
+
 def _plain(select: Node) -> bool:
     """Whether there is one relation, under its own column names, with a condition, and no other clause."""
     source = select["from_table"]

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import duck, engine
+from gateway import duck, engine, kept_rows
 from gateway.decision import Treatment
 from gateway.errors import BadQuery, Cancelled, Exhausted, GatewayError, Timeout
 from gateway.forms import Form, Shape
@@ -42,10 +42,10 @@ COLUMNS = {"id": "INTEGER", "name": "VARCHAR", "sold": "BOOLEAN", "price": "DECI
 class Shop(Bench):
     """A bench that counts its queries, and can hold every turn until many lookups wait."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, snapshot_id: str = "a1") -> None:
         super().__init__(folder)
         self.engine._slots.queue_s = 10
-        snapshot = self.snapshot("a1", product("shop", table("people", COLUMNS, ("id",))), ROWS)
+        snapshot = self.snapshot(snapshot_id, product("shop", table("people", COLUMNS, ("id",))), ROWS)
         mask = Treatment("partial", 'left("name", 6) || right("name", 1)', "partial", ("m",))
         self.names[("shop", "people")] = grant(snapshot, '"id" % 5 <> 0', name=mask)
 
@@ -80,6 +80,14 @@ class Shop(Bench):
             return self.table(text, key if isinstance(key, tuple | dict) else (key,), form)
         except GatewayError as error:
             return error
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_rows_are_kept() -> Iterator[None]:
+    """What is kept needs no query, shared or not: it has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept_rows, "ASKED", 1 << 60)
+        yield
 
 
 @pytest.fixture(scope="module")

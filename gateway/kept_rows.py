@@ -1,0 +1,142 @@
+"""Rows of small tables by key, as one text shows them: kept in memory once they are asked for often.
+
+What is kept is what the bound text gave for every key, under one Decision on one snapshot, neither of which ever
+changes; a lookup comes here after it was decided on, and is recorded like any other. Touches the engine only through
+the cursors that it is given.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from gateway import duck
+from gateway.attached import Attached
+from gateway.bind import Scalar, View
+from gateway.cache import BytesLru
+from gateway.coalesce import Found, Shared
+from gateway.errors import Exhausted
+from gateway.running import Slots
+
+# So many lookups of one text are queries; a table with more rows, or whose rows take longer to read, stays one.
+ASKED = 16
+ROWS = 1 << 16
+READ_S = 2.0
+TEXT_BYTES = 32 << 20
+KEPT_BYTES = 256 << 20
+_ENTRY_BYTES = 200  # of Python's own, for one key
+_TEXTS = 1_000
+_INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
+_KEYS = _INTEGERS | {"VARCHAR", "DATE"}
+_log = logging.getLogger("outport.engine")
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Every row of a text, and where that of each key is; `batch` None where there is too much to keep."""
+
+    batch: pa.RecordBatch | None
+    places: Mapping[tuple[Scalar, ...], int]
+    snapshots: frozenset[str]
+
+    def find(self, key: tuple[Scalar, ...]) -> Found | None:
+        """Where the row of `key` is, or that there is none; None if that is not known here."""
+        if self.batch is None:
+            return None
+        place = self.places.get(key)
+        return Found(None, None) if place is None else Found(self.batch, place)
+
+
+class KeptRows:
+    """What is kept. Thread-safe; at most KEPT_BYTES, the least recently asked go first."""
+
+    def __init__(self, cursor: Callable[[], duck.Connection], slots: Slots, attached: Attached) -> None:
+        self._cursor, self._slots, self._attached = cursor, slots, attached
+        self._rows: BytesLru[str, _Rows] = BytesLru(KEPT_BYTES)
+        self._asked: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(1, "outport-kept")
+
+    def find(self, shared: Shared, views: Collection[View], key: tuple[Scalar, ...]) -> Found | None:
+        """The row of `key`, None where a query must tell. What is asked for often is read in the background."""
+        rows = self._rows.get(shared.text)
+        if rows is not None:
+            return rows.find(key)
+        if self._often(shared.text) and all(column.type in _KEYS for column in shared.key):
+            self._threads.submit(self._read, shared, tuple(views))
+        return None
+
+    def keep(self, snapshot_ids: Collection[str]) -> None:
+        """Forget the rows of every other snapshot."""
+        kept = frozenset(snapshot_ids)
+        self._rows.discard(lambda rows: not rows.snapshots <= kept)
+
+    def close(self) -> None:
+        """Read nothing more."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _often(self, text: str) -> bool:
+        """Count one more; whether `text` is to be read now."""
+        with self._lock:
+            asked = self._asked.pop(text, 0) + 1
+            self._asked[text] = asked
+            if len(self._asked) > _TEXTS:
+                self._asked.popitem(last=False)
+        return asked % ASKED == 0
+
+    def _read(self, shared: Shared, views: tuple[View, ...]) -> None:
+        """Keep the rows, or that they are too many. Where the engine is busy, a later lookup tries again."""
+        if self._rows.get(shared.text) is not None:
+            return
+        snapshots = frozenset(view.snapshot.id for view in views)
+        try:
+            self._slots.take(0.0)
+        except Exhausted:
+            return
+        try:
+            self._attached.lease(views)
+            try:
+                batch = self._whole(shared)
+            finally:
+                self._attached.release(views)
+        except Exception as error:
+            _log.info("rows are not kept: %s", type(error).__name__)
+            batch = None
+        finally:
+            self._slots.give()
+        rows = _rows(batch, len(shared.key), snapshots)
+        size = 0 if rows.batch is None else rows.batch.nbytes + _ENTRY_BYTES * rows.batch.num_rows
+        self._rows.put(shared.text, rows, size)
+
+    def _whole(self, shared: Shared) -> pa.RecordBatch | None:
+        """All rows in one batch; None if they are too many."""
+        cursor = self._cursor()
+        clock = threading.Timer(READ_S, cursor.interrupt)
+        clock.start()
+        batches: list[pa.RecordBatch] = []
+        try:
+            reader = duck.stream(cursor, f"SELECT * FROM ({shared.every}) AS q LIMIT {ROWS + 1}", [], 8192)
+            for batch in reader:
+                batches.append(batch)
+                size = sum(one.nbytes for one in batches)
+                if sum(one.num_rows for one in batches) > ROWS or size > TEXT_BYTES:
+                    return None
+            return pa.concat_batches(batches) if batches else pa.RecordBatch.from_pylist([], schema=reader.schema)
+        finally:
+            clock.cancel()
+            cursor.close()
+
+
+def _rows(batch: pa.RecordBatch | None, width: int, snapshots: frozenset[str]) -> _Rows:
+    """The rows by key; nothing where a key has several, which no query of one key would answer with one row."""
+    if batch is None:
+        return _Rows(None, {}, snapshots)
+    keys = zip(*(column.to_pylist() for column in batch.columns[batch.num_columns - width :]), strict=True)
+    places = {key: place for place, key in enumerate(keys)}
+    return _Rows(batch if len(places) == batch.num_rows else None, places, snapshots)
