@@ -1,8 +1,9 @@
 """A record by key, and a page of 100 by filter and order, beside what others make of the same questions.
 
 A small table's rows are kept by key once they are asked for often, and lookups that wait at the same time share a
-query: one of our servers keeps nothing, and one asks a query each, to show what that is worth. Each server runs in a process of its own and is asked in turn, round by round; ratios are taken within a round.
-A round is a time, not a count: slow servers get fewer requests. Before anything is measured, all must answer alike.
+query: one of our servers keeps nothing, and one asks a query each, to show what that is worth. Each server runs in a
+process of its own and is asked in turn, round by round; ratios are taken within a round. A round is a time, not a
+count: slow servers get fewer requests. Before anything is measured, all must answer alike.
 """
 
 from __future__ import annotations
