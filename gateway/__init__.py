@@ -19,6 +19,9 @@ from gateway.errors import (
 from gateway.forms import Form
 from gateway.identity import Bearer, Credentials, Password
 from gateway.lineage import Origin
+from gateway.pg_catalog import Backend
+from gateway.pg_statement import asks_pg_catalog
+from gateway.pg_types import PG_TYPES, PgType, pg_type
 from gateway.pipeline import Gateway
 from gateway.product import Column, Product, Relationship, Semantic, Table
 from gateway.rate import Quota
@@ -33,6 +36,8 @@ from gateway.visible import VisibleProduct, VisibleTable
 from gateway.wire_forms import Wire
 
 __all__ = [
+    "PG_TYPES",
+    "Backend",
     "BadQuery",
     "Bearer",
     "Cancelled",
@@ -55,6 +60,7 @@ __all__ = [
     "Parameters",
     "Part",
     "Password",
+    "PgType",
     "Pin",
     "Product",
     "ProductProvenance",
@@ -79,6 +85,8 @@ __all__ = [
     "VisibleProduct",
     "VisibleTable",
     "Wire",
+    "asks_pg_catalog",
     "client_text",
+    "pg_type",
     "visible_semantics",
 ]

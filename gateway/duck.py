@@ -10,7 +10,7 @@ import functools
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -301,6 +301,32 @@ def serving(*, threads: int, memory_limit: str, snapshots: Path, spill: Path) ->
     instance.execute("LOAD icu")
     instance.execute("SET GLOBAL TimeZone = 'UTC'")
     return locked(instance, allowed=snapshots)
+
+
+def catalog(*, memory_limit: str) -> Connection:
+    """An empty instance in memory, to be filled and then locked by `fill`."""
+    config: dict[str, Any] = {"threads": 1, "memory_limit": memory_limit, "temp_directory": ""}
+    instance = duckdb.connect(":memory:", config=config)
+    instance.execute("LOAD icu")
+    instance.execute("SET GLOBAL TimeZone = 'UTC'")
+    return instance
+
+
+def fill(instance: Connection, schema: str, tables: Iterable[tuple[str, pa.Table]]) -> None:
+    """Run the statements of `schema`, add the rows of each table to the one of its name, and lock the instance."""
+    instance.execute(f"BEGIN; {schema}")
+    for name, rows in tables:
+        instance.register("given", rows)
+        instance.execute(f"INSERT INTO {name} SELECT * FROM given")
+        instance.unregister("given")
+    instance.execute("COMMIT")
+    locked(instance)
+
+
+def told(cursor: Connection, name: str, values: Mapping[str, str]) -> Connection:
+    """`cursor` with a variable of its own, a map of texts."""
+    keys, items = (f"[{', '.join(map(_text, part))}]" for part in (values.keys(), values.values()))
+    return cursor.execute(f"SET VARIABLE {quote(name)} = MAP({keys}, {items})")
 
 
 def stream(cursor: Connection, text: str, values: list[Any] | dict[str, Any], batch_rows: int) -> pa.RecordBatchReader:

@@ -13,7 +13,12 @@ from gateway.tree import Node
 
 def identifiers(plan: Plan) -> tuple[str, ...]:
     """The parameters that `plan` names: "1", "2", ... or names, in order."""
-    found = {str(node["identifier"]) for node in tree.nodes(plan.tree) if node.get("class") == "PARAMETER"}
+    return named(plan.tree)
+
+
+def named(statement: Node) -> tuple[str, ...]:
+    """The parameters that a tree names, in order."""
+    found = {str(node["identifier"]) for node in tree.nodes(statement) if node.get("class") == "PARAMETER"}
     return tuple(sorted(found, key=lambda name: (0, int(name), "") if name.isdigit() else (1, 0, name)))
 
 
@@ -35,11 +40,16 @@ def types(plan: Plan) -> tuple[str | None, ...]:
         for column in grant.table.columns:
             if column.name in grant.decision.visible:
                 columns.setdefault(column.name, set()).add(column.type)
+    return inferred(plan.tree, columns)
+
+
+def inferred(statement: Node, columns: Mapping[str, set[str]]) -> tuple[str | None, ...]:
+    """The same of a tree, where `columns` are the types of the columns by name."""
     found: dict[str, str] = {}
-    for node in tree.nodes(plan.tree):
+    for node in tree.nodes(statement):
         for name, kind in _typed(node, columns):
             found.setdefault(name, kind)
-    return tuple(found.get(name) for name in identifiers(plan))
+    return tuple(found.get(name) for name in named(statement))
 
 
 def kinds(values: Parameters) -> tuple[object, ...]:

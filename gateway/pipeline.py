@@ -12,6 +12,8 @@ import hmac
 import os
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -26,6 +28,8 @@ from gateway.identity import Bearer
 from gateway.lineage import origins
 from gateway.metrics import Metrics
 from gateway.observe import Audit, MetadataRead, Observer, QueryAnswered, QueryRefused, stripped
+from gateway.pg_catalog import Backend, PgCatalog
+from gateway.pg_objects import visible
 from gateway.pins import Pins
 from gateway.policy_store import PolicyStore
 from gateway.principal import Principal
@@ -63,6 +67,7 @@ class Gateway:
         self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit)
         self._limits = Limits(settings.compute_s, settings.idle_s, None)
         self._policy_key = self._keys.derive("policy fingerprint")
+        self._pg_catalog = PgCatalog(settings.concurrency or 2 * threads, settings.queue_s)
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
 
     def open(self, credentials: identity.Credentials | None, port: str, purpose: str | None = None) -> Session:
@@ -129,7 +134,7 @@ class Gateway:
         Raises Unauthenticated (credential expired), NotFound, Forbidden, BadQuery, Exhausted, Expired, Unavailable.
         """
         query_id = uuid.uuid4().hex
-        try:
+        with self._refusals(session, query, query_id):
             pin = pin or self.pin(session)
             plan = self._plan(session, query, pin)
             provenance = self._provenance(session, pin, plan, query_id)
@@ -137,6 +142,12 @@ class Gateway:
             return self._engine.run(
                 plan, form, limits or self._limits, batch_rows, _valid_until(session, plan), provenance, finish
             )
+
+    @contextmanager
+    def _refusals(self, session: Session, query: Query, query_id: str) -> Iterator[None]:
+        """Keep in the audit that a query was refused."""
+        try:
+            yield
         except GatewayError as error:
             self._audit.record(
                 QueryRefused(
@@ -155,6 +166,48 @@ class Gateway:
         pin = pin or self.pin(session)
         plan = self._plan(session, query, pin)
         return replace(self._engine.describe(plan), products=states(session, pin, plan), origins=origins(plan))
+
+    def pg_catalog(
+        self,
+        session: Session,
+        query: Query,
+        backend: Backend,
+        *,
+        form: Form = "arrow",
+        limits: Limits | None = None,
+        batch_rows: int = 8192,
+        pin: Pin | None = None,
+    ) -> Result:
+        """The answer to a query about PostgreSQL's catalogs, of what the principal may see. Raises as `answer` does."""
+        query_id = uuid.uuid4().hex
+        with self._refusals(session, query, query_id):
+            self._live(session)
+            seen = visible(session, pin or self.pin(session))
+            return self._pg_catalog.run(
+                session,
+                query,
+                backend,
+                seen,
+                form,
+                limits or self._limits,
+                batch_rows,
+                Provenance(query_id, (), ""),
+                lambda _: self._audit.record(
+                    MetadataRead(
+                        subject=session.principal.subject,
+                        port=session.port,
+                        purpose=session.purpose,
+                        products=tuple(one.name for one in seen),
+                    )
+                ),
+            )
+
+    def describe_pg_catalog(
+        self, session: Session, query: Query, backend: Backend, pin: Pin | None = None
+    ) -> Description:
+        """The columns and parameters of such a query; never runs. Raises as `answer` does."""
+        self._live(session)
+        return self._pg_catalog.describe(session, query, backend, visible(session, pin or self.pin(session)))
 
     def products(self, session: Session) -> tuple[VisibleProduct, ...]:
         """Every product of which the principal may see a table, by name; each at its current major."""
@@ -220,8 +273,9 @@ class Gateway:
         return self._keys.unseal(kind, text)
 
     def close(self) -> None:
-        """Stop every query and free the engine."""
+        """Stop every query and free the engines."""
         self._engine.close()
+        self._pg_catalog.close()
 
     def _session(self, principal: Principal, port: str, purpose: str | None) -> Session:
         granted = principal.attributes["purpose"]

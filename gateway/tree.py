@@ -24,17 +24,22 @@ RELATION_LIMIT = 100
 
 @dataclass(frozen=True)
 class Allowance:
-    """Which functions an expression may call: a client's query has all, a policy's expression few."""
+    """Which functions an expression may call: a client's query has all, a policy's expression few.
+
+    `queries` is whether it may be a whole query, with windows, clauses and collations.
+    """
 
     functions: frozenset[str]
     operators: frozenset[str]
     table_functions: frozenset[str]
+    queries: bool = False
 
 
 CLIENT = Allowance(
     grammar.FUNCTIONS | grammar.AGGREGATES | grammar.WINDOW_FUNCTIONS | grammar.TABLE_FUNCTIONS,
     grammar.OPERATORS,
     grammar.TABLE_FUNCTIONS,
+    queries=True,
 )
 POLICY = Allowance(grammar.POLICY_FUNCTIONS, grammar.POLICY_OPERATORS, frozenset())
 
@@ -100,7 +105,7 @@ def called(node: Node) -> str:
 def _check_function(node: Node, allowance: Allowance) -> None:
     name = called(node)
     allowed = allowance.operators if node.get("is_operator") and not name[0].isalpha() else allowance.functions
-    if name not in allowed and not (name in grammar.ESCAPES and allowance is CLIENT):
+    if name not in allowed and not (name in grammar.ESCAPES and allowance.queries):
         raise BadQuery(f"function {name} is not available", reason="function", position=position(node))
     if node.get("export_state"):
         raise BadQuery("EXPORT_STATE is not supported", reason="unsupported", position=position(node))
@@ -161,7 +166,7 @@ def _check_type(node: Node, _: Allowance) -> None:
 
 
 def _check_collation(node: Node, allowance: Allowance) -> None:
-    if allowance is not CLIENT or not set(str(node["collation"]).lower().split(".")) <= grammar.COLLATIONS:
+    if not allowance.queries or not set(str(node["collation"]).lower().split(".")) <= grammar.COLLATIONS:
         raise BadQuery("this collation is not available", reason="unsupported", position=position(node))
 
 
@@ -184,12 +189,12 @@ def _check_recursive(node: Node, _: Allowance) -> None:
 
 def _check_window(node: Node, allowance: Allowance) -> None:
     name = called(node)
-    if name not in allowance.functions or allowance is not CLIENT:
+    if name not in allowance.functions or not allowance.queries:
         raise BadQuery(f"function {name} is not available", reason="function", position=position(node))
 
 
 def _check_query(node: Node, allowance: Allowance) -> None:
-    if allowance is CLIENT:
+    if allowance.queries:
         _refuse_sample(node, allowance)
     elif node["modifiers"] or node["cte_map"]["map"]:
         raise BadQuery("only a plain EXISTS may stand in a policy", reason="unsupported")

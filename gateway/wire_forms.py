@@ -16,6 +16,7 @@ _NEVER_QUOTED = frozenset(
     BOOLEAN TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT DOUBLE FLOAT UUID
     """.split()
 )
+_REG_TYPES = frozenset({"regclass", "regtype", "regproc", "regprocedure", "regnamespace", "regrole"})
 _AS_TEXT = frozenset({"BIT", "BIGNUM", "TIME WITH TIME ZONE", "VARIANT", '"NULL"', "JSON"})
 
 
@@ -39,6 +40,8 @@ class Wire:
 
 def text(value: str, kind: str) -> str:
     """SQL for PostgreSQL's text of a value; NULL stays NULL."""
+    if kind.startswith("pg."):
+        return _catalog_text(value, kind.removeprefix("pg."))
     if kind.endswith("]"):
         item = kind[: kind.rindex("[")]
         return cell(value, kind) if item.endswith("]") else _array(value, item)
@@ -57,8 +60,19 @@ def text(value: str, kind: str) -> str:
     return f"{value}::VARCHAR"
 
 
+def _catalog_text(value: str, name: str) -> str:
+    """Types that stand in catalogs only: vectors are numbers with blanks between them, reg* types are names."""
+    if name.startswith("_"):
+        return _array(value, "BIGINT" if name in {"_oid", "_regclass", "_regtype"} else "VARCHAR")
+    if name.endswith("vector"):
+        return f"array_to_string({value}, ' ')"
+    return f"cat_{name}_out({value})" if name in _REG_TYPES else f"{value}::VARCHAR"
+
+
 def binary(value: str, kind: str) -> str:
     """SQL for a value from whose Arrow form the binary format follows: a BLOB where that is made of bytes."""
+    if kind.startswith("pg."):
+        return value
     if kind == "UUID":
         return f"unhex(replace({value}::VARCHAR, '-', ''))"
     if kind.endswith("]"):

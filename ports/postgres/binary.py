@@ -104,12 +104,15 @@ _WIDTHS = (
     ((pa.int32(), pa.uint16()), 4),
     ((pa.int64(), pa.uint32()), 8),
 )
+# What names an object of a catalog is an oid below 2^31 here.
+_OIDS = {"oid", "xid", "cid", "regproc", "regprocedure", "regoper", "regclass", "regtype", "regnamespace", "regrole"}
 _DESCRIBED = {
     types.INT2.oid: pa.int16(),
     types.INT4.oid: pa.int32(),
     types.INT8.oid: pa.int64(),
     types.FLOAT4.oid: pa.float32(),
     types.FLOAT8.oid: pa.float64(),
+    **{one.oid: pa.int32() for one in types.BY_OID.values() if one.name in _OIDS},
 }
 _ENCODERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Bytes | pa.Array]], ...] = (
     (pa.types.is_boolean, _booleans),

@@ -41,7 +41,7 @@ class Conversation(WireSession):  # type: ignore[misc]
         self.variables = Variables.of(session.principal.subject)
         for name, value in options.items():
             self.variables.set(name, value)
-        self.transaction = Transaction(gateway, session, self.variables)
+        self.transaction = Transaction(gateway, session, self.variables, process)
         self._work = Work(self.transaction, process)
         self._statements = self._work.statements
         self._table: Mapping[tuple[State, type[Any]], Callable[[Any], Iterator[Bytes]]] = {

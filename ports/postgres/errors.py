@@ -37,6 +37,7 @@ SQLSTATE: Mapping[tuple[type[GatewayError], str], str] = {
     (BadQuery, "function"): "42883",
     (BadQuery, "grouping"): "42803",
     (BadQuery, "limit"): "54000",
+    (BadQuery, "name"): "42704",
     (BadQuery, "parameter"): "08P01",
     (BadQuery, "read_only"): "25006",
     (BadQuery, "syntax"): "42601",

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ports.postgres import split
-from ports.postgres.variables import VERSION, Variables
-
-VERSION_TEXT = f"PostgreSQL {VERSION} (Outport)"
+from ports.postgres.variables import VERSION_TEXT, Variables
 
 
 @dataclass(frozen=True)

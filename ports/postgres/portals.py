@@ -27,7 +27,8 @@ BATCH_ROWS = 8192
 class Statement:
     """A prepared statement: a query with the types of its parameters and columns, or a session command.
 
-    `fields` is None where it gives no rows. `text` is the statement itself, "" for an empty one.
+    `fields` is None where it gives no rows. `text` is the statement itself, "" for an empty one. `catalog`: whether it
+    asks PostgreSQL's catalogs.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Statement:
     command: Command | Calls | None
     parameters: tuple[int, ...]
     fields: tuple[Field, ...] | None
+    catalog: bool = False
 
     @property
     def weight(self) -> int:

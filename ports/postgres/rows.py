@@ -80,7 +80,7 @@ def _cells(column: pa.Array, field: Field) -> Cells:
     if not field.format:
         return _valued(column, None)
     if pa.types.is_list(column.type):
-        return _uneven(_array_values(column, types.ARRAYS[field.oid].oid))
+        return _uneven(_array_values(column, field.oid))
     return _valued(column, binary.encoded(binary.fitted(column, field.oid)))
 
 
@@ -92,8 +92,9 @@ def _valued(column: pa.Array, values: Bytes | pa.Array | None) -> Cells:
 
 
 def _array_values(column: pa.Array, oid: int) -> pa.Array:
-    """Lists as PostgreSQL's binary arrays of one dimension, whose elements are of the type `oid`."""
-    elements = column.flatten()
+    """Lists as PostgreSQL's binary arrays of one dimension and of the type `oid`; vectors count from 0."""
+    item = types.ARRAYS[oid].oid
+    elements = binary.fitted(column.flatten(), item)
     cells = _valued(elements, binary.encoded(elements))
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
     ends = np.zeros(len(elements) + 1, np.int64)
@@ -106,7 +107,7 @@ def _array_values(column: pa.Array, oid: int) -> pa.Array:
     header = np.zeros((len(lengths), 5), np.int64)
     header[:, 0] = lengths > 0
     header[:, 1] = np.diff(nulls[places]) > 0
-    header[:, 2], header[:, 3], header[:, 4] = oid, lengths, 1
+    header[:, 2], header[:, 3], header[:, 4] = item, lengths, oid not in types.VECTORS
     # An array without elements has no dimension, and so neither its length nor its bound.
     sizes = np.where(lengths > 0, 20, 12)
     kept = np.arange(20) < sizes[:, None]

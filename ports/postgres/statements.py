@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from gateway import Query
+from gateway import Description, Query, asks_pg_catalog
 from ports.postgres import command_grammar, functions, types, values
 from ports.postgres.backend import Field
 from ports.postgres.commands import Command, Commit, Explain, Fetch, Rollback, Run, Show
@@ -39,20 +39,28 @@ class Statements:
 
     def query(self, name: str, text: str, given: Sequence[int]) -> Statement:
         """A query as the gateway describes it; nothing runs."""
-        transaction = self._transaction
-        found = transaction.gateway.describe(transaction.session, Query(text), transaction.pin())
+        catalog = asks_pg_catalog(text)
+        found = self._described(Query(text), catalog)
         if any(oid not in _UNKNOWN for oid in given):
             # A column may have the type of a parameter: it is described with a value of the type that is given.
             count = len(found.parameter_types)
             samples = tuple(values.sample(oid) for oid in [*given, *([0] * count)][:count])
-            found = transaction.gateway.describe(transaction.session, Query(text, samples), transaction.pin())
+            found = self._described(Query(text, samples), catalog)
         fields = tuple(field(column, kind) for column, kind in zip(found.schema.names, found.types, strict=True))
         inferred = [types.TEXT.oid if kind is None else types.of(kind).oid for kind in found.parameter_types]
         chosen = [
             given[place] if place < len(given) and given[place] not in _UNKNOWN else oid
             for place, oid in enumerate(inferred)
         ]
-        return Statement(name, text, None, tuple(chosen), fields)
+        return Statement(name, text, None, tuple(chosen), fields, catalog)
+
+    def _described(self, query: Query, catalog: bool) -> Description:
+        transaction = self._transaction
+        if catalog:
+            return transaction.gateway.describe_pg_catalog(
+                transaction.session, query, transaction.backend, transaction.pin()
+            )
+        return transaction.gateway.describe(transaction.session, query, transaction.pin())
 
     def keep(self, statement: Statement) -> None:
         """Remember it under its name. Raises WireError (53400)."""

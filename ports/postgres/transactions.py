@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway import Gateway, Pin, Session
+from gateway import Backend, Gateway, Pin, Session
 from ports.postgres.errors import WireError
-from ports.postgres.variables import Variables
+from ports.postgres.variables import VERSION_TEXT, Variables
 
 
 class Transaction:
     """The transaction of one connection, explicit (BEGIN) or implicit (one query, or a series up to Sync)."""
 
-    def __init__(self, gateway: Gateway, session: Session, variables: Variables) -> None:
+    def __init__(self, gateway: Gateway, session: Session, variables: Variables, process: int) -> None:
         self.gateway = gateway
+        self._process = process
         self.variables = variables
         self.open = False
         self.failed = False
@@ -29,6 +30,11 @@ class Transaction:
     def session(self) -> Session:
         """The session with the search path and the pinned snapshots that are set now."""
         return self._session.at(*self.variables.search_path).pinned(self.variables.snapshots)
+
+    @property
+    def backend(self) -> Backend:
+        """What the connection knows of itself."""
+        return Backend(self._process, VERSION_TEXT, self.variables.values)
 
     def pin(self) -> Pin:
         """The data of the transaction's first statement, under the policies of now."""

@@ -1,88 +1,24 @@
-"""The engine's types as PostgreSQL's: oid, length, modifier. Pure. Source: pg_type of PostgreSQL 15."""
+"""The types of the wire: the gateway's table of PostgreSQL's types, by name, by oid and by array. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from gateway import PG_TYPES, pg_type
+from gateway import PgType as Type
 
-@dataclass(frozen=True, slots=True)
-class Type:
-    """A type of the wire. `size` is pg_type.typlen: bytes, -1 where it varies. `array` is the oid of its array."""
+BOOL, BYTEA, INT8, INT2, INT4 = (PG_TYPES[name] for name in ("bool", "bytea", "int8", "int2", "int4"))
+TEXT, JSON, VARCHAR, UUID = (PG_TYPES[name] for name in ("text", "json", "varchar", "uuid"))
+FLOAT4, FLOAT8, NUMERIC, OID = (PG_TYPES[name] for name in ("float4", "float8", "numeric", "oid"))
+DATE, TIME, TIMESTAMP = (PG_TYPES[name] for name in ("date", "time", "timestamp"))
+TIMESTAMPTZ, INTERVAL, UNKNOWN = (PG_TYPES[name] for name in ("timestamptz", "interval", "unknown"))
 
-    name: str
-    oid: int
-    size: int
-    array: int
-    modifier: int = -1
-
-
-BOOL = Type("bool", 16, 1, 1000)
-BYTEA = Type("bytea", 17, -1, 1001)
-INT8 = Type("int8", 20, 8, 1016)
-INT2 = Type("int2", 21, 2, 1005)
-INT4 = Type("int4", 23, 4, 1007)
-TEXT = Type("text", 25, -1, 1009)
-JSON = Type("json", 114, -1, 199)
-FLOAT4 = Type("float4", 700, 4, 1021)
-FLOAT8 = Type("float8", 701, 8, 1022)
-VARCHAR = Type("varchar", 1043, -1, 1015)
-DATE = Type("date", 1082, 4, 1182)
-TIME = Type("time", 1083, 8, 1183)
-TIMESTAMP = Type("timestamp", 1114, 8, 1115)
-TIMESTAMPTZ = Type("timestamptz", 1184, 8, 1185)
-INTERVAL = Type("interval", 1186, 16, 1187)
-NUMERIC = Type("numeric", 1700, -1, 1231)
-UUID = Type("uuid", 2950, 16, 2951)
-UNKNOWN = Type("unknown", 705, -2, 0)
-
-_TYPES: Mapping[str, Type] = {
-    "BOOLEAN": BOOL,
-    "TINYINT": INT2,
-    "UTINYINT": INT2,
-    "SMALLINT": INT2,
-    "USMALLINT": INT4,
-    "INTEGER": INT4,
-    "UINTEGER": INT8,
-    "BIGINT": INT8,
-    "UBIGINT": NUMERIC,
-    "HUGEINT": NUMERIC,
-    "UHUGEINT": NUMERIC,
-    "FLOAT": FLOAT4,
-    "DOUBLE": FLOAT8,
-    "BLOB": BYTEA,
-    "DATE": DATE,
-    "TIME": TIME,
-    "TIME_NS": TIME,
-    "INTERVAL": INTERVAL,
-    "UUID": UUID,
-    "JSON": JSON,
-    "TIMESTAMP WITH TIME ZONE": TIMESTAMPTZ,
-    "TIMESTAMP_NS WITH TIME ZONE": TIMESTAMPTZ,
-    "TIMESTAMPTZ_NS": TIMESTAMPTZ,
-    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), TIMESTAMP),
+BY_OID: Mapping[int, Type] = {one.oid: one for one in PG_TYPES.values()}
+# Arrays by their own oid, to the type of an element; the vectors of catalogs are arrays as well.
+ARRAYS: Mapping[int, Type] = {
+    **{one.array: one for one in PG_TYPES.values() if one.array},
+    PG_TYPES["int2vector"].oid: INT2,
+    PG_TYPES["oidvector"].oid: OID,
 }
-_DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
-_JSON_LIKE = ("STRUCT(", "MAP(", "UNION(", "TUPLE(")
-BY_OID: Mapping[int, Type] = {one.oid: one for one in (*_TYPES.values(), TEXT, VARCHAR, UNKNOWN)}
-# Arrays by their own oid, to the type of an element.
-ARRAYS: Mapping[int, Type] = {one.array: one for one in BY_OID.values() if one.array}
-
-
-def of(kind: str) -> Type:
-    """The wire's type for one of DuckDB's, by its name: text where PostgreSQL has none."""
-    if kind.endswith("]"):
-        item = of(re.sub(r"\[\d*\]$", "", kind))
-        # PostgreSQL's arrays of several dimensions are rectangular, DuckDB's lists of lists need not be.
-        if not item.array:
-            return JSON
-        return Type(f"_{item.name}", item.array, -1, 0)
-    found = _TYPES.get(kind)
-    if found is not None:
-        return found
-    decimal = _DECIMAL.fullmatch(kind)
-    if decimal is not None:
-        # numeric's modifier: precision and scale in one number, behind a header of four bytes.
-        return Type("numeric", NUMERIC.oid, -1, NUMERIC.array, (int(decimal[1]) << 16 | int(decimal[2])) + 4)
-    return JSON if kind.startswith(_JSON_LIKE) else TEXT
+VECTORS = frozenset({PG_TYPES["int2vector"].oid, PG_TYPES["oidvector"].oid})
+of = pg_type

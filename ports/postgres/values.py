@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal, InvalidOperation
 
 from gateway import BadQuery, Value
+from gateway import PgType as Type
 from ports.postgres import types
-from ports.postgres.types import Type
 
 _START = datetime(2000, 1, 1)
 _WIDE = Context(prec=200)
@@ -117,6 +117,9 @@ _SAMPLES: Mapping[str, Value] = {
     "numeric": Decimal("1.5"),
     "text": "",
     "varchar": "",
+    "name": "",
+    "char": "",
+    "oid": 1,
     "bytea": b"",
     "date": _START.date(),
     "time": _START.time(),
@@ -132,6 +135,7 @@ _FROM_TEXT: Mapping[str, Callable[[str], Value]] = {
     "float4": float,
     "float8": float,
     "numeric": _decimal,
+    "oid": lambda text: int(text.strip()),
     "bytea": _bytes,
     "date": lambda text: date.fromisoformat(text.strip()),
     "time": lambda text: time.fromisoformat(text.strip()),
@@ -196,6 +200,7 @@ _FROM_BINARY: Mapping[str, Callable[[bytes], Value]] = {
     "float4": _unpacked("!f"),
     "float8": _unpacked("!d"),
     "numeric": _numeric,
+    **dict.fromkeys(("oid", "xid", "cid", "regclass", "regtype", "regproc", "regnamespace"), _unpacked("!I")),
     "bytea": bytes,
     "date": _date_of,
     "time": _time_of,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ports.postgres.errors import WireError
 
 VERSION = "15.18"
+VERSION_TEXT = f"PostgreSQL {VERSION} (Outport)"
 REPORTED = (
     "application_name",
     "client_encoding",

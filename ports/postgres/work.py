@@ -57,7 +57,7 @@ class Work:
         fields = statement.fields
         if fields is not None:
             fields = self._formatted(fields, tuple(codes))
-        start = partial(self._answer, Query(statement.text, tuple(given)))
+        start = partial(self._answer, Query(statement.text, tuple(given)), statement.catalog)
         return Portal(statement, fields, start if statement.command is None and statement.text else None, weight)
 
     def _formatted(self, fields: tuple[Field, ...], codes: tuple[int, ...]) -> tuple[Field, ...]:
@@ -135,18 +135,17 @@ class Work:
         else:
             yield from self._command(portal, limit)
 
-    def _answer(self, query: Query, fields: Sequence[Field]) -> Result:
+    def _answer(self, query: Query, catalog: bool, fields: Sequence[Field]) -> Result:
         transaction = self._transaction
         settings = transaction.gateway.settings
         compute_s = min(transaction.variables.timeout_s("statement_timeout"), settings.compute_s)
-        return transaction.gateway.answer(
-            transaction.session,
-            query,
-            form=Wire(tuple(field.format for field in fields)),
-            limits=Limits(compute_s, settings.idle_s, None),
-            batch_rows=BATCH_ROWS,
-            pin=transaction.pin(),
-        )
+        form, limits = Wire(tuple(field.format for field in fields)), Limits(compute_s, settings.idle_s, None)
+        session, pin = transaction.session, transaction.pin()
+        if catalog:
+            return transaction.gateway.pg_catalog(
+                session, query, transaction.backend, form=form, limits=limits, batch_rows=BATCH_ROWS, pin=pin
+            )
+        return transaction.gateway.answer(session, query, form=form, limits=limits, batch_rows=BATCH_ROWS, pin=pin)
 
     def _rows(self, portal: Portal, limit: int) -> Iterator[Bytes]:
         self._running = portal

@@ -1,0 +1,154 @@
+"""The governed catalog: what PostgreSQL's clients ask pg_catalog and information_schema, for what a principal may see.
+
+Runs checked statements on catalog engines; touches no product. The clocks and the turns are as for a query.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from gateway import duck, duck_errors, forms, parameters, pg_statement
+from gateway.bind import Parameters, Query, given
+from gateway.decision import unknown_relation
+from gateway.engine import Description
+from gateway.errors import BadQuery, GatewayError
+from gateway.forms import Form
+from gateway.pg_engine import CatalogEngine, CatalogEngines
+from gateway.pg_objects import Oids, Visible
+from gateway.pg_statement import CatalogStatement
+from gateway.pg_types import catalog_kind, held_in
+from gateway.running import Alone, Slots
+from gateway.session import Session
+from gateway.stream import Limits, Provenance, Result, Summary, Watchdog
+
+_MARKED = re.compile(r"outport:(relation|type|function|schema|role|setting|limit):([^\n]*)")
+_REASONS = {"type": "type", "function": "function", "schema": "schema", "role": "role", "setting": "setting"}
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What a connection knows of itself: the number of its process, its version, and its settings by name."""
+
+    process: int
+    version: str
+    settings: Mapping[str, str]
+
+
+class PgCatalog:
+    """Statements about the catalogs, run. Thread-safe."""
+
+    def __init__(self, running_limit: int, queue_s: float) -> None:
+        self._engines = CatalogEngines()
+        self._slots = Slots(running_limit, queue_s)
+        self._watchdog = Watchdog()
+
+    def run(
+        self,
+        session: Session,
+        query: Query,
+        backend: Backend,
+        visible: Visible,
+        form: Form,
+        limits: Limits,
+        batch_rows: int,
+        provenance: Provenance,
+        finish: Callable[[Summary], None],
+    ) -> Result:
+        """The answer for whoever may see `visible`, as a stream. Raises BadQuery, NotFound, Forbidden."""
+        statement = pg_statement.bound(query.text)
+        engine = self._engines.lease(visible)
+        try:
+            cursor = _cursors(engine, session, backend)
+            text, schema, _ = _described(cursor, statement, query, form)
+            return Result(
+                schema=schema,
+                provenance=provenance,
+                source=Alone(cursor, text, query.parameters, batch_rows, self._slots),
+                limits=limits,
+                valid_until=session.principal.valid_until,
+                watchdog=self._watchdog,
+                free=lambda: self._engines.release(engine),
+                finish=finish,
+                explain=lambda error: _translated(error, query.text),
+            )
+        except BaseException:
+            self._engines.release(engine)
+            raise
+
+    def describe(self, session: Session, query: Query, backend: Backend, visible: Visible) -> Description:
+        """The columns and the parameters' types; nothing runs. Raises as `run` does."""
+        statement = pg_statement.bound(query.text)
+        names = parameters.named(statement.tree)
+        held = {name: {held_in(kind)} for name, kind in statement.columns.items()}
+        types = tuple(
+            None if kind is None else catalog_kind(None, kind) for kind in parameters.inferred(statement.tree, held)
+        )
+        values: Parameters = query.parameters or (None,) * len(names)
+        with self._engines.using(visible) as engine:
+            cursor = _cursors(engine, session, backend)
+            _, schema, kinds = _described(cursor, statement, Query(query.text, values), "arrow")
+        return Description(schema, types, parameter_names=names, types=kinds)
+
+    def close(self) -> None:
+        """Stop what runs, and free every engine."""
+        self._watchdog.stop()
+        self._engines.close()
+
+
+def _cursors(engine: CatalogEngine, session: Session, backend: Backend) -> Callable[[], duck.Connection]:
+    """What opens a cursor that knows the connection."""
+    subject = session.principal.subject
+    told = {
+        **backend.settings,
+        **{f" {name.lower()}": value for name, value in backend.settings.items()},
+        "session_authorization": subject,
+        "  path": "\x1f".join(session.search_path),
+        "  pid": str(backend.process),
+        "  subject": str(Oids().of("role", subject)),
+        "  version": backend.version,
+    }
+    return lambda: duck.told(engine.instance.cursor(), "outport", told)
+
+
+def _described(
+    cursor: Callable[[], duck.Connection], statement: CatalogStatement, query: Query, form: Form
+) -> tuple[str, pa.Schema, tuple[str, ...]]:
+    """The text in a form, its schema, and the kinds of the columns."""
+    opened = cursor()
+    try:
+        relation = opened.sql(statement.text, params=given(query.parameters))
+        names, held = relation.columns, [str(kind) for kind in relation.types]
+        known = statement.kinds
+        if len(known) != len(names):
+            known = tuple(statement.columns.get(name.lower()) for name in names)
+        kinds = tuple(catalog_kind(name, kind) for name, kind in zip(known, held, strict=True))
+        text = forms.project(statement.text, names, kinds, form)
+        if text != statement.text:
+            relation = opened.sql(text, params=given(query.parameters))
+        schema = relation.limit(0).to_arrow_reader().schema
+        fields = [field.with_name(name) for field, name in zip(schema, names, strict=True)]
+        return text, pa.schema(fields), kinds
+    except (duck.Error, pa.ArrowException, OSError, TypeError, ValueError, OverflowError) as error:
+        raise _translated(error, query.text) from error
+    finally:
+        opened.close()
+
+
+def _translated(error: BaseException, text: str) -> GatewayError:
+    marked = _MARKED.search(str(error))
+    if marked is not None:
+        what, name = marked[1], marked[2].strip()[:200]
+        if what == "relation":
+            return unknown_relation(name)
+        if what == "limit":
+            return BadQuery("a series has too many values", reason="limit")
+        if what == "setting":
+            return BadQuery(f'unrecognized configuration parameter "{name}"', reason="name")
+        return BadQuery(f'{what} "{name}" does not exist', reason="function" if what == "function" else "name")
+    if isinstance(error, TypeError | ValueError | OverflowError) and not isinstance(error, pa.ArrowException):
+        return duck_errors.logged(BadQuery("a parameter's value is not supported", reason="parameter"), error)
+    return duck_errors.translate(error, text)

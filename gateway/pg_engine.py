@@ -1,0 +1,189 @@
+"""Catalog engines: one locked DuckDB in memory for each set of what may be seen, few of them kept. Touches duck only.
+
+An engine holds PostgreSQL's relations, the rows for its set, and the macros; no product, and nothing of a principal.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from gateway import duck, pg_information, pg_macros, pg_rows, pg_views
+from gateway.pg_objects import Visible
+from gateway.pg_relations import CATALOG, INFORMATION, PgColumn, Relation, Row, keywords, relations, seed
+from gateway.pg_types import held_in
+
+KEPT = 8
+MEMORY_LIMIT = "256MB"
+_ARROW = {
+    "BOOLEAN": pa.bool_(), "SMALLINT": pa.int16(), "INTEGER": pa.int32(), "BIGINT": pa.int64(),
+    "UINTEGER": pa.uint32(), "FLOAT": pa.float32(), "DOUBLE": pa.float64(), "VARCHAR": pa.string(),
+    "SMALLINT[]": pa.list_(pa.int16()), "UINTEGER[]": pa.list_(pa.uint32()), "VARCHAR[]": pa.list_(pa.string()),
+}  # fmt: skip
+_NOTHING: Mapping[str, object] = {"BOOLEAN": False, "VARCHAR": "", "FLOAT": 0.0, "DOUBLE": 0.0}
+_EXTRA = """
+CREATE SCHEMA pg; CREATE SCHEMA info; CREATE SCHEMA x;
+CREATE TABLE x.definitions (oid UINTEGER, place INTEGER, definition VARCHAR);
+CREATE TABLE x.formats (oid UINTEGER, base VARCHAR, suffix VARCHAR);
+CREATE TABLE x.type_names (name VARCHAR, oid UINTEGER);
+CREATE TABLE x.reserved (word VARCHAR);
+CREATE TABLE x.keywords (word VARCHAR, catcode VARCHAR, barelabel BOOLEAN, catdesc VARCHAR, baredesc VARCHAR);
+CREATE VIEW x.functions AS SELECT m_p.oid, (SELECT m_f.base || m_f.suffix FROM x.formats AS m_f
+  WHERE m_f.oid = m_p.prorettype) AS result, m_p.proargtypes FROM pg.pg_proc AS m_p
+"""
+
+
+@dataclass(eq=False)
+class CatalogEngine:
+    """One engine. `used` counts who holds it; it is closed when it is evicted and nobody does."""
+
+    instance: duck.Connection
+    used: int = 0
+    evicted: bool = False
+
+
+class CatalogEngines:
+    """The engines of late, by what may be seen. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._making = threading.Lock()
+        self._kept: OrderedDict[Visible, CatalogEngine] = OrderedDict()
+
+    @contextmanager
+    def using(self, visible: Visible) -> Iterator[CatalogEngine]:
+        """The engine for `visible` while the block lasts."""
+        engine = self.lease(visible)
+        try:
+            yield engine
+        finally:
+            self.release(engine)
+
+    def lease(self, visible: Visible) -> CatalogEngine:
+        """The engine for `visible`, made if it is not there; `release` must follow."""
+        found = self._found(visible)
+        if found is not None:
+            return found
+        with self._making:
+            found = self._found(visible)
+            if found is not None:
+                return found
+            made = CatalogEngine(_instance(visible), used=1)
+            with self._lock:
+                self._kept[visible] = made
+                while len(self._kept) > KEPT:
+                    self._evict(self._kept.popitem(last=False)[1])
+            return made
+
+    def release(self, engine: CatalogEngine) -> None:
+        """Hold it no longer."""
+        with self._lock:
+            engine.used -= 1
+            if engine.evicted and not engine.used:
+                engine.instance.close()
+
+    def close(self) -> None:
+        """Free every engine that nobody holds, the others when they are let go."""
+        with self._lock:
+            while self._kept:
+                self._evict(self._kept.popitem()[1])
+
+    def _found(self, visible: Visible) -> CatalogEngine | None:
+        with self._lock:
+            found = self._kept.get(visible)
+            if found is not None:
+                self._kept.move_to_end(visible)
+                found.used += 1
+            return found
+
+    def _evict(self, engine: CatalogEngine) -> None:
+        engine.evicted = True
+        if not engine.used:
+            engine.instance.close()
+
+
+def _instance(visible: Visible) -> duck.Connection:
+    instance = duck.catalog(memory_limit=MEMORY_LIMIT)
+    made = pg_rows.made_of(visible)
+    tables = {f"pg.{name}": _table(relations()[CATALOG, name], rows) for name, rows in made.rows.items()}
+    for name, rows in pg_information.information(visible).items():
+        tables[f"info.{name}"] = _table(relations()[INFORMATION, name], rows)
+    tables["x.definitions"] = pa.table(
+        {
+            "oid": pa.array([one.oid for one in made.definitions], pa.uint32()),
+            "place": pa.array([one.column for one in made.definitions], pa.int32()),
+            "definition": pa.array([one.text for one in made.definitions], pa.string()),
+        }
+    )
+    duck.fill(instance, _schema(), [*_static().items(), *tables.items()])
+    return instance
+
+
+@functools.cache
+def _schema() -> str:
+    """Every statement that makes an engine's relations and macros, in order."""
+    known = sorted(relations().values(), key=pg_views.after)
+    tables = [pg_views.statement(one) for one in known if not pg_views.after(one)]
+    views = [pg_views.statement(one) for one in known if pg_views.after(one)]
+    first, *extra = _EXTRA.strip().split(";\nCREATE TABLE", 1)
+    rest = "CREATE TABLE" + extra[0]
+    return ";\n".join([first, *tables, rest, *views, *pg_macros.STATEMENTS])
+
+
+@functools.cache
+def _static() -> Mapping[str, pa.Table]:
+    """The rows of every engine."""
+    found = {f"pg.{name}": _table(relations()[CATALOG, name], rows) for name, rows in pg_rows.static().items() if rows}
+    names = {row["oid"]: str(row["typname"]) for row in seed("pg_type")}
+    formats = [(row["oid"], *_format(row, names)) for row in seed("pg_type")]
+    oids, bases, suffixes = zip(*formats, strict=True)
+    found["x.formats"] = pa.table({"oid": pa.array(oids, pa.uint32()), "base": bases, "suffix": suffixes})
+    spelled = {base + suffix: oid for oid, base, suffix in formats} | {
+        "int": 23, "decimal": 1700, "float": 701, "timestamp": 1114, "time": 1083,
+    } | {str(name): oid for oid, name in names.items()}  # fmt: skip
+    found["x.type_names"] = pa.table({"name": [*spelled], "oid": pa.array([*spelled.values()], pa.uint32())})
+    words = keywords()
+    found["x.reserved"] = pa.table({"word": [one["word"] for one in words if one["catcode"] != "U"]})
+    kinds = {"U": "unreserved", "C": "unreserved (cannot be function or type name)", "R": "reserved",
+             "T": "reserved (can be function or type name)"}  # fmt: skip
+    found["x.keywords"] = pa.table(
+        {
+            "word": [one["word"] for one in words],
+            "catcode": [one["catcode"] for one in words],
+            "barelabel": [one["barelabel"] == "t" for one in words],
+            "catdesc": [kinds[one["catcode"]] for one in words],
+            "baredesc": ["can be bare label" if one["barelabel"] == "t" else "requires AS" for one in words],
+        }
+    )
+    return found
+
+
+def _format(row: Row, names: Mapping[object, str]) -> tuple[str, str]:
+    """What format_type says of a type, and what follows its modifier."""
+    array = row["typcategory"] == "A" and row["typelem"] != 0 and row["typlen"] == -1 and row["typname"][0] == "_"  # type: ignore[index]
+    name = names[row["typelem"]] if array else str(row["typname"])
+    base, suffix = pg_information.SQL_NAMES.get(name, name), "[]" if array else ""
+    if base.startswith(("time", "timestamp")) and " " in base:
+        return base, suffix
+    return base, suffix
+
+
+def _table(relation: Relation, rows: Sequence[Row]) -> pa.Table:
+    return pa.Table.from_arrays(
+        [_array(column, rows) for column in relation.columns], names=[column.name for column in relation.columns]
+    )
+
+
+def _array(column: PgColumn, rows: Sequence[Row]) -> pa.Array:
+    held = held_in(column.type)
+    nothing = None
+    if column.required:
+        nothing = [] if held.endswith("]") else _NOTHING.get(held, 0)
+    name = column.name
+    return pa.array([row.get(name, nothing) for row in rows], _ARROW.get(held, pa.string()))

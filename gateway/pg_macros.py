@@ -1,0 +1,25 @@
+"""PostgreSQL's catalog functions as DuckDB macros: their texts, and the types of their values. Reads macros.sql only.
+
+A macro is called `cat_` and the function's name; `cat_to_regclass_value` is the cast to that type, `cat_regclass_out`
+the text of its values.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gateway.pg_relations import FOLDER
+
+PREFIX = "cat_"
+REG_TYPES = frozenset({"regclass", "regtype", "regproc", "regprocedure", "regnamespace", "regrole"})
+_MACRO = re.compile(r"^-- (\w+)\n(CREATE MACRO cat_(\w+)\(.*?\));$", re.MULTILINE | re.DOTALL)
+_READ = _MACRO.findall((FOLDER / "macros.sql").read_text())
+STATEMENTS: tuple[str, ...] = tuple(statement for _, statement, _ in _READ)
+_KINDS: dict[str, str] = {name: kind for kind, _, name in _READ}
+CAST_TYPES = {name: kind for name, kind in _KINDS.items() if name.endswith(("_value", "_out")) and "reg" in name}
+# What a client may call: names that begin with an underscore of ours are for the macros themselves.
+_INNER = frozenset({"_path", "_subject", "_reads", "_length"})
+FUNCTIONS: dict[str, str] = {
+    name: kind for name, kind in _KINDS.items() if name not in CAST_TYPES and name not in _INNER
+}
+NAMES = frozenset(f"{PREFIX}{name}" for name in (*FUNCTIONS, *CAST_TYPES))
