@@ -27,16 +27,14 @@ _ARROW = {
     "SMALLINT[]": pa.list_(pa.int16()), "UINTEGER[]": pa.list_(pa.uint32()), "VARCHAR[]": pa.list_(pa.string()),
 }  # fmt: skip
 _NOTHING: Mapping[str, object] = {"BOOLEAN": False, "VARCHAR": "", "FLOAT": 0.0, "DOUBLE": 0.0}
-_EXTRA = """
-CREATE SCHEMA pg; CREATE SCHEMA info; CREATE SCHEMA x;
-CREATE TABLE x.definitions (oid UINTEGER, place INTEGER, definition VARCHAR);
+_SCHEMAS = "CREATE SCHEMA pg; CREATE SCHEMA info; CREATE SCHEMA x"
+_OWN = """
+CREATE TABLE x.definitions (oid UINTEGER, place INTEGER, head VARCHAR, relation UINTEGER, rest VARCHAR);
+CREATE TABLE x.functions (oid UINTEGER, result VARCHAR, arguments VARCHAR, signature VARCHAR);
 CREATE TABLE x.formats (oid UINTEGER, base VARCHAR, suffix VARCHAR);
 CREATE TABLE x.type_names (name VARCHAR, oid UINTEGER);
 CREATE TABLE x.reserved (word VARCHAR);
-CREATE TABLE x.keywords (word VARCHAR, catcode VARCHAR, barelabel BOOLEAN, catdesc VARCHAR, baredesc VARCHAR);
-CREATE VIEW x.functions AS SELECT m_p.oid, (SELECT m_f.base || m_f.suffix FROM x.formats AS m_f
-  WHERE m_f.oid = m_p.prorettype) AS result, m_p.proargtypes FROM pg.pg_proc AS m_p
-"""
+CREATE TABLE x.keywords (word VARCHAR, catcode VARCHAR, barelabel BOOLEAN, catdesc VARCHAR, baredesc VARCHAR)"""
 
 
 @dataclass(eq=False)
@@ -118,7 +116,9 @@ def _instance(visible: Visible) -> duck.Connection:
         {
             "oid": pa.array([one.oid for one in made.definitions], pa.uint32()),
             "place": pa.array([one.column for one in made.definitions], pa.int32()),
-            "definition": pa.array([one.text for one in made.definitions], pa.string()),
+            "head": pa.array([one.text for one in made.definitions], pa.string()),
+            "relation": pa.array([one.relation for one in made.definitions], pa.uint32()),
+            "rest": pa.array([one.rest for one in made.definitions], pa.string()),
         }
     )
     duck.fill(instance, _schema(), [*_static().items(), *tables.items()])
@@ -131,9 +131,9 @@ def _schema() -> str:
     known = sorted(relations().values(), key=pg_views.after)
     tables = [pg_views.statement(one) for one in known if not pg_views.after(one)]
     views = [pg_views.statement(one) for one in known if pg_views.after(one)]
-    first, *extra = _EXTRA.strip().split(";\nCREATE TABLE", 1)
-    rest = "CREATE TABLE" + extra[0]
-    return ";\n".join([first, *tables, rest, *views, *pg_macros.STATEMENTS])
+    early, late = ([view for view in views if (pg_macros.PREFIX in view) is later] for later in (False, True))
+    parts = [[_SCHEMAS], tables, [_OWN], early, pg_macros.STATEMENTS, pg_views.granted(), late]
+    return ";\n".join(statement for part in parts for statement in part)
 
 
 @functools.cache
@@ -148,6 +148,11 @@ def _static() -> Mapping[str, pa.Table]:
         "int": 23, "decimal": 1700, "float": 701, "timestamp": 1114, "time": 1083,
     } | {str(name): oid for oid, name in names.items()}  # fmt: skip
     found["x.type_names"] = pa.table({"name": [*spelled], "oid": pa.array([*spelled.values()], pa.uint32())})
+    shown = {oid: base + suffix for oid, base, suffix in formats}
+    functions = [_function(row, shown, names) for row in seed("pg_proc")]
+    found["x.functions"] = pa.Table.from_pylist(
+        functions, pa.schema({"oid": pa.uint32(), **dict.fromkeys(("result", "arguments", "signature"), pa.string())})
+    )
     words = keywords()
     found["x.reserved"] = pa.table({"word": [one["word"] for one in words if one["catcode"] != "U"]})
     kinds = {"U": "unreserved", "C": "unreserved (cannot be function or type name)", "R": "reserved",
@@ -164,14 +169,24 @@ def _static() -> Mapping[str, pa.Table]:
     return found
 
 
+def _function(row: Row, shown: Mapping[object, str], names: Mapping[object, str]) -> Row:
+    """What pg_get_function_result and its like say of a function; its signature has the names of pg_type."""
+    given = row["proargtypes"]
+    assert isinstance(given, list)
+    several = "SETOF " if row["proretset"] else ""
+    return {
+        "oid": row["oid"],
+        "result": several + shown[row["prorettype"]],
+        "arguments": ", ".join(shown[one] for one in given),
+        "signature": f"{row['proname']}({','.join(names[one] for one in given)})",
+    }
+
+
 def _format(row: Row, names: Mapping[object, str]) -> tuple[str, str]:
     """What format_type says of a type, and what follows its modifier."""
     array = row["typcategory"] == "A" and row["typelem"] != 0 and row["typlen"] == -1 and row["typname"][0] == "_"  # type: ignore[index]
     name = names[row["typelem"]] if array else str(row["typname"])
-    base, suffix = pg_information.SQL_NAMES.get(name, name), "[]" if array else ""
-    if base.startswith(("time", "timestamp")) and " " in base:
-        return base, suffix
-    return base, suffix
+    return pg_information.SQL_NAMES.get(name, name), "[]" if array else ""
 
 
 def _table(relation: Relation, rows: Sequence[Row]) -> pa.Table:

@@ -7,14 +7,14 @@ DuckDB's functions; what remains is checked afterwards like any client's query.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gateway import pg_macros, pg_nodes
 from gateway.errors import BadQuery
 from gateway.pg_arrays import elements
 from gateway.pg_kinds import Kinds
-from gateway.pg_relations import CATALOG, INFORMATION
+from gateway.pg_relations import CATALOG, INFORMATION, relations
 from gateway.pg_types import PG_TYPES, held_in
 from gateway.tree import Node, called, position
 
@@ -37,6 +37,8 @@ _SPELLINGS = {
     "character": "bpchar", "real": "float4", "double precision": "float8", "regoper": "regproc",
     "timestamp with time zone": "timestamptz", "decimal": "numeric",
 }  # fmt: skip
+_FORMATS = {"%s": "concat", "%I": "cat_quote_ident", "%L": "cat_quote_literal"}
+_RENAMED = {"json_build_object": "json_object", "jsonb_build_object": "json_object", "json_build_array": "json_array"}
 _PLAIN = frozenset(PG_TYPES) | {"unknown", "jsonb", "cstring"}
 _RELATIONS: Mapping[str, str] = {
     "pg_get_keywords": 'SELECT * FROM "outport$".keywords',
@@ -55,6 +57,7 @@ class Rewriting:
 
     def __init__(self, text: str, kinds: Kinds) -> None:
         self._text = text.encode()
+        self._sources: list[dict[str, int]] = []
         self.kinds = kinds
 
     def rewritten(self, value: Any) -> Any:
@@ -66,7 +69,11 @@ class Rewriting:
         whole = self._any_of(value)
         if whole is not None:
             return whole
+        if isinstance(value.get("from_table"), dict):
+            self._sources.append(dict(_oids(value["from_table"])))
         node = {key: self.rewritten(child) if isinstance(child, dict | list) else child for key, child in value.items()}
+        if isinstance(value.get("from_table"), dict):
+            self._sources.pop()
         rule = _RULES.get(str(node.get("class") or node.get("type") or ""))
         return node if rule is None else rule(self, node)
 
@@ -111,7 +118,12 @@ class Rewriting:
         arguments = [argument["expression"] for argument in node["arguments"]]
         if node.get("is_operator") and not name[0].isalpha():
             return self._operator(node, name, arguments)
-        if name == "array_agg" or name == "unnest":
+        if name == "format":
+            return self._named(_formatted(node, arguments), node)
+        if name in _RENAMED:
+            name = _RENAMED[name]
+            return self.kinds.mark({**node, "function_name": name, "qualified_name": {"path": [name]}}, "json")
+        if name in {"array_agg", "unnest"}:
             return node
         if name in pg_macros.FUNCTIONS:
             return {**node, "function_name": f"cat_{name}", "qualified_name": {"path": [f"cat_{name}"]}}
@@ -130,6 +142,8 @@ class Rewriting:
             if literal is not None and "\\" not in str(literal["text"]):
                 return node
             return self._named(pg_nodes.call(_LIKES[name], *arguments, pg_nodes.text("\\")), node)
+        if name == "||" and any((self.kinds.of(one) or "").startswith("_") for one in arguments):
+            return self._named(pg_nodes.call("list_concat", *arguments), node)
         if name == "/":
             return {**node, "function_name": "//", "qualified_name": {"path": ["//"]}}
         return node
@@ -175,11 +189,25 @@ class Rewriting:
         if last in _SYSTEM_COLUMNS and last not in self.kinds.columns:
             made = pg_nodes.cast(pg_nodes.number(1), "UINTEGER")
             return self.kinds.mark({**made, "alias": node["alias"] or last}, "xid")
+        if last == "tableoid":
+            oid = self._relation(names)
+            if oid is not None:
+                made = pg_nodes.cast(pg_nodes.number(oid), "UINTEGER")
+                return self.kinds.mark({**made, "alias": node["alias"] or last}, "oid")
         place = position(node)
         quoted = place is not None and self._text[place : place + 1] == b'"'
         if len(names) == 1 and last in _SESSION and not quoted:
             return pg_nodes.call(f"cat_{last}", alias=node["alias"] or last)
         return node
+
+    def _relation(self, names: list[str]) -> int | None:
+        """The oid of the catalog's relation that `tableoid` speaks of."""
+        for sources in reversed(self._sources):
+            if len(names) > 1 and names[-2].lower() in sources:
+                return sources[names[-2].lower()]
+            if len(names) == 1 and len(sources) == 1:
+                return next(iter(sources.values()))
+        return None
 
     def _extract(self, node: Node) -> Node:
         """PostgreSQL's vectors count from 0."""
@@ -208,6 +236,34 @@ class Rewriting:
             names = [*names, "ordinality"] if len(names) < len(items) else names
         named = [{**item, "alias": names[i] if i < len(names) else f"{alias}_{i}"} for i, item in enumerate(items)]
         return pg_nodes.selected(named, alias)
+
+
+def _oids(source: Node) -> Iterator[tuple[str, int]]:
+    """The relations of a catalog among the sources of a FROM, by the names that they go by there."""
+    if source.get("type") == "JOIN":
+        yield from _oids(source["left"])
+        yield from _oids(source["right"])
+    elif source.get("type") == "BASE_TABLE":
+        path = [str(part).lower() for part in source["qualified_name"]["path"]]
+        found = relations().get((path[-2] if len(path) > 1 else CATALOG, path[-1]))
+        if found is not None:
+            yield str(source["alias"] or path[-1]).lower(), found.oid
+
+
+def _formatted(node: Node, arguments: list[Node]) -> Node:
+    """format('%I.%s', a, b) as a concatenation. Raises BadQuery for a form that is no constant of these letters."""
+    literal = arguments[0].get("literal") if arguments and arguments[0]["class"] == "CONSTANT" else None
+    pieces = re.split(r"(%[sIL%])", str(literal["text"])) if literal is not None else ["%"]
+    values, parts = iter(arguments[1:]), []
+    for piece in pieces:
+        if piece[:1] == "%" and piece != "%%":
+            call, value = _FORMATS.get(piece), next(values, None)
+            if call is None or value is None:
+                raise BadQuery("this form is not supported", reason="unsupported", position=position(node))
+            parts.append(pg_nodes.call(call, pg_nodes.cast(value, "VARCHAR")))
+        elif piece:
+            parts.append(pg_nodes.text(piece[:1] if piece == "%%" else piece))
+    return pg_nodes.call("concat", *parts)
 
 
 def _type_of(node: Node, place: int | None) -> tuple[str | None, bool]:

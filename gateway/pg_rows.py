@@ -17,19 +17,25 @@ OWNER, OWNER_OID = "outport", 10
 DATABASE, DATABASE_OID = "outport", 5
 SCHEMAS: Mapping[str, int] = {CATALOG: 11, "public": 2200, INFORMATION: 13207}
 RELATIONS_CLASS, TYPES_CLASS, CONSTRAINTS_CLASS, SCHEMAS_CLASS = 1259, 1247, 2606, 2615
-_EXTENSION_OID = 13559
+_EXTENSION_OID, _EXTENSIONS_CLASS = 13559, 3079
 _HEAP, _BTREE = 2, 403
 _TABLESPACE = 1663
+_C_COLLATION = 950
 Rows = Mapping[str, list[Row]]
 
 
 @dataclass(frozen=True)
 class Definition:
-    """What pg_get_constraintdef and its like say of an oid; `column` is 0 for the whole object."""
+    """What pg_get_constraintdef and its like say of an oid; `column` is 0 for the whole object.
+
+    Between `text` and `rest` stands the name of `relation`, where it is not 0.
+    """
 
     oid: int
     column: int
     text: str
+    relation: int = 0
+    rest: str = ""
 
 
 @dataclass
@@ -64,8 +70,9 @@ def _system_relation(made: Made, one: Relation) -> None:
         relhasrules=one.kind == "v", relacl=[f"{OWNER}=arwdDxt/{OWNER}", f"=r/{OWNER}"],
     )  # fmt: skip
     for number, column in enumerate(one.columns, 1):
-        made.add("pg_attribute", **_attribute_row(one.oid, number, column.name, _type_by_name(column.type), -1),
-                 attnotnull=column.required)  # fmt: skip
+        row = _attribute_row(one.oid, number, column.name, _type_by_name(column.type), -1)
+        row["attcollation"] = _C_COLLATION if row["attcollation"] else 0
+        made.add("pg_attribute", **row, attnotnull=column.required)
 
 
 def _own(made: Made) -> None:
@@ -78,9 +85,10 @@ def _own(made: Made) -> None:
                  nspacl=[f"{OWNER}=UC/{OWNER}", f"=U/{OWNER}"])  # fmt: skip
     made.add("pg_extension", oid=_EXTENSION_OID, extname="plpgsql", extowner=OWNER_OID, extnamespace=11,
              extrelocatable=False, extversion="1.0")  # fmt: skip
-    texts = {11: "system catalog schema", 2200: "standard public schema"}
-    for oid, text in texts.items():
-        made.add("pg_description", objoid=oid, classoid=SCHEMAS_CLASS, objsubid=0, description=text)
+    texts = {(11, SCHEMAS_CLASS): "system catalog schema", (2200, SCHEMAS_CLASS): "standard public schema",
+             (_EXTENSION_OID, _EXTENSIONS_CLASS): "PL/pgSQL procedural language"}  # fmt: skip
+    for (oid, kind), text in texts.items():
+        made.add("pg_description", objoid=oid, classoid=kind, objsubid=0, description=text)
 
 
 def made_of(visible: Visible, database: str = DATABASE) -> Made:
@@ -169,9 +177,8 @@ def _primary_key(made: Made, schema: str, table: PgTable, oid: int, namespace: i
     made.add("pg_constraint", **_constraint_row(constraint, name, namespace, "p", oid), conindid=index, conkey=numbers,
              confupdtype=" ", confdeltype=" ", confmatchtype=" ")  # fmt: skip
     listed = ", ".join(quoted(column) for column in table.key)
-    path = f"{quoted(schema)}.{quoted(table.name)}"
     made.definitions.append(
-        Definition(index, 0, f"CREATE UNIQUE INDEX {quoted(name)} ON {path} USING btree ({listed})")
+        Definition(index, 0, f"CREATE UNIQUE INDEX {quoted(name)} ON ", oid, f" USING btree ({listed})")
     )
     made.definitions.append(Definition(constraint, 0, f"PRIMARY KEY ({listed})"))
 
@@ -195,8 +202,7 @@ def _reference(made: Made, schema: str, table: PgTable, one: PgReference, name: 
         confkey=numbers, confupdtype="a", confdeltype="a", confmatchtype="s",
     )  # fmt: skip
     here, beyond = (", ".join(map(quoted, columns)) for columns in (one.columns, one.to_columns))
-    text = f"FOREIGN KEY ({here}) REFERENCES {quoted(one.schema)}.{quoted(one.table)}({beyond})"
-    made.definitions.append(Definition(constraint, 0, text))
+    made.definitions.append(Definition(constraint, 0, f"FOREIGN KEY ({here}) REFERENCES ", target, f"({beyond})"))
 
 
 def _class_row(oid: int, name: str, namespace: int, kind: str, columns: int) -> dict[str, object]:

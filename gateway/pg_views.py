@@ -35,13 +35,12 @@ _TABLE = {"schemaname": "m_n.nspname", "tablename": "m_c.relname", "tableowner":
 VIEWS: Mapping[Place, tuple[Mapping[str, str], str]] = {
     (CATALOG, "pg_roles"): (
         {"oid": "m_r.m_oid", "rolname": "m_r.m_name", "rolsuper": "m_r.m_owner", "rolinherit": "true",
-         "rolcreaterole": "m_r.m_owner", "rolcreatedb": "m_r.m_owner", "rolcanlogin": "true",
-         "rolreplication": "m_r.m_owner", "rolconnlimit": "-1", "rolpassword": "'********'",
-         "rolbypassrls": "m_r.m_owner"}, _ROLES,
+         "rolcreaterole": "false", "rolcreatedb": "false", "rolcanlogin": "true", "rolreplication": "false",
+         "rolconnlimit": "-1", "rolpassword": "'********'", "rolbypassrls": "false"}, _ROLES,
     ),
     (CATALOG, "pg_user"): (
-        {"usename": "m_r.m_name", "usesysid": "m_r.m_oid", "usecreatedb": "m_r.m_owner", "usesuper": "m_r.m_owner",
-         "userepl": "m_r.m_owner", "usebypassrls": "m_r.m_owner", "passwd": "'********'"}, _ROLES,
+        {"usename": "m_r.m_name", "usesysid": "m_r.m_oid", "usecreatedb": "false", "usesuper": "m_r.m_owner",
+         "userepl": "false", "usebypassrls": "false", "passwd": "'********'"}, _ROLES,
     ),
     (CATALOG, "pg_settings"): (
         {"name": "m_e.key", "setting": "m_e.value", "category": "'Settings'", "short_desc": "''", "context": "'user'",
@@ -66,9 +65,9 @@ VIEWS: Mapping[Place, tuple[Mapping[str, str], str]] = {
     ),
     (CATALOG, "pg_indexes"): (
         {"schemaname": "m_n.nspname", "tablename": "m_c.relname", "indexname": "m_x.relname",
-         "indexdef": "m_f.definition"},
+         "indexdef": "cat_pg_get_indexdef(m_x.oid)"},
         f"{_TABLES} JOIN pg.pg_index AS m_i ON m_i.indrelid = m_c.oid JOIN pg.pg_class AS m_x ON m_x.oid = "
-        "m_i.indexrelid JOIN x.definitions AS m_f ON m_f.oid = m_x.oid AND m_f.place = 0",
+        "m_i.indexrelid",
     ),
     **{
         (CATALOG, f"pg_stat_{name}_tables"): (
@@ -82,14 +81,32 @@ VIEWS: Mapping[Place, tuple[Mapping[str, str], str]] = {
 }  # fmt: skip
 
 
+# The same relations with what the connection's principal may do to what is not PostgreSQL's own.
+GRANTED: Mapping[str, str] = {
+    "pg_class": f"""SELECT m_c.* REPLACE (CASE WHEN m_c.oid >= 16384 AND m_c.relkind = 'r'
+      THEN ['{OWNER}=arwdDxt/{OWNER}', {_SUBJECT} || '=r/{OWNER}'] ELSE m_c.relacl END AS relacl)
+      FROM pg.pg_class AS m_c""",
+    "pg_namespace": f"""SELECT m_n.* REPLACE (CASE WHEN m_n.oid >= 16384
+      THEN ['{OWNER}=UC/{OWNER}', {_SUBJECT} || '=U/{OWNER}'] ELSE m_n.nspacl END AS nspacl)
+      FROM pg.pg_namespace AS m_n""",
+}
+
+
+def granted() -> list[str]:
+    """What makes GRANTED, in a schema of their own."""
+    return [f"CREATE VIEW x.{name} AS {body}" for name, body in GRANTED.items()]
+
+
 def path(place: Place) -> tuple[str, str]:
-    """Schema and name of a relation inside a catalog engine."""
+    """Schema and name of a relation inside a catalog engine, as a client's statement reads it."""
+    if place[0] == CATALOG and place[1] in GRANTED:
+        return ("x", place[1])
     return ("pg" if place[0] == CATALOG else "info", place[1])
 
 
 def statement(one: Relation) -> str:
     """What makes a relation: a view where it follows from others, else an empty table."""
-    name = ".".join(quote(part) for part in path(one.place))
+    name = f"{'pg' if one.schema == CATALOG else 'info'}.{quote(one.name)}"
     if one.place not in VIEWS:
         columns = ", ".join(f"{quote(column.name)} {held_in(column.type)}" for column in one.columns)
         return f"CREATE TABLE {name} ({columns})"

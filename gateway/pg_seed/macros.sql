@@ -19,6 +19,19 @@ CREATE MACRO cat__length(a, d) AS (CASE WHEN len(a) = 0 OR d <> 1 THEN NULL ELSE
 CREATE MACRO cat_quote_ident(n) AS (CASE WHEN regexp_full_match(n, '[a-z_][a-z0-9_$]*') AND NOT EXISTS (SELECT 1 FROM
   x.reserved AS m_k WHERE m_k.word = n) THEN n ELSE '"' || replace(n, '"', '""') || '"' END);
 
+-- text
+CREATE MACRO cat_regclass_out(x) AS ((CASE WHEN x = 0 THEN '-' ELSE coalesce((SELECT CASE WHEN m_s.nspname =
+  'pg_catalog' OR list_contains(cat__path(), m_s.nspname) THEN cat_quote_ident(m_c.relname) ELSE
+  cat_quote_ident(m_s.nspname) || '.' || cat_quote_ident(m_c.relname) END FROM pg.pg_class AS m_c JOIN pg.pg_namespace
+  AS m_s ON m_s.oid = m_c.relnamespace WHERE m_c.oid = x LIMIT 1), x::VARCHAR) END));
+
+-- text
+CREATE MACRO cat__defined(o, c, f) AS ((SELECT m_f.head || CASE WHEN m_f.relation = 0 THEN '' WHEN f
+  THEN (SELECT cat_quote_ident(m_n.nspname) || '.' || cat_quote_ident(m_c.relname) FROM pg.pg_class AS m_c
+    JOIN pg.pg_namespace AS m_n ON m_n.oid = m_c.relnamespace WHERE m_c.oid = m_f.relation)
+  ELSE cat_regclass_out(m_f.relation) END || m_f.rest
+  FROM x.definitions AS m_f WHERE m_f.oid = o AND m_f.place = c LIMIT 1));
+
 -- int4
 CREATE MACRO cat_array_length(a, d) AS (cat__length(a, d));
 
@@ -71,10 +84,12 @@ CREATE MACRO cat_current_user() AS (cat__subject());
 
 -- text
 CREATE MACRO cat_format_type(o, m) AS (CASE WHEN o IS NULL THEN NULL WHEN o = 0 THEN '-' ELSE coalesce((SELECT CASE
-  WHEN m_t.base = 'numeric' AND m > 3 THEN 'numeric(' || ((m - 4) >> 16) || ',' || ((m - 4) & 65535) || ')' WHEN
-  m_t.base IN ('character varying', 'character') AND m > 3 THEN m_t.base || '(' || (m - 4) || ')' WHEN m_t.base =
-  'character' AND m = -1 AND m_t.suffix = '' THEN 'bpchar' ELSE m_t.base END || m_t.suffix FROM x.formats AS m_t WHERE
-  m_t.oid = o), '???') END);
+    WHEN m_t.base = 'numeric' AND m > 3 THEN 'numeric(' || ((m - 4) >> 16) || ',' || ((m - 4) & 65535) || ')'
+    WHEN m_t.base IN ('character varying', 'character') AND m > 3 THEN m_t.base || '(' || (m - 4) || ')'
+    WHEN m_t.base = 'character' AND m = -1 AND m_t.suffix = '' THEN 'bpchar'
+    WHEN m_t.base LIKE 'time% zone' AND m >= 0
+      THEN split_part(m_t.base, ' ', 1) || '(' || m || ')' || m_t.base[strpos(m_t.base, ' '):]
+    ELSE m_t.base END || m_t.suffix FROM x.formats AS m_t WHERE m_t.oid = o), '???') END);
 
 -- int4
 CREATE MACRO cat_generate_series(a, b) AS (unnest(CASE WHEN b - a > 10000 THEN error('outport:limit:') ELSE
@@ -171,9 +186,7 @@ CREATE MACRO cat_pg_function_is_visible(o) AS ((SELECT m_s.nspname = 'pg_catalog
   LIMIT 1));
 
 -- text
-CREATE MACRO cat_pg_get_constraintdef(o) AS ((SELECT m_f.definition FROM x.definitions AS m_f WHERE m_f.oid = o AND
-  m_f.place = 0 LIMIT 1)), (o, p) AS ((SELECT m_f.definition FROM x.definitions AS m_f WHERE m_f.oid = o AND m_f.place
-  = 0 LIMIT 1));
+CREATE MACRO cat_pg_get_constraintdef(o) AS (cat__defined(o, 0, false)), (o, p) AS (cat__defined(o, 0, false));
 
 -- text
 CREATE MACRO cat_pg_get_expr(e, o) AS (NULL::VARCHAR), (e, o, p) AS (NULL::VARCHAR);
@@ -182,12 +195,10 @@ CREATE MACRO cat_pg_get_expr(e, o) AS (NULL::VARCHAR), (e, o, p) AS (NULL::VARCH
 CREATE MACRO cat_pg_get_function_arg_default(o, n) AS (NULL::VARCHAR);
 
 -- text
-CREATE MACRO cat_pg_get_function_arguments(o) AS ((SELECT array_to_string(list_transform(m_p.proargtypes, lambda m_a:
-  m_a::VARCHAR), ', ') FROM x.functions AS m_p WHERE m_p.oid = o));
+CREATE MACRO cat_pg_get_function_arguments(o) AS ((SELECT m_p.arguments FROM x.functions AS m_p WHERE m_p.oid = o));
 
 -- text
-CREATE MACRO cat_pg_get_function_identity_arguments(o) AS ((SELECT array_to_string(list_transform(m_p.proargtypes,
-  lambda m_a: m_a::VARCHAR), ', ') FROM x.functions AS m_p WHERE m_p.oid = o));
+CREATE MACRO cat_pg_get_function_identity_arguments(o) AS ((SELECT m_p.arguments FROM x.functions AS m_p WHERE m_p.oid = o));
 
 -- text
 CREATE MACRO cat_pg_get_function_result(o) AS ((SELECT m_p.result FROM x.functions AS m_p WHERE m_p.oid = o));
@@ -199,9 +210,7 @@ CREATE MACRO cat_pg_get_function_sqlbody(o) AS (NULL::VARCHAR);
 CREATE MACRO cat_pg_get_functiondef(o) AS (NULL::VARCHAR);
 
 -- text
-CREATE MACRO cat_pg_get_indexdef(o) AS ((SELECT m_f.definition FROM x.definitions AS m_f WHERE m_f.oid = o AND
-  m_f.place = 0 LIMIT 1)), (o, c, p) AS ((SELECT m_f.definition FROM x.definitions AS m_f WHERE m_f.oid = o AND
-  m_f.place = c LIMIT 1));
+CREATE MACRO cat_pg_get_indexdef(o) AS (cat__defined(o, 0, true)), (o, c, p) AS (cat__defined(o, c, NOT p));
 
 -- text
 CREATE MACRO cat_pg_get_partition_constraintdef(o) AS (NULL::VARCHAR);
@@ -429,12 +438,10 @@ CREATE MACRO cat_to_regproc_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0::UINT
   list_position(cat__path(), m_s.nspname) LIMIT 1), error('outport:function:' || x::VARCHAR)) END);
 
 -- regprocedure
-CREATE MACRO cat_to_regprocedure_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0::UINTEGER ELSE
-  coalesce(try_cast(x::VARCHAR AS UINTEGER), (SELECT m_c.oid FROM (SELECT x::VARCHAR AS n) AS m_n, pg.pg_proc AS m_c
-  JOIN pg.pg_namespace AS m_s ON m_s.oid = m_c.pronamespace WHERE m_s.nspname || '.' || m_c.proname = replace(m_n.n,
-  '"', '') OR m_c.proname = replace(m_n.n, '"', '') AND (m_s.nspname = 'pg_catalog' OR list_contains(cat__path(),
-  m_s.nspname)) ORDER BY list_position(cat__path(), m_s.nspname) LIMIT 1), error('outport:function:' || x::VARCHAR))
-  END);
+CREATE MACRO cat_to_regprocedure_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0::UINTEGER ELSE coalesce(try_cast(x::VARCHAR AS UINTEGER),
+  (SELECT m_p.oid FROM x.functions AS m_p WHERE m_p.signature = replace(replace(x::VARCHAR, 'pg_catalog.', ''), ' ', '')
+     OR split_part(m_p.signature, '(', 1) || '(' || m_p.arguments || ')' = replace(x::VARCHAR, 'pg_catalog.', '') LIMIT 1),
+  error('outport:function:' || x::VARCHAR)) END);
 
 -- regnamespace
 CREATE MACRO cat_to_regnamespace_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0::UINTEGER ELSE
@@ -445,12 +452,6 @@ CREATE MACRO cat_to_regnamespace_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0:
 CREATE MACRO cat_to_regrole_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0::UINTEGER ELSE coalesce(try_cast(x::VARCHAR
   AS UINTEGER), (SELECT m_s.oid FROM pg.pg_roles AS m_s WHERE m_s.rolname = replace(x::VARCHAR, '"', '')),
   error('outport:role:' || x::VARCHAR)) END);
-
--- text
-CREATE MACRO cat_regclass_out(x) AS ((CASE WHEN x = 0 THEN '-' ELSE coalesce((SELECT CASE WHEN m_s.nspname =
-  'pg_catalog' OR list_contains(cat__path(), m_s.nspname) THEN cat_quote_ident(m_c.relname) ELSE
-  cat_quote_ident(m_s.nspname) || '.' || cat_quote_ident(m_c.relname) END FROM pg.pg_class AS m_c JOIN pg.pg_namespace
-  AS m_s ON m_s.oid = m_c.relnamespace WHERE m_c.oid = x LIMIT 1), x::VARCHAR) END));
 
 -- text
 CREATE MACRO cat_regtype_out(x) AS (CASE WHEN x = 0 THEN '-' ELSE coalesce((SELECT m_t.base || m_t.suffix FROM

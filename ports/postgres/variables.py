@@ -35,6 +35,8 @@ _DEFAULTS: Mapping[str, str] = {
     "client_encoding": "UTF8",
     "client_min_messages": "notice",
     "DateStyle": "ISO, MDY",
+    "default_table_access_method": "heap",
+    "default_tablespace": "",
     "default_transaction_isolation": "repeatable read",
     "default_transaction_read_only": "on",
     "extra_float_digits": "1",
