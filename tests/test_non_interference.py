@@ -15,6 +15,7 @@ import pytest
 from gateway import Gateway, GatewayError, Query
 from ports.http.server import HttpPort
 from tests.conftest import World, build, password
+from tests.ports.rest.test_counts import never_in_time
 
 TEXTS = [
     "SELECT * FROM shop.customers ORDER BY ALL",
@@ -102,6 +103,31 @@ def test_rest_s_pages_documents_and_errors_do_not_depend_on_what_is_hidden(world
     }
     for path in PATHS:
         assert ours[path] == theirs[path], path
+
+
+def test_an_estimated_count_does_not_depend_on_what_is_hidden(
+    world: World, other: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never_in_time(monkeypatch)
+    totals = [
+        [counted(gateway, subject, path) for path in ("customers?limit=1", "customers?full_name=like.*1*&limit=1")]
+        for gateway in (world.gateway, other)
+        for subject in ("analyst", "steward")
+    ]
+    ours, whole, theirs, more = totals
+    assert ours == theirs
+    assert whole != more
+
+
+def counted(gateway: Gateway, subject: str, path: str) -> str:
+    """The estimated total of a page of the shop."""
+    port = HttpPort(gateway)
+    port.start()
+    host, number = port.address
+    url = f"http://{host}:{number}/products/shop/{path}"
+    answer = httpx.get(url, auth=(subject, f"{subject}-secret"), headers={"Prefer": "count=estimated"})
+    port.stop()
+    return answer.headers["content-range"].partition("/")[2]
 
 
 def test_the_two_worlds_do_differ(world: World, other: Gateway) -> None:

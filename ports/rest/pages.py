@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import pyarrow as pa
 from starlette.exceptions import HTTPException
 
-from gateway import Gateway, Pin, Query, Result, Session
+from gateway import Gateway, Limits, Pin, Query, Result, Session, Timeout
 from ports.http import caching, provenance
 from ports.http.exchange import Answer, Lifeline
 from ports.rest import compose, cursor, encode, formats, question, ranges
@@ -114,14 +114,14 @@ class Pages:
         if address.bare:
             sent = ranges.sent(counted, asked.first, asked.limit)
             headers |= ranges.headers(counted, asked.first, sent)
-            return Answer(asked.form.media_type, iter(()), headers, ranges.status(counted, sent))
+            return Answer(asked.form.media_type, iter(()), headers, ranges.status(counted, asked.first, sent))
         if asked.form.name == "object":
             return _object(asked, result, counted, headers)
         if not asked.paged:
             sent = ranges.sent(counted, asked.first, asked.limit)
             headers |= ranges.headers(counted, asked.first, sent)
             chunks = encode.stream(asked.form.name, result.schema, result.batches())
-            return Answer(asked.form.media_type, chunks, headers, ranges.status(counted, sent))
+            return Answer(asked.form.media_type, chunks, headers, ranges.status(counted, asked.first, sent))
         assert asked.limit is not None
         place = compose.PLACE if asked.placed else None
         following = partial(self._following, asked, tuple(one.snapshot for one in result.provenance.products))
@@ -130,13 +130,14 @@ class Pages:
             chunks = encode.json_rows(result.batches(), asked.limit, following, place, bare=bare)
             sent = ranges.sent(counted, asked.first, asked.limit)
             headers |= ranges.headers(counted, asked.first, sent)
-            return Answer(asked.form.media_type, chunks, headers, ranges.status(counted, sent))
+            return Answer(asked.form.media_type, chunks, headers, ranges.status(counted, asked.first, sent))
         rows = encode.page(result.batches(), asked.limit, place)
         behind = following(rows.sent, rows.last) if rows.more and rows.sent else None
+        counted = ranges.known(counted, asked.first, rows.sent, last=not rows.more)
         headers |= ranges.headers(counted, asked.first, rows.sent)
         headers |= _link(address, behind)
         chunks = encode.json_page(rows, behind, bare=bare)
-        return Answer(asked.form.media_type, chunks, headers, ranges.status(counted, rows.sent))
+        return Answer(asked.form.media_type, chunks, headers, ranges.status(counted, asked.first, rows.sent))
 
     def _understood(self, session: Session, address: Address) -> Asked:
         came = self._opened(session, address)
@@ -161,15 +162,27 @@ class Pages:
         return cursor.unpack(self._gateway.unseal(cursor.KIND, given), _owner(session, address))
 
     def _counted(self, asked: Asked, lifeline: Lifeline) -> Counted | None:
+        """The preferred count. What may be an estimate is one where counting takes too long, if there is a sample."""
         kind = asked.address.preferences.count
         if kind is None:
             return None
-        cap = ranges.CAPS[kind]
-        query = compose.count(asked.question, asked.relation, cap + 1)
-        result = lifeline.hold(self._gateway.answer(asked.session, query, pin=asked.pin))
+        exactly = compose.count(asked.question, asked.relation)
+        sample = compose.sample(asked.question, asked.relation, ranges.SHARE)
+        if kind == "exact" or sample is None:
+            return Counted(kind, self._number(asked, exactly, lifeline, None))
+        try:
+            return Counted(kind, self._number(asked, exactly, lifeline, ranges.ESTIMATE_S))
+        except Timeout:
+            found = self._number(asked, sample, lifeline, None)
+            return Counted(kind, ranges.estimate(found), estimated=True)
+
+    def _number(self, asked: Asked, query: Query, lifeline: Lifeline, compute_s: float | None) -> int:
+        settings = self._gateway.settings
+        limits = None if compute_s is None else Limits(min(compute_s, settings.compute_s), settings.idle_s, None)
+        result = lifeline.hold(self._gateway.answer(asked.session, query, pin=asked.pin, limits=limits))
         (found,) = (batch.column(0)[0].as_py() for batch in result.batches())
         result.close()
-        return Counted(kind, found if found <= cap else None)
+        return int(found)
 
     def _result(self, asked: Asked, query: Query, lifeline: Lifeline) -> Result:
         return lifeline.hold(
@@ -221,7 +234,7 @@ def _object(asked: Asked, result: Result, counted: Counted | None, headers: dict
     batches = single(result.batches())
     chunks = encode.stream("object", result.schema, batches)
     headers = headers | ranges.headers(counted, asked.first, 1)
-    return Answer(asked.form.media_type, chunks, headers, ranges.status(counted, 1))
+    return Answer(asked.form.media_type, chunks, headers, ranges.status(counted, asked.first, 1))
 
 
 def _link(address: Address, behind: str | None) -> dict[str, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
-from gateway import BadQuery
+from gateway import BadQuery, Query, Timeout
 from ports.rest import prefer, ranges
+from ports.rest.pages import Pages
 from ports.rest.prefer import Preferences
 
 Client = Callable[..., httpx.Client]
@@ -43,6 +45,19 @@ def test_a_preference_that_cannot_be_met_is_refused_where_handling_is_strict(giv
         prefer.read([f"{given}, handling=strict"], ["count"])
     assert given in refusal.value.message
     assert "count=exact|planned|estimated" in str(refusal.value.hint)
+
+
+def never_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every count that has little time take more."""
+    number = Pages._number
+
+    def late(pages: Pages, asked: Any, query: Query, lifeline: Any, compute_s: float | None) -> int:
+        if compute_s is not None:
+            raise Timeout("counting took too long", reason="compute")
+        return number(pages, asked, query, lifeline, None)
+
+    monkeypatch.setattr(Pages, "_number", late)
+    monkeypatch.setattr(ranges, "SHARE", 4)
 
 
 def get(client: httpx.Client, address: str, prefers: str | None = None, **headers: str) -> httpx.Response:
@@ -99,12 +114,57 @@ def test_pages_by_cursor_go_on_counting(web: Client) -> None:
     assert "next" not in third.links
 
 
-def test_counting_ends_at_a_cap_and_says_so(web: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ranges.CAPS, "estimated", 1000)
-    answer = get(web("steward"), "?limit=2", "count=estimated")
-    assert (answer.status_code, answer.headers["content-range"]) == (200, "0-1/*")
-    assert answer.headers["preference-applied"] == "count=capped-at-1000"
-    assert get(web("analyst"), "?limit=2", "count=planned").headers["content-range"] == "0-1/900"
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No table of the tests takes half a second to count."""
+    never_in_time(monkeypatch)
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize(("subject", "rows"), [("steward", 1800), ("analyst", 900), ("clerk", 180)])
+def test_what_takes_too_long_to_count_is_estimated_of_what_the_principal_sees(
+    web: Client, subject: str, rows: int
+) -> None:
+    for kind in ("estimated", "planned"):
+        answer = get(web(subject), "?limit=2", f"count={kind}")
+        span, total = answer.headers["content-range"].split("/")
+        assert (answer.status_code, span, answer.headers["preference-applied"]) == (206, "0-1", f"count={kind}")
+        assert rows * 0.7 < int(total) < rows * 1.3
+    assert get(web(subject), "?limit=2", "count=exact").headers["content-range"] == f"0-1/{rows}"
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_an_estimate_knows_filters_and_is_never_less_than_what_was_seen(web: Client) -> None:
+    few = get(web("steward"), "?order_id=lt.3", "count=estimated")
+    assert (few.status_code, few.headers["content-range"]) == (200, "0-2/3")
+    half = int(get(web("steward"), "?store=lt.5&limit=1", "count=estimated").headers["content-range"].split("/")[1])
+    assert 600 < half < 1200
+    late = get(web("steward"), "?offset=1795", "count=estimated")
+    assert (late.status_code, late.headers["content-range"]) == (206, "1795-1799/1800")
+    early = get(web("steward"), "?order_id=lt.3&limit=2", "count=estimated").headers["content-range"]
+    assert int(early.split("/")[1]) >= 2
+    assert get(web("steward"), "?offset=100000", "count=estimated").json()["data"] == []
+    stream = get(web("steward"), "?format=csv", "count=estimated")
+    assert stream.headers["content-range"].startswith("*/")
+    assert len(stream.text.splitlines()) == 1801
+
+
+def test_a_count_that_is_stopped_leaves_the_page_whole(web: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranges, "ESTIMATE_S", 1e-9)
+    for offset in range(0, 100, 10):
+        answer = get(web("steward"), f"?select=order_id&limit=1&offset={offset}", "count=estimated")
+        assert (answer.status_code, answer.json()["data"]) == (206, [{"order_id": offset}])
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_what_has_no_key_is_counted(web: Client) -> None:
+    answer = get(web("steward"), "?select=store,count()&limit=4", "count=estimated")
+    assert answer.headers["content-range"] == "0-3/10"
+
+
+@pytest.mark.parametrize(("sampled", "total"), [(0, 0), (1, 64), (10, 640), (160, 10_000), (157_000, 10_000_000)])
+def test_an_estimate_has_two_digits(sampled: int, total: int) -> None:
+    assert ranges.estimate(sampled) == total
 
 
 def test_a_preference_is_refused_only_where_that_is_preferred(web: Client) -> None:
