@@ -177,9 +177,10 @@ class Together:
             return None
         if found.row is None and found.batch.num_rows != 1:
             return found.batch
-        # A slice would hold on to the others' rows; `take` copies this one, and by one way whoever asked with it.
-        columns = [column.take(pa.array([found.row or 0])) for column in found.batch.columns[: len(self._schema)]]
-        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        # A slice would hold on to the others' rows; `take` copies this one, and by one way whoever asked with it: of the
+        # whole batch, since column by column it takes three times as long.
+        row = found.batch.take(pa.array([found.row or 0]))
+        return pa.RecordBatch.from_arrays(row.columns[: len(self._schema)], schema=self._schema)
 
     def began(self, flight: _Flight) -> None:
         """A query of which this lookup is part runs from now on."""
