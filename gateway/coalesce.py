@@ -177,8 +177,8 @@ class Together:
             return None
         if found.row is None and found.batch.num_rows != 1:
             return found.batch
-        # A slice would hold on to the others' rows; `take` copies this one, and by one way whoever asked with it: of the
-        # whole batch, since column by column it takes three times as long.
+        # A slice would hold on to the others' rows; `take` copies this one, and by one way whoever asked with it.
+        # Column by column it takes three times as long.
         row = found.batch.take(pa.array([found.row or 0]))
         return pa.RecordBatch.from_arrays(row.columns[: len(self._schema)], schema=self._schema)
 

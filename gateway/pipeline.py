@@ -161,6 +161,14 @@ class Gateway:
             )
             raise
 
+    def confirm(self, session: Session, query: Query, pin: Pin, provenance: Provenance) -> None:
+        """Whether an answer that goes on would be the same under the pin's policies.
+
+        Raises NotFound (expired) where it would not, and as `answer` does.
+        """
+        if self._fingerprint(session, self._plan(session, query, pin)) != provenance.policy:
+            raise NotFound("the permission for this answer has ended", reason="expired")
+
     def describe(self, session: Session, query: Query, pin: Pin | None = None) -> Description:
         """Schema and parameter types of `query`; plans, never runs. Raises as `answer` does."""
         pin = pin or self.pin(session)
@@ -302,10 +310,12 @@ class Gateway:
         tables = tuple(shown(grant, decisions) for grant in granted.values())
         return VisibleProduct(snapshot.product, snapshot, tables, lifespan(session, pin, snapshot))
 
-    def _provenance(self, session: Session, pin: Pin, plan: Plan, query_id: str) -> Provenance:
+    def _fingerprint(self, session: Session, plan: Plan) -> str:
         body = "\n".join([session.principal.subject, *(grant.decision.fingerprint for grant in plan.grants)])
-        policy = hmac.new(self._policy_key, body.encode(), hashlib.sha256).hexdigest()[:16]
-        return Provenance(query_id, states(session, pin, plan), policy, origins(plan))
+        return hmac.new(self._policy_key, body.encode(), hashlib.sha256).hexdigest()[:16]
+
+    def _provenance(self, session: Session, pin: Pin, plan: Plan, query_id: str) -> Provenance:
+        return Provenance(query_id, states(session, pin, plan), self._fingerprint(session, plan), origins(plan))
 
     def _finished(self, session: Session, plan: Plan, provenance: Provenance, summary: Summary) -> None:
         self._audit.record(

@@ -154,6 +154,7 @@ class PostgresDoor:
 
     name = "postgres"
     binary = False
+    prepared = False
 
     def __init__(self, gateway: Gateway) -> None:
         self._port = PostgresPort(gateway)
@@ -177,7 +178,8 @@ class PostgresDoor:
     def ask(self, subject: str, text: str, *parameters: Any) -> pa.Table:
         try:
             with self._connection(subject).cursor(binary=self.binary) as cursor:
-                cursor.execute(text.replace("?", "$1") if parameters else text, parameters or None)
+                text = text.replace("?", "$1") if parameters else text
+                cursor.execute(text, parameters or None, prepare=self.prepared)
                 columns = cursor.description or []
                 rows = cursor.fetchall()
         except psycopg.OperationalError as error:
@@ -203,6 +205,13 @@ class BinaryPostgresDoor(PostgresDoor):
     binary = True
 
 
+class PreparedPostgresDoor(PostgresDoor):
+    """The same with named prepared statements of the extended protocol, and texts."""
+
+    name = "postgres-prepared"
+    prepared = True
+
+
 def _arrow(column: psycopg.Column) -> pa.DataType | None:
     """The Arrow type of a column; None for json, whose values say it."""
     if column.type_code == 1700:
@@ -222,4 +231,5 @@ DOORS: dict[str, Any] = {
     "flightsql": FlightDoor,
     "postgres": PostgresDoor,
     "postgres-binary": BinaryPostgresDoor,
+    "postgres-prepared": PreparedPostgresDoor,
 }

@@ -27,6 +27,11 @@ class Field:
     attribute: int = 0
 
 
+def column_name(name: str) -> str:
+    """A column's name as it can be sent."""
+    return name.replace("\0", "")
+
+
 def framed(kind: bytes, body: bytes) -> bytes:
     """A message of that type byte."""
     return kind + _INT32.pack(len(body) + 4) + body

@@ -88,6 +88,8 @@ def _set(words: tuple[str, ...], _: str) -> Command:
         rest = ("timezone", "=", *rest[2:])
     if rest[:1] == ("names",):
         rest = ("client_encoding", "=", *rest[1:])
+    if rest in {("role", "none"), ("session", "authorization", "default")}:
+        return Nothing("SET")
     if rest[:1] in {("role",), ("session",)}:
         raise BadQuery("a role cannot be set", reason="unsupported", hint="connect as the principal itself")
     setting, place = _dotted(rest)
@@ -124,6 +126,8 @@ def _show(words: tuple[str, ...], _: str) -> Command:
 def _reset(words: tuple[str, ...], _: str) -> Command:
     if words[1:] == ("time", "zone"):
         return Reset("timezone")
+    if words[1:] == ("session", "authorization"):
+        return Nothing("RESET")
     setting, place = _dotted(words[1:])
     _ended(words[1:], place)
     return Reset(setting)
@@ -143,7 +147,9 @@ def _deallocate(words: tuple[str, ...], _: str) -> Command:
 
 
 def _prepare(words: tuple[str, ...], text: str) -> Command:
-    found = re.match(r'\s*prepare\s+("(?:[^"]|"")+"|[\w$]+)\s*(?:\([^()]*\))?\s*as\s+(.*)\Z', text, re.I | re.S)
+    found = re.match(
+        r'\s*+prepare\s++("(?:[^"]++|"")++"|[\w$]++)\s*+(?:\([^()]*+\)\s*+)?as\s++(.*)\Z', text, re.I | re.S
+    )
     if found is None:
         raise syntax(words, 1)
     return Prepare(name(_folded(found[1])), found[2])
@@ -169,8 +175,8 @@ def _run(words: tuple[str, ...], _: str) -> Command:
 
 def _declare(words: tuple[str, ...], text: str) -> Command:
     found = re.match(
-        r'\s*declare\s+("(?:[^"]|"")+"|[\w$]+)((?:\s+(?:binary|asensitive|insensitive|no|scroll))*)\s+cursor'
-        r"((?:\s+(?:with|without)\s+hold)?)\s+for\s+(.*)\Z",
+        r'\s*+declare\s++("(?:[^"]++|"")++"|[\w$]++)((?:\s++(?:binary|asensitive|insensitive|no|scroll)\b)*+)\s++cursor'
+        r"((?:\s++(?:with|without)\s++hold\b)?+)\s++for\s++(.*)\Z",
         text,
         re.I | re.S,
     )
@@ -212,7 +218,7 @@ def _unlisten(words: tuple[str, ...], _: str) -> Command:
 
 
 def _explain(words: tuple[str, ...], text: str) -> Command:
-    found = re.match(r"\s*explain\s*(?:\([^()]*\)|(?:(?:analyze|verbose)\b\s*)*)\s*(.+)\Z", text, re.I | re.S)
+    found = re.match(r"\s*+explain\s*+(?:\([^()]*+\)|(?:(?:analyze|verbose)\b\s*+)*+)\s*+(.+)\Z", text, re.I | re.S)
     if found is None:
         raise syntax(words, 1)
     return Explain(found[1])

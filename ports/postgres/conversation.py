@@ -21,6 +21,7 @@ from ports.postgres.variables import REPORTED, Variables
 from ports.postgres.work import Work
 
 Bytes = bytes | memoryview
+TEXT_LIMIT = 400_000
 
 
 class State(Enum):
@@ -129,7 +130,7 @@ class Conversation(WireSession):  # type: ignore[misc]
             yield backend.parameter_status(name, value)
 
     def _query(self, message: frontend.Query) -> Iterator[Bytes]:
-        texts = split.statements(message.text)
+        texts = _statements(message.text)
         if not texts:
             yield backend.EMPTY_QUERY
         for text in texts:
@@ -145,7 +146,7 @@ class Conversation(WireSession):  # type: ignore[misc]
         yield from self._finish()
 
     def _parse(self, message: frontend.Parse) -> Iterator[Bytes]:
-        texts = split.statements(message.text)
+        texts = _statements(message.text)
         if len(texts) > 1:
             raise WireError("42601", "cannot insert multiple commands into a prepared statement")
         if message.name and self._statements.known(message.name):
@@ -209,3 +210,12 @@ class Conversation(WireSession):  # type: ignore[misc]
 
     def _function(self, _: frontend.FunctionCall) -> Iterator[Bytes]:
         raise WireError("0A000", "the function call message is not supported: use SELECT")
+
+
+def _statements(text: str) -> tuple[str, ...]:
+    """The statements of a text. Raises WireError (54000) for one that takes seconds to look through."""
+    if len(text) > TEXT_LIMIT:
+        raise WireError(
+            "54000", f"a text of statements has at most {TEXT_LIMIT} characters", "send values as parameters"
+        )
+    return split.statements(text)

@@ -30,7 +30,9 @@ def understand(words: tuple[str, ...], text: str) -> Copy:
 
 def _copied(text: str) -> tuple[str, int]:
     """The query that COPY names, and where it ends: in parentheses, or a table with or without columns."""
-    table = re.match(r'\s*copy\s+((?:"(?:[^"]|"")+"|[\w$.])+)\s*(\([^()]*\))?\s*(?=to\b|from\b)', text, re.I | re.S)
+    table = re.match(
+        r'\s*+copy\s++((?:"(?:[^"]++|"")++"|[\w$.]++)++)\s*+(\([^()]*+\))?+\s*+(?=to\b|from\b)', text, re.I | re.S
+    )
     if table is not None:
         columns = (table[2] or "(*)").strip()[1:-1]
         return f"SELECT {columns} FROM {table[1]}", table.end()

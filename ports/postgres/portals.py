@@ -5,14 +5,15 @@ A portal is buenavista's QueryResult over an answer of the gateway: nothing is c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 from buenavista.core import BVType, QueryResult
 
-from gateway import Result
+from gateway import GatewayError, Pin, Result
 from ports.postgres import rows
 from ports.postgres.backend import Field
 from ports.postgres.commands import Command
@@ -21,6 +22,18 @@ from ports.postgres.functions import Calls
 
 # Bytes of one write: a batch of wide rows is cut, so that a slow client holds little.
 BATCH_ROWS = 8192
+# How often a long answer is decided upon anew.
+CONFIRM_S = 2.0
+
+
+class Asked(Protocol):
+    """What a portal gives the rows of."""
+
+    def answer(self, fields: Sequence[Field]) -> Result:
+        """Begin."""
+
+    def confirm(self, result: Result) -> None:
+        """Raises NotFound where the answer would be another one now."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,7 @@ class Statement:
     """A prepared statement: a query with the types of its parameters and columns, or a session command.
 
     `fields` is None where it gives no rows. `text` is the statement itself, "" for an empty one. `catalog`: whether it
-    asks PostgreSQL's catalogs.
+    asks PostgreSQL's catalogs. `pin` is the state in which a query was described, None where its columns never change.
     """
 
     name: str
@@ -37,6 +50,7 @@ class Statement:
     parameters: tuple[int, ...]
     fields: tuple[Field, ...] | None
     catalog: bool = False
+    pin: Pin | None = None
 
     @property
     def weight(self) -> int:
@@ -51,7 +65,7 @@ class Portal(QueryResult):  # type: ignore[misc]
         self,
         statement: Statement,
         fields: Sequence[Field] | None,
-        start: Callable[[Sequence[Field]], Result] | None,
+        question: Asked | None,
         weight: int = 0,
     ) -> None:
         super().__init__()
@@ -61,7 +75,8 @@ class Portal(QueryResult):  # type: ignore[misc]
         self.weight = weight
         self.count = 0
         self.done = False
-        self._start = start
+        self._question = question
+        self._confirmed = 0.0
         self._result: Result | None = None
         self._batches: Iterator[pa.RecordBatch] | None = None
         self._rest: pa.RecordBatch | None = None
@@ -90,6 +105,7 @@ class Portal(QueryResult):  # type: ignore[misc]
     def batches(self, limit: int) -> Iterator[pa.RecordBatch]:
         """The next rows, at most `limit` (0: all). `done` tells whether they were the last. Raises GatewayErrors."""
         left = limit or None
+        self._confirm(0.0)
         while left is None or left > 0:
             batch = self._rest if self._rest is not None else self._next()
             self._rest = None
@@ -127,9 +143,23 @@ class Portal(QueryResult):  # type: ignore[misc]
             self._result.close()
 
     def _next(self) -> pa.RecordBatch | None:
-        if self._batches is None:
-            if self._start is None:
-                return None
-            self._result = self._start(self.fields or ())
-            self._batches = self._result.batches()
+        if self._question is None:
+            return None
+        if self._batches is None or self._result is None:
+            self._result = self._question.answer(self.fields or ())
+            self._batches, self._confirmed = self._result.batches(), time.monotonic()
+        else:
+            self._confirm(CONFIRM_S)
         return next(self._batches, None)
+
+    def _confirm(self, after_s: float) -> None:
+        """Rows may be taken long after the first: nobody keeps by that what has been taken from him."""
+        if self._question is None or self._result is None or time.monotonic() - self._confirmed < after_s:
+            return
+        try:
+            self._question.confirm(self._result)
+        except (GatewayError, WireError):
+            self._rest = None
+            self.close()
+            raise
+        self._confirmed = time.monotonic()

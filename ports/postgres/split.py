@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from gateway import BadQuery
 
-# What a semicolon does not end: each alternative runs to its own end, or to the end of the text.
+# What a semicolon does not end: each alternative runs to its own end, or to the end of the text. Quantifiers are
+# possessive: what they have taken they do not give back, so that no text costs more than one look at each character.
 _TOKEN = re.compile(
     r"""
     (?P<space>\s+|--[^\n]*)
     | (?P<comment>/\*)
-    | (?P<quoted>[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z) | '(?:[^']|'')*(?:'|\Z) | "(?:[^"]|"")*(?:"|\Z)
+    | (?P<quoted>[eE]'(?:[^'\\]++|\\.|'')*+(?:'|\Z) | '(?:[^']++|'')*+(?:'|\Z) | "(?:[^"]++|"")*+(?:"|\Z)
         | \$(?P<tag>[A-Za-z_\x80-\uffff][\w\x80-\uffff]*|)\$.*?(?:\$(?P=tag)\$|\Z))
     | (?P<end>;)
     | (?P<word>[A-Za-z_\x80-\U0010ffff][\w$]*|\d+|.)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
-from gateway import Description, Query, asks_pg_catalog
+from gateway import Description, Pin, Query, asks_pg_catalog
 from ports.postgres import command_grammar, functions, types, values
-from ports.postgres.backend import Field
+from ports.postgres.backend import Field, column_name
 from ports.postgres.commands import Command, Commit, Explain, Fetch, Rollback, Run, Show
 from ports.postgres.errors import WireError
 from ports.postgres.functions import Calls
@@ -40,27 +39,26 @@ class Statements:
     def query(self, name: str, text: str, given: Sequence[int]) -> Statement:
         """A query as the gateway describes it; nothing runs."""
         catalog = asks_pg_catalog(text)
-        found = self._described(Query(text), catalog)
+        pin = self._transaction.pin()
+        found = self._described(Query(text), catalog, pin)
         if any(oid not in _UNKNOWN for oid in given):
             # A column may have the type of a parameter: it is described with a value of the type that is given.
             count = len(found.parameter_types)
             samples = tuple(values.sample(oid) for oid in [*given, *([0] * count)][:count])
-            found = self._described(Query(text, samples), catalog)
+            found = self._described(Query(text, samples), catalog, pin)
         fields = tuple(field(column, kind) for column, kind in zip(found.schema.names, found.types, strict=True))
         inferred = [types.TEXT.oid if kind is None else types.of(kind).oid for kind in found.parameter_types]
         chosen = [
             given[place] if place < len(given) and given[place] not in _UNKNOWN else oid
             for place, oid in enumerate(inferred)
         ]
-        return Statement(name, text, None, tuple(chosen), fields, catalog)
+        return Statement(name, text, None, tuple(chosen), fields, catalog, None if catalog else pin)
 
-    def _described(self, query: Query, catalog: bool) -> Description:
+    def _described(self, query: Query, catalog: bool, pin: Pin) -> Description:
         transaction = self._transaction
         if catalog:
-            return transaction.gateway.describe_pg_catalog(
-                transaction.session, query, transaction.backend, transaction.pin()
-            )
-        return transaction.gateway.describe(transaction.session, query, transaction.pin())
+            return transaction.gateway.describe_pg_catalog(transaction.session, query, transaction.backend, pin)
+        return transaction.gateway.describe(transaction.session, query, pin)
 
     def keep(self, statement: Statement) -> None:
         """Remember it under its name. Raises WireError (53400)."""
@@ -121,4 +119,4 @@ def _shown(setting: str, transaction: Transaction) -> str:
 def field(name: str, kind: str, code: int = 0) -> Field:
     """One column of a RowDescription."""
     found = types.of(kind)
-    return Field(re.sub(r"\0", "", name), found.oid, found.size, found.modifier, code)
+    return Field(column_name(name), found.oid, found.size, found.modifier, code)

@@ -67,7 +67,7 @@ _DEFAULTS: Mapping[str, str] = {
 }
 _FIXED = frozenset(
     """
-    in_hot_standby integer_datetimes is_superuser lc_collate lc_ctype max_identifier_length server_encoding
+    in_hot_standby integer_datetimes is_superuser lc_collate lc_ctype max_identifier_length role server_encoding
     server_version server_version_num session_authorization
     """.split()
 )
@@ -114,13 +114,16 @@ class Variables:
     def set(self, name: str, value: str | None, *, local: bool = False) -> tuple[str, str]:
         """Change a setting (None: to its default); its name and value as they are now. Raises WireError."""
         known = _NAMES.get(name.lower(), name.lower())
-        if known in _FIXED:
+        if known in _FIXED and value is not None:
             raise WireError("55P02", f'parameter "{known}" cannot be changed')
         if known not in _DEFAULTS and not re.fullmatch(r"[a-z_][\w$]*(\.[a-z_][\w$]*)+", known):
             raise WireError("42704", f'unrecognized configuration parameter "{name[:63]}"')
         if known not in self.values and len(self.values) > len(_DEFAULTS) + _CUSTOM_LIMIT:
             raise WireError("53400", "too many settings of one's own")
-        chosen = _DEFAULTS.get(known, "") if value is None else self._taken(known, value)
+        if value is None:
+            chosen = self.user if known == "session_authorization" else _DEFAULTS.get(known, "")
+        else:
+            chosen = self._taken(known, value)
         if local:
             if self.local is None:
                 return known, self.values.get(known, "")

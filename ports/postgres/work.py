@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 
 import pyarrow as pa
 
-from gateway import Limits, Query, Result, Value, Wire
+from gateway import Query, Value, Wire
 from ports.postgres import backend, copies, functions, rows
 from ports.postgres.backend import Field
 from ports.postgres.commands import (
@@ -32,7 +31,8 @@ from ports.postgres.commands import (
 )
 from ports.postgres.errors import WireError
 from ports.postgres.functions import Calls
-from ports.postgres.portals import BATCH_ROWS, Portal, Statement
+from ports.postgres.portals import Portal, Statement
+from ports.postgres.question import Question
 from ports.postgres.statements import Statements
 from ports.postgres.transactions import Transaction
 from ports.postgres.variables import REPORTED
@@ -57,8 +57,8 @@ class Work:
         fields = statement.fields
         if fields is not None:
             fields = self._formatted(fields, tuple(codes))
-        start = partial(self._answer, Query(statement.text, tuple(given)), statement.catalog)
-        return Portal(statement, fields, start if statement.command is None and statement.text else None, weight)
+        asks = statement.command is None and statement.text
+        return Portal(statement, fields, Question(self._transaction, statement, given) if asks else None, weight)
 
     def _formatted(self, fields: tuple[Field, ...], codes: tuple[int, ...]) -> tuple[Field, ...]:
         """The fields in these formats; what was asked last is asked again most often."""
@@ -134,18 +134,6 @@ class Work:
             yield from self._rows(portal, limit)
         else:
             yield from self._command(portal, limit)
-
-    def _answer(self, query: Query, catalog: bool, fields: Sequence[Field]) -> Result:
-        transaction = self._transaction
-        settings = transaction.gateway.settings
-        compute_s = min(transaction.variables.timeout_s("statement_timeout"), settings.compute_s)
-        form, limits = Wire(tuple(field.format for field in fields)), Limits(compute_s, settings.idle_s, None)
-        session, pin = transaction.session, transaction.pin()
-        if catalog:
-            return transaction.gateway.pg_catalog(
-                session, query, transaction.backend, form=form, limits=limits, batch_rows=BATCH_ROWS, pin=pin
-            )
-        return transaction.gateway.answer(session, query, form=form, limits=limits, batch_rows=BATCH_ROWS, pin=pin)
 
     def _rows(self, portal: Portal, limit: int) -> Iterator[Bytes]:
         self._running = portal
