@@ -7,17 +7,18 @@ made of Decisions. Results are cached on everything they depend on.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from gateway import duck, lookup, scope, shares, tree
+from gateway import dialect, duck, lookup, scope, shares, tree
 from gateway.cache import BytesLru
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
+from gateway.dialect import Dialect
 from gateway.errors import BadQuery, GatewayError
 from gateway.product import Column, Table
 from gateway.tree import Node
@@ -40,12 +41,14 @@ class Part:
 class Query:
     """A client's SELECT over product names, its values apart from its text (`$1`, `?` or `$name`).
 
-    `part` asks for one share of a plain scan's rows; any other statement is refused with it.
+    `part` asks for one share of a plain scan's rows; any other statement is refused with it. `dialect` says whose SQL
+    the text is: what it means is settled before anything is checked.
     """
 
     text: str
     parameters: Parameters = ()
     part: Part | None = None
+    dialect: Dialect = "duckdb"
 
 
 def given(parameters: Parameters) -> dict[str, Value] | list[Value]:
@@ -137,7 +140,7 @@ class Binder:
     """`bind` and its caches, bounded by the bytes of the texts they hold. Thread-safe."""
 
     def __init__(self, cache_limit_bytes: int = 64 << 20) -> None:
-        self._shapes: BytesLru[str, _Shape] = BytesLru(cache_limit_bytes // 4)
+        self._shapes: BytesLru[tuple[str, Dialect], _Shape] = BytesLru(cache_limit_bytes // 4)
         self._plans: BytesLru[tuple[object, ...], Plan] = BytesLru(cache_limit_bytes)
 
     def bind(self, query: Query, subject: str, search_path: tuple[str, ...], resolve: Resolver) -> Plan:
@@ -145,7 +148,7 @@ class Binder:
 
         Raises BadQuery, NotFound, Forbidden; positions refer to the client's text.
         """
-        shape = self._shapes.get(query.text)
+        shape = self._shapes.get((query.text, query.dialect))
         if shape is not None:
             try:
                 grants = tuple(resolve(path) for path in shape.paths)
@@ -159,6 +162,8 @@ class Binder:
     def _bind_cold(self, query: Query, subject: str, search_path: tuple[str, ...], resolve: Resolver) -> Plan:
         statement = duck.parse(query.text)
         session = scope.substitute_session(statement, query.text, subject, search_path)
+        if query.dialect == "postgres":
+            dialect.spoken(statement, query.text)
         tree.check(statement)
         client = scope.copied(statement)
         if query.part is not None:
@@ -175,11 +180,13 @@ class Binder:
 
         names = scope.resolve(statement, target)
         _name_counts(statement)
+        if query.dialect == "postgres":
+            dialect.typed(statement, _types(grants.values()))
         text = _verified(statement, frozenset(views), frozenset(names.ctes))
         plan: Plan = Scan(text, (), tuple(views.values()), tuple(grants.values()), query.text, client)
         plan = _lookup(plan, statement) or plan
         shape = _Shape(tuple(grants), session)
-        self._shapes.put(query.text, shape, len(query.text))
+        self._shapes.put((query.text, query.dialect), shape, len(query.text))
         # The trees weigh about twenty times their text.
         self._plans.put(_key(query, shape, subject, search_path, plan.grants), plan, 22 * len(text) + 1000)
         return replace(plan, parameters=query.parameters)
@@ -197,7 +204,17 @@ def _key(
     query: Query, shape: _Shape, subject: str, search_path: tuple[str, ...], grants: tuple[Grant, ...]
 ) -> tuple[object, ...]:
     decisions = tuple((grant.snapshot.id, grant.decision.fingerprint) for grant in grants)
-    return (query.text, query.part, (subject, search_path) if shape.session else None, decisions)
+    return (query.text, query.part, query.dialect, (subject, search_path) if shape.session else None, decisions)
+
+
+def _types(grants: Iterable[Grant]) -> dict[str, set[str]]:
+    """The types that visible columns of a name have."""
+    found: dict[str, set[str]] = {}
+    for grant in grants:
+        for column in grant.table.columns:
+            if column.name in grant.decision.visible:
+                found.setdefault(column.name, set()).add(column.type)
+    return found
 
 
 @functools.lru_cache(maxsize=20_000)

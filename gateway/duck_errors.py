@@ -26,7 +26,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     # (DuckDB's words, reason, our words)
     (r"GROUP BY|must appear in|aggregate function|not aggregated", "grouping", "grouping or aggregate misuse"),
     (r"[Aa]mbiguous", "ambiguous", "ambiguous column reference"),
-    (r"No function matches", "type", "an operator or function is used with arguments of the wrong types"),
+    (r"No function matches", "function", "an operator or function is used with arguments of the wrong types"),
     (r"[Ff]unction .*does not exist", "function", "unknown function"),
     (r"[Cc]annot (compare|mix|cast|combine)|[Tt]ype mismatch|explicit cast", "type", "values of different types"),
     (r"Division by zero", "division", "division by zero"),
@@ -44,6 +44,8 @@ def translate(error: BaseException, text: str) -> GatewayError:
         if issubclass(kind, classes):
             if reason == "bind":
                 return logged(_binding(message, text), error)
+            if reason == "value" and (special := _special(message)) is not None:
+                return logged(special, error)
             if reason == "value" and "parameter" in message.lower():
                 return logged(BadQuery("the parameters given do not match the query's", reason="parameter"), error)
             return logged(BadQuery(words, reason=reason), error)
@@ -54,6 +56,25 @@ def translate(error: BaseException, text: str) -> GatewayError:
     return logged(Unavailable("the query could not be answered", reason="engine"), error)
 
 
+def _special(message: str) -> BadQuery | None:
+    """Values that are refused for a reason that has a name."""
+    for pattern, reason, words in _VALUES:
+        if re.search(pattern, message):
+            return BadQuery(words, reason=reason)
+    return None
+
+
+_VALUES: tuple[tuple[str, str, str], ...] = (
+    (r"[Dd]ivision by zero", "division", "division by zero"),
+    (r"More than one row returned", "cardinality", "more than one row returned by a subquery used as an expression"),
+    (r"(date|time|timestamp) field value out of range", "moment_range", "a date or time is out of range"),
+    (r"invalid (date|time|timestamp) field|to INTERVAL", "moment", "a value is no date, time or interval"),
+    (
+        r"Out of Range Error|out of range|[Oo]verflow|string '-?\d{5,}' to INT",
+        "range",
+        "a value is out of the range of its type",
+    ),
+)
 _ENGINE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
     ((duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException), "bind", ""),
     ((duckdb.ConversionException,), "value", "a value cannot be converted to the type asked for"),

@@ -53,8 +53,8 @@ class NotFound(GatewayError):
 class BadQuery(GatewayError):
     """The query itself is wrong.
 
-    Reasons: syntax, column, ambiguous, type, value, parameter, function, division, grouping, read_only, unsupported,
-    limit.
+    Reasons: syntax, column, ambiguous, type, value, parameter, function, division, grouping, range, moment,
+    moment_range, cardinality, read_only, unsupported, limit.
     """
 
     code = "bad_query"

@@ -41,6 +41,7 @@ date 1082 4 1182
 time 1083 8 1183
 timestamp 1114 8 1115
 timestamptz 1184 8 1185
+timetz 1266 12 1270
 interval 1186 16 1187
 numeric 1700 -1 1231
 uuid 2950 16 2951
@@ -80,7 +81,7 @@ _OF_DUCKDB: Mapping[str, str] = {
     "TIME_NS": "time", "INTERVAL": "interval", "UUID": "uuid", "JSON": "json", "TIMESTAMP": "timestamp",
     "TIMESTAMP_S": "timestamp", "TIMESTAMP_MS": "timestamp", "TIMESTAMP_NS": "timestamp",
     "TIMESTAMP WITH TIME ZONE": "timestamptz", "TIMESTAMP_NS WITH TIME ZONE": "timestamptz",
-    "TIMESTAMPTZ_NS": "timestamptz",
+    "TIMESTAMPTZ_NS": "timestamptz", "TIME WITH TIME ZONE": "timetz",
 }  # fmt: skip
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 _JSON_LIKE = ("STRUCT(", "MAP(", "UNION(", "TUPLE(")

@@ -17,7 +17,8 @@ _NEVER_QUOTED = frozenset(
     """.split()
 )
 _REG_TYPES = frozenset({"regclass", "regtype", "regproc", "regprocedure", "regnamespace", "regrole"})
-_AS_TEXT = frozenset({"BIT", "BIGNUM", "TIME WITH TIME ZONE", "VARIANT", '"NULL"', "JSON"})
+_NANOSECONDS = frozenset({"TIMESTAMPTZ_NS", "TIMESTAMP_NS WITH TIME ZONE"})
+_AS_TEXT = frozenset({"BIT", "BIGNUM", "VARIANT", '"NULL"', "JSON"})
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,15 @@ def text(value: str, kind: str) -> str:
     if kind == "BOOLEAN":
         return f"CASE WHEN {value} THEN 't' WHEN NOT {value} THEN 'f' END"
     if kind in {"DOUBLE", "FLOAT"}:
-        return _float(value)
+        return _float(value, "1e15" if kind == "DOUBLE" else "1e6")
     if kind == "BLOB":
         return f"'\\x' || lower(hex({value}))"
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
         return _moment(value, kind)
     if kind == "INTERVAL":
-        return f"replace(replace({value}::VARCHAR, 'months', 'mons'), 'month', 'mon')"
+        return _interval(value)
+    if kind.startswith("DECIMAL("):
+        return cell(value, kind)
     if kind.startswith(_JSON_LIKE):
         return cell(value, kind)
     return f"{value}::VARCHAR"
@@ -73,6 +76,11 @@ def binary(value: str, kind: str) -> str:
     """SQL for a value from whose Arrow form the binary format follows: a BLOB where that is made of bytes."""
     if kind.startswith("pg."):
         return value
+    if kind == "TIME WITH TIME ZONE":
+        # Microseconds, and the zone's seconds west of UTC.
+        zone = f"(4294967296 - datepart('timezone', {value})) % 4294967296"
+        micros = f"epoch_us({value}) + datepart('timezone', {value}) * 1000000"
+        return f"unhex(lpad(to_hex({micros}), 16, '0') || lpad(to_hex({zone}), 8, '0'))"
     if kind == "UUID":
         return f"unhex(replace({value}::VARCHAR, '-', ''))"
     if kind.endswith("]"):
@@ -88,12 +96,26 @@ def binary(value: str, kind: str) -> str:
     return value
 
 
-def _float(value: str) -> str:
-    """Without the `.0` of whole numbers, and NaN and infinities spelled out."""
+def _float(value: str, exponential: str) -> str:
+    """Without the `.0` of whole numbers, NaN and infinities spelled out, an exponent from `exponential` on."""
     shown = f"{value}::VARCHAR"
+    plain = f"replace({shown}, '-', '')"
+    digits = f"rtrim(replace({plain}, '.', ''), '0')"
+    power = f"lpad((length(split_part({plain}, '.', 1)) - 1)::VARCHAR, 2, '0')"
+    rest = f"CASE WHEN length({digits}) > 1 THEN '.' || ({digits})[2:] ELSE '' END"
+    far = f"concat(CASE WHEN {value} < 0 THEN '-' ELSE '' END, ({digits})[1], {rest}, 'e+', {power})"
     special = f"CASE WHEN isnan({value}) THEN 'NaN' WHEN {value} > 0 THEN 'Infinity' ELSE '-Infinity' END"
     whole = f"CASE WHEN ends_with({shown}, '.0') THEN ({shown})[:-3] ELSE {shown} END"
-    return f"CASE WHEN NOT isfinite({value}) THEN {special} ELSE {whole} END"
+    # From 1e16 on the engine writes an exponent itself.
+    large = f"abs({value}) >= {exponential} AND abs({value}) < 1e16"
+    return f"CASE WHEN NOT isfinite({value}) THEN {special} WHEN {large} THEN {far} ELSE {whole} END"
+
+
+def _interval(value: str) -> str:
+    """One is singular and minus one is not; what follows a negative part has its sign."""
+    shown = f"replace(replace({value}::VARCHAR, 'months', 'mons'), 'month', 'mon')"
+    several = f"regexp_replace({shown}, '-1 (year|mon|day)( |$)', '-1 \\1s\\2', 'g')"
+    return f"regexp_replace({several}, '(-[0-9]+ [a-z]+) ([0-9])', '\\1 +\\2', 'g')"
 
 
 def _moment(value: str, kind: str) -> str:
@@ -104,6 +126,8 @@ def _moment(value: str, kind: str) -> str:
     else:
         shown, end = f"{value}::VARCHAR", ""
     finite = f"replace({shown}, ' (BC)', ''){end} || CASE WHEN contains({shown}, '(BC)') THEN ' BC' ELSE '' END"
+    if kind in _NANOSECONDS:  # of which none is infinite
+        return finite
     return f"CASE WHEN isfinite({value}) THEN {finite} ELSE {value}::VARCHAR END"
 
 

@@ -19,7 +19,7 @@ class Question:
     def __init__(self, transaction: Transaction, statement: Statement, given: Sequence[Value]) -> None:
         self._transaction = transaction
         self._statement = statement
-        self._query = Query(statement.text, tuple(given))
+        self._query = Query(statement.text, tuple(given), dialect="postgres")
         self._session = transaction.session
         self._pin: Pin | None = None
 
@@ -55,7 +55,7 @@ class Question:
         before = self._statement.pin
         if before is None or (before.policies is pin.policies and before.deployment is pin.deployment):
             return
-        found = self._transaction.gateway.describe(self._session, Query(self._statement.text), pin)
+        found = self._transaction.gateway.describe(self._session, Query(self._statement.text, dialect="postgres"), pin)
         told = [field.name for field in self._statement.fields or ()]
         if [column_name(name) for name in found.schema.names] != told:
             raise WireError("0A000", "cached plan must not change result type", "prepare the statement again")

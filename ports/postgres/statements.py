@@ -40,12 +40,12 @@ class Statements:
         """A query as the gateway describes it; nothing runs."""
         catalog = asks_pg_catalog(text)
         pin = self._transaction.pin()
-        found = self._described(Query(text), catalog, pin)
+        found = self._described(Query(text, dialect="postgres"), catalog, pin)
         if any(oid not in _UNKNOWN for oid in given):
             # A column may have the type of a parameter: it is described with a value of the type that is given.
             count = len(found.parameter_types)
             samples = tuple(values.sample(oid) for oid in [*given, *([0] * count)][:count])
-            found = self._described(Query(text, samples), catalog, pin)
+            found = self._described(Query(text, samples, dialect="postgres"), catalog, pin)
         fields = tuple(field(column, kind) for column, kind in zip(found.schema.names, found.types, strict=True))
         inferred = [types.TEXT.oid if kind is None else types.of(kind).oid for kind in found.parameter_types]
         chosen = [

@@ -287,7 +287,7 @@ class Work:
     def _explained(self, text: str) -> Iterator[str]:
         """What is read, and what comes of it; the engine's own plan tells of rows that are hidden."""
         transaction = self._transaction
-        found = transaction.gateway.describe(transaction.session, Query(text), transaction.pin())
+        found = transaction.gateway.describe(transaction.session, Query(text, dialect="postgres"), transaction.pin())
         yield "Outport Scan"
         for one in found.products:
             yield f"  Product: {one.name} {one.version}, snapshot {one.snapshot}"

@@ -1,0 +1,155 @@
+"""Casts and types of PostgreSQL: lengths, literals, `numeric` without a scale, and the types of what functions give.
+
+Pure: changes the nodes that it is given. Source: PostgreSQL 15, chapters 8 and 9.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from gateway import tree
+from gateway.dialect_nodes import Source, array_node, call, cast, replaced, text_node
+from gateway.errors import BadQuery
+from gateway.tree import Node
+
+# Types that are spelled otherwise here. An oid is what its numbers are.
+_SPELLED: Mapping[str, str] = {"NAME": "VARCHAR", "OID": "BIGINT", "JSONB": "JSON", "CITEXT": "VARCHAR"}
+_TEXTS = frozenset({"VARCHAR", "CHAR", "BPCHAR", "TEXT", "STRING"})
+_BOOLEANS = {
+    **dict.fromkeys("t tr tru true y ye yes on 1".split(), "true"),
+    **dict.fromkeys("f fa fal fals false n no of off 0".split(), "false"),
+}
+_NUMBER = re.compile(r"[+-]?(\d*)(?:\.(\d*))?")
+# numeric without a precision holds any; so many digits behind the point are kept.
+_FREE = "DECIMAL(38,10)"
+_WIDEST = 38
+_INTEGERS = frozenset("TINYINT SMALLINT INTEGER INT INT2 INT4 USMALLINT UTINYINT".split())
+_SHORT = re.compile(r"-?\d{1,9}")
+# What PostgreSQL's functions give, where DuckDB's give integers of other widths or numbers of other kinds.
+_GIVEN: Mapping[str, str] = {
+    **dict.fromkeys(
+        """
+        length char_length character_length octet_length bit_length strlen strpos position ascii array_length
+        cardinality
+        array_upper array_lower array_position width_bucket len
+        """.split(),
+        "INTEGER",
+    ),
+    "div": "HUGEINT",
+    "factorial": "HUGEINT",
+}
+
+
+def rewrite(node: Node, source: Source) -> None:
+    """One cast, as PostgreSQL means it. Raises BadQuery (value)."""
+    kind, child = node["type_expr"], node["child"]
+    written = source.word(kind)
+    name = str(kind.get("type_name", "")).upper()
+    if name in _SPELLED:
+        _spell(kind, _SPELLED[name])
+    elif name == "FLOAT" and written == "float":
+        _spell(kind, "DOUBLE")
+    elif name in _TEXTS and kind.get("children"):
+        _cut(node, written)
+        return
+    elif name == "DECIMAL" and not kind.get("children"):
+        _numeric(node)
+    text = tree.constant(child) if child["class"] == "CONSTANT" else None
+    if isinstance(text, str):
+        _literal(node, name, text)
+
+
+def _spell(kind: Node, name: str) -> None:
+    kind["type_name"], kind["qualified_name"] = name, {**kind["qualified_name"], "path": [name]}
+
+
+def _literal(node: Node, name: str, text: str) -> None:
+    """A constant text as a value of a type."""
+    kind, child = node["type_expr"], node["child"]
+    if name == "LIST" and text.lstrip().startswith("{"):
+        replaced(child, array_node(text, kind["children"][0]))
+    elif name in {"BOOL", "BOOLEAN"} and text.strip().lower() in _BOOLEANS:
+        replaced(child, text_node(_BOOLEANS[text.strip().lower()]))
+    elif name in {"BYTEA", "BLOB"} and text.startswith("\\x"):
+        if not re.fullmatch(r"(?:[0-9a-fA-F]{2}|\s)*", text[2:]):
+            raise BadQuery("invalid hexadecimal data", reason="value", position=tree.position(child))
+        replaced(child, call("unhex", text_node(re.sub(r"\s", "", text[2:]))))
+    elif name == "INTERVAL" and (months := re.fullmatch(r"\s*([+-]?)(\d{1,6})-(\d{1,2})\s*", text)):
+        replaced(child, text_node(f"{months[1]}{months[2]} years {months[1]}{months[3]} months"))
+    elif name == "DATE" and (before := re.fullmatch(r"\s*(\d{4,6}-\d\d-\d\d) BC\s*", text, re.IGNORECASE)):
+        replaced(child, text_node(f"{before[1]} (BC)"))
+
+
+def _cut(node: Node, written: str) -> None:
+    """varchar(n) cuts, char(n) fills too."""
+    kind = node["type_expr"]
+    length = tree.constant(kind["children"][0])
+    kind["children"] = []
+    if not isinstance(length, int) or not 1 <= length <= 10_485_760:
+        raise BadQuery("a length is from 1 to 10485760", reason="value", position=tree.position(kind))
+    whole = {**node}
+    size = tree_number(length)
+    if written in {"char", "character", "bpchar"} and length <= tree.LIST_LIMIT:
+        replaced(node, call("rpad", whole, size, text_node(" ")))
+    else:
+        replaced(node, call("left", whole, size))
+
+
+def tree_number(value: int) -> Node:
+    """A constant integer."""
+    made = text_node("")
+    return {**made, "literal": {"kind": "INTEGER", "text": str(value)}}
+
+
+def _numeric(node: Node) -> None:
+    """numeric of a constant has the digits that are written; of anything else, a fixed number of them."""
+    constant = node["child"] if node["child"]["class"] == "CONSTANT" else None
+    parts = None
+    if constant is not None and constant["literal"]["kind"] in {"STRING", "NUMERIC", "INTEGER"}:
+        parts = _NUMBER.fullmatch(str(constant["literal"]["text"]).strip())
+    if parts is None:
+        node["type_expr"] = cast(node, _FREE)["type_expr"]
+        return
+    scale = min(len(parts[2] or ""), _WIDEST)
+    width = min(_WIDEST, max(1, len(parts[1] or "") + scale))
+    node["type_expr"] = cast(node, f"DECIMAL({width},{scale})")["type_expr"]
+
+
+def settle(item: Node, columns: Mapping[str, Collection[str]]) -> None:
+    """Give a column of a SELECT the type that PostgreSQL's function gives."""
+    kind = _given(item, columns)
+    if kind is not None:
+        replaced(item, cast({**item}, kind))
+
+
+def _given(item: Node, columns: Mapping[str, Collection[str]]) -> str | None:
+    if item["class"] not in {"FUNCTION", "WINDOW"} or item.get("is_operator"):
+        return "INTEGER" if item["type"] == "GROUPING_FUNCTION" else None
+    name = str(item["function_name"]).lower()
+    arguments = [one["expression"] for one in item["arguments"]]
+    if name == "sum" and len(arguments) == 1 and _short(arguments[0], columns):
+        return "BIGINT"
+    return _GIVEN.get(name)
+
+
+def _short(node: Node, columns: Mapping[str, Collection[str]]) -> bool:
+    """Whether an expression is an integer of 32 bits or fewer, as far as can be told."""
+    kind = node["class"]
+    if kind == "CONSTANT":
+        literal = node["literal"]
+        whole = literal["kind"] == "INTEGER" and _SHORT.fullmatch(str(literal["text"])) is not None
+        return whole or literal["kind"] == "NULL_LITERAL"
+    if kind == "COLUMN_REF":
+        kinds = columns.get(str(node["column_names"][-1]).lower(), ())
+        return bool(kinds) and all(one in _INTEGERS for one in kinds)
+    if kind == "CAST":
+        return str(node["type_expr"].get("type_name", "")).upper() in _INTEGERS
+    if kind == "CASE":
+        branches = [check["then_expr"] for check in node["case_checks"]]
+        return all(_short(one, columns) for one in [*branches, *([node["else_expr"]] if node["else_expr"] else [])])
+    if kind == "FUNCTION" and node["is_operator"] and node["function_name"] in {"+", "-", "*", "//", "%"}:
+        return all(_short(one["expression"], columns) for one in node["arguments"])
+    if kind == "OPERATOR" and node["type"] == "OPERATOR_COALESCE":
+        return all(_short(one, columns) for one in node["children"])
+    return False

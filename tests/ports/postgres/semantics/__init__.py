@@ -1,0 +1,1 @@
+"""Small statements with the answers of a real PostgreSQL 15, to be answered alike."""
