@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
-from gateway import dialect_calls, dialect_casts, dialect_names, tree
+from gateway import dialect_calls, dialect_casts, dialect_names, syntax, tree
 from gateway.dialect_nodes import Source, array_node, call, named, replaced, text_node
 from gateway.errors import BadQuery
 from gateway.tree import Node
@@ -78,7 +78,7 @@ def _operator(node: Node, name: str, arguments: list[Node]) -> None:
         named(node, "cbrt", operator=False)
     elif name in _LIKE and len(arguments) == 2:
         pattern = arguments[1]
-        if pattern["class"] == "PARAMETER" or "\\" in str(tree.constant(pattern)):
+        if pattern["class"] == "PARAMETER" or "\\" in str(syntax.constant(pattern)):
             replaced(node, call(_LIKE[name], *arguments, text_node("\\")))
 
 
@@ -100,7 +100,7 @@ _WILD: Mapping[str, str] = {"%": ".*", "_": ".", ".": "\\.", "^": "\\^", "$": "\
 
 def _similar(node: Node, arguments: list[Node]) -> None:
     """SIMILAR TO: SQL's regular expressions as those of the engine."""
-    pattern = tree.constant(arguments[1])
+    pattern = syntax.constant(arguments[1])
     if not isinstance(pattern, str):
         raise BadQuery("SIMILAR TO takes a constant pattern", reason="unsupported", position=tree.position(node))
     letters, escaped, listed = [], False, False
@@ -116,7 +116,7 @@ def _similar(node: Node, arguments: list[Node]) -> None:
 
 def _regular(pattern: Node) -> None:
     """PostgreSQL's word boundaries, where a pattern is constant."""
-    text = tree.constant(pattern)
+    text = syntax.constant(pattern)
     if isinstance(text, str) and any(mark in text for mark in ("\\m", "\\M", "\\y")):
         for mark in ("\\m", "\\M", "\\y"):
             text = text.replace(mark, "\\b")
@@ -134,7 +134,7 @@ def _subquery(node: Node, _: Source) -> None:
     item = (node["subquery"]["node"].get("select_list") or [{}])[0]
     if item.get("class") == "FUNCTION" and item["function_name"] == "unnest":
         (argument,) = (one["expression"] for one in item["arguments"])
-        text = tree.constant(argument) if argument["class"] == "CONSTANT" else None
+        text = syntax.constant(argument) if argument["class"] == "CONSTANT" else None
         if isinstance(text, str):
             replaced(argument, array_node(text, None))
 
@@ -154,11 +154,24 @@ def typed(statement: Node, columns: Mapping[str, Collection[str]]) -> None:
     queries = [node for node in tree.nodes(statement) if node.get("type") == "SELECT_NODE"]
     # A name that a SELECT gives to something else says nothing of a column's type.
     given = {str(item["alias"]).lower() for node in queries for item in node["select_list"] if item["alias"]}
-    columns = {name: kinds for name, kinds in columns.items() if name not in given}
+    columns = {**_listed(statement), **{name: kinds for name, kinds in columns.items() if name not in given}}
     for node in queries:
         if not _distinct(node):
             for item in node["select_list"]:
                 dialect_casts.settle(item, columns)
+
+
+def _listed(statement: Node) -> dict[str, Collection[str]]:
+    """The integer columns of `(VALUES ...) AS t(a, b)`."""
+    found: dict[str, Collection[str]] = {}
+    for node in tree.nodes(statement):
+        values = node["subquery"]["node"].get("from_table") if node.get("type") == "SUBQUERY" else None
+        if values is None or values.get("type") != "EXPRESSION_LIST" or not node.get("column_name_alias"):
+            continue
+        for name, *column in zip(node["column_name_alias"], *values["values"], strict=False):
+            if all(dialect_casts.short(one, {}) for one in column):
+                found[str(name).lower()] = ("INTEGER",)
+    return found
 
 
 def _distinct(node: Node) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway import dialect_formats, tree
+from gateway import dialect_formats, syntax, tree
 from gateway.dialect_nodes import Source, cast, filled, named, replaced, text_node
 from gateway.errors import BadQuery
 from gateway.tree import Node
@@ -56,7 +56,7 @@ def settle(item: Node, source: Source) -> None:
     """A column of a SELECT: what extract gives is numeric, what date_part gives a float."""
     if item.get("class") != "FUNCTION" or str(item["function_name"]).lower() not in {"date_part", "datepart"}:
         return
-    field = str(tree.constant(item["arguments"][0]["expression"])).lower()
+    field = str(syntax.constant(item["arguments"][0]["expression"])).lower()
     exact = "DECIMAL(20,6)" if field == "epoch" else "DECIMAL(18,0)"
     replaced(item, cast({**item}, exact if source.word(item) == "extract" else "DOUBLE"))
 
@@ -75,7 +75,7 @@ def rewrite(node: Node, name: str, arguments: list[Node], source: Source) -> Non
 
 def _part(node: Node, arguments: list[Node], *, exact: bool) -> None:
     """extract and date_part: seconds have fractions."""
-    field = tree.constant(arguments[0]) if len(arguments) == 2 else None
+    field = syntax.constant(arguments[0]) if len(arguments) == 2 else None
     known = _FRACTION_NAMES.get(str(field).lower())
     if known is not None:
         found = filled(_FRACTIONS[known], arguments[1])
@@ -86,7 +86,7 @@ def _substring(node: Node, arguments: list[Node]) -> None:
     """A place before the first letter counts as one; a text is a pattern."""
     if len(arguments) < 2:
         return
-    start = tree.constant(arguments[1])
+    start = syntax.constant(arguments[1])
     if isinstance(start, str):
         group = "1" if "(" in start.replace("(?:", "").replace("\\(", "") else "0"
         replaced(node, filled(f"nullif(regexp_extract($1, $2, {group}), '')", *arguments[:2]))
@@ -97,7 +97,7 @@ def _substring(node: Node, arguments: list[Node]) -> None:
 
 def _encode(node: Node, arguments: list[Node]) -> None:
     """encode and decode between bytes and texts; with one argument they are DuckDB's own."""
-    form = tree.constant(arguments[1]) if len(arguments) == 2 else None
+    form = syntax.constant(arguments[1]) if len(arguments) == 2 else None
     expression = _FORMS.get((str(node["function_name"]).lower(), str(form).lower()))
     if len(arguments) != 2:
         return
@@ -115,7 +115,7 @@ _FORMS: Mapping[tuple[str, str], str] = {
 
 
 def _to_char(node: Node, arguments: list[Node]) -> None:
-    pattern = tree.constant(arguments[1]) if len(arguments) == 2 else None
+    pattern = syntax.constant(arguments[1]) if len(arguments) == 2 else None
     if not isinstance(pattern, str):
         raise BadQuery("to_char takes a constant format", reason="unsupported", position=tree.position(node))
     parts = [filled(part, arguments[0]) for part in dialect_formats.written(pattern)]
@@ -140,7 +140,7 @@ def _to_timestamp(node: Node, arguments: list[Node]) -> None:
 
 
 def _parsed(node: Node, arguments: list[Node], kind: str) -> None:
-    pattern = tree.constant(arguments[1]) if len(arguments) == 2 else None
+    pattern = syntax.constant(arguments[1]) if len(arguments) == 2 else None
     if not isinstance(pattern, str):
         raise BadQuery("this function takes a constant format", reason="unsupported", position=tree.position(node))
     replaced(node, filled(_read(kind), arguments[0], text_node(dialect_formats.read(pattern))))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from gateway import tree
+from gateway import syntax, tree
 from gateway.dialect_nodes import Source, array_node, call, cast, replaced, text_node
 from gateway.errors import BadQuery
 from gateway.tree import Node
@@ -55,23 +55,23 @@ def rewrite(node: Node, source: Source) -> None:
         return
     elif name == "DECIMAL" and not kind.get("children"):
         _numeric(node)
-    text = tree.constant(child) if child["class"] == "CONSTANT" else None
+    text = syntax.constant(child) if child["class"] == "CONSTANT" else None
     if isinstance(text, str):
-        _literal(node, name, text)
+        _literal(node, name, written, text)
 
 
 def _spell(kind: Node, name: str) -> None:
     kind["type_name"], kind["qualified_name"] = name, {**kind["qualified_name"], "path": [name]}
 
 
-def _literal(node: Node, name: str, text: str) -> None:
+def _literal(node: Node, name: str, written: str, text: str) -> None:
     """A constant text as a value of a type."""
     kind, child = node["type_expr"], node["child"]
     if name == "LIST" and text.lstrip().startswith("{"):
         replaced(child, array_node(text, kind["children"][0]))
     elif name in {"BOOL", "BOOLEAN"} and text.strip().lower() in _BOOLEANS:
         replaced(child, text_node(_BOOLEANS[text.strip().lower()]))
-    elif name in {"BYTEA", "BLOB"} and text.startswith("\\x"):
+    elif written == "bytea" and text.startswith("\\x"):
         if not re.fullmatch(r"(?:[0-9a-fA-F]{2}|\s)*", text[2:]):
             raise BadQuery("invalid hexadecimal data", reason="value", position=tree.position(child))
         replaced(child, call("unhex", text_node(re.sub(r"\s", "", text[2:]))))
@@ -84,7 +84,7 @@ def _literal(node: Node, name: str, text: str) -> None:
 def _cut(node: Node, written: str) -> None:
     """varchar(n) cuts, char(n) fills too."""
     kind = node["type_expr"]
-    length = tree.constant(kind["children"][0])
+    length = syntax.constant(kind["children"][0])
     kind["children"] = []
     if not isinstance(length, int) or not 1 <= length <= 10_485_760:
         raise BadQuery("a length is from 1 to 10485760", reason="value", position=tree.position(kind))
@@ -128,12 +128,12 @@ def _given(item: Node, columns: Mapping[str, Collection[str]]) -> str | None:
         return "INTEGER" if item["type"] == "GROUPING_FUNCTION" else None
     name = str(item["function_name"]).lower()
     arguments = [one["expression"] for one in item["arguments"]]
-    if name == "sum" and len(arguments) == 1 and _short(arguments[0], columns):
+    if name == "sum" and len(arguments) == 1 and short(arguments[0], columns):
         return "BIGINT"
     return _GIVEN.get(name)
 
 
-def _short(node: Node, columns: Mapping[str, Collection[str]]) -> bool:
+def short(node: Node, columns: Mapping[str, Collection[str]]) -> bool:
     """Whether an expression is an integer of 32 bits or fewer, as far as can be told."""
     kind = node["class"]
     if kind == "CONSTANT":
@@ -147,9 +147,9 @@ def _short(node: Node, columns: Mapping[str, Collection[str]]) -> bool:
         return str(node["type_expr"].get("type_name", "")).upper() in _INTEGERS
     if kind == "CASE":
         branches = [check["then_expr"] for check in node["case_checks"]]
-        return all(_short(one, columns) for one in [*branches, *([node["else_expr"]] if node["else_expr"] else [])])
+        return all(short(one, columns) for one in [*branches, *([node["else_expr"]] if node["else_expr"] else [])])
     if kind == "FUNCTION" and node["is_operator"] and node["function_name"] in {"+", "-", "*", "//", "%"}:
-        return all(_short(one["expression"], columns) for one in node["arguments"])
+        return all(short(one["expression"], columns) for one in node["arguments"])
     if kind == "OPERATOR" and node["type"] == "OPERATOR_COALESCE":
-        return all(_short(one, columns) for one in node["children"])
+        return all(short(one, columns) for one in node["children"])
     return False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway import tree
+from gateway import syntax, tree
 from gateway.dialect_nodes import Source
 from gateway.tree import Node
 
@@ -84,7 +84,7 @@ def figured(node: Node, source: Source) -> tuple[str, int]:
     if detail in {"ARRAY_EXTRACT", "ARRAY_SLICE"}:
         return figured(node["children"][0], source)
     if detail == "STRUCT_EXTRACT":
-        return str(tree.constant(node["children"][1])), _STRONG
+        return str(syntax.constant(node["children"][1])), _STRONG
     if detail in _OPERATORS:
         return _OPERATORS[detail], _STRONG
     return UNNAMED, 0
@@ -123,8 +123,8 @@ def _subquery(node: Node, source: Source) -> tuple[str, int]:
     query = node["subquery"]["node"]
     while query.get("type") == "SET_OPERATION_NODE":
         query = query["left"] or (query.get("children") or [{}])[0]
-    items = query.get("select_list") or ()
+    items: list[Node] = list(query.get("select_list") or ())
     if len(items) != 1:
         return UNNAMED, 0
-    (item,) = items
+    item = items[0]
     return (source.folded(str(item["alias"])), _STRONG) if item["alias"] else figured(item, source)

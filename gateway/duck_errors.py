@@ -24,7 +24,11 @@ def logged(error: GatewayError, cause: BaseException) -> GatewayError:
 _COLUMN = re.compile(r'(?:Referenced column|column|Table|table)? ?"([^"]{1,63})"')
 _TABLE: tuple[tuple[str, str, str], ...] = (
     # (DuckDB's words, reason, our words)
-    (r"GROUP BY|must appear in|aggregate function|not aggregated", "grouping", "grouping or aggregate misuse"),
+    (
+        r"GROUP BY|must appear in|aggregate function|not aggregated|cannot contain aggregates",
+        "grouping",
+        "grouping or aggregate misuse",
+    ),
     (r"[Aa]mbiguous", "ambiguous", "ambiguous column reference"),
     (r"No function matches", "function", "an operator or function is used with arguments of the wrong types"),
     (r"[Ff]unction .*does not exist", "function", "unknown function"),
