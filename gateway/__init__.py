@@ -3,6 +3,7 @@
 from gateway.bind import Parameters, Part, Query, Value
 from gateway.catalog import Kept, Lifespan, Snapshot
 from gateway.decision import Decision, Treatment
+from gateway.duck import time_zones
 from gateway.engine import Description
 from gateway.errors import (
     BadQuery,
@@ -88,5 +89,6 @@ __all__ = [
     "asks_pg_catalog",
     "client_text",
     "pg_type",
+    "time_zones",
     "visible_semantics",
 ]

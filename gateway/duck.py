@@ -51,7 +51,7 @@ def locked(instance: Connection, *, allowed: Path | None = None) -> Connection:
         instance.execute(f"SET {name} = false")
     if allowed is not None:
         instance.execute(f"SET allowed_directories = [{_text(str(allowed))}]")
-        instance.execute("SET allowed_configs = ['max_execution_time', 'operator_memory_limit']")
+        instance.execute("SET allowed_configs = ['max_execution_time', 'operator_memory_limit', 'TimeZone']")
     instance.execute("SET enable_external_access = false")
     instance.execute("SET lock_configuration = true")
     return instance
@@ -327,6 +327,26 @@ def told(cursor: Connection, name: str, values: Mapping[str, str]) -> Connection
     """`cursor` with a variable of its own, a map of texts."""
     keys, items = (f"[{', '.join(map(_text, part))}]" for part in (values.keys(), values.values()))
     return cursor.execute(f"SET VARIABLE {quote(name)} = MAP({keys}, {items})")
+
+
+@functools.cache
+def time_zones() -> Mapping[str, str]:
+    """The names of time zones that the engine knows, by their lower case; no abbreviations but the usual ones."""
+    instance = duckdb.connect(":memory:", config={"threads": 1})
+    try:
+        instance.execute("LOAD icu")
+        rows = instance.execute("SELECT name FROM pg_timezone_names() WHERE name NOT LIKE 'SystemV/%'").fetchall()
+    finally:
+        instance.close()
+    usual = frozenset({"UTC", "GMT", "UCT", "EST", "MST", "HST", "CET", "MET", "EET", "WET"})
+    return {name.lower(): name for (name,) in rows if len(name) > 3 or name in usual}
+
+
+def zoned(cursor: Connection, zone: str) -> Connection:
+    """`cursor` with a session's time zone, of those that the IANA names; UTC is what it has anyway."""
+    if zone != "UTC":
+        cursor.execute(f"SET TimeZone = {_text(zone)}")
+    return cursor
 
 
 def stream(cursor: Connection, text: str, values: list[Any] | dict[str, Any], batch_rows: int) -> pa.RecordBatchReader:

@@ -27,6 +27,7 @@ from gateway.lineage import Origin
 from gateway.lookup import PLACE, name_of
 from gateway.running import Alone, Slots, Source
 from gateway.stream import Limits, Load, ProductProvenance, Provenance, Result, Summary, Watchdog
+from gateway.wire_forms import UTC, Wire
 
 # How many lookups by key one query answers at most; 1 asks each by itself. See benchmarks/rest_lookup.py.
 LOOKUPS_PER_QUERY = 256
@@ -97,7 +98,7 @@ class Engine:
             return Result(
                 schema=typed.schema,
                 provenance=provenance,
-                source=self._source(plan, typed, batch_rows),
+                source=self._source(plan, typed, form, batch_rows),
                 limits=limits,
                 valid_until=valid_until,
                 watchdog=self._watchdog,
@@ -138,8 +139,11 @@ class Engine:
         self._instance.close()
         shutil.rmtree(self._spill, ignore_errors=True)
 
-    def _source(self, plan: Plan, typed: _Typed, batch_rows: int) -> Source:
-        alone = Alone(self._instance.cursor, typed.text, plan.parameters, batch_rows, self._slots)
+    def _source(self, plan: Plan, typed: _Typed, form: Form, batch_rows: int) -> Source:
+        zone = form.zone if isinstance(form, Wire) else UTC
+        alone = Alone(
+            lambda: duck.zoned(self._instance.cursor(), zone), typed.text, plan.parameters, batch_rows, self._slots
+        )
         if typed.shared is None or not isinstance(plan, Lookup) or plan.batch is None:
             return alone
         key = coalesce.key_of(plan.batch, plan.parameters)

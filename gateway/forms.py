@@ -45,7 +45,7 @@ def project(text: str, names: Sequence[str], types: Sequence[str], form: Form, k
     last = "".join(f", {quote(name)}" for name in kept)
     if isinstance(form, Wire):
         codes = zip(form.of(len(names)), aliases, types, strict=True)
-        shown = [wire_forms.binary(a, t) if code else wire_forms.text(a, t) for code, a, t in codes]
+        shown = [wire_forms.binary(a, t) if code else wire_forms.text(a, t, form.zone) for code, a, t in codes]
         return f"SELECT {', '.join(f'{s} AS {quote(n)}' for s, n in zip(shown, names, strict=True))}{last} FROM {inner}"
     if form in _EXACT:
         exact = [_EXACT[form](kind) for kind in types]

@@ -1,7 +1,7 @@
 """Values as the PostgreSQL wire shows them: the text of each type, and the Arrow values its binary formats follow from.
 
 Pure: type texts to SQL expressions. Source: the output functions of PostgreSQL 15 under its default settings
-(DateStyle ISO, IntervalStyle postgres, bytea_output hex, extra_float_digits 1), times of day zones in UTC.
+(DateStyle ISO, IntervalStyle postgres, bytea_output hex, extra_float_digits 1).
 """
 
 from __future__ import annotations
@@ -21,14 +21,19 @@ _NANOSECONDS = frozenset({"TIMESTAMPTZ_NS", "TIMESTAMP_NS WITH TIME ZONE"})
 _AS_TEXT = frozenset({"BIT", "BIGNUM", "VARIANT", '"NULL"', "JSON"})
 
 
+UTC = "UTC"
+
+
 @dataclass(frozen=True)
 class Wire:
     """The form of an answer on the PostgreSQL wire: for each column 0 (text) or 1 (binary).
 
-    One code stands for all columns, none for text, as in a Bind message.
+    One code stands for all columns, none for text, as in a Bind message. `zone` (a name of the IANA's) is what times
+    with a zone are shown in, and what the query's own expressions take for the session's.
     """
 
     codes: tuple[int, ...] = ()
+    zone: str = UTC
 
     def of(self, columns: int) -> tuple[int, ...]:
         """A code for each of so many columns. Raises ValueError where their number is another."""
@@ -39,13 +44,13 @@ class Wire:
         return (self.codes or (0,)) * columns
 
 
-def text(value: str, kind: str) -> str:
+def text(value: str, kind: str, zone: str = UTC) -> str:
     """SQL for PostgreSQL's text of a value; NULL stays NULL."""
     if kind.startswith("pg."):
         return _catalog_text(value, kind.removeprefix("pg."))
     if kind.endswith("]"):
         item = kind[: kind.rindex("[")]
-        return cell(value, kind) if item.endswith("]") else _array(value, item)
+        return cell(value, kind) if item.endswith("]") else _array(value, item, zone)
     if kind == "BOOLEAN":
         return f"CASE WHEN {value} THEN 't' WHEN NOT {value} THEN 'f' END"
     if kind in {"DOUBLE", "FLOAT"}:
@@ -53,7 +58,7 @@ def text(value: str, kind: str) -> str:
     if kind == "BLOB":
         return f"'\\x' || lower(hex({value}))"
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        return _moment(value, kind)
+        return _moment(value, kind, zone)
     if kind == "INTERVAL":
         return _interval(value)
     if kind.startswith("DECIMAL("):
@@ -118,11 +123,12 @@ def _interval(value: str) -> str:
     return f"regexp_replace({several}, '(-[0-9]+ [a-z]+) ([0-9])', '\\1 +\\2', 'g')"
 
 
-def _moment(value: str, kind: str) -> str:
-    """Times in UTC; a year before 1 has BC at the end."""
+def _moment(value: str, kind: str, zone: str) -> str:
+    """Times with their offset from UTC; a year before 1 has BC at the end."""
     zoned = kind in {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS", "TIMESTAMP_NS WITH TIME ZONE"}
     if zoned:
-        shown, end = f"timezone('UTC', {value})::VARCHAR", " || '+00'"
+        shown = f"timezone('{zone}', {value})::VARCHAR"
+        end = " || '+00'" if zone == UTC else f" || {_offset(value, zone)}"
     else:
         shown, end = f"{value}::VARCHAR", ""
     finite = f"replace({shown}, ' (BC)', ''){end} || CASE WHEN contains({shown}, '(BC)') THEN ' BC' ELSE '' END"
@@ -131,10 +137,20 @@ def _moment(value: str, kind: str) -> str:
     return f"CASE WHEN isfinite({value}) THEN {finite} ELSE {value}::VARCHAR END"
 
 
-def _array(value: str, item: str) -> str:
+def _offset(value: str, zone: str) -> str:
+    """`+02`, `-03:30`: hours, and minutes and seconds where there are any."""
+    seconds = f"(epoch(timezone('{zone}', {value})) - epoch(timezone('UTC', {value})))::BIGINT"
+    return (
+        f"concat(CASE WHEN {seconds} < 0 THEN '-' ELSE '+' END, lpad((abs({seconds}) // 3600)::VARCHAR, 2, '0'), "
+        f"CASE WHEN {seconds} % 3600 <> 0 THEN ':' || lpad((abs({seconds}) // 60 % 60)::VARCHAR, 2, '0') ELSE '' END, "
+        f"CASE WHEN {seconds} % 60 <> 0 THEN ':' || lpad((abs({seconds}) % 60)::VARCHAR, 2, '0') ELSE '' END)"
+    )
+
+
+def _array(value: str, item: str, zone: str = UTC) -> str:
     """An array's text: `{1,NULL,"a b"}`."""
     variable = f"e{value.count('lambda')}x"
-    shown = _element(text(variable, item), item)
+    shown = _element(text(variable, item, zone), item)
     elements = f"list_transform({value}, lambda {variable}: coalesce({shown}, 'NULL'))"
     return f"CASE WHEN {value} IS NOT NULL THEN '{{' || array_to_string({elements}, ',') || '}}' END"
 

@@ -167,7 +167,7 @@ class Conversation(WireSession):  # type: ignore[misc]
             raise WireError("08P01", f"bind message has {len(codes)} parameter formats but {wanted} parameters")
         every = (codes or (0,)) * wanted if len(codes) < 2 else codes
         given = tuple(
-            values.read(data, code, oid, place)
+            values.read(data, code, oid, place, self.variables.zone)
             for place, (data, code, oid) in enumerate(zip(message.values, every, statement.parameters, strict=True), 1)
         )
         weight = sum(len(value) for value in message.values if value is not None)

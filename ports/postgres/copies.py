@@ -94,13 +94,13 @@ def _quoted(cells: pa.Array, command: Copy) -> pa.Array:
     return pc.if_else(special, whole, cells)
 
 
-def literals(arguments: Sequence[str], oids: Sequence[int]) -> tuple[Value, ...]:
+def literals(arguments: Sequence[str], oids: Sequence[int], zone: str) -> tuple[Value, ...]:
     """The literals of EXECUTE as values of the parameters' types. Raises WireError, BadQuery."""
     if len(arguments) != len(oids):
         raise WireError(
             "42601", f"wrong number of parameters: expected {len(oids)} parameters but got {len(arguments)}"
         )
     return tuple(
-        None if word == "null" else values.read(split.literal(word).encode(), 0, oid, place)
+        None if word == "null" else values.read(split.literal(word).encode(), 0, oid, place, zone)
         for place, (word, oid) in enumerate(zip(arguments, oids, strict=True), 1)
     )

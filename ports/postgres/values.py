@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
 
 from gateway import BadQuery, Value
 from gateway import PgType as Type
@@ -23,8 +24,11 @@ class Malformed(ValueError):
     """A value that is not of its type."""
 
 
-def read(data: bytes | None, code: int, oid: int, place: int) -> Value:
-    """The value of the parameter at `place` (from 1). Raises BadQuery (value) that names place and type."""
+def read(data: bytes | None, code: int, oid: int, place: int, zone: str = "UTC") -> Value:
+    """The value of the parameter at `place` (from 1); a time without an offset is in `zone`.
+
+    Raises BadQuery (value) that names place and type.
+    """
     if data is None:
         return None
     item = types.ARRAYS.get(oid)
@@ -33,7 +37,10 @@ def read(data: bytes | None, code: int, oid: int, place: int) -> Value:
     try:
         if item is not None:
             return _binary_array(data) if code else _text_array(data.decode("utf-8"), item)
-        return _binary(data, kind) if code else _text(data.decode("utf-8"), kind)
+        found = _binary(data, kind) if code else _text(data.decode("utf-8"), kind)
+        if kind is types.TIMESTAMPTZ and isinstance(found, datetime) and found.tzinfo is None:
+            return found.replace(tzinfo=UTC if zone == "UTC" else ZoneInfo(zone))
+        return found
     except UnicodeDecodeError as error:
         raise BadQuery('invalid byte sequence for encoding "UTF8"', reason="encoding") from error
     except (ValueError, ArithmeticError, struct.error, KeyError, IndexError) as error:
@@ -103,7 +110,7 @@ def _moment(text: str, zoned: bool) -> datetime:
     written = text.strip()
     read_ = datetime.fromisoformat(written.replace("Z", "+00:00") if written.endswith("Z") else written)
     if zoned:
-        return read_.astimezone(UTC) if read_.tzinfo else read_.replace(tzinfo=UTC)
+        return read_.astimezone(UTC) if read_.tzinfo else read_
     return read_.replace(tzinfo=None)
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from gateway import time_zones
 from ports.postgres.errors import WireError
 
 VERSION = "15.18"
@@ -159,6 +160,11 @@ class Variables:
         return tuple(quoted.replace('""', '"') if quoted else bare.lower() for quoted, bare in parts)
 
     @property
+    def zone(self) -> str:
+        """The time zone of the session."""
+        return self.values["TimeZone"]
+
+    @property
     def snapshots(self) -> tuple[str, ...]:
         """The ids in `outport.snapshot`: what the connection is pinned to."""
         return tuple(part for part in re.split(r"[\s,]+", self.values["outport.snapshot"]) if part)
@@ -178,13 +184,53 @@ class Variables:
             )
         if name.endswith("_timeout"):
             _milliseconds(value)
-        if name == "TimeZone" and value.lower() not in _UTC:
-            # Times are shown with their offset, so nothing is misread; the zone that they are shown in stays UTC.
-            return _DEFAULTS[name]
+        if name in _CHOSEN:
+            return _CHOSEN[name](value)
         return _DEFAULTS[name] if allowed is not None else value
 
 
-_UTC = frozenset({"utc", "etc/utc", "gmt", "z", "zulu", "0", "universal"})
+def _zone(value: str) -> str:
+    """A time zone by its name, or by the hours that it is ahead of UTC. Raises WireError."""
+    written = value.strip()
+    if written.lower() in {"local", "z", "0"}:
+        return "UTC"
+    if re.fullmatch(r"[+-]?\d{1,2}(\.0+)?", written) and -14 <= float(written) <= 12:
+        # In the names of Etc the sign is that of POSIX: hours behind.
+        return f"Etc/GMT{-int(float(written)):+d}"
+    found = time_zones().get(written.lower())
+    if found is None:
+        raise WireError(
+            "22023", f'invalid value for parameter "TimeZone": "{value[:63]}"', "a name such as Europe/Berlin, or UTC"
+        )
+    return found
+
+
+def _date_style(value: str) -> str:
+    """ISO in any order of day, month and year: dates are read in ISO only. Raises WireError."""
+    words = [word.strip().lower() for word in value.split(",")]
+    orders = {"mdy": "MDY", "us": "MDY", "dmy": "DMY", "euro": "DMY", "european": "DMY", "ymd": "YMD", "iso": ""}
+    if not words[0] or len(words) > 2 or any(word not in orders for word in words):
+        hint = "dates are written in ISO style"
+        raise WireError("22023", f'invalid value for parameter "DateStyle": "{value[:63]}"', hint)
+    order = next((orders[word] for word in words if orders[word]), "MDY")
+    return f"ISO, {order}"
+
+
+def _float_digits(value: str) -> str:
+    """Floats are written with as many digits as tell them apart. Raises WireError."""
+    if re.fullmatch(r"\s*[123]\s*", value):
+        return value.strip()
+    if re.fullmatch(r"\s*[+-]?\d{1,9}\s*", value) and -15 <= int(value) <= 3:
+        hint = "floats are written exactly: 1, 2 or 3"
+        raise WireError("22023", f'invalid value for parameter "extra_float_digits": "{value[:63]}"', hint)
+    raise WireError("22023", f'invalid value for parameter "extra_float_digits": "{value[:63]}"')
+
+
+_CHOSEN: Mapping[str, Callable[[str], str]] = {
+    "DateStyle": _date_style,
+    "TimeZone": _zone,
+    "extra_float_digits": _float_digits,
+}
 
 
 def _milliseconds(text: str) -> float:

@@ -218,7 +218,7 @@ class Work:
                 yield from self._fetched(command, portal)
             case Run(name=name, arguments=arguments):
                 statement = self.statements.of(name)
-                given = copies.literals(arguments, statement.parameters)
+                given = copies.literals(arguments, statement.parameters, variables.zone)
                 codes = [field.format for field in portal.fields or ()]
                 yield from self._rows(self.portal(replace(statement, command=None), given, codes), limit)
             case Copy():
