@@ -1,12 +1,15 @@
 """The certificate of every door, checked before a door opens. Reads the PEM files that the settings name.
 
-One setting serves all doors: the same chain, key and client authorities. TLS 1.2 is the oldest that is spoken.
+One setting serves all doors: the same chain, key and client authorities. TLS 1.2 is the oldest that is spoken. Files
+that are renewed while a door is open hold from its next handshake on, where the server's sockets are Python's own.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import ssl
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +18,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from gateway.settings import PREFIX, Settings, SettingsError
+
+_log = logging.getLogger("outport.tls")
+# Of each file: inode, modification time (ns), size.
+_Stamp = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class Tls:
     client_roots: bytes | None
     cert_file: Path
     key_file: Path
+    settings: Settings = field(repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Tls | None:
@@ -70,8 +78,8 @@ class Tls:
         if client_ca is not None:
             _certificates("tls_client_ca", client_ca)
         roots = None if client_ca is None else _bytes("tls_client_ca", client_ca)
-        made = cls(_told(first), _bytes("tls_cert", cert), secret, roots, cert, key)
-        made.context()
+        made = cls(_told(first), _bytes("tls_cert", cert), secret, roots, cert, key, settings)
+        made.fixed()
         return made
 
     @property
@@ -80,7 +88,13 @@ class Tls:
         return self.client_roots is not None
 
     def context(self) -> ssl.SSLContext:
-        """For a server of Python's own sockets. Raises SettingsError for what OpenSSL does not take."""
+        """For a server of Python's own sockets: what the files hold at each handshake, while that can be used."""
+        made = self.fixed()
+        made.sni_callback = _Renewal(self.settings, made).handshake
+        return made
+
+    def fixed(self) -> ssl.SSLContext:
+        """A context of what the files hold now. Raises SettingsError for what OpenSSL does not take."""
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
@@ -91,6 +105,53 @@ class Tls:
             made.verify_mode = ssl.CERT_REQUIRED
             made.load_verify_locations(cadata=self.client_roots.decode("utf-8"))
         return made
+
+
+class _Renewal:
+    """What the files of some settings hold, read again when they have changed. Thread-safe.
+
+    Files that cannot be used (a certificate is there, its key not yet) are logged once, and what was good is shown on.
+    """
+
+    def __init__(self, settings: Settings, first: ssl.SSLContext) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._seen = _stamp(settings)
+        self._context = first
+
+    def handshake(self, connection: ssl.SSLObject, _: str | None, shown: ssl.SSLContext) -> None:
+        """Called by OpenSSL after each ClientHello, whether it names a host or not."""
+        current = self._current()
+        if current is not shown:
+            connection.context = current
+
+    def _current(self) -> ssl.SSLContext:
+        with self._lock:
+            stamp = _stamp(self._settings)
+            if stamp == self._seen:
+                return self._context
+            self._seen = stamp
+            try:
+                renewed = Tls.of(self._settings)
+            except SettingsError as error:
+                _log.warning("TLS: renewed files cannot be used, those before are shown on: %s", error)
+            else:
+                assert renewed is not None
+                self._context = renewed.fixed()
+            return self._context
+
+
+def _stamp(settings: Settings) -> _Stamp:
+    files = (settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+    return tuple(_file_stamp(path) for path in files if path is not None)
+
+
+def _file_stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 def certificate(path: Path) -> Certificate:

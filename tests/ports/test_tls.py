@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
+import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import adbc_driver_flightsql.dbapi as adbc
@@ -19,6 +22,7 @@ from gateway import Password
 from gateway.settings import SettingsError
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort
+from ports.postgres.server import PostgresPort
 from tests.certificates import Authority, Pair, Resettled
 from tests.conftest import World
 
@@ -170,6 +174,77 @@ def test_a_door_does_not_open_with_a_wrong_certificate(world: World, authority: 
     for port in (HttpPort(given), FlightPort(given)):
         with pytest.raises(SettingsError, match="tls_key"):
             port.start()
+
+
+@pytest.fixture
+def renewable(world: World, tmp_path: Path) -> Iterator[tuple[Authority, Pair, dict[str, tuple[str, int]]]]:
+    """An authority, a server's files, and the doors that show them and let in that authority's clients only."""
+    authority = Authority(tmp_path)
+    pair = authority.server("127.0.0.1")
+    given: Any = Resettled(world.gateway, tls_cert=pair.cert, tls_key=pair.key, tls_client_ca=authority.cert)
+    ports = HttpPort(given), PostgresPort(given)
+    for port in ports:
+        port.start()
+    yield authority, pair, {port.name: port.address for port in ports}
+    for port in ports:
+        port.stop()
+
+
+@pytest.mark.parametrize("door", ["http", "postgres"])
+def test_a_renewed_certificate_is_shown_at_the_next_handshake(
+    renewable: tuple[Authority, Pair, dict[str, tuple[str, int]]], door: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    authority, pair, at = renewable
+    own, trust = authority.client(), authority.trusted()
+    trust.load_cert_chain(own.cert, own.key)
+    with shaken(door, at[door], trust) as first:
+        before = first.getpeercert(True)
+        key = pair.key.read_bytes()
+        authority.server("127.0.0.1")
+        renewed = pair.key.read_bytes()
+        pair.key.write_bytes(key)
+        with shaken(door, at[door], trust) as half:
+            assert half.getpeercert(True) == before
+        assert "tls_key: the key is not that of the first certificate" in caplog.text
+        pair.key.write_bytes(renewed)
+        with shaken(door, at[door], trust) as second:
+            assert second.getpeercert(True) not in {before, None}
+            assert second.getpeercert(True) == ssl.PEM_cert_to_DER_cert(pair.cert.read_text())
+        assert first.fileno() >= 0
+    if door == "http":
+        base = f"https://{at[door][0]}:{at[door][1]}"
+        assert httpx.get(f"{base}/health", verify=trust).status_code == 200
+
+
+def test_renewed_authorities_decide_who_is_let_in(
+    renewable: tuple[Authority, Pair, dict[str, tuple[str, int]]], tmp_path: Path
+) -> None:
+    authority, _, at = renewable
+    own = authority.client()
+    mine, theirs = authority.trusted(), authority.trusted()
+    mine.load_cert_chain(own.cert, own.key)
+    another = Authority(tmp_path / "another", "another")
+    other = another.client()
+    theirs.load_cert_chain(other.cert, other.key)
+    url = f"https://{at['http'][0]}:{at['http'][1]}/health"
+    assert httpx.get(url, verify=mine).status_code == 200
+    with pytest.raises(httpx.TransportError):
+        httpx.get(url, verify=theirs)
+    authority.cert.write_bytes(another.cert.read_bytes())
+    assert httpx.get(url, verify=theirs).status_code == 200
+    with pytest.raises(httpx.TransportError):
+        httpx.get(url, verify=mine)
+
+
+@contextlib.contextmanager
+def shaken(door: str, at: tuple[str, int], trust: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
+    """A connection after its handshake, which at the Postgres door is asked for (SSLRequest)."""
+    with socket.create_connection(at, timeout=10) as plain:
+        if door == "postgres":
+            plain.sendall(struct.pack("!ii", 8, 80877103))
+            assert plain.recv(1) == b"S"
+        with trust.wrap_socket(plain, server_hostname=at[0]) as secure:
+            yield secure
 
 
 def test_an_idle_connection_does_not_hold_up_the_end(world: World, authority: Authority) -> None:
