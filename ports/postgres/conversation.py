@@ -66,9 +66,9 @@ class Conversation(WireSession):  # type: ignore[misc]
 
     def receive(self, message: frontend.Message | BadEncoding) -> Iterator[Bytes]:
         """The answer to one message; an error becomes its ErrorResponse."""
-        extended = not isinstance(message, frontend.Query)
+        extended = not (message.simple if isinstance(message, BadEncoding) else isinstance(message, frontend.Query))
         try:
-            if isinstance(message, BadEncoding):
+            if isinstance(message, BadEncoding) and self.state is State.READY:
                 raise WireError("22021", str(message))
             act = self._table.get((self.state, type(message)))
             if act is not None:

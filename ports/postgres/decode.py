@@ -92,7 +92,14 @@ _INT16, _UINT16, _INT32, _UINT32 = (struct.Struct(form) for form in ("!h", "!H",
 
 
 class BadEncoding(Exception):
-    """A text that is not UTF-8: an error of the statement, after which the connection goes on."""
+    """A text that is not UTF-8: an error of the statement, after which the connection goes on.
+
+    `simple`: it came in a Query, after whose error the client waits for ReadyForQuery.
+    """
+
+    def __init__(self, message: str, *, simple: bool = False) -> None:
+        super().__init__(message)
+        self.simple = simple
 
 
 def _decoded(data: bytes) -> str:
@@ -129,7 +136,10 @@ def message(kind: int, body: bytes) -> Message:
     if read is None:
         raise ProtocolViolation(f"invalid frontend message type {kind}")
     reader = _Reader(body)
-    found = read(reader)
+    try:
+        found = read(reader)
+    except BadEncoding as error:
+        raise BadEncoding(str(error), simple=kind == ClientCommand.QUERY[0]) from None
     reader.end()
     return found
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import struct
 import threading
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ports.postgres.connection import WRONG_KEY_S
 from tests.ports.postgres.conftest import Raw, error, kinds
 
 SSL = struct.pack("!ii", 8, 80877103)
@@ -118,3 +123,81 @@ def test_a_statement_timeout_stops_a_query(raw: Raw) -> None:
     raw.query("SET statement_timeout = '200ms'")
     endless = "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i FROM r) SELECT sum(i) FROM r"
     assert error(raw.query(endless))["C"] == "57014"
+
+
+def test_a_query_that_is_not_utf8_is_an_error_after_which_the_client_goes_on(raw: Raw) -> None:
+    raw.send(b"Q", b"SELECT '\xff'\0")
+    told = raw.until_ready()
+    assert (kinds(told), error(told)["C"]) == ("EZ", "22021")
+    for _ in range(2):
+        raw.send(b"P", b"\xff\0SELECT 1\0\0\0")
+    told = raw.sync()
+    assert (kinds(told), error(told)["C"]) == ("EZ", "22021")
+    assert kinds(raw.query("SELECT 1 AS a")) == "TDCZ"
+
+
+@pytest.mark.parametrize("text", ["SELECT 'a\0b'", "SELECT $1"])
+def test_no_nul_comes_into_a_text(raw: Raw, text: str) -> None:
+    if "$1" in text:
+        raw.parse(text, types=(25,))
+        raw.bind(b"a\0b")
+        raw.execute()
+        assert error(raw.sync())["C"] in {"22021", "22P02"}
+    else:
+        with Raw(raw.socket.getpeername()) as other:
+            other.start()
+            other.send(b"Q", text.encode() + b"\0")
+            assert error(other.until_ready())["C"] == "08P01"
+
+
+def test_a_thousand_half_open_connections_cost_little_and_lock_out_nobody(postgres: tuple[str, int]) -> None:
+    before = resident_bytes()
+    with contextlib.ExitStack() as stack:
+        for number in range(1000):
+            one = stack.enter_context(socket.create_connection(postgres))
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                one.sendall((SSL, b"\0\0", b"", struct.pack("!iI", 23, 196608) + b"user\0analyst\0\0")[number % 4])
+        alive(postgres)
+        assert resident_bytes() - before < 50 << 20
+    alive(postgres)
+
+
+def test_floods_of_requests_before_the_startup_are_ended(postgres: tuple[str, int]) -> None:
+    gssenc, cancel = struct.pack("!ii", 8, 80877104), struct.pack("!iIII", 16, 80877102, 1, 2)
+    for flood in (SSL * 1000, gssenc * 1000, (SSL + gssenc) * 500, cancel):
+        with Raw(postgres) as client, contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            client.socket.sendall(flood)
+            told = b""
+            while part := client.socket.recv(1000):
+                told += part
+            assert told.count(b"N") < 10
+    alive(postgres)
+
+
+def test_a_wrong_cancel_key_costs_more_than_a_right_one_takes(postgres: tuple[str, int]) -> None:
+    with Raw(postgres) as client:
+        process, key = struct.unpack("!II", next(body for kind, body in client.start() if kind == b"K"))
+        took = []
+        for chosen in (key, key ^ 1):
+            started = time.monotonic()
+            with Raw(postgres) as other:
+                other.socket.sendall(struct.pack("!iIII", 16, 80877102, process, chosen))
+                assert other.socket.recv(1) == b""
+            took.append(time.monotonic() - started)
+        assert took[1] > WRONG_KEY_S * 0.9
+        assert kinds(client.query("SELECT 1 AS a")) == "TDCZ"
+
+
+def test_a_startup_message_of_many_options_is_refused(postgres: tuple[str, int]) -> None:
+    with Raw(postgres) as client:
+        refusal = error(client.start(**{f"a.b{number}": "x" for number in range(900)}))
+        assert (refusal["S"], refusal["C"]) == ("FATAL", "53400")
+    with Raw(postgres) as client:
+        refusal = error(client.start(options="-c a.b=1 " * 2000))
+        assert (refusal["S"], refusal["C"]) == ("FATAL", "08P01")
+    alive(postgres)
+
+
+def resident_bytes() -> int:
+    """What this process, and so the server in it, holds (Linux, proc(5))."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
