@@ -17,7 +17,7 @@ from gateway.decision import unknown_relation
 from gateway.engine import Description
 from gateway.errors import BadQuery, GatewayError
 from gateway.forms import Form
-from gateway.pg_engine import CatalogEngine, CatalogEngines
+from gateway.pg_engine import CatalogEngine, CatalogEngines, Described
 from gateway.pg_objects import Oids, Visible
 from gateway.pg_statement import CatalogStatement
 from gateway.pg_types import catalog_kind, held_in
@@ -26,7 +26,6 @@ from gateway.session import Session
 from gateway.stream import Limits, Provenance, Result, Summary, Watchdog
 
 _MARKED = re.compile(r"outport:(relation|type|function|schema|role|setting|limit):([^\n]*)")
-_REASONS = {"type": "type", "function": "function", "schema": "schema", "role": "role", "setting": "setting"}
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,11 @@ class PgCatalog:
         engine = self._engines.lease(visible)
         try:
             cursor = _cursors(engine, session, backend)
-            text, schema, _ = _described(cursor, statement, query, form)
+            found = _described(engine, cursor, statement, query, form)
             return Result(
-                schema=schema,
+                schema=found.schema,
                 provenance=provenance,
-                source=Alone(cursor, text, query.parameters, batch_rows, self._slots),
+                source=Alone(cursor, found.text, query.parameters, batch_rows, self._slots),
                 limits=limits,
                 valid_until=session.principal.valid_until,
                 watchdog=self._watchdog,
@@ -90,8 +89,8 @@ class PgCatalog:
         values: Parameters = query.parameters or (None,) * len(names)
         with self._engines.using(visible) as engine:
             cursor = _cursors(engine, session, backend)
-            _, schema, kinds = _described(cursor, statement, Query(query.text, values), "arrow")
-        return Description(schema, types, parameter_names=names, types=kinds)
+            found = _described(engine, cursor, statement, Query(query.text, values), "arrow")
+        return Description(found.schema, types, parameter_names=names, types=found.kinds)
 
     def close(self) -> None:
         """Stop what runs, and free every engine."""
@@ -115,9 +114,22 @@ def _cursors(engine: CatalogEngine, session: Session, backend: Backend) -> Calla
 
 
 def _described(
-    cursor: Callable[[], duck.Connection], statement: CatalogStatement, query: Query, form: Form
-) -> tuple[str, pa.Schema, tuple[str, ...]]:
-    """The text in a form, its schema, and the kinds of the columns."""
+    engine: CatalogEngine,
+    cursor: Callable[[], duck.Connection],
+    statement: CatalogStatement,
+    query: Query,
+    form: Form,
+) -> Described:
+    """What a statement gives in a form."""
+    key = (statement.text, form, parameters.kinds(query.parameters))
+    found = engine.described.get(key)
+    if found is None:
+        found = _planned(cursor, statement, query, form)
+        engine.described.put(key, found, 3 * len(found.text) + 2000)
+    return found
+
+
+def _planned(cursor: Callable[[], duck.Connection], statement: CatalogStatement, query: Query, form: Form) -> Described:
     opened = cursor()
     try:
         relation = opened.sql(statement.text, params=given(query.parameters))
@@ -131,7 +143,7 @@ def _described(
             relation = opened.sql(text, params=given(query.parameters))
         schema = relation.limit(0).to_arrow_reader().schema
         fields = [field.with_name(name) for field, name in zip(schema, names, strict=True)]
-        return text, pa.schema(fields), kinds
+        return Described(text, pa.schema(fields), kinds)
     except (duck.Error, pa.ArrowException, OSError, TypeError, ValueError, OverflowError) as error:
         raise _translated(error, query.text) from error
     finally:

@@ -10,17 +10,19 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from gateway import duck, pg_information, pg_macros, pg_rows, pg_views
+from gateway.cache import BytesLru
 from gateway.pg_objects import Visible
 from gateway.pg_relations import CATALOG, INFORMATION, PgColumn, Relation, Row, keywords, relations, seed
 from gateway.pg_types import held_in
 
 KEPT = 8
 MEMORY_LIMIT = "256MB"
+DESCRIBED_BYTES = 4 << 20
 _ARROW = {
     "BOOLEAN": pa.bool_(), "SMALLINT": pa.int16(), "INTEGER": pa.int32(), "BIGINT": pa.int64(),
     "UINTEGER": pa.uint32(), "FLOAT": pa.float32(), "DOUBLE": pa.float64(), "VARCHAR": pa.string(),
@@ -37,13 +39,26 @@ CREATE TABLE x.reserved (word VARCHAR);
 CREATE TABLE x.keywords (word VARCHAR, catcode VARCHAR, barelabel BOOLEAN, catdesc VARCHAR, baredesc VARCHAR)"""
 
 
+@dataclass(frozen=True)
+class Described:
+    """A statement in one form, as it runs: its text, its schema there, and the kinds of its columns."""
+
+    text: str
+    schema: pa.Schema
+    kinds: tuple[str, ...]
+
+
 @dataclass(eq=False)
 class CatalogEngine:
-    """One engine. `used` counts who holds it; it is closed when it is evicted and nobody does."""
+    """One engine. `used` counts who holds it; it is closed when it is evicted and nobody does.
+
+    `described` keeps what its statements of late give, by their text, form and kinds of parameters.
+    """
 
     instance: duck.Connection
     used: int = 0
     evicted: bool = False
+    described: BytesLru[object, Described] = field(default_factory=lambda: BytesLru(DESCRIBED_BYTES))
 
 
 class CatalogEngines:

@@ -20,8 +20,8 @@ _VECTORS = {"int2vector": "int2", "oidvector": "oid"}
 def column_kinds(places: Iterable[Place]) -> dict[str, str]:
     """The type of each column name of these relations, where they agree."""
     found: dict[str, set[str]] = {}
-    for place in places:
-        for column in relations()[place].columns:
+    for relation in (relations()[place] for place in places if place in relations()):
+        for column in relation.columns:
             found.setdefault(column.name, set()).add(column.type)
     return {name: next(iter(kinds)) for name, kinds in found.items() if len(kinds) == 1}
 

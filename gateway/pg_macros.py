@@ -18,7 +18,7 @@ STATEMENTS: tuple[str, ...] = tuple(statement for _, statement, _ in _READ)
 _KINDS: dict[str, str] = {name: kind for kind, _, name in _READ}
 CAST_TYPES = {name: kind for name, kind in _KINDS.items() if name.endswith(("_value", "_out")) and "reg" in name}
 # What a client may call: names that begin with an underscore of ours are for the macros themselves.
-_INNER = frozenset({"_path", "_subject", "_reads", "_length", "_defined"})
+_INNER = frozenset({"_path", "_subject", "_reads", "_length", "_defined", "_granted"})
 FUNCTIONS: dict[str, str] = {
     name: kind for name, kind in _KINDS.items() if name not in CAST_TYPES and name not in _INNER
 }

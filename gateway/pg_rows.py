@@ -18,6 +18,7 @@ DATABASE, DATABASE_OID = "outport", 5
 SCHEMAS: Mapping[str, int] = {CATALOG: 11, "public": 2200, INFORMATION: 13207}
 RELATIONS_CLASS, TYPES_CLASS, CONSTRAINTS_CLASS, SCHEMAS_CLASS = 1259, 1247, 2606, 2615
 _EXTENSION_OID, _EXTENSIONS_CLASS = 13559, 3079
+_LANGUAGE_OID, _LANGUAGES_CLASS = 13563, 2612
 _HEAP, _BTREE = 2, 403
 _TABLESPACE = 1663
 _C_COLLATION = 950
@@ -86,7 +87,8 @@ def _own(made: Made) -> None:
     made.add("pg_extension", oid=_EXTENSION_OID, extname="plpgsql", extowner=OWNER_OID, extnamespace=11,
              extrelocatable=False, extversion="1.0")  # fmt: skip
     texts = {(11, SCHEMAS_CLASS): "system catalog schema", (2200, SCHEMAS_CLASS): "standard public schema",
-             (_EXTENSION_OID, _EXTENSIONS_CLASS): "PL/pgSQL procedural language"}  # fmt: skip
+             (_EXTENSION_OID, _EXTENSIONS_CLASS): "PL/pgSQL procedural language",
+             (_LANGUAGE_OID, _LANGUAGES_CLASS): "PL/pgSQL procedural language"}  # fmt: skip
     for (oid, kind), text in texts.items():
         made.add("pg_description", objoid=oid, classoid=kind, objsubid=0, description=text)
 

@@ -15,6 +15,23 @@ CREATE MACRO cat__reads(o, p) AS (CASE WHEN o IS NULL THEN NULL ELSE list_has_an
 -- int4
 CREATE MACRO cat__length(a, d) AS (CASE WHEN len(a) = 0 OR d <> 1 THEN NULL ELSE len(a)::INTEGER END);
 
+-- regclass
+CREATE MACRO cat_to_regclass_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0::UINTEGER ELSE
+  coalesce(try_cast(x::VARCHAR AS UINTEGER), (SELECT m_c.oid FROM (SELECT x::VARCHAR AS n) AS m_n, pg.pg_class AS m_c
+  JOIN pg.pg_namespace AS m_s ON m_s.oid = m_c.relnamespace WHERE m_s.nspname || '.' || m_c.relname = replace(m_n.n,
+  '"', '') OR m_c.relname = replace(m_n.n, '"', '') AND (m_s.nspname = 'pg_catalog' OR list_contains(cat__path(),
+  m_s.nspname)) ORDER BY list_position(cat__path(), m_s.nspname) LIMIT 1), error('outport:relation:' || x::VARCHAR))
+  END);
+
+-- regnamespace
+CREATE MACRO cat_to_regnamespace_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0::UINTEGER ELSE
+  coalesce(try_cast(x::VARCHAR AS UINTEGER), (SELECT m_s.oid FROM pg.pg_namespace AS m_s WHERE m_s.nspname =
+  replace(x::VARCHAR, '"', '')), error('outport:schema:' || x::VARCHAR)) END);
+
+-- bool
+CREATE MACRO cat__granted(o, p) AS (CASE WHEN EXISTS (SELECT 1 FROM pg.pg_class AS m_g
+  WHERE m_g.oid = cat_to_regclass_value(o)) THEN cat__reads(1, p) END);
+
 -- text
 CREATE MACRO cat_quote_ident(n) AS (CASE WHEN regexp_full_match(n, '[a-z_][a-z0-9_$]*') AND NOT EXISTS (SELECT 1 FROM
   x.reserved AS m_k WHERE m_k.word = n) THEN n ELSE '"' || replace(n, '"', '""') || '"' END);
@@ -92,18 +109,20 @@ CREATE MACRO cat_format_type(o, m) AS (CASE WHEN o IS NULL THEN NULL WHEN o = 0 
     ELSE m_t.base END || m_t.suffix FROM x.formats AS m_t WHERE m_t.oid = o), '???') END);
 
 -- int4
-CREATE MACRO cat_generate_series(a, b) AS (unnest(CASE WHEN b - a > 10000 THEN error('outport:limit:') ELSE
-  generate_series(a, b) END));
+CREATE MACRO cat_generate_series(a, b) AS (unnest(CASE WHEN b - a > 10000 THEN error('outport:limit:')
+  ELSE generate_series(a, least(b, a + 10000)) END));
 
 -- int4
 CREATE MACRO cat_generate_subscripts(a, d) AS (unnest(CASE WHEN d = 1 THEN generate_series(1, len(a)) ELSE []
   END::INTEGER[])), (a, d, r) AS (unnest(CASE WHEN d = 1 THEN generate_series(1, len(a)) ELSE [] END::INTEGER[]));
 
 -- bool
-CREATE MACRO cat_has_any_column_privilege(o, p) AS (cat__reads(o, p)), (u, o, p) AS (cat__reads(o, p));
+CREATE MACRO cat_has_any_column_privilege(o, p) AS (cat__granted(o, p)),
+  (u, o, p) AS (cat__granted(o, p));
 
 -- bool
-CREATE MACRO cat_has_column_privilege(o, c, p) AS (cat__reads(o, p)), (u, o, c, p) AS (cat__reads(o, p));
+CREATE MACRO cat_has_column_privilege(o, c, p) AS (cat__granted(o, p)),
+  (u, o, c, p) AS (cat__granted(o, p));
 
 -- bool
 CREATE MACRO cat_has_database_privilege(o, p) AS (cat__reads(o, p)), (u, o, p) AS (cat__reads(o, p));
@@ -118,7 +137,7 @@ CREATE MACRO cat_has_function_privilege(o, p) AS (true), (u, o, p) AS (true);
 CREATE MACRO cat_has_language_privilege(o, p) AS (cat__reads(o, p)), (u, o, p) AS (cat__reads(o, p));
 
 -- bool
-CREATE MACRO cat_has_schema_privilege(o, p) AS (cat__reads(o, p)), (u, o, p) AS (cat__reads(o, p));
+CREATE MACRO cat_has_schema_privilege(o, p) AS (cat__reads(cat_to_regnamespace_value(o), p)), (u, o, p) AS (cat__reads(cat_to_regnamespace_value(o), p));
 
 -- bool
 CREATE MACRO cat_has_sequence_privilege(o, p) AS (cat__reads(o, p)), (u, o, p) AS (cat__reads(o, p));
@@ -127,7 +146,8 @@ CREATE MACRO cat_has_sequence_privilege(o, p) AS (cat__reads(o, p)), (u, o, p) A
 CREATE MACRO cat_has_server_privilege(o, p) AS (false), (u, o, p) AS (false);
 
 -- bool
-CREATE MACRO cat_has_table_privilege(o, p) AS (cat__reads(o, p)), (u, o, p) AS (cat__reads(o, p));
+CREATE MACRO cat_has_table_privilege(o, p) AS (cat__granted(o, p)),
+  (u, o, p) AS (cat__granted(o, p));
 
 -- bool
 CREATE MACRO cat_has_tablespace_privilege(o, p) AS (false), (u, o, p) AS (false);
@@ -348,7 +368,8 @@ CREATE MACRO cat_pg_type_is_visible(o) AS ((SELECT m_s.nspname = 'pg_catalog' OR
   LIMIT 1));
 
 -- regtype
-CREATE MACRO cat_pg_typeof(x) AS ((SELECT m_t.oid FROM x.type_names AS m_t WHERE m_t.name = lower(typeof(x))));
+CREATE MACRO cat_pg_typeof(x) AS (CASE WHEN typeof(x) = 'VARCHAR' THEN 25::UINTEGER
+  ELSE (SELECT m_t.oid FROM x.type_names AS m_t WHERE m_t.name = lower(typeof(x))) END);
 
 -- text
 CREATE MACRO cat_quote_literal(n) AS ('''' || replace(n::VARCHAR, '''', '''''') || '''');
@@ -414,14 +435,6 @@ CREATE MACRO cat__pg_truetypid(a, t) AS (a.atttypid);
 -- int4
 CREATE MACRO cat__pg_truetypmod(a, t) AS (a.atttypmod);
 
--- regclass
-CREATE MACRO cat_to_regclass_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0::UINTEGER ELSE
-  coalesce(try_cast(x::VARCHAR AS UINTEGER), (SELECT m_c.oid FROM (SELECT x::VARCHAR AS n) AS m_n, pg.pg_class AS m_c
-  JOIN pg.pg_namespace AS m_s ON m_s.oid = m_c.relnamespace WHERE m_s.nspname || '.' || m_c.relname = replace(m_n.n,
-  '"', '') OR m_c.relname = replace(m_n.n, '"', '') AND (m_s.nspname = 'pg_catalog' OR list_contains(cat__path(),
-  m_s.nspname)) ORDER BY list_position(cat__path(), m_s.nspname) LIMIT 1), error('outport:relation:' || x::VARCHAR))
-  END);
-
 -- regtype
 CREATE MACRO cat_to_regtype_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0::UINTEGER ELSE coalesce(try_cast(x::VARCHAR
   AS UINTEGER), coalesce((SELECT m_t.oid FROM x.type_names AS m_t WHERE m_t.name = lower(x::VARCHAR)), (SELECT m_c.oid
@@ -442,11 +455,6 @@ CREATE MACRO cat_to_regprocedure_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0:
   (SELECT m_p.oid FROM x.functions AS m_p WHERE m_p.signature = replace(replace(x::VARCHAR, 'pg_catalog.', ''), ' ', '')
      OR split_part(m_p.signature, '(', 1) || '(' || m_p.arguments || ')' = replace(x::VARCHAR, 'pg_catalog.', '') LIMIT 1),
   error('outport:function:' || x::VARCHAR)) END);
-
--- regnamespace
-CREATE MACRO cat_to_regnamespace_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0::UINTEGER ELSE
-  coalesce(try_cast(x::VARCHAR AS UINTEGER), (SELECT m_s.oid FROM pg.pg_namespace AS m_s WHERE m_s.nspname =
-  replace(x::VARCHAR, '"', '')), error('outport:schema:' || x::VARCHAR)) END);
 
 -- regrole
 CREATE MACRO cat_to_regrole_value(x) AS (CASE WHEN x::VARCHAR = '-' THEN 0::UINTEGER ELSE coalesce(try_cast(x::VARCHAR
@@ -476,3 +484,6 @@ CREATE MACRO cat_regnamespace_out(x) AS (coalesce((SELECT m_r.nspname FROM pg.pg
 -- text
 CREATE MACRO cat_regrole_out(x) AS (coalesce((SELECT m_r.rolname FROM pg.pg_roles AS m_r WHERE m_r.oid = x LIMIT 1),
   x::VARCHAR));
+
+-- name
+CREATE MACRO cat_getdatabaseencoding() AS ('UTF8');

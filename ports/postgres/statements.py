@@ -40,12 +40,12 @@ class Statements:
         """A query as the gateway describes it; nothing runs."""
         catalog = asks_pg_catalog(text)
         pin = self._transaction.pin()
-        found = self._described(Query(text, dialect="postgres"), catalog, pin)
+        found = self.described(Query(text, dialect="postgres"), catalog, pin)
         if any(oid not in _UNKNOWN for oid in given):
             # A column may have the type of a parameter: it is described with a value of the type that is given.
             count = len(found.parameter_types)
             samples = tuple(values.sample(oid) for oid in [*given, *([0] * count)][:count])
-            found = self._described(Query(text, samples, dialect="postgres"), catalog, pin)
+            found = self.described(Query(text, samples, dialect="postgres"), catalog, pin)
         fields = tuple(field(column, kind) for column, kind in zip(found.schema.names, found.types, strict=True))
         inferred = [types.TEXT.oid if kind is None else types.of(kind).oid for kind in found.parameter_types]
         chosen = [
@@ -54,7 +54,8 @@ class Statements:
         ]
         return Statement(name, text, None, tuple(chosen), fields, catalog, None if catalog else pin)
 
-    def _described(self, query: Query, catalog: bool, pin: Pin) -> Description:
+    def described(self, query: Query, catalog: bool, pin: Pin) -> Description:
+        """What a query over products, or one over the catalogs, gives and takes."""
         transaction = self._transaction
         if catalog:
             return transaction.gateway.describe_pg_catalog(transaction.session, query, transaction.backend, pin)

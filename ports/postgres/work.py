@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from gateway import Query, Value, Wire
+from gateway import Query, Value, Wire, asks_pg_catalog
 from ports.postgres import backend, copies, functions, rows
 from ports.postgres.backend import Field
 from ports.postgres.commands import (
@@ -286,13 +286,13 @@ class Work:
 
     def _explained(self, text: str) -> Iterator[str]:
         """What is read, and what comes of it; the engine's own plan tells of rows that are hidden."""
-        transaction = self._transaction
-        found = transaction.gateway.describe(transaction.session, Query(text, dialect="postgres"), transaction.pin())
+        query, pin = Query(text, dialect="postgres"), self._transaction.pin()
+        found = self.statements.described(query, asks_pg_catalog(text), pin)
         yield "Outport Scan"
         for one in found.products:
             yield f"  Product: {one.name} {one.version}, snapshot {one.snapshot}"
         for name, kind in zip(found.schema.names, found.types, strict=True):
-            yield f"  Output: {name} ({kind})"
+            yield f"  Output: {name} ({kind.removeprefix('pg.')})"
 
 
 def _local(portal: Portal, lines: Sequence[Sequence[str | None]], tag: str) -> Iterator[Bytes]:
