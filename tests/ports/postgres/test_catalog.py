@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
+
+from gateway.pg_arrays import elements
+from gateway.pg_engine import KEPT, CatalogEngines
+from gateway.pg_objects import PgSchema, visible
+from tests.conftest import World, password
 
 Connect = Any
 
@@ -80,3 +87,108 @@ def test_a_hidden_table_reads_like_an_unknown_one(ask: Connect) -> None:
 def test_oids_are_the_same_for_everyone(ask: Connect) -> None:
     text = "SELECT 'shop.orders'::regclass::oid, 'shop'::regnamespace::oid"
     assert ask("analyst", text) == ask("steward", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("SELECT * FROM duckdb_settings(), pg_class", "42883"),
+        ("SELECT * FROM pg_catalog.duckdb_settings()", "42883"),
+        ("SELECT duckdb_settings() FROM pg_class", "42883"),
+        ("SELECT * FROM pg_class, read_csv('/etc/passwd')", "42883"),
+        ("SELECT * FROM pg_class, pragma_version()", "42883"),
+        ("SELECT * FROM pg_class, '/etc/passwd'", "0A000"),
+        ("SELECT * FROM pg_class, sqlite_master", "0A000"),
+        ("SELECT * FROM pg_class, duckdb_tables", "0A000"),
+        ("SELECT * FROM pg_class, x.definitions", "0A000"),
+        ("SELECT relname, (SELECT count(*) FROM hr.salaries) FROM pg_class", "0A000"),
+        ("SELECT relname, (SELECT count(*) FROM hr.nothing) FROM pg_class", "0A000"),
+        ("SELECT * FROM pg.pg_class", "42P01"),
+        ("SELECT * FROM system.pg_catalog.pg_class", "42P01"),
+        ("SELECT * FROM temp.information_schema.tables", "42P01"),
+        ("SELECT * FROM memory.pg.pg_class", "42P01"),
+        ("SELECT * FROM pg_catalog.duckdb_views", "42P01"),
+        ("SELECT getvariable('outport') FROM pg_class", "42883"),
+        ("SELECT cat__path() FROM pg_class", "42883"),
+        ("SELECT pg_catalog.pg_read_file('/etc/passwd')", "42883"),
+        ("SELECT error('outport:relation:x') FROM pg_class", "42883"),
+        ("SELECT current_setting('memory_limit') FROM pg_class", "42704"),
+        ("SELECT nothing FROM pg_class", "42703"),
+        ("SELECT 'hr'::regnamespace", "42704"),
+        ("SELECT has_table_privilege('hr.salaries', 'select')", "42P01"),
+        ("SELECT * FROM pg_authid", "42501"),
+        ("SELECT * FROM generate_series(1, 1000000000) AS s, pg_class", "54000"),
+        ("PRAGMA database_list", "25006"),
+        ("ATTACH ':memory:' AS x", "25006"),
+        ("INSERT INTO pg_class VALUES (1)", "25006"),
+    ],
+)
+def test_the_engine_behind_the_catalogs_is_out_of_reach(ask: Connect, text: str, state: str) -> None:
+    with pytest.raises(psycopg.Error) as refused:
+        ask("analyst", text)
+    assert refused.value.sqlstate == state
+    assert not re.search(r"Error:|Candidate|Did you mean", str(refused.value))
+
+
+def test_settings_are_those_of_the_connection(ask: Connect) -> None:
+    names = {name for (name,) in ask("analyst", "SELECT name FROM pg_settings")}
+    assert {"TimeZone", "server_version", "search_path"} <= names
+    assert not [name for name in names if "memory" in name or "thread" in name]
+    assert ask("analyst", "SELECT usename, application_name FROM pg_stat_activity") == [("analyst", "")]
+    assert ask("analyst", "SELECT rolname FROM pg_roles ORDER BY 1") == [("analyst",), ("outport",)]
+
+
+def test_no_definition_and_no_size_is_told(ask: Connect) -> None:
+    assert ask("analyst", "SELECT count(definition) FROM pg_views") == [(0,)]
+    assert ask("analyst", "SELECT count(view_definition) FROM information_schema.views") == [(0,)]
+    own = "SELECT reltuples, relpages, pg_total_relation_size(oid) FROM pg_class WHERE oid = 'shop.orders'::regclass"
+    assert ask("analyst", own) == [(-1.0, 0, 0)]
+
+
+def test_explain_tells_the_columns_of_a_catalog_query(ask: Connect) -> None:
+    told = [line for (line,) in ask("analyst", "EXPLAIN SELECT oid, relname FROM pg_class")]
+    assert told == ["Outport Scan", "  Output: oid (oid)", "  Output: relname (name)"]
+
+
+def test_a_reading_of_the_catalogs_is_in_the_audit(ask: Connect, world: World) -> None:
+    ask("clerk", "SELECT nspname FROM pg_namespace")
+    records = [
+        json.loads(line) for path in world.settings.audit.glob("*.jsonl") for line in path.read_text().splitlines()
+    ]
+    mine = [one for one in records if one.get("subject") == "clerk" and one.get("products") is not None]
+    assert any("shop" in "".join(one["products"]) and one["port"] == "postgres" for one in mine)
+
+
+def test_engines_are_few_and_shared_by_who_sees_the_same(world: World) -> None:
+    sessions = [world.gateway.open(password(name), "postgres") for name in ("steward", "analyst", "ml", "stranger")]
+    kept = {visible(session, world.gateway.pin(session)) for session in sessions}
+    again = {visible(session, world.gateway.pin(session)) for session in sessions}
+    assert kept == again
+    engines = CatalogEngines()
+    try:
+        first = sessions[1]
+        with engines.using(visible(first, world.gateway.pin(first))) as one:
+            for place in range(KEPT):
+                with engines.using((PgSchema(f"other_{place}", "", ()),)):
+                    pass
+            assert one.evicted
+            assert one.instance.execute("SELECT 1").fetchall() == [(1,)]
+        with pytest.raises(Exception, match="closed"):
+            one.instance.execute("SELECT 1")
+    finally:
+        engines.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{}", []),
+        ('{a,"b c",NULL}', ["a", "b c", None]),
+        (r'{"x\"y","\\",""}', ['x"y', "\\", ""]),
+        ("{{1},{2}}", None),
+        ("{a,,b}", None),
+        ("a", None),
+    ],
+)
+def test_an_array_s_text_is_read_as_postgresql_reads_it(text: str, found: list[str | None] | None) -> None:
+    assert elements(text) == found
