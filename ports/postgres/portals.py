@@ -20,8 +20,9 @@ from ports.postgres.commands import Command
 from ports.postgres.errors import WireError
 from ports.postgres.functions import Calls
 
-# Bytes of one write: a batch of wide rows is cut, so that a slow client holds little.
 BATCH_ROWS = 8192
+# A batch of wide rows is encoded in parts, so that a slow client holds little.
+PIECE_BYTES = 4 << 20
 # How often a long answer is decided upon anew.
 CONFIRM_S = 2.0
 
@@ -116,7 +117,7 @@ class Portal(QueryResult):  # type: ignore[misc]
                 batch, self._rest = batch.slice(0, left), batch.slice(left)
             self.count += batch.num_rows
             left = None if left is None else left - batch.num_rows
-            yield batch
+            yield from _pieces(batch)
 
     def messages(self, limit: int) -> Iterator[memoryview]:
         """The next rows as DataRow messages."""
@@ -163,3 +164,13 @@ class Portal(QueryResult):  # type: ignore[misc]
             self.close()
             raise
         self._confirmed = time.monotonic()
+
+
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    size = batch.get_total_buffer_size()
+    if size <= PIECE_BYTES:
+        yield batch
+        return
+    step = max(1, batch.num_rows * PIECE_BYTES // size)
+    for start in range(0, batch.num_rows, step):
+        yield batch.slice(start, step)
