@@ -30,7 +30,7 @@ from benchmarks.tables import figure, machine, markdown
 from benchmarks.wire_pull import FORMS, begun, pull
 
 ROUNDS = 2 if QUICK else 5
-LOAD_S = 0.5 if QUICK else 1.0
+LOAD_S = 0.5 if QUICK else 0.8
 CONNECTS = 10 if QUICK else 40
 CONNECTIONS = (1, 16, 64)
 IDLE = 50
