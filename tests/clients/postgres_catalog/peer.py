@@ -14,7 +14,15 @@ from gateway import Gateway
 from tests.clients.postgres_catalog import declared
 from tests.clients.postgres_catalog.shelf import SUBJECT, deployed
 
-SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "timezone": "UTC"}
+# The last two are what the Postgres door shows as well: a transaction sees one snapshot, and nothing is compiled.
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "timezone": "UTC",
+    "default_transaction_isolation": "repeatable read",
+    "jit": "off",
+}
 
 
 @contextmanager
@@ -34,12 +42,17 @@ def postgres(settings: Mapping[str, str] | None = None) -> Iterator[str]:
 
 
 def _make(url: str) -> None:
+    """The role and the database that initdb made get our names: every object is the owner's."""
+    maker = url.replace("//postgres@", "//maker@").replace("/postgres", "/template1")
     with psycopg.connect(url, autocommit=True) as door:
-        door.execute(f"CREATE ROLE {declared.OWNER} SUPERUSER LOGIN")
-        door.execute(f"CREATE DATABASE outport OWNER {declared.OWNER}")
+        door.execute("CREATE ROLE maker SUPERUSER LOGIN")
+    with psycopg.connect(maker, autocommit=True) as door:
+        door.execute(f"ALTER ROLE postgres RENAME TO {declared.OWNER}".encode())
+        door.execute("ALTER DATABASE postgres RENAME TO outport")
 
 
 def _only_database(door: psycopg.Connection[tuple[object, ...]]) -> None:
+    door.execute("DROP ROLE maker")
     door.execute("UPDATE pg_database SET datistemplate = false")
-    for name in ("postgres", "template1", "template0"):
+    for name in ("template1", "template0"):
         door.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -366,11 +366,6 @@ LEFT JOIN pg_catalog.pg_attrdef d ON (d.adrelid = a.attrelid AND d.adnum = a.att
 JOIN (SELECT ${customer_360.monthly} AS oid , 1 AS attnum UNION ALL SELECT ${customer_360.monthly}, 5 UNION ALL SELECT ${customer_360.monthly}, 2) vals
   ON (c.oid = vals.oid AND a.attnum = vals.attnum);
 
--- name: result-types
-SELECT oid::regclass, relacl, relname, reloptions, 1::numeric(5,2), '{}'::int8[]
-FROM pg_class
-LIMIT 1;
-
 -- name: result-types-2
 -- parameters: ["2205"]
 SELECT n.nspname = ANY(current_schemas(true)), n.nspname, t.typname
