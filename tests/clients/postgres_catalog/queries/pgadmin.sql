@@ -45,18 +45,6 @@ LEFT OUTER JOIN pg_catalog.pg_description des ON (des.objoid=rel.oid AND des.obj
 WHERE rel.relkind IN ('r','s','t','p') AND rel.relnamespace = ${customer_360}::oid AND NOT rel.relispartition
 ORDER BY rel.relname;
 
--- name: columns
-SELECT DISTINCT att.attname AS name, att.attnum AS oid, pg_catalog.format_type(ty.oid, NULL) AS datatype,
-  pg_catalog.format_type(ty.oid, att.atttypmod) AS displaytypname, att.attnotnull AS not_null,
-  CASE WHEN att.atthasdef OR att.attidentity != '' OR ty.typdefault IS NOT NULL THEN True ELSE False END
-    AS has_default_val, des.description
-FROM pg_catalog.pg_attribute att
-JOIN pg_catalog.pg_type ty ON ty.oid=atttypid
-LEFT OUTER JOIN pg_catalog.pg_description des ON (des.objoid=att.attrelid AND des.objsubid=att.attnum
-  AND des.classoid='pg_class'::regclass)
-WHERE att.attrelid = ${customer_360.customers}::oid AND att.attnum > 0 AND att.attisdropped IS FALSE
-ORDER BY att.attnum;
-
 -- name: indexes
 SELECT DISTINCT ON(cls.relname) cls.oid, cls.relname AS name, indisprimary, indisunique, indisclustered
 FROM pg_catalog.pg_index idx

@@ -135,36 +135,6 @@ AND conindid = i.indexrelid AND contype IN ('p','u','x')
 WHERE c.oid = '${customer_360.monthly}' AND c.oid = i.indrelid AND i.indexrelid = c2.oid
 ORDER BY i.indisprimary DESC, i.indisunique DESC, c2.relname;
 
--- name: meta-dcustomer_360monthly-6
-SELECT conname, pg_catalog.pg_get_constraintdef(r.oid, true) as condef
-FROM pg_catalog.pg_constraint r
-WHERE r.conrelid = '${customer_360.monthly}' AND r.contype = 'f'
-ORDER BY 1;
-
--- name: meta-dcustomer_360monthly-7
-SELECT conrelid::pg_catalog.regclass, conname, pg_catalog.pg_get_constraintdef(c.oid, true) as condef
-FROM pg_catalog.pg_constraint c
-WHERE c.confrelid = '${customer_360.monthly}' AND c.contype = 'f'
-ORDER BY 1;
-
--- name: meta-dcustomer_360monthly-8
-SELECT t.tgname, pg_catalog.pg_get_triggerdef(t.oid, true), t.tgenabled
-FROM pg_catalog.pg_trigger t
-WHERE t.tgrelid = '${customer_360.monthly}' AND NOT t.tgisinternal
-ORDER BY 1;
-
--- name: meta-dcustomer_360monthly-9
-SELECT c.oid::pg_catalog.regclass
-FROM pg_catalog.pg_class c, pg_catalog.pg_inherits i
-WHERE c.oid = i.inhparent AND i.inhrelid = '${customer_360.monthly}'
-ORDER BY inhseqno;
-
--- name: meta-dcustomer_360monthly-10
-SELECT c.oid::pg_catalog.regclass
-FROM pg_catalog.pg_class c, pg_catalog.pg_inherits i
-WHERE c.oid = i.inhrelid AND i.inhparent = '${customer_360.monthly}'
-ORDER BY c.oid::pg_catalog.regclass::pg_catalog.text;
-
 -- name: meta-dn
 -- differs: owner
 SELECT n.nspname AS name, pg_catalog.pg_get_userbyid(n.nspowner) AS owner
