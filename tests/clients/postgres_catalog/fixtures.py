@@ -1,7 +1,7 @@
 """Catalog queries as tools send them, one file a tool: names, parameters, and what cannot be alike in two servers.
 
 A fixture is a run of comment lines (`-- name: ...`, then `-- parameters: [...]`, `-- search_path: ...` and
-`-- differs: column, ...` where needed) and one statement. `${customer_360.customers}` stands for the oid of that
+`-- differs: column, ...` where needed, `-- unordered: yes` for an order with ties) and one statement. `${customer_360.customers}` stands for the oid of that
 relation, `${customer_360}` for that of the schema; `$1` is a parameter, given as text.
 """
 
@@ -29,7 +29,8 @@ class Fixture:
     text: str
     parameters: tuple[str | None, ...]
     differs: frozenset[str]
-    search_path: str = ""
+    search_path: str
+    unordered: bool
 
     @property
     def key(self) -> str:
@@ -39,6 +40,8 @@ class Fixture:
     @property
     def ordered(self) -> bool:
         """Whether the answer's order is said by the query, and not by oids, which are each server's own."""
+        if self.unordered:
+            return False
         last = _outermost(self.text).lower().rpartition("order by")
         return bool(last[1]) and not re.search(r"oid|relid|typarray|\bindexrelid\b", last[2])
 
@@ -64,7 +67,8 @@ def read(path: Path) -> Iterator[Fixture]:
         text = "\n".join(line for line in part.splitlines() if not line.startswith("-- ")).strip().removesuffix(";")
         differs = frozenset(one.strip() for one in told.get("differs", "").split(",") if one.strip())
         parameters = tuple(json.loads(told.get("parameters", "[]")))
-        yield Fixture(path.stem, told["name"], text, parameters, differs, told.get("search_path", ""))
+        path_set, unordered = told.get("search_path", ""), "unordered" in told
+        yield Fixture(path.stem, told["name"], text, parameters, differs, path_set, unordered)
 
 
 def _outermost(text: str) -> str:

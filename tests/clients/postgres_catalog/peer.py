@@ -14,13 +14,14 @@ from gateway import Gateway
 from tests.clients.postgres_catalog import declared
 from tests.clients.postgres_catalog.shelf import SUBJECT, deployed
 
-# The last two are what the Postgres door shows as well: a transaction sees one snapshot, and nothing is compiled.
+# The last three are what the Postgres door shows too: a transaction sees one snapshot, only reads, and is not compiled.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "fsync": "off",
     "timezone": "UTC",
     "default_transaction_isolation": "repeatable read",
+    "default_transaction_read_only": "on",
     "jit": "off",
 }
 
@@ -33,7 +34,7 @@ def postgres(settings: Mapping[str, str] | None = None) -> Iterator[str]:
         own = running.url.replace("//postgres@", f"//{declared.OWNER}@").replace("/postgres", "/outport")
         gateway = Gateway(deployed(Path(folder)))
         products = gateway.products(gateway.impersonate(SUBJECT, "postgres"))
-        with psycopg.connect(own, autocommit=True) as door:
+        with _writing(own) as door:
             _only_database(door)
             for statement in declared.statements(products, SUBJECT):
                 door.execute(statement.encode())
@@ -41,14 +42,20 @@ def postgres(settings: Mapping[str, str] | None = None) -> Iterator[str]:
         yield own.replace(f"//{declared.OWNER}@", f"//{SUBJECT}@")
 
 
+def _writing(url: str) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(url, autocommit=True, options="-c default_transaction_read_only=off")
+
+
 def _make(url: str) -> None:
     """The role and the database that initdb made get our names: every object is the owner's."""
     maker = url.replace("//postgres@", "//maker@").replace("/postgres", "/template1")
-    with psycopg.connect(url, autocommit=True) as door:
+    with _writing(url) as door:
         door.execute("CREATE ROLE maker SUPERUSER LOGIN")
-    with psycopg.connect(maker, autocommit=True) as door:
+    with _writing(maker) as door:
         door.execute(f"ALTER ROLE postgres RENAME TO {declared.OWNER}".encode())
+        door.execute(f"ALTER ROLE {declared.OWNER} NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS".encode())
         door.execute("ALTER DATABASE postgres RENAME TO outport")
+        door.execute("COMMENT ON DATABASE outport IS NULL")
 
 
 def _only_database(door: psycopg.Connection[tuple[object, ...]]) -> None:

@@ -2,6 +2,7 @@
 SELECT current_setting('jit') AS cur, set_config('jit', 'off', false) AS new;
 
 -- name: types-2
+-- unordered: yes
 -- parameters: ["{1016}"]
 
 WITH RECURSIVE typeinfo_tree( oid, ns, name, kind, basetype, elemtype, elemdelim, range_subtype,
@@ -52,6 +53,7 @@ ORDER BY depth DESC;
 SELECT set_config('jit', $1, false);
 
 -- name: types-4
+-- unordered: yes
 -- parameters: ["{2211}"]
 
 WITH RECURSIVE typeinfo_tree( oid, ns, name, kind, basetype, elemtype, elemdelim, range_subtype,
@@ -98,6 +100,7 @@ FROM typeinfo_tree
 ORDER BY depth DESC;
 
 -- name: types-5
+-- unordered: yes
 -- parameters: ["{3904}"]
 
 WITH RECURSIVE typeinfo_tree( oid, ns, name, kind, basetype, elemtype, elemdelim, range_subtype,
@@ -144,6 +147,7 @@ FROM typeinfo_tree
 ORDER BY depth DESC;
 
 -- name: types-6
+-- unordered: yes
 -- parameters: ["{1034}"]
 
 WITH RECURSIVE typeinfo_tree( oid, ns, name, kind, basetype, elemtype, elemdelim, range_subtype,
@@ -190,6 +194,7 @@ FROM typeinfo_tree
 ORDER BY depth DESC;
 
 -- name: types-7
+-- unordered: yes
 -- parameters: ["{83}"]
 
 WITH RECURSIVE typeinfo_tree( oid, ns, name, kind, basetype, elemtype, elemdelim, range_subtype,

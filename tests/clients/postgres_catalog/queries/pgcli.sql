@@ -143,7 +143,7 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY 1;
 
 -- name: meta-l
--- differs: owner
+-- differs: Owner, Collate, Ctype
 SELECT d.datname as name, pg_catalog.pg_get_userbyid(d.datdba) as owner, pg_catalog.pg_encoding_to_char(d.encoding)
   as encoding, d.datcollate as collate, d.datctype as ctype, pg_catalog.array_to_string(d.datacl,
   E'

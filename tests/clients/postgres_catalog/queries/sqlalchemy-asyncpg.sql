@@ -177,6 +177,7 @@ WHERE NOT pg_catalog.pg_opclass.opcdefault;
 SELECT current_setting('jit') AS cur, set_config('jit', 'off', false) AS new;
 
 -- name: indexes-5
+-- unordered: yes
 -- parameters: ["{1000,1016,22}"]
 
 WITH RECURSIVE typeinfo_tree( oid, ns, name, kind, basetype, elemtype, elemdelim, range_subtype,
