@@ -1,8 +1,9 @@
 """Catalog queries as tools send them, one file a tool: names, parameters, and what cannot be alike in two servers.
 
-A fixture is a run of comment lines (`-- name: ...`, then `-- parameters: [...]`, `-- search_path: ...` and
-`-- differs: column, ...` where needed, `-- unordered: yes` for an order with ties) and one statement. `${customer_360.customers}` stands for the oid of that
-relation, `${customer_360}` for that of the schema; `$1` is a parameter, given as text.
+A fixture is a run of comment lines (`-- name: ...`, then `-- parameters: [...]`, `-- search_path: ...`,
+`-- differs: column, ...` and, for an order with ties, `-- unordered: yes` where needed) and one statement.
+`${customer_360.customers}` stands for the oid of that relation, `${customer_360}` for that of the schema; `$1` is a
+parameter, given as text.
 """
 
 from __future__ import annotations
