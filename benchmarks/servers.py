@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -93,6 +94,7 @@ def serve_outport(settings: Settings, port: type[HttpPort] | type[PostgresPort])
     stop.wait()
     door.stop()
     gateway.close()
+    os._exit(0)  # the engine's binding would print pages about what is left
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ class Connected(socketserver.BaseRequestHandler):
         self._process: int | None = None
         self._busy = False
         self._set_aside = 0
+        self._held = bytearray()
+        self._patience_s = self._settings.idle_s
 
     def handle(self) -> None:
         """Talk until either side ends it."""
@@ -166,6 +168,7 @@ class Connected(socketserver.BaseRequestHandler):
         if self._frames.pending:
             raise ProtocolViolation("received unencrypted data after SSL request")
         self._send([b"S"])
+        self._flush()
         self.request.settimeout(max(0.001, self._deadline - time.monotonic()))
         self.request = self.server.tls.wrap_socket(self.request, server_side=True)
         self.request.settimeout(TICK_S)
@@ -238,6 +241,7 @@ class Connected(socketserver.BaseRequestHandler):
 
     def _read(self) -> None:
         """More bytes, before the deadline. Raises _Gone, or why the connection ends."""
+        self._flush()
         while True:
             try:
                 data = self.request.recv(READ_BYTES)
@@ -254,24 +258,25 @@ class Connected(socketserver.BaseRequestHandler):
         self._frames.feed(data)
 
     def _send(self, parts: Iterable[bytes | memoryview]) -> None:
-        """Send what comes, small parts together. A client that reads nothing for idle_s has gone."""
-        held = bytearray()
+        """Send what comes, small parts together: what is held leaves before the client is waited for."""
         for part in parts:
-            if len(part) < WRITE_BYTES:
-                held += part
-                if len(held) < WRITE_BYTES:
-                    continue
-            if held:
-                self._write(held)
-                held = bytearray()
             if len(part) >= WRITE_BYTES:
+                self._flush()
                 self._write(part)
-        if held:
+                continue
+            self._held += part
+            if len(self._held) >= WRITE_BYTES:
+                self._flush()
+
+    def _flush(self) -> None:
+        if self._held:
+            held, self._held = self._held, bytearray()
             self._write(held)
 
     def _write(self, data: bytes | bytearray | memoryview) -> None:
+        """A client that reads nothing for idle_s has gone; one that is told to go has a moment."""
         for piece in _pieces(memoryview(data)):
-            left, patience = piece, time.monotonic() + self._settings.idle_s
+            left, patience = piece, time.monotonic() + self._patience_s
             while left:
                 try:
                     left = left[self.request.send(left) :]
@@ -280,8 +285,10 @@ class Connected(socketserver.BaseRequestHandler):
                         raise _Gone from None
 
     def _fatal(self, error: BaseException) -> None:
+        self._patience_s = TICK_S
         with contextlib.suppress(OSError, _Gone):
-            self.request.send(backend.error(errors.fields(error, "FATAL")))
+            self._send([backend.error(errors.fields(error, "FATAL"))])
+            self._flush()
 
 
 def _pieces(data: memoryview) -> Iterator[memoryview]:

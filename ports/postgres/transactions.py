@@ -21,7 +21,8 @@ class Transaction:
         self.variables = variables
         self.open = False
         self.failed = False
-        self._session = session
+        self._session = self._present = session
+        self._settled: tuple[str, str] | None = None
         self._pin: Pin | None = None
         self._pinned: tuple[str, ...] = ()
         self._savepoints: list[str] = []
@@ -29,7 +30,11 @@ class Transaction:
     @property
     def session(self) -> Session:
         """The session with the search path and the pinned snapshots that are set now."""
-        return self._session.at(*self.variables.search_path).pinned(self.variables.snapshots)
+        settings = self.variables.values["search_path"], self.variables.values["outport.snapshot"]
+        if self._settled != settings:
+            self._settled = settings
+            self._present = self._session.at(*self.variables.search_path).pinned(self.variables.snapshots)
+        return self._present
 
     @property
     def backend(self) -> Backend:
