@@ -201,7 +201,9 @@ def _format(row: Row, names: Mapping[object, str]) -> tuple[str, str]:
     """What format_type says of a type, and what follows its modifier."""
     array = row["typcategory"] == "A" and row["typelem"] != 0 and row["typlen"] == -1 and row["typname"][0] == "_"  # type: ignore[index]
     name = names[row["typelem"]] if array else str(row["typname"])
-    return pg_information.SQL_NAMES.get(name, name), "[]" if array else ""
+    base = pg_information.SQL_NAMES.get(name, name)
+    within = row["typnamespace"] == pg_rows.SCHEMAS[INFORMATION]
+    return f"{INFORMATION}.{name}" if within else base, "[]" if array else ""
 
 
 def _table(relation: Relation, rows: Sequence[Row]) -> pa.Table:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gateway import pg_macros
-from gateway.pg_names import is_array
 from gateway.pg_relations import Place, relations
 from gateway.tree import Node, nodes
 
@@ -42,10 +41,11 @@ class Kinds:
         """Note the types of the columns that the statement's own subqueries give names to."""
         for node in nodes(statement):
             for item in node.get("select_list") or ():
-                if item["alias"] and item["alias"] not in self.columns:
+                name = str(item["alias"]).lower()
+                if name and name not in self.columns:
                     kind = self.of(item)
                     if kind is not None:
-                        self.columns[item["alias"]] = kind
+                        self.columns[name] = kind
 
     def of(self, node: Node) -> str | None:
         """The type of an expression, None where it is not known."""
@@ -99,3 +99,16 @@ class Kinds:
             kind = next(iter(self.outputs(inner)), None)
             return f"_{kind}" if kind and not kind.startswith("_") and kind not in _VECTORS else None
         return next(iter(self.outputs(query)), None)
+
+
+def is_array(node: Node) -> bool:
+    """Whether a subquery is what the parser makes of ARRAY(SELECT ...)."""
+    columns: list[Node] = node["subquery"]["node"].get("select_list") or []
+    return len(columns) == 1 and columns[0]["class"] == "CASE" and _gathers(columns[0]["else_expr"])
+
+
+def _gathers(item: Node | None) -> bool:
+    if item is None or item.get("function_name") != "array_agg":
+        return False
+    arguments = item["arguments"]
+    return len(arguments) == 1 and arguments[0]["expression"]["class"] == "POSITIONAL_REFERENCE"

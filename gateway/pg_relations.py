@@ -12,17 +12,25 @@ from pathlib import Path
 
 FOLDER = Path(__file__).with_name("pg_seed")
 CATALOG, INFORMATION = "pg_catalog", "information_schema"
+DOMAINS: Mapping[str, str] = {
+    "sql_identifier": "name", "character_data": "varchar", "cardinal_number": "int4", "yes_or_no": "varchar",
+    "time_stamp": "timestamptz",
+}  # fmt: skip
 Place = tuple[str, str]
 Row = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class PgColumn:
-    """A column of a catalog: its type is a name of pg_type, such as `oid` or `_text`."""
+    """A column of a catalog: its type is a name of pg_type, such as `oid` or `_text`.
+
+    `domain` is the domain that it was declared as, "" where it is none: information_schema has its own.
+    """
 
     name: str
     type: str
     required: bool
+    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +63,11 @@ def relations() -> Mapping[Place, Relation]:
 
 
 def _columns(text: str) -> list[PgColumn]:
-    return [
-        PgColumn(name, kind.removesuffix("!"), kind.endswith("!"))
-        for name, kind in (part.split(" ") for part in text.split(","))
-    ]
+    found = []
+    for name, written in (part.split(" ") for part in text.split(",")):
+        kind = written.removesuffix("!")
+        found.append(PgColumn(name, DOMAINS.get(kind, kind), written.endswith("!"), kind if kind in DOMAINS else ""))
+    return found
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from gateway import pg_macros, pg_nodes
 from gateway.errors import BadQuery
 from gateway.pg_arrays import elements
 from gateway.pg_kinds import Kinds
-from gateway.pg_relations import CATALOG, INFORMATION, relations
+from gateway.pg_relations import CATALOG, DOMAINS, INFORMATION, relations
 from gateway.pg_types import PG_TYPES, held_in
 from gateway.tree import Node, called, position
 
@@ -31,8 +31,7 @@ _SYSTEM_COLUMNS = frozenset({"xmin", "xmax", "cmin", "cmax"})
 _SESSION = frozenset({"current_user", "session_user", "user", "current_role", "current_catalog", "current_schema"})
 # The names of information_schema's domains, and other spellings, as types of pg_catalog.
 _SPELLINGS = {
-    "sql_identifier": "name", "character_data": "varchar", "cardinal_number": "int4", "yes_or_no": "varchar",
-    "time_stamp": "timestamptz", "int": "int4", "integer": "int4", "bigint": "int8", "smallint": "int2",
+    **DOMAINS, "int": "int4", "integer": "int4", "bigint": "int8", "smallint": "int2",
     "boolean": "bool", "jsonb": "json", "character varying": "varchar", "string": "text", "bpchar": "bpchar",
     "character": "bpchar", "real": "float4", "double precision": "float8", "regoper": "regproc",
     "timestamp with time zone": "timestamptz", "decimal": "numeric",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.pg_objects import Oids, PgReference, PgTable, Visible
@@ -17,6 +17,8 @@ OWNER, OWNER_OID = "outport", 10
 DATABASE, DATABASE_OID = "outport", 5
 SCHEMAS: Mapping[str, int] = {CATALOG: 11, "public": 2200, INFORMATION: 13207}
 RELATIONS_CLASS, TYPES_CLASS, CONSTRAINTS_CLASS, SCHEMAS_CLASS = 1259, 1247, 2606, 2615
+_SCHEMA_OWNERS = {"public": 6171}
+_SCHEMA_GRANTS = {"public": ["pg_database_owner=UC/pg_database_owner", "=U/pg_database_owner"], "pg_toast": None}
 _EXTENSION_OID, _EXTENSIONS_CLASS = 13559, 3079
 _LANGUAGE_OID, _LANGUAGES_CLASS = 13563, 2612
 _HEAP, _BTREE = 2, 403
@@ -71,7 +73,7 @@ def _system_relation(made: Made, one: Relation) -> None:
         relhasrules=one.kind == "v", relacl=[f"{OWNER}=arwdDxt/{OWNER}", f"=r/{OWNER}"],
     )  # fmt: skip
     for number, column in enumerate(one.columns, 1):
-        row = _attribute_row(one.oid, number, column.name, _type_by_name(column.type), -1)
+        row = _attribute_row(one.oid, number, column.name, _type_by_name(column.domain or column.type), -1)
         row["attcollation"] = _C_COLLATION if row["attcollation"] else 0
         made.add("pg_attribute", **row, attnotnull=column.required)
 
@@ -81,9 +83,9 @@ def _own(made: Made) -> None:
     made.add("pg_database", oid=DATABASE_OID, datname=DATABASE, datdba=OWNER_OID, encoding=6, datlocprovider="c",
              datallowconn=True, datconnlimit=-1, datfrozenxid=716, datminmxid=1, dattablespace=_TABLESPACE,
              datcollate="C", datctype="C")  # fmt: skip
-    for name, oid in SCHEMAS.items():
-        made.add("pg_namespace", oid=oid, nspname=name, nspowner=OWNER_OID,
-                 nspacl=[f"{OWNER}=UC/{OWNER}", f"=U/{OWNER}"])  # fmt: skip
+    for name, oid in {**SCHEMAS, "pg_toast": 99}.items():
+        made.add("pg_namespace", oid=oid, nspname=name, nspowner=_SCHEMA_OWNERS.get(name, OWNER_OID),
+                 nspacl=_SCHEMA_GRANTS.get(name, [f"{OWNER}=UC/{OWNER}", f"=U/{OWNER}"]))  # fmt: skip
     made.add("pg_extension", oid=_EXTENSION_OID, extname="plpgsql", extowner=OWNER_OID, extnamespace=11,
              extrelocatable=False, extversion="1.0")  # fmt: skip
     texts = {(11, SCHEMAS_CLASS): "system catalog schema", (2200, SCHEMAS_CLASS): "standard public schema",
@@ -93,15 +95,16 @@ def _own(made: Made) -> None:
         made.add("pg_description", objoid=oid, classoid=kind, objsubid=0, description=text)
 
 
-def made_of(visible: Visible, database: str = DATABASE) -> Made:
+def made_of(visible: Visible) -> Made:
     """The rows for what is visible, beside those that every database has."""
     made = Made()
+    referred = {(one.schema, one.table) for schema in visible for table in schema.tables for one in table.references}
     for schema in visible:
         oid = made.oids.of("schema", schema.name)
         made.add("pg_namespace", oid=oid, nspname=schema.name, nspowner=OWNER_OID)
         _describe(made, oid, SCHEMAS_CLASS, 0, schema.description)
         for table in schema.tables:
-            _table(made, schema.name, table)
+            _table(made, schema.name, table, referred)
     for schema in visible:
         for table in schema.tables:
             for reference, name in named_references(table):
@@ -127,12 +130,13 @@ def _describe(made: Made, oid: int, kind: int, column: int, text: str) -> None:
         made.add("pg_description", objoid=oid, classoid=kind, objsubid=column, description=text)
 
 
-def _table(made: Made, schema: str, table: PgTable) -> None:
+def _table(made: Made, schema: str, table: PgTable, referred: Container[tuple[str, str]]) -> None:
     oid, namespace = made.oids.of("table", schema, table.name), made.oids.of("schema", schema)
+    refers = bool(table.references) or (schema, table.name) in referred
     row_type = made.oids.of("type", schema, table.name)
     made.add(
         "pg_class", **_class_row(oid, table.name, namespace, "r", len(table.columns)), reltype=row_type, relam=_HEAP,
-        relfilenode=oid, relhasindex=bool(table.key), relhastriggers=bool(table.references), relfrozenxid=736,
+        relfilenode=oid, relhasindex=bool(table.key), relhastriggers=refers, relfrozenxid=736,
         relminmxid=1,
     )  # fmt: skip
     _row_type(made, schema, table.name, row_type, oid, namespace)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway import duck, pg_macros, scope, tree
+from gateway import dialect_names, duck, pg_macros, scope, tree
 from gateway.cache import BytesLru
 from gateway.decision import unknown_relation
+from gateway.dialect_nodes import Source
 from gateway.errors import BadQuery, Forbidden, GatewayError
 from gateway.pg_kinds import Kinds, column_kinds
-from gateway.pg_names import name_outputs
 from gateway.pg_relations import CATALOG, INFORMATION, Place, relations
 from gateway.pg_rewrite import Rewriting, may_speak
 from gateway.pg_views import path as engine_path
@@ -99,7 +99,7 @@ def bound(text: str) -> CatalogStatement:
 def _bound(text: str) -> CatalogStatement:
     statement = duck.parse(text)
     places = {place for path in scope.relations(statement) if (place := _place(path)) is not None}
-    name_outputs(statement)
+    dialect_names.name(statement, Source(text))
     kinds = Kinds(column_kinds(places))
     kinds.aliases(statement)
     rewriting = Rewriting(text, kinds)

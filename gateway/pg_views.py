@@ -15,9 +15,17 @@ from gateway.pg_types import held_in
 
 _SUBJECT = "getvariable('outport')['session_authorization']"
 _SUBJECT_OID = "getvariable('outport')['  subject']::UINTEGER"
+# The roles that every PostgreSQL 15 has; nobody here is a member of one.
+_PREDEFINED = """
+(3373, 'pg_monitor'), (3374, 'pg_read_all_settings'), (3375, 'pg_read_all_stats'), (3377, 'pg_stat_scan_tables'),
+(4200, 'pg_signal_backend'), (4544, 'pg_checkpoint'), (4569, 'pg_read_server_files'), (4570, 'pg_write_server_files'),
+(4571, 'pg_execute_server_program'), (6171, 'pg_database_owner'), (6181, 'pg_read_all_data'),
+(6182, 'pg_write_all_data')
+"""
 _ROLES = (
-    f"(SELECT {OWNER_OID}::UINTEGER AS m_oid, '{OWNER}' AS m_name, true AS m_owner UNION ALL "
-    f"SELECT {_SUBJECT_OID}, {_SUBJECT}, false WHERE {_SUBJECT} <> '{OWNER}') AS m_r"
+    f"(SELECT {OWNER_OID}::UINTEGER AS m_oid, '{OWNER}' AS m_name, true AS m_owner, true AS m_login UNION ALL "
+    f"SELECT {_SUBJECT_OID}, {_SUBJECT}, false, true WHERE {_SUBJECT} <> '{OWNER}' UNION ALL "
+    f"SELECT m_p.oid, m_p.name, false, false FROM (VALUES {_PREDEFINED.strip()}) AS m_p(oid, name)) AS m_r"
 )
 _TABLES = "pg.pg_class AS m_c JOIN pg.pg_namespace AS m_n ON m_n.oid = m_c.relnamespace"
 _OWN_TABLES = f"{_TABLES} WHERE m_c.relkind = 'r' AND m_c.oid >= 16384"
@@ -31,16 +39,18 @@ _COLUMNS = (
 _COLUMN_GRANT = {**_GRANT, "column_name": "m_a.attname"}
 _TABLE = {"schemaname": "m_n.nspname", "tablename": "m_c.relname", "tableowner": f"'{OWNER}'"}
 
+_NO_COUNTS = dict.fromkeys(("seq_scan", "seq_tup_read", "n_live_tup", "n_dead_tup", "n_mod_since_analyze"), "0")
+
 # Place -> what its columns are, and where they come from; other columns have nothing in them.
 VIEWS: Mapping[Place, tuple[Mapping[str, str], str]] = {
     (CATALOG, "pg_roles"): (
         {"oid": "m_r.m_oid", "rolname": "m_r.m_name", "rolsuper": "m_r.m_owner", "rolinherit": "true",
-         "rolcreaterole": "false", "rolcreatedb": "false", "rolcanlogin": "true", "rolreplication": "false",
+         "rolcreaterole": "false", "rolcreatedb": "false", "rolcanlogin": "m_r.m_login", "rolreplication": "false",
          "rolconnlimit": "-1", "rolpassword": "'********'", "rolbypassrls": "false"}, _ROLES,
     ),
     (CATALOG, "pg_user"): (
         {"usename": "m_r.m_name", "usesysid": "m_r.m_oid", "usecreatedb": "false", "usesuper": "m_r.m_owner",
-         "userepl": "false", "usebypassrls": "false", "passwd": "'********'"}, _ROLES,
+         "userepl": "false", "usebypassrls": "false", "passwd": "'********'"}, f"{_ROLES} WHERE m_r.m_login",
     ),
     (CATALOG, "pg_settings"): (
         {"name": "m_e.key", "setting": "m_e.value", "category": "'Settings'", "short_desc": "''", "context": "'user'",
@@ -71,7 +81,7 @@ VIEWS: Mapping[Place, tuple[Mapping[str, str], str]] = {
     ),
     **{
         (CATALOG, f"pg_stat_{name}_tables"): (
-            {"relid": "m_c.oid", "schemaname": "m_n.nspname", "relname": "m_c.relname"}, _OWN_TABLES,
+            {"relid": "m_c.oid", "schemaname": "m_n.nspname", "relname": "m_c.relname", **_NO_COUNTS}, _OWN_TABLES,
         )
         for name in ("user", "all")
     },

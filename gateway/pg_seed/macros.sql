@@ -110,7 +110,7 @@ CREATE MACRO cat_format_type(o, m) AS (CASE WHEN o IS NULL THEN NULL WHEN o = 0 
 
 -- int4
 CREATE MACRO cat_generate_series(a, b) AS (unnest(CASE WHEN b - a > 10000 THEN error('outport:limit:')
-  ELSE generate_series(a, least(b, a + 10000)) END));
+  ELSE generate_series(a, least(b, a + 10000))::INTEGER[] END));
 
 -- int4
 CREATE MACRO cat_generate_subscripts(a, d) AS (unnest(CASE WHEN d = 1 THEN generate_series(1, len(a)) ELSE []
@@ -342,7 +342,7 @@ CREATE MACRO cat_pg_table_size(o) AS (CASE WHEN o IS NULL THEN NULL ELSE 0::BIGI
 CREATE MACRO cat_pg_tablespace_databases(o) AS (unnest([5]::UINTEGER[]));
 
 -- text
-CREATE MACRO cat_pg_tablespace_location(o) AS ('');
+CREATE MACRO cat_pg_tablespace_location(o) AS (CASE WHEN o IS NULL THEN NULL ELSE '' END);
 
 -- int8
 CREATE MACRO cat_pg_tablespace_size(o) AS (CASE WHEN o IS NULL THEN NULL ELSE 0::BIGINT END);
@@ -487,3 +487,7 @@ CREATE MACRO cat_regrole_out(x) AS (coalesce((SELECT m_r.rolname FROM pg.pg_role
 
 -- name
 CREATE MACRO cat_getdatabaseencoding() AS ('UTF8');
+
+-- _text
+CREATE MACRO cat_parse_ident(t) AS (list_transform(string_split(t, '.'),
+  lambda m_p: CASE WHEN m_p[1] = '"' THEN m_p[2:-2] ELSE lower(m_p) END));

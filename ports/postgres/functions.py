@@ -95,7 +95,4 @@ ANSWERS: Mapping[str, _Answer] = {
     "current_schema": _schema,
     "current_setting": lambda arguments, variables, _: variables.show(arguments[0]),
     "set_config": _set_config,
-    "pg_backend_pid": lambda _, __, process: str(process),
-    "pg_is_in_recovery": lambda *_: "f",
-    "txid_current_if_assigned": lambda *_: None,
 }

@@ -12,6 +12,7 @@ from ports.postgres.errors import WireError
 from ports.postgres.functions import Calls
 from ports.postgres.portals import Statement
 from ports.postgres.transactions import Transaction
+from ports.postgres.variables import canonical
 
 
 class Statements:
@@ -114,7 +115,7 @@ _ENDS = (Commit, Rollback)
 
 def _shown(setting: str, transaction: Transaction) -> str:
     transaction.variables.show(setting)
-    return setting
+    return canonical(setting)
 
 
 def field(name: str, kind: str, code: int = 0) -> Field:

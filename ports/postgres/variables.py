@@ -52,6 +52,7 @@ _DEFAULTS: Mapping[str, str] = {
     "lc_ctype": "C",
     "lock_timeout": "0",
     "max_identifier_length": "63",
+    "max_index_keys": "32",
     "outport.snapshot": "",
     "role": "none",
     "search_path": '"$user", public',
@@ -68,8 +69,8 @@ _DEFAULTS: Mapping[str, str] = {
 }
 _FIXED = frozenset(
     """
-    in_hot_standby integer_datetimes is_superuser lc_collate lc_ctype max_identifier_length role server_encoding
-    server_version server_version_num session_authorization
+    in_hot_standby integer_datetimes is_superuser lc_collate lc_ctype max_identifier_length max_index_keys role
+    server_encoding server_version server_version_num session_authorization
     """.split()
 )
 # What is taken of those settings whose other values this server could not honour.
@@ -85,6 +86,11 @@ _NAMES: Mapping[str, str] = {one.lower(): one for one in _DEFAULTS}
 _CUSTOM_LIMIT = 100
 _VALUE_LIMIT = 1000
 _UNITS_MS = {"": 1.0, "us": 0.001, "ms": 1.0, "s": 1000.0, "min": 60_000.0, "h": 3_600_000.0, "d": 86_400_000.0}
+
+
+def canonical(name: str) -> str:
+    """A setting's name as PostgreSQL spells it, such as TimeZone."""
+    return _NAMES.get(name.lower(), name.lower())
 
 
 @dataclass
@@ -103,7 +109,7 @@ class Variables:
 
     def show(self, name: str) -> str:
         """The value of a setting. Raises WireError (42704)."""
-        known = _NAMES.get(name.lower(), name.lower())
+        known = canonical(name)
         if known not in self.values:
             raise WireError("42704", f'unrecognized configuration parameter "{name[:63]}"')
         return self.values[known]
@@ -114,7 +120,7 @@ class Variables:
 
     def set(self, name: str, value: str | None, *, local: bool = False) -> tuple[str, str]:
         """Change a setting (None: to its default); its name and value as they are now. Raises WireError."""
-        known = _NAMES.get(name.lower(), name.lower())
+        known = canonical(name)
         if known in _FIXED and value is not None:
             raise WireError("55P02", f'parameter "{known}" cannot be changed')
         if known not in _DEFAULTS and not re.fullmatch(r"[a-z_][\w$]*(\.[a-z_][\w$]*)+", known):

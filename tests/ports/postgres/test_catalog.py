@@ -135,7 +135,7 @@ def test_settings_are_those_of_the_connection(ask: Connect) -> None:
     assert {"TimeZone", "server_version", "search_path"} <= names
     assert not [name for name in names if "memory" in name or "thread" in name]
     assert ask("analyst", "SELECT usename, application_name FROM pg_stat_activity") == [("analyst", "")]
-    assert ask("analyst", "SELECT rolname FROM pg_roles ORDER BY 1") == [("analyst",), ("outport",)]
+    assert ask("analyst", "SELECT rolname FROM pg_roles WHERE rolcanlogin ORDER BY 1") == [("analyst",), ("outport",)]
 
 
 def test_no_definition_and_no_size_is_told(ask: Connect) -> None:
