@@ -169,9 +169,15 @@ class Connected(socketserver.BaseRequestHandler):
             raise ProtocolViolation("received unencrypted data after SSL request")
         self._send([b"S"])
         self._flush()
-        self.request.settimeout(max(0.001, self._deadline - time.monotonic()))
-        self.request = self.server.tls.wrap_socket(self.request, server_side=True)
-        self.request.settimeout(TICK_S)
+        self.request = secured = self.server.tls.wrap_socket(
+            self.request, server_side=True, do_handshake_on_connect=False
+        )
+        while True:
+            try:
+                secured.do_handshake()
+                return
+            except TimeoutError:
+                self._wait()
 
     def _served(self, started: frontend.Startup) -> None:
         private = isinstance(self.request, ssl.SSLSocket) or ipaddress.ip_address(self.client_address[0]).is_loopback
@@ -247,15 +253,19 @@ class Connected(socketserver.BaseRequestHandler):
                 data = self.request.recv(READ_BYTES)
                 break
             except TimeoutError:
-                if self._ending is not None:
-                    raise self._ending from None
-                if time.monotonic() > self._deadline:
-                    raise self._late or _Gone from None
+                self._wait()
             except OSError as error:
                 raise _Gone from error
         if not data:
             raise _Gone
         self._frames.feed(data)
+
+    def _wait(self) -> None:
+        """Go on waiting. Raises why the connection ends, or _Gone."""
+        if self._ending is not None:
+            raise self._ending
+        if time.monotonic() > self._deadline:
+            raise self._late or _Gone
 
     def _send(self, parts: Iterable[bytes | memoryview]) -> None:
         """Send what comes, small parts together: what is held leaves before the client is waited for."""

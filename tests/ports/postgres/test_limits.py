@@ -267,12 +267,19 @@ def test_a_connection_ends_with_its_token(world: World, postgres: tuple[str, int
             assert error(client.until_ready())["C"] == "57P01"
 
 
-def test_idle_strangers_by_the_thousand_take_no_one_s_place(world: World) -> None:
-    with opened(world) as port, ExitStack() as stack:
+@pytest.mark.parametrize("handshake", [False, True])
+def test_idle_strangers_take_no_one_s_place(world: World, tmp_path: Path, handshake: bool) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.server("127.0.0.1")
+    with opened(world, tls_cert=pair.cert, tls_key=pair.key) as port, ExitStack() as stack:
         before = threading.active_count()
         for _ in range(400):
-            stack.enter_context(socket.create_connection(port.address))
+            one = stack.enter_context(socket.create_connection(port.address))
+            one.sendall(struct.pack("!ii", 8, 80877103) if handshake else b"\0")
         with Raw(port.address) as client:
+            client.socket.sendall(struct.pack("!ii", 8, 80877103))
+            assert client.socket.recv(1) == b"S"
+            client.socket = authority.trusted().wrap_socket(client.socket, server_hostname="127.0.0.1")
             assert client.start()[-1] == (b"Z", b"I")
         eventually(lambda: threading.active_count() - before <= registry.KNOCKING + 5)
 
