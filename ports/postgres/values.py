@@ -5,6 +5,7 @@ Source: the input and receive functions of PostgreSQL 15.
 
 from __future__ import annotations
 
+import re
 import struct
 import uuid
 from collections.abc import Callable, Mapping
@@ -242,36 +243,29 @@ def _binary_array(data: bytes) -> Value:
     return found  # type: ignore[return-value]
 
 
+# An element in quotes or without, blanks around it ignored (PostgreSQL 15, 8.15.6).
+_ELEMENT = re.compile(r"""\s*+(?:"((?:[^"\\]|\\.)*+)"|((?:[^"\\{},\s]|\\.|\s++(?=[^\s,]))++))\s*+""", re.DOTALL)
+
+
 def _text_array(text: str, kind: Type) -> Value:
-    """One dimension: `{a,"b c",NULL}`."""
+    """One dimension: `{a, "b c", NULL}`."""
     written = text.strip()
     if not (written.startswith("{") and written.endswith("}")):
         raise Malformed
     found: list[Value] = []
     place, end = 1, len(written) - 1
-    while place < end:
-        item, place, quoted = _element(written, place, end)
-        found.append(None if not quoted and item.lower() == "null" else _text(item, kind))
-        if place < end and written[place] != ",":
+    if not written[place:end].strip():
+        return []
+    while True:
+        element = _ELEMENT.match(written, place, end)
+        if element is None:
             raise Malformed
-        place += 1
-    return found  # type: ignore[return-value]
-
-
-def _element(text: str, place: int, end: int) -> tuple[str, int, bool]:
-    if text[place] != '"':
-        stop = place
-        while stop < end and text[stop] != ",":
-            if text[stop] in '{}"\\':
-                raise Malformed
-            stop += 1
-        return text[place:stop].strip(), stop, False
-    letters: list[str] = []
-    place += 1
-    while text[place] != '"':
-        place += text[place] == "\\"
-        letters.append(text[place])
-        place += 1
-        if place >= end:
+        quoted, plain = element.groups()
+        absent = quoted is None and plain.lower() == "null"
+        item = plain if quoted is None else quoted
+        found.append(None if absent else _text(re.sub(r"\\(.)", r"\1", item, flags=re.DOTALL), kind))
+        place = element.end() + 1
+        if place > end:
+            return found  # type: ignore[return-value]
+        if written[place - 1] != ",":
             raise Malformed
-    return "".join(letters), place + 1, True

@@ -1,7 +1,8 @@
-"""Drivers that fill data frames and psycopg2 over the Postgres door, as their users write them."""
+"""Drivers that fill data frames, SQLAlchemy and psycopg2 over the Postgres door, as their users write them."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import subprocess
 import sys
@@ -9,11 +10,16 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
+import adbc_driver_postgresql.dbapi
+import pandas
 import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 import psycopg2.extras
+import pyarrow
 import pytest
+import sqlalchemy
+from sqlalchemy.ext.asyncio import create_async_engine
 
 CUSTOMERS = "SELECT customer_id, full_name, birth_date, lifetime FROM shop.customers"
 FOUR = (4, "N***", date(1960, 1, 1), Decimal("4.25"))
@@ -103,7 +109,7 @@ print(*connectorx.read_sql(sys.argv[1], sys.argv[2], **parts).column("order_id")
     assert sorted(int(line[0]) for line in found) == [one for one in range(1800) if one // 3 % 2 == 0]
 
 
-@pytest.mark.parametrize("engine", ["connectorx"])
+@pytest.mark.parametrize("engine", ["connectorx", "adbc"])
 def test_polars_reads_a_frame(uri: str, engine: str) -> None:
     program = """
 import sys, polars
@@ -112,3 +118,45 @@ print(*map(str, frame.dtypes[:3]), sep="|")
 print(*frame.filter(polars.col("customer_id") == 4).row(0)[:3], sep="|")
 """
     assert rows(program, uri, CUSTOMERS, engine) == [["Int64", "String", "Date"], ["4", "N***", "1960-01-01"]]
+
+
+def test_adbc_reads_masked_rows_by_copy(uri: str) -> None:
+    with adbc_driver_postgresql.dbapi.connect(uri) as door, door.cursor() as cursor:
+        cursor.execute(f"{CUSTOMERS} WHERE customer_id = $1", (4,))
+        found = cursor.fetch_arrow_table()
+        assert found.schema.field("customer_id").type == pyarrow.int64()
+        assert list(found.to_pylist()[0].values()) == [4, "N***", date(1960, 1, 1), "4.25"]
+
+
+def test_adbc_lists_what_is_visible(uri: str) -> None:
+    with adbc_driver_postgresql.dbapi.connect(uri) as door:
+        catalogs = door.adbc_get_objects(depth="columns", catalog_filter="outport").read_all().to_pylist()
+        schemas = {one["db_schema_name"]: one["db_schema_tables"] for one in catalogs[0]["catalog_db_schemas"]}
+        tables = {one["table_name"]: one for one in schemas["shop"]}
+        assert door.adbc_get_table_schema("orders", db_schema_filter="shop").names[:2] == ["order_id", "customer_id"]
+    assert "hr" not in schemas
+    assert set(tables) >= {"customers", "orders"}
+    assert "salary" not in [one["column_name"] for one in tables["customers"]["table_columns"]]
+
+
+@pytest.mark.parametrize("driver", ["psycopg2", "psycopg"])
+def test_pandas_reads_a_table_by_its_name_through_sqlalchemy(uri: str, driver: str) -> None:
+    engine = sqlalchemy.create_engine(uri.replace("postgresql:", f"postgresql+{driver}:"))
+    try:
+        found = pandas.read_sql_table("orders", engine, schema="shop")
+    finally:
+        engine.dispose()
+    assert (len(found), list(found.columns[:2])) == (900, ["order_id", "customer_id"])
+
+
+def test_sqlalchemy_asks_over_asyncpg(uri: str) -> None:
+    async def talk() -> list[tuple[object, ...]]:
+        engine = create_async_engine(uri.replace("postgresql:", "postgresql+asyncpg:"))
+        try:
+            async with engine.connect() as door:
+                asked = await door.execute(sqlalchemy.text(f"{CUSTOMERS} WHERE customer_id = :who"), {"who": 4})
+                return [tuple(row) for row in asked.all()]
+        finally:
+            await engine.dispose()
+
+    assert asyncio.run(talk()) == [FOUR]
