@@ -78,18 +78,71 @@ def _typed(node: Node, columns: Mapping[str, set[str]]) -> list[tuple[str, str]]
     if node.get("class") == "CAST" and node["child"]["class"] == "PARAMETER":
         kind = duck.write_expression(node).removeprefix(f"CAST(${node['child']['identifier']} AS ").removesuffix(")")
         return [(str(node["child"]["identifier"]), duck.canonical_type(kind))]
-    if node.get("class") == "COMPARISON":
-        operands = [node["left"], node["right"]]
-    elif node.get("class") == "BETWEEN":
-        operands = [node["input"], node["lower"], node["upper"]]
-    elif node.get("class") == "OPERATOR" and node["type"] in {"COMPARE_IN", "COMPARE_NOT_IN"}:
-        operands = node["children"]
-    else:
-        return []
-    kinds = {kind for side in operands for kind in columns.get(_bare(side), ())}
-    if len(kinds) != 1:
+    if node.get("class") == "SUBQUERY" and node["subquery_type"] == "ANY":
+        return _any(node, columns)
+    operands = _operands(node)
+    kinds = {kind for side in operands for kind in _kinds(side, columns)}
+    if len(kinds) > 1:
+        # A constant takes the type of what it stands beside.
+        kinds = {kind for side in operands if side["class"] != "CONSTANT" for kind in _kinds(side, columns)}
+    moving = node.get("class") == "FUNCTION" and any(kind.startswith(_NO_NUMBERS) for kind in kinds)
+    if len(kinds) != 1 or moving:  # what moves a date is no date
         return []
     return [(str(side["identifier"]), next(iter(kinds))) for side in operands if side["class"] == "PARAMETER"]
+
+
+def _operands(node: Node) -> list[Node]:
+    """The sides of `node` that have one type together, if it is of that kind."""
+    match node.get("class"), node.get("type"):
+        case "COMPARISON", _:
+            return [node["left"], node["right"]]
+        case "BETWEEN", _:
+            return [node["input"], node["lower"], node["upper"]]
+        case "OPERATOR", "COMPARE_IN" | "COMPARE_NOT_IN" | "OPERATOR_COALESCE":
+            return list(node["children"])
+        case "FUNCTION", _ if node["is_operator"] and node["function_name"] in _ARITHMETIC:
+            return [one["expression"] for one in node["arguments"]]
+    return []
+
+
+_ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%"})
+_COUNTS = frozenset({"count", "count_star", "row_number", "rank", "dense_rank"})
+_NO_NUMBERS = ("DATE", "TIME", "INTERVAL")
+
+
+def _kinds(side: Node, columns: Mapping[str, set[str]]) -> set[str]:
+    """The types that an operand may have, none where that is not told."""
+    match side["class"]:
+        case "COLUMN_REF":
+            return columns.get(_bare(side), set())
+        case "CONSTANT" if side["literal"]["kind"] == "INTEGER":
+            short = -(1 << 31) <= int(side["literal"]["text"]) < 1 << 31
+            return {"INTEGER" if short else "BIGINT"}
+        case "CAST" if side["child"]["class"] != "PARAMETER":
+            kind = duck.write_expression({**side, "child": _null()}).removeprefix("CAST(NULL AS ").removesuffix(")")
+            return {duck.canonical_type(kind)}
+        case "FUNCTION" | "WINDOW" if side["function_name"] in _COUNTS:
+            return {"BIGINT"}
+        case "FUNCTION" if side["is_operator"] and side["function_name"] in _ARITHMETIC:
+            found = {kind for one in side["arguments"] for kind in _kinds(one["expression"], columns)}
+            return found if not any(kind.startswith(_NO_NUMBERS) for kind in found) else set()
+    return set()
+
+
+def _null() -> Node:
+    return duck.expression("NULL")
+
+
+def _any(node: Node, columns: Mapping[str, set[str]]) -> list[tuple[str, str]]:
+    """`x = ANY($1)`: the parameter is a list of what `x` is."""
+    items = node["subquery"]["node"].get("select_list") or []
+    if len(items) != 1 or items[0].get("class") != "FUNCTION" or items[0]["function_name"] != "unnest":
+        return []
+    (argument,) = (one["expression"] for one in items[0]["arguments"])
+    kinds = _kinds(node["child"], columns)
+    if argument["class"] != "PARAMETER" or len(kinds) != 1:
+        return []
+    return [(str(argument["identifier"]), f"{next(iter(kinds))}[]")]
 
 
 def _bare(side: Node) -> str:

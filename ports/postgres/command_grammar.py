@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -26,6 +27,7 @@ from ports.postgres.commands import (
     Set,
     Show,
 )
+from ports.postgres.errors import WireError
 from ports.postgres.split import literal, name, syntax
 
 _NAME = re.compile(r"[a-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*", re.DOTALL)
@@ -46,15 +48,22 @@ def _ended(words: tuple[str, ...], place: int) -> None:
 def _transaction(words: tuple[str, ...], _: str) -> Command:
     if words[0] == "start" and words[1:2] != ("transaction",):
         raise syntax(words, 1)
-    return Begin()
+    return Begin("START TRANSACTION" if words[0] == "start" else "BEGIN")
+
+
+def _chained(rest: tuple[str, ...]) -> bool:
+    """What may end COMMIT and ROLLBACK: AND [NO] CHAIN."""
+    no = rest[:2] == ("and", "no")
+    if rest and rest != (("and", "no", "chain") if no else ("and", "chain")):
+        raise syntax(rest, 0)
+    return bool(rest) and not no
 
 
 def _commit(words: tuple[str, ...], _: str) -> Command:
     rest = words[1:]
     if rest[:1] in {("work",), ("transaction",)}:
         rest = rest[1:]
-    _ended(rest, 0)
-    return Commit()
+    return Commit(_chained(rest))
 
 
 def _rollback(words: tuple[str, ...], _: str) -> Command:
@@ -62,8 +71,7 @@ def _rollback(words: tuple[str, ...], _: str) -> Command:
     if rest[:1] in {("work",), ("transaction",)}:
         rest = rest[1:]
     if rest[:1] != ("to",):
-        _ended(rest, 0)
-        return Rollback()
+        return Rollback(None, _chained(rest))
     rest = rest[2:] if rest[1:2] == ("savepoint",) else rest[1:]
     if len(rest) != 1:
         raise syntax(rest, 1)
@@ -199,7 +207,7 @@ def _fetch(words: tuple[str, ...], _: str) -> Command:
     elif rest and rest[0].isdigit():
         count, rest = int(rest[0]), rest[1:]
     elif rest[:1] in (["prior"], ["backward"], ["first"], ["last"], ["absolute"], ["relative"], ["-"]):
-        raise BadQuery("a cursor goes forward only", reason="unsupported")
+        raise WireError("55000", "cursor can only scan forward", "declare it anew to read it again")
     if rest[:1] in (["from"], ["in"]):
         rest = rest[1:]
     if len(rest) != 1:
@@ -248,3 +256,24 @@ _COMMANDS: dict[str, Callable[[tuple[str, ...], str], Command]] = {
     "explain": _explain,
     "copy": copy_grammar.understand,
 }
+_WRITES = frozenset(
+    """
+    alter analyze call checkpoint cluster comment create delete do drop grant import insert listen load lock merge
+    notify reassign refresh reindex revoke security truncate update vacuum
+    """.split()
+)
+
+
+def written(statement: str) -> str | None:
+    """What a statement that is no query would do, where it is more than reading: CREATE ROLE, SELECT FOR UPDATE."""
+    words = [token.group().lower() for token, _ in zip(split.tokens(statement), range(10_000), strict=False)]
+    if words[:1] and words[0] in _WRITES:
+        return words[0].upper()
+    if words[:1] and words[0] in {"select", "with", "table", "values", "("}:
+        pairs = set(itertools.pairwise(words))
+        for lock in ("update", "share", "no", "key"):
+            if ("for", lock) in pairs:
+                return f"SELECT FOR {lock.upper()}"
+        if "into" in words:
+            return "SELECT INTO"
+    return None

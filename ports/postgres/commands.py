@@ -8,12 +8,16 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Begin:
-    """BEGIN, START TRANSACTION."""
+    """BEGIN, START TRANSACTION; `tag` is what it is answered with."""
+
+    tag: str = "BEGIN"
 
 
 @dataclass(frozen=True)
 class Commit:
-    """COMMIT, END."""
+    """COMMIT, END. `chain`: another transaction begins at once."""
+
+    chain: bool = False
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Rollback:
     """ROLLBACK, ABORT; to a savepoint if one is named."""
 
     savepoint: str | None = None
+    chain: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,9 @@ class Copy:
     header: bool
     delimiter: str
     null: str
+    quote: str = '"'
+    escape: str = '"'
+    forced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from gateway import Gateway, Session
 from ports.postgres import backend, errors, frontend, split, values
 from ports.postgres.decode import BadEncoding
 from ports.postgres.errors import WireError
+from ports.postgres.portals import Portal
 from ports.postgres.transactions import Transaction
 from ports.postgres.variables import REPORTED, Variables
 from ports.postgres.work import Work
@@ -137,13 +138,21 @@ class Conversation(WireSession):  # type: ignore[misc]
             statement = self._statements.made("", text, ())
             portal = self._work.portal(statement, (), ())
             try:
-                if portal.fields is not None:
-                    yield backend.row_description(portal.fields)
-                yield from self._work.run(portal, 0)
+                yield from self._answered(portal)
             finally:
                 portal.close()
             yield from self._told()
         yield from self._finish()
+
+    def _answered(self, portal: Portal) -> Iterator[Bytes]:
+        """The columns, told once the statement is known to begin, and what it gives."""
+        given = self._work.run(portal, 0)
+        begun = next(given, None)
+        if portal.fields is not None:
+            yield backend.row_description(portal.fields)
+        if begun is not None:
+            yield begun
+            yield from given
 
     def _parse(self, message: frontend.Parse) -> Iterator[Bytes]:
         texts = _statements(message.text)

@@ -29,9 +29,10 @@ def data(command: Copy, fields: Sequence[Field], batches: Iterable[pa.RecordBatc
         return
     if command.header:
         header = [pa.array([field.name]) for field in fields]
-        yield rows.copy_lines(_lines(command, header))
+        yield rows.copy_lines(_lines(command, header, [False] * len(fields)))
+    forced = [command.forced == ("*",) or field.name in command.forced for field in fields]
     for batch in batches:
-        yield rows.copy_lines(_lines(command, batch.columns))
+        yield rows.copy_lines(_lines(command, batch.columns, forced))
 
 
 def _binary(fields: Sequence[Field], batches: Iterable[pa.RecordBatch]) -> Iterator[bytes | memoryview]:
@@ -47,9 +48,12 @@ def _binary(fields: Sequence[Field], batches: Iterable[pa.RecordBatch]) -> Itera
     yield framed(b"d", ahead + rows.COPY_TRAILER)
 
 
-def _lines(command: Copy, columns: Sequence[pa.Array]) -> pa.Array:
-    quote = _quoted if command.format == "csv" else _escaped
-    cells = [_filled(quote(column.cast(pa.large_string()), command), command.null) for column in columns]
+def _lines(command: Copy, columns: Sequence[pa.Array], forced: Sequence[bool]) -> pa.Array:
+    cells = []
+    for column, always in zip(columns, forced, strict=True):
+        texts = column.cast(pa.large_string())
+        written = _quoted(texts, command, always) if command.format == "csv" else _escaped(texts, command)
+        cells.append(_filled(written, command.null))
     joined = pc.binary_join_element_wise(*cells, pa.scalar(command.delimiter, pa.large_string()))
     end = pa.scalar("\n", pa.large_string())
     return pc.binary_join_element_wise(joined, end, pa.scalar("", pa.large_string()))
@@ -82,14 +86,18 @@ def _escaped(cells: pa.Array, command: Copy) -> pa.Array:
     return found
 
 
-def _quoted(cells: pa.Array, command: Copy) -> pa.Array:
+def _quoted(cells: pa.Array, command: Copy, always: bool) -> pa.Array:
+    quote, escape = command.quote, command.escape
     special = pc.equal(cells, command.null)
-    if not _holds(cells, '"\n\r' + command.delimiter) and not pc.any(special).as_py():
+    if not always and not _holds(cells, quote + "\n\r" + command.delimiter) and not pc.any(special).as_py():
         return cells
-    for mark in ('"', "\n", "\r", command.delimiter):
+    for mark in (quote, "\n", "\r", command.delimiter):
         special = pc.or_(special, pc.match_substring(cells, mark))
-    doubled = pc.replace_substring(cells, '"', '""')
-    mark = pa.scalar('"', pa.large_string())
+    if always:
+        special = pc.is_valid(cells)
+    doubled = cells if escape == quote else pc.replace_substring(cells, escape, escape + escape)
+    doubled = pc.replace_substring(doubled, quote, escape + quote)
+    mark = pa.scalar(quote, pa.large_string())
     whole = pc.binary_join_element_wise(mark, doubled, mark, pa.scalar("", pa.large_string()))
     return pc.if_else(special, whole, cells)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from gateway import BadQuery
 from ports.postgres import split
 from ports.postgres.commands import Copy
+from ports.postgres.errors import WireError
 from ports.postgres.split import literal, syntax
 
 
@@ -19,13 +21,18 @@ def understand(words: tuple[str, ...], text: str) -> Copy:
     options = _copy_options(rest[2:])
     kind = options.get("format", "text")
     if kind not in {"text", "csv", "binary"}:
-        raise BadQuery(f'COPY format "{kind[:20]}" not recognized', reason="value")
+        raise WireError("22023", f'COPY format "{kind[:20]}" not recognized')
     delimiter = options.get("delimiter", "," if kind == "csv" else "\t")
     if len(delimiter.encode()) != 1:
         raise BadQuery("COPY delimiter must be a single one-byte character", reason="value")
     header = options.get("header", "false") in {"true", "on", "1"}
     null = options.get("null", "" if kind == "csv" else "\\N")
-    return Copy(source, kind, header, delimiter, null)  # type: ignore[arg-type]
+    quote = options.get("quote", '"')
+    escape = options.get("escape", quote)
+    if len(quote.encode()) != 1 or len(escape.encode()) != 1:
+        raise BadQuery("COPY quote and escape must be single one-byte characters", reason="value")
+    forced = tuple(options["force_quote"].split("\0")) if "force_quote" in options else ()
+    return Copy(source, kind, header, delimiter, null, quote, escape, forced)  # type: ignore[arg-type]
 
 
 def _copied(text: str) -> tuple[str, int]:
@@ -47,10 +54,33 @@ def _copied(text: str) -> tuple[str, int]:
     raise BadQuery("syntax error at end of input", reason="syntax")
 
 
+def _forced(words: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
+    """The columns of FORCE_QUOTE (a, b) or FORCE QUOTE a, b, and the other words."""
+    if "force_quote" in words:
+        place, after = words.index("force_quote"), 1
+    elif ("force", "quote") in set(itertools.pairwise(words)):
+        place, after = words.index("force"), 2
+    else:
+        return [], words
+    end = place + after
+    if words[end : end + 1] == ("(",):
+        closing = words.index(")", end) if ")" in words[end:] else len(words)
+        return [split.name(word) for word in words[end + 1 : closing] if word != ","], (
+            *words[:place],
+            *words[closing + 1 :],
+        )
+    names = [words[end]] if end < len(words) else []
+    while words[end + 1 : end + 2] == (",",) and after == 2 and end + 2 < len(words):
+        end += 2
+        names.append(words[end])
+    return [split.name(word) for word in names], (*words[:place], *words[end + 1 :])
+
+
 def _copy_options(words: tuple[str, ...]) -> dict[str, str]:
     """The options of either spelling: `WITH (FORMAT csv, HEADER)` or `WITH CSV HEADER`."""
+    forced, words = _forced(words)
     rest = [word for word in (words[1:] if words[:1] == ("with",) else words) if word not in {"(", ")"}]
-    options: dict[str, str] = {}
+    options: dict[str, str] = {"force_quote": "\0".join(forced)} if forced else {}
     place = 0
     while place < len(rest):
         word = rest[place]

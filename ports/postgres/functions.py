@@ -77,6 +77,13 @@ def _set_config(arguments: tuple[str, ...], variables: Variables, _: int) -> str
     return variables.set(arguments[0], arguments[1], local=arguments[2:] in {("true",), ("t",), ("on",)})[1]
 
 
+def _setting(arguments: tuple[str, ...], variables: Variables, _: int) -> str | None:
+    """NULL for an unknown one, where that is asked for."""
+    if arguments[1:] in {("true",), ("t",), ("on",)} and not variables.knows(arguments[0]):
+        return None
+    return variables.show(arguments[0])
+
+
 def _schema(_: tuple[str, ...], variables: Variables, __: int) -> str | None:
     path = [name for name in variables.search_path if name not in {"$user", "public"}]
     return path[0] if path else "public"
@@ -93,6 +100,6 @@ ANSWERS: Mapping[str, _Answer] = {
     "session_user": lambda _, variables, __: variables.user,
     "user": lambda _, variables, __: variables.user,
     "current_schema": _schema,
-    "current_setting": lambda arguments, variables, _: variables.show(arguments[0]),
+    "current_setting": _setting,
     "set_config": _set_config,
 }

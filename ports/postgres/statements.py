@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gateway import Description, Pin, Query, asks_pg_catalog
+from gateway import BadQuery, Description, Pin, Query, asks_pg_catalog
 from ports.postgres import command_grammar, functions, types, values
 from ports.postgres.backend import Field, column_name
 from ports.postgres.commands import Command, Commit, Explain, Fetch, Rollback, Run, Show
@@ -57,6 +57,15 @@ class Statements:
 
     def described(self, query: Query, catalog: bool, pin: Pin) -> Description:
         """What a query over products, or one over the catalogs, gives and takes."""
+        try:
+            return self._planned(query, catalog, pin)
+        except BadQuery as error:
+            if error.reason in {"syntax", "unsupported"} and (what := command_grammar.written(query.text)):
+                message = f"{what} is not allowed: products are read-only, ask with SELECT"
+                raise BadQuery(message, reason="read_only", position=error.position) from error
+            raise
+
+    def _planned(self, query: Query, catalog: bool, pin: Pin) -> Description:
         transaction = self._transaction
         if catalog:
             return transaction.gateway.describe_pg_catalog(transaction.session, query, transaction.backend, pin)

@@ -21,6 +21,10 @@ _START = datetime(2000, 1, 1)
 _WIDE = Context(prec=200)
 
 
+class TooLarge(ValueError):
+    """A number that its type cannot hold."""
+
+
 class Malformed(ValueError):
     """A value that is not of its type."""
 
@@ -44,6 +48,8 @@ def read(data: bytes | None, code: int, oid: int, place: int, zone: str = "UTC")
         return found
     except UnicodeDecodeError as error:
         raise BadQuery('invalid byte sequence for encoding "UTF8"', reason="encoding") from error
+    except TooLarge as error:
+        raise BadQuery(f"a value is out of range for type {name} in parameter ${place}", reason="range") from error
     except (ValueError, ArithmeticError, struct.error, KeyError, IndexError) as error:
         form = "binary data" if code else "input syntax"
         raise BadQuery(f"invalid {form} for type {name} in parameter ${place}", reason="value") from error
@@ -71,7 +77,9 @@ def _boolean(text: str) -> bool:
 def _integer(bits: int) -> Callable[[str], int]:
     def of(text: str) -> int:
         number = int(text.strip()) if text.isascii() and "_" not in text else _refuse()
-        return number if -(1 << bits - 1) <= number < 1 << bits - 1 else _refuse()
+        if not -(1 << bits - 1) <= number < 1 << bits - 1:
+            raise TooLarge
+        return number
 
     return of
 

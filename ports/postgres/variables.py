@@ -114,6 +114,10 @@ class Variables:
             raise WireError("42704", f'unrecognized configuration parameter "{name[:63]}"')
         return self.values[known]
 
+    def knows(self, name: str) -> bool:
+        """Whether there is a setting of that name."""
+        return _NAMES.get(name.lower(), name.lower()) in self.values
+
     def all(self) -> list[tuple[str, str]]:
         """Every setting, by name."""
         return sorted(self.values.items(), key=lambda one: one[0].lower())
@@ -189,7 +193,7 @@ class Variables:
                 "22023", f'invalid value for parameter "{name}": "{value[:63]}"', f"it stays {_DEFAULTS[name]}"
             )
         if name.endswith("_timeout"):
-            _milliseconds(value)
+            return _in_units(round(_milliseconds(value)))
         if name in _CHOSEN:
             return _CHOSEN[name](value)
         return _DEFAULTS[name] if allowed is not None else value
@@ -237,6 +241,14 @@ _CHOSEN: Mapping[str, Callable[[str], str]] = {
     "TimeZone": _zone,
     "extra_float_digits": _float_digits,
 }
+
+
+def _in_units(milliseconds: int) -> str:
+    """A time as SHOW writes it: in the largest unit that tells it whole."""
+    for unit in ("d", "h", "min", "s"):
+        if milliseconds and milliseconds % _UNITS_MS[unit] == 0:
+            return f"{round(milliseconds / _UNITS_MS[unit])}{unit}"
+    return f"{milliseconds}ms" if milliseconds else "0"
 
 
 def _milliseconds(text: str) -> float:

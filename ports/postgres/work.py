@@ -145,22 +145,19 @@ class Work:
         if not portal.done and limit and portal.count - taken == limit:
             yield backend.PORTAL_SUSPENDED
             return
-        yield backend.command_complete(f"SELECT {portal.count}")
+        yield backend.command_complete(f"SELECT {portal.count - taken}")
 
     def _command(self, portal: Portal, limit: int) -> Iterator[Bytes]:
         command = portal.statement.command
         transaction, variables = self._transaction, self._transaction.variables
         match command:
-            case Begin():
+            case Begin(tag=tag):
+                if transaction.open:
+                    yield _warning("25001", "there is already a transaction in progress")
                 transaction.begin()
-                tag = "BEGIN"
-            case Commit():
-                self.close_portals()
-                tag = "COMMIT" if transaction.end(commit=True) else "ROLLBACK"
-            case Rollback(savepoint=None):
-                self.close_portals()
-                transaction.end(commit=False)
-                tag = "ROLLBACK"
+            case Commit(chain=chain) | Rollback(savepoint=None, chain=chain):
+                yield from self._end(isinstance(command, Commit), chain)
+                return
             case Rollback(savepoint=str(name)):
                 transaction.back_to(name)
                 tag = "ROLLBACK"
@@ -168,6 +165,8 @@ class Work:
                 (transaction.release if release else transaction.save)(name)
                 tag = "RELEASE" if release else "SAVEPOINT"
             case Set(name=name, value=value, local=local):
+                if local and not transaction.open:
+                    yield _warning("25P01", "SET LOCAL can only be used in transaction blocks")
                 variables.set(name, value, local=local)
                 tag = "SET"
             case Reset(name="all"):
@@ -197,6 +196,21 @@ class Work:
                 yield from self._with_rows(portal, limit)
                 return
         yield backend.command_complete(tag)
+
+    def _end(self, commit: bool, chain: bool) -> Iterator[Bytes]:
+        """COMMIT or ROLLBACK, and the next transaction where one is chained."""
+        transaction = self._transaction
+        if not transaction.open and chain:
+            raise WireError(
+                "25P01", f"{'COMMIT' if commit else 'ROLLBACK'} AND CHAIN can only be used in transaction blocks"
+            )
+        if not transaction.open:
+            yield _warning("25P01", "there is no transaction in progress")
+        self.close_portals()
+        committed = transaction.end(commit=commit)
+        if chain:
+            transaction.begin()
+        yield backend.command_complete("COMMIT" if committed else "ROLLBACK")
 
     def _with_rows(self, portal: Portal, limit: int) -> Iterator[Bytes]:
         """The commands that give rows, or take long."""
@@ -293,6 +307,10 @@ class Work:
             yield f"  Product: {one.name} {one.version}, snapshot {one.snapshot}"
         for name, kind in zip(found.schema.names, found.types, strict=True):
             yield f"  Output: {name} ({kind.removeprefix('pg.')})"
+
+
+def _warning(state: str, message: str) -> bytes:
+    return backend.notice({"S": "WARNING", "V": "WARNING", "C": state, "M": message})
 
 
 def _local(portal: Portal, lines: Sequence[Sequence[str | None]], tag: str) -> Iterator[Bytes]:

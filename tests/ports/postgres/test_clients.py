@@ -141,6 +141,41 @@ def test_asyncpg_prepares_and_iterates(postgres: tuple[str, int]) -> None:
     assert asyncio.run(talk()) == [FOUR, 900, seen]
 
 
+@pytest.mark.parametrize(
+    ("text", "given", "found"),
+    [
+        ("SELECT order_id FROM shop.orders WHERE order_id = ANY($1) ORDER BY 1", [[7, 1]], [1, 7]),
+        (
+            "SELECT order_id FROM shop.orders WHERE order_id < 14 AND order_id <> ALL($1) ORDER BY 1",
+            [[1, 6]],
+            [0, 2, 7, 8, 12, 13],
+        ),
+        ("SELECT $1 / 2", [7], [3]),
+        ("SELECT store + $1 FROM shop.orders WHERE order_id = 1", [2], [3]),
+        ("SELECT (amount * $1)::float8 FROM shop.orders WHERE order_id = 1", [Decimal(2)], [3.0]),
+        ("SELECT sum(store) FROM shop.orders WHERE order_id < $1", [2], [1]),
+        ("SELECT count(*) FROM shop.orders HAVING count(*) > $1", [5], [900]),
+        ("SELECT coalesce(store, $1) FROM shop.orders WHERE order_id = 1", [2], [1]),
+        ("SELECT 1 = ANY($1::int[])", [[1, 2]], [True]),
+        ("SELECT $1::text LIKE 'a\\_%'", ["a_b"], [True]),
+    ],
+)
+def test_asyncpg_is_told_what_parameters_are(
+    postgres: tuple[str, int], text: str, given: list[Any], found: list[Any]
+) -> None:
+    async def talk() -> list[Any]:
+        host, port = postgres
+        door = await asyncpg.connect(
+            host=host, port=port, user="analyst", password="analyst-secret", database="outport"
+        )
+        try:
+            return [row[0] for row in await door.fetch(text, *given)]
+        finally:
+            await door.close()
+
+    assert asyncio.run(talk()) == found
+
+
 def test_pg8000_reads_masked_rows(postgres: tuple[str, int]) -> None:
     host, port = postgres
     door = pg8000.dbapi.connect("analyst", host=host, port=port, password="analyst-secret", database="outport")

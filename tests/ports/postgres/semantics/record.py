@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import psycopg
+
 from benchmarks.postgres import started
-from tests.ports.postgres.semantics import answers
+from tests.ports.postgres.conftest import Raw, eventually
+from tests.ports.postgres.semantics import answers, conversations
+from tests.ports.postgres.semantics.answers import Answer
+from tests.ports.postgres.semantics.conversations import Said
 
-SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "timezone": "UTC"}
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "timezone": "UTC",
+    "default_transaction_isolation": "repeatable read",
+}
 
 
-def main() -> None:
-    """Ask a private server, and keep its answers."""
+def asked() -> tuple[Mapping[str, Answer], Mapping[str, Said]]:
+    """What a private server says to every statement and in every conversation. Raises Absent."""
     with started(SETTINGS) as running:
-        answers.write(answers.asked(running.url))
+        eventually(lambda: _is_up(running.url))
+        found = answers.asked(running.url)
+        with psycopg.connect(running.url, autocommit=True) as door:
+            door.execute("CREATE TABLE t (a int)")
+        return found, conversations.held(lambda: _read_only(running.url))
+
+
+def _is_up(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:  # it listens while it starts
+        return False
+    return True
+
+
+def _read_only(url: str) -> Raw:
+    """A connection that may only read, to a server that trusts whoever comes."""
+    address = urlsplit(url)
+    client = Raw((str(address.hostname), int(address.port or 0)))
+    given = {"user": address.username, "database": "postgres", "options": "-c default_transaction_read_only=on"}
+    body = struct.pack("!i", 196608) + b"".join(f"{name}\0{value}\0".encode() for name, value in given.items()) + b"\0"
+    client.socket.sendall(struct.pack("!i", len(body) + 4) + body)
+    client.until_ready()
+    return client
 
 
 if __name__ == "__main__":
-    main()
+    statements, talks = asked()
+    answers.write(statements)
+    conversations.write(talks)
