@@ -199,6 +199,10 @@ class Rewriting:
             return pg_nodes.call(f"cat_{last}", alias=node["alias"] or last)
         return node
 
+    def _descending(self, node: Node) -> Node:
+        """PostgreSQL's descending order begins with NULLs."""
+        return {**node, "null_order": "NULLS_FIRST"} if node["null_order"] == "ORDER_DEFAULT" else node
+
     def _relation(self, names: list[str]) -> int | None:
         """The oid of the catalog's relation that `tableoid` speaks of."""
         for sources in reversed(self._sources):
@@ -289,6 +293,7 @@ _RULES: Mapping[str, Callable[[Rewriting, Node], Node]] = {
     "COMPARISON": Rewriting._comparison,
     "OPERATOR": Rewriting._extract,
     "TABLE_FUNCTION": Rewriting._table_function,
+    "DESCENDING": Rewriting._descending,
 }
 _SPEAKING = re.compile(
     r"pg_|information_schema|\breg(?:class|type|proc|procedure|namespace|role)\b|current_schema|\b(?:"

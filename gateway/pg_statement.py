@@ -66,7 +66,7 @@ def asks_pg_catalog(text: str) -> bool:
 
 def _asks(text: str) -> bool:
     try:
-        statement = duck.parse(text)
+        statement = _parsed(text)
         paths = scope.relations(statement)
     except GatewayError:
         return False
@@ -87,6 +87,14 @@ def _speaks(node: Node) -> bool:
     return node.get("class") == "FUNCTION" and own and path[-1] not in tree.CLIENT.functions
 
 
+def _parsed(text: str) -> Node:
+    """The tree of a text, not too deep and not too large to be walked. Raises BadQuery."""
+    statement = duck.parse(text)
+    if tree.depth(statement) > tree.DEPTH_LIMIT or sum(1 for _ in tree.nodes(statement)) > tree.NODE_LIMIT:
+        raise BadQuery("the query is too large or nested too deeply", reason="limit")
+    return statement
+
+
 def bound(text: str) -> CatalogStatement:
     """`text` as it runs. Raises BadQuery, NotFound, Forbidden; positions refer to the text."""
     known = _statements.get(text)
@@ -97,16 +105,13 @@ def bound(text: str) -> CatalogStatement:
 
 
 def _bound(text: str) -> CatalogStatement:
-    statement = duck.parse(text)
+    statement = _parsed(text)
     places = {place for path in scope.relations(statement) if (place := _place(path)) is not None}
     dialect_names.name(statement, Source(text))
     kinds = Kinds(column_kinds(places))
     kinds.aliases(statement)
     rewriting = Rewriting(text, kinds)
-    try:
-        made = rewriting.rewritten(statement)
-    except RecursionError as error:
-        raise BadQuery("the query is nested too deeply", reason="limit") from error
+    made = rewriting.rewritten(statement)
     kinds.aliases(made)
     outputs = kinds.outputs(made["node"])
     tree.check(made, ALLOWANCE)

@@ -118,6 +118,9 @@ def test_oids_are_the_same_for_everyone(ask: Connect) -> None:
         ("SELECT has_table_privilege('hr.salaries', 'select')", "42P01"),
         ("SELECT * FROM pg_authid", "42501"),
         ("SELECT * FROM generate_series(1, 1000000000) AS s, pg_class", "54000"),
+        ("SELECT " + "1+" * 5000 + "1 FROM pg_class", "54000"),
+        ("SELECT " + "NOT " * 2000 + "true FROM pg_class", "54000"),
+        ("SELECT 1 / 0 FROM pg_class", "22012"),
         ("PRAGMA database_list", "25006"),
         ("ATTACH ':memory:' AS x", "25006"),
         ("INSERT INTO pg_class VALUES (1)", "25006"),
@@ -143,6 +146,11 @@ def test_no_definition_and_no_size_is_told(ask: Connect) -> None:
     assert ask("analyst", "SELECT count(view_definition) FROM information_schema.views") == [(0,)]
     own = "SELECT reltuples, relpages, pg_total_relation_size(oid) FROM pg_class WHERE oid = 'shop.orders'::regclass"
     assert ask("analyst", own) == [(-1.0, 0, 0)]
+
+
+def test_descending_order_begins_with_nulls(ask: Connect) -> None:
+    found = ask("analyst", "SELECT relacl FROM pg_class WHERE relkind IN ('i', 'r') ORDER BY relacl DESC LIMIT 1")
+    assert found == [(None,)]
 
 
 def test_explain_tells_the_columns_of_a_catalog_query(ask: Connect) -> None:
