@@ -12,7 +12,7 @@ demo: .venv/.demo
 test: .venv/.dev
 	@$(BIN)/pytest
 
-test-clients: .venv/.dev .venv-clients/.installed
+test-clients: .venv/.dev .venv-clients/.installed .venv-superset/.installed
 	@$(BIN)/pytest tests/clients
 
 check: .venv/.dev
@@ -24,7 +24,7 @@ bench: .venv/.dev
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-clients .outport
+	rm -rf .venv .venv-clients .venv-superset .outport
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "outport needs Python 3.11 or later")'
@@ -47,4 +47,11 @@ comma := ,
 	@.venv-clients/bin/pip --disable-pip-version-check -qq install --requirement tests/clients/requirements.txt
 	@cp tests/clients/package.json tests/clients/package-lock.json .venv-clients/
 	@npm ci --prefix .venv-clients --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Superset wants other versions of nearly everything.
+.venv-superset/.installed: tests/clients/superset/requirements.txt | .venv/bin/python
+	@echo "installing Superset into .venv-superset (once)"
+	@$(PYTHON) -m venv .venv-superset
+	@.venv-superset/bin/pip --disable-pip-version-check -qq install --requirement $<
 	@touch $@
