@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
@@ -24,8 +25,8 @@ CHART = "SELECT store, sum(amount) AS total FROM shop.orders GROUP BY store"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a Superset with one person keeps what it knows."""
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a Superset with one person keeps before it knows any database."""
     if not (TOOLS / ".installed").exists():
         pytest.exit("Superset is not installed: run `make test-clients`", returncode=2)
     folder = tmp_path_factory.mktemp("superset")
@@ -34,6 +35,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _run(folder, "superset", "fab", "create-admin", *person)
     _run(folder, "superset", "init")
     return folder
+
+
+@pytest.fixture
+def home(fresh: Path, tmp_path: Path) -> Path:
+    """A Superset's own folder: it has one dataset of a name, whatever database that is in."""
+    return Path(shutil.copytree(fresh, tmp_path / "home"))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +85,6 @@ def test_superset_browses_and_charts_what_the_login_may_see(
     assert found["tables"] == sorted(table.table.name for table in visible["shop"].tables)
     orders = visible["shop"].table("orders")
     assert list(found["types"])[: len(orders.columns)] == [column.name for column in orders.columns]
-    assert tuple(found["key"]) == orders.key
     with world.gateway.answer(session, Query(CHART)) as answer:
         rows = [row for batch in answer.batches() for row in batch.to_pylist()]
     assert {row["store"]: Decimal(str(row["total"])) for row in found["chart"]} == {

@@ -45,7 +45,6 @@ def main(address: str, schema: str, table: str, measure: str, by: str) -> None:
         found = {
             "schemas": sorted(schemas),
             "tables": sorted(one["value"] for one in tables),
-            "key": shown["primaryKey"].get("constrained_columns", []),
             "types": {one["name"]: one["type"] for one in shown["columns"]},
             "dated": sorted(one["column_name"] for one in columns if one["is_dttm"]),
             "chart": drawn["result"][0]["data"],
