@@ -140,6 +140,8 @@ def connecting(port: int, pid: int, database: Running | None) -> list[list[str]]
             with psycopg.connect(address, autocommit=True) as made:
                 assert made.execute("SELECT 1").fetchall() == [(1,)]
 
+    for address in addresses.values():
+        several(address)
     took = rounds({name: partial(several, address) for name, address in addresses.items()})
     for name, spent in took.items():
         print(f"connect by SCRAM + SELECT 1, {name}: {statistics.median(spent) / CONNECTS * 1e3:.2f} ms", flush=True)
