@@ -18,14 +18,13 @@ from gateway import Gateway
 from gateway.errors import NotFound
 from gateway.identity import Bearer, Credentials, Directory, Password
 from gateway.settings import Settings
-from ports.command import doors, show
+from ports.command import connect_postgres, doors, show
+from ports.command.connect_postgres import CERT, KEY
 from ports.command.flags import PLACES, with_settings
 from ports.command.people import directory
 
 _TOKEN_S = 8 * 3600
 _ROWS = 5
-# Where a client's own certificate stands in what is printed: it is the client's, so its place is not known here.
-CERT, KEY = "client.pem", "client.key"
 
 
 class Client(StrEnum):
@@ -35,11 +34,17 @@ class Client(StrEnum):
     curl = "curl"
     adbc = "adbc"
     psycopg = "psycopg"
+    sqlalchemy = "sqlalchemy"
+    psql = "psql"
+    jdbc = "jdbc"
+    superset = "superset"
+    metabase = "metabase"
 
 
 # The port that serves a client, as entry points name it, and the door as descriptors and policies name it.
-_PORTS = {Client.rest: "http", Client.curl: "http", Client.adbc: "flight", Client.psycopg: "postgres"}
-_DOORS = {Client.rest: "rest", Client.curl: "rest", Client.adbc: "flightsql", Client.psycopg: "postgres"}
+_WEB = frozenset({Client.rest, Client.curl})
+_PORTS = {one: "http" if one in _WEB else "flight" if one is Client.adbc else "postgres" for one in Client}
+_DOORS = {one: "rest" if one in _WEB else "flightsql" if one is Client.adbc else "postgres" for one in Client}
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def connect(
 
 
 def snippet(client: Client, example: Example, at: doors.Reach) -> str:
-    """The text for `client`: a shell line for curl, Python for the others (rest with the standard library alone)."""
+    """The text for `client`: a shell line, Python (rest with the standard library alone), or what its form takes."""
     match client:
         case Client.curl:
             return curl(example.credentials, example.sql, at)
@@ -82,7 +87,17 @@ def snippet(client: Client, example: Example, at: doors.Reach) -> str:
         case Client.adbc:
             return adbc(example.credentials, example.sql, at)
         case Client.psycopg:
-            return psycopg(example.credentials, example.sql, at)
+            return connect_postgres.psycopg(example.credentials, example.sql, at)
+        case Client.sqlalchemy:
+            return connect_postgres.sqlalchemy(example.credentials, example.sql, at)
+        case Client.psql:
+            return connect_postgres.psql(example.credentials, example.sql, at)
+        case Client.jdbc:
+            return connect_postgres.jdbc(example.credentials, at)
+        case Client.superset:
+            return connect_postgres.uri("postgresql+psycopg2", example.credentials, at)
+        case Client.metabase:
+            return connect_postgres.metabase(example.credentials, at)
 
 
 def curl(credentials: Credentials, sql: str, at: doors.Reach) -> str:
@@ -182,38 +197,6 @@ def _adbc_files(trust: doors.Trust | None) -> Iterator[tuple[str, Path | str]]:
         yield f"{option}.tls_root_certs", trust.ca
     if trust is not None and trust.mutual:
         yield from ((f"{option}.mtls_cert_chain", CERT), (f"{option}.mtls_private_key", KEY))
-
-
-def psycopg(credentials: Credentials, sql: str, at: doors.Reach) -> str:
-    """Python that asks `sql` over the PostgreSQL wire."""
-    return "\n".join(
-        [
-            "import psycopg",
-            f"with psycopg.connect({json.dumps(conninfo(credentials, at))}) as door:",
-            f"    for row in door.execute({json.dumps(sql)}):",
-            "        print(row)",
-        ]
-    )
-
-
-def conninfo(credentials: Credentials, at: doors.Reach) -> str:
-    """What libpq and its like connect with (PostgreSQL 15, 34.1.1); a token is the password of the user `token`."""
-    match credentials:
-        case Password(subject, secret):
-            user, password = subject, secret
-        case Bearer(token):
-            user, password = "token", token
-    host, number = at.address
-    given: dict[str, object] = {"host": host, "port": number, "dbname": "outport", "user": user, "password": password}
-    if at.trust is not None:
-        given |= {"sslmode": "verify-full", "sslrootcert": at.trust.ca or "system"}
-        given |= {"sslcert": CERT, "sslkey": KEY} if at.trust.mutual else {}
-    return " ".join(f"{name}={_quoted(str(value))}" for name, value in given.items())
-
-
-def _quoted(value: str) -> str:
-    plain = value and not set(value) & set(" '\\")
-    return value if plain else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def credentials(people: Directory, subject: str) -> Credentials:

@@ -6,7 +6,6 @@ import atexit
 import gc
 import logging
 import os
-import shlex
 import signal
 import sys
 import threading
@@ -21,7 +20,7 @@ from gateway import Gateway
 from gateway.identity import Directory, Password
 from gateway.settings import Settings, SettingsError
 from gateway.tls import Tls
-from ports.command import connect, demo, doors, show
+from ports.command import connect, connect_postgres, demo, doors, show
 from ports.command.flags import ALL, with_settings
 from ports.command.people import directory
 from ports.command.retention import Collector
@@ -196,7 +195,7 @@ def _greet(settings: Settings, gateway: Gateway) -> None:
         who = Password("analyst", "analyst-demo")
         show.line(f"REST        {connect.curl(who, demo.QUESTION, http)}")
         show.line(f"Flight SQL  {connect.adbc_line(who, demo.QUESTION, flight)}")
-        show.line(f"PostgreSQL  psql {shlex.quote(connect.conninfo(who, postgres))} -c {shlex.quote(demo.QUESTION)}")
+        show.line(f"PostgreSQL  {connect_postgres.psql(who, demo.QUESTION, postgres)}")
     else:
         show.line(f"REST        {http.http}   (outport connect curl --as NAME)")
         show.line(f"Flight SQL  {flight.flight}   (outport connect adbc --as NAME)")

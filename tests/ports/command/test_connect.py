@@ -26,7 +26,41 @@ def listening(world: World) -> Iterator[World]:
     doors.forget(world.settings)
 
 
+COLUMNS = "SELECT column_name FROM information_schema.columns"
+# What is no program of Python is put where its tool would put it; psql and pgjdbc are among `make test-clients`.
+PUT = {
+    "psql": """
+import psycopg, shlex
+name, conninfo, option, sql = shlex.split(TEXT)
+with psycopg.connect(conninfo) as door:
+    print(name, option, door.execute(sql).fetchall())
+""",
+    "superset": """
+import sqlalchemy
+engine = sqlalchemy.create_engine(TEXT)
+with engine.connect() as door:
+    print(door.execute(sqlalchemy.text(COLUMNS)).all())
+engine.dispose()
+""",
+    "jdbc": """
+import psycopg
+with psycopg.connect(TEXT.removeprefix("jdbc:").replace("client.pk8", "client.key")) as door:
+    print(door.execute(COLUMNS).fetchall())
+""",
+    "metabase": """
+import json, psycopg, urllib.parse
+given = json.loads(TEXT)["details"]
+options = dict(urllib.parse.parse_qsl(given.pop("additional-options", "").replace("client.pk8", "client.key")))
+options |= {"sslmode": given.pop("ssl-mode")} if given.pop("ssl") else {}
+with psycopg.connect(**given, **options) as door:
+    print(door.execute(COLUMNS).fetchall())
+""",
+}
+
+
 def pasted(client: str, text: str, folder: Path | None = None) -> str:
+    if client in PUT:
+        text = f"TEXT, COLUMNS = {text.strip()!r}, {COLUMNS!r}\n{PUT[client]}"
     command = ["/bin/bash", "-euc", text] if client == "curl" else [sys.executable, "-W", "error", "-c", text]
     answer = subprocess.run(
         command, env=environment(), cwd=folder, capture_output=True, text=True, timeout=60, check=False

@@ -21,6 +21,11 @@ ADDRESSES = {
     "rest": "https://localhost:",
     "adbc": "grpc+tls://localhost:",
     "psycopg": "host=localhost",
+    "psql": "host=localhost",
+    "sqlalchemy": "@localhost:",
+    "superset": "@localhost:",
+    "jdbc": "//localhost:",
+    "metabase": '"host": "localhost"',
 }
 
 
