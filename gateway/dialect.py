@@ -25,6 +25,9 @@ _LIKE = {
 
 def spoken(statement: Node, text: str) -> None:
     """Change a parsed `statement` in place to what PostgreSQL means by `text`. Raises BadQuery."""
+    # What is made here is bounded as what is checked later is: nothing may grow on the way.
+    if tree.depth(statement) > tree.DEPTH_LIMIT:
+        raise BadQuery("the query is nested too deeply", reason="limit")
     source = Source(text)
     dialect_names.name(statement, source)
     # Parents after their children: what a rule has made is not read again.

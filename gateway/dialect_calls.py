@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway import dialect_formats, syntax, tree
-from gateway.dialect_nodes import Source, cast, filled, named, replaced, text_node
+from gateway.dialect_nodes import Source, cast, filled, named, operated, replaced, text_node
 from gateway.errors import BadQuery
 from gateway.tree import Node
 
@@ -66,8 +66,14 @@ def rewrite(node: Node, name: str, arguments: list[Node], source: Source) -> Non
     if name in _NAMES:
         named(node, _NAMES[name])
     elif (name, len(arguments)) in _EXPRESSIONS:
+        for argument in arguments:
+            source.spend(argument, 1)
         replaced(node, filled(_EXPRESSIONS[name, len(arguments)], *arguments))
+    elif name == "to_char":
+        _to_char(node, arguments, source)
     elif name in _RULES:
+        for argument in arguments:
+            source.spend(argument, 1)
         _RULES[name](node, arguments)
     elif name in {"date_part", "datepart"}:
         _part(node, arguments, exact=source.word(node) == "extract")
@@ -114,15 +120,20 @@ _FORMS: Mapping[tuple[str, str], str] = {
 }
 
 
-def _to_char(node: Node, arguments: list[Node]) -> None:
+_PATTERN_LIMIT = 100
+
+
+def _to_char(node: Node, arguments: list[Node], source: Source) -> None:
     pattern = syntax.constant(arguments[1]) if len(arguments) == 2 else None
-    if not isinstance(pattern, str):
+    if not isinstance(pattern, str) or len(pattern) > _PATTERN_LIMIT:
         raise BadQuery("to_char takes a constant format", reason="unsupported", position=tree.position(node))
-    parts = [filled(part, arguments[0]) for part in dialect_formats.written(pattern)]
+    written = dialect_formats.written(pattern)
+    source.spend(arguments[0], 10 * len(written))  # each part has some nodes of its own
+    parts = [filled(part, arguments[0]) for part in written]
     # A NULL stays one, as concat would not keep it.
     whole = parts[0] if parts else text_node("")
     for part in parts[1:]:
-        whole = filled("$1 || $2", whole, part)
+        whole = operated("||", whole, part)
     replaced(node, whole)
 
 
@@ -157,7 +168,6 @@ _RULES = {
     "substr": _substring,
     "encode": _encode,
     "decode": _encode,
-    "to_char": _to_char,
     "to_date": _to_date,
     "to_timestamp": _to_timestamp,
     "array_lower": _like_list,

@@ -19,7 +19,14 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self._bytes = text.encode()
+        self._copied = 0
         self.quoted = frozenset(re.findall(r'"((?:[^"]|"")+)"', text))
+
+    def spend(self, node: Node, times: int) -> None:
+        """Count the copies of a node that a rule makes. Raises BadQuery (limit)."""
+        self._copied += times * sum(1 for _ in tree.nodes(node))
+        if self._copied > tree.NODE_LIMIT:
+            raise BadQuery(f"the query is too large: at most {tree.NODE_LIMIT} syntax nodes", reason="limit")
 
     def word(self, node: Node) -> str:
         """The word at a node's place, in lower case; "" for a node that the parser made itself."""
@@ -60,6 +67,11 @@ def call(name: str, *arguments: Node) -> Node:
     items = [{"name": "", "expression": {**argument, "alias": ""}} for argument in arguments]
     made = _template("f()")
     return {**made, "function_name": name, "qualified_name": {"path": [name]}, "arguments": items}
+
+
+def operated(name: str, left: Node, right: Node) -> Node:
+    """An operator between two expressions."""
+    return {**call(name, left, right), "is_operator": True}
 
 
 def filled(text: str, *arguments: Node) -> Node:
