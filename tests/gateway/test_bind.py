@@ -183,7 +183,7 @@ def test_describe_tells_types_without_running(shop: Bench) -> None:
     assert described.schema.names == ["id", "name"]
     assert described.parameter_types == ("BIGINT", None, "BIGINT")
     plan = shop.binder.bind(Query("SELECT $b::DATE AS d, $a BETWEEN 1 AND 2 AS x"), "t", (), shop.resolve)
-    assert shop.engine.describe(plan).parameter_types == (None, "DATE")
+    assert shop.engine.describe(plan).parameter_types == ("INTEGER", "DATE")
 
 
 def test_relations_lists_what_a_model_reads() -> None:
