@@ -10,7 +10,7 @@ import functools
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -304,23 +304,28 @@ def serving(*, threads: int, memory_limit: str, snapshots: Path, spill: Path) ->
 
 
 def catalog(*, memory_limit: str) -> Connection:
-    """An empty instance in memory, to be filled and then locked by `fill`."""
+    """An empty, locked instance in memory, in which `define` makes relations and macros."""
     config: dict[str, Any] = {"threads": 1, "memory_limit": memory_limit, "temp_directory": ""}
     instance = duckdb.connect(":memory:", config=config)
     instance.execute("LOAD icu")
     instance.execute("SET GLOBAL TimeZone = 'UTC'")
-    return instance
+    return locked(instance)
 
 
-def fill(instance: Connection, schema: str, tables: Iterable[tuple[str, pa.Table]]) -> None:
-    """Run the statements of `schema`, add the rows of each table to the one of its name, and lock the instance."""
-    instance.execute(f"BEGIN; {schema}")
-    for name, rows in tables:
-        instance.register("given", rows)
-        instance.execute(f"INSERT INTO {name} SELECT * FROM given")
-        instance.unregister("given")
-    instance.execute("COMMIT")
-    locked(instance)
+def define(instance: Connection, statements: Sequence[str], rows: Mapping[str, Sequence[pa.Table]]) -> None:
+    """Run trusted statements, and add to each table that `rows` names the rows of its Arrow tables."""
+    instance.execute("BEGIN")
+    try:
+        instance.execute(";".join(statements))
+        for name, parts in rows.items():
+            for part in parts:
+                instance.register("given", part)
+                instance.execute(f"INSERT INTO {name} SELECT * FROM given")
+                instance.unregister("given")
+        instance.execute("COMMIT")
+    except BaseException:
+        instance.execute("ROLLBACK")
+        raise
 
 
 def told(cursor: Connection, name: str, values: Mapping[str, str]) -> Connection:

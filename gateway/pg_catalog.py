@@ -124,14 +124,17 @@ def _described(
     key = (statement.text, form, parameters.kinds(query.parameters))
     found = engine.described.get(key)
     if found is None:
-        found = _planned(cursor, statement, query, form)
+        found = _planned(engine, cursor, statement, query, form)
         engine.described.put(key, found, 3 * len(found.text) + 2000)
     return found
 
 
-def _planned(cursor: Callable[[], duck.Connection], statement: CatalogStatement, query: Query, form: Form) -> Described:
+def _planned(
+    engine: CatalogEngine, cursor: Callable[[], duck.Connection], statement: CatalogStatement, query: Query, form: Form
+) -> Described:
     opened = cursor()
     try:
+        engine.need(statement.text)
         relation = opened.sql(statement.text, params=given(query.parameters))
         names, held = relation.columns, [str(kind) for kind in relation.types]
         known = statement.kinds
@@ -139,6 +142,7 @@ def _planned(cursor: Callable[[], duck.Connection], statement: CatalogStatement,
             known = tuple(statement.columns.get(name.lower()) for name in names)
         kinds = tuple(catalog_kind(name, kind) for name, kind in zip(known, held, strict=True))
         text = forms.project(statement.text, names, kinds, form)
+        engine.need(text)
         if text != statement.text:
             relation = opened.sql(text, params=given(query.parameters))
         schema = relation.limit(0).to_arrow_reader().schema

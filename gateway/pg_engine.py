@@ -6,11 +6,12 @@ An engine holds PostgreSQL's relations, the rows for its set, and the macros; no
 from __future__ import annotations
 
 import functools
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -30,8 +31,7 @@ _ARROW = {
 }  # fmt: skip
 _NOTHING: Mapping[str, object] = {"BOOLEAN": False, "VARCHAR": "", "FLOAT": 0.0, "DOUBLE": 0.0}
 _SCHEMAS = "CREATE SCHEMA pg; CREATE SCHEMA info; CREATE SCHEMA x"
-_OWN = """
-CREATE TABLE x.definitions (oid UINTEGER, place INTEGER, head VARCHAR, relation UINTEGER, rest VARCHAR);
+_OWN = """CREATE TABLE x.definitions (oid UINTEGER, place INTEGER, head VARCHAR, relation UINTEGER, rest VARCHAR);
 CREATE TABLE x.functions (oid UINTEGER, result VARCHAR, arguments VARCHAR, signature VARCHAR);
 CREATE TABLE x.formats (oid UINTEGER, base VARCHAR, suffix VARCHAR);
 CREATE TABLE x.type_names (name VARCHAR, oid UINTEGER);
@@ -48,17 +48,42 @@ class Described:
     kinds: tuple[str, ...]
 
 
-@dataclass(eq=False)
 class CatalogEngine:
     """One engine. `used` counts who holds it; it is closed when it is evicted and nobody does.
 
-    `described` keeps what its statements of late give, by their text, form and kinds of parameters.
+    Its relations and macros are made when a statement first names them: few are ever asked for. `described` keeps what
+    its statements of late give, by their text, form and kinds of parameters.
     """
 
-    instance: duck.Connection
-    used: int = 0
-    evicted: bool = False
-    described: BytesLru[object, Described] = field(default_factory=lambda: BytesLru(DESCRIBED_BYTES))
+    def __init__(self, visible: Visible) -> None:
+        self.instance = duck.catalog(memory_limit=MEMORY_LIMIT)
+        self.described: BytesLru[object, Described] = BytesLru(DESCRIBED_BYTES)
+        self.used = 0
+        self.evicted = False
+        self._visible = visible
+        self._made: set[str] = set()
+        self._rows: dict[str, Mapping[str, pa.Table]] = {}
+        self._lock = threading.Lock()
+        with self._lock:
+            duck.define(self.instance, [_SCHEMAS], {})
+
+    def need(self, text: str) -> None:
+        """Make whatever `text` names and is not made yet, with what that needs."""
+        with self._lock:
+            missing = [name for name in _needed(text) if name not in self._made]
+            if missing:
+                duck.define(self.instance, [_objects()[name] for name in missing], {n: self._of(n) for n in missing})
+                self._made.update(missing)
+
+    def _of(self, name: str) -> list[pa.Table]:
+        """The rows of one relation: what every engine has, and what this one has."""
+        schema = name.partition(".")[0]
+        if schema not in {"pg", "info", "x"}:
+            return []
+        known = "info" if schema == "info" else "pg"
+        if known not in self._rows:
+            self._rows[known] = _informed(self._visible) if known == "info" else _cataloged(self._visible)
+        return [part for part in (_static().get(name), self._rows[known].get(name)) if part is not None]
 
 
 class CatalogEngines:
@@ -87,7 +112,8 @@ class CatalogEngines:
             found = self._found(visible)
             if found is not None:
                 return found
-            made = CatalogEngine(_instance(visible), used=1)
+            made = CatalogEngine(visible)
+            made.used = 1
             with self._lock:
                 self._kept[visible] = made
                 while len(self._kept) > KEPT:
@@ -121,34 +147,63 @@ class CatalogEngines:
             engine.instance.close()
 
 
-def _instance(visible: Visible) -> duck.Connection:
-    instance = duck.catalog(memory_limit=MEMORY_LIMIT)
+def _cataloged(visible: Visible) -> Mapping[str, pa.Table]:
+    """The rows of pg_catalog for a set, and of what stands behind its functions."""
     made = pg_rows.made_of(visible)
     tables = {f"pg.{name}": _table(relations()[CATALOG, name], rows) for name, rows in made.rows.items()}
-    for name, rows in pg_information.information(visible).items():
-        tables[f"info.{name}"] = _table(relations()[INFORMATION, name], rows)
+    found = made.definitions
     tables["x.definitions"] = pa.table(
         {
-            "oid": pa.array([one.oid for one in made.definitions], pa.uint32()),
-            "place": pa.array([one.column for one in made.definitions], pa.int32()),
-            "head": pa.array([one.text for one in made.definitions], pa.string()),
-            "relation": pa.array([one.relation for one in made.definitions], pa.uint32()),
-            "rest": pa.array([one.rest for one in made.definitions], pa.string()),
+            "oid": pa.array([one.oid for one in found], pa.uint32()),
+            "place": pa.array([one.column for one in found], pa.int32()),
+            "head": pa.array([one.text for one in found], pa.string()),
+            "relation": pa.array([one.relation for one in found], pa.uint32()),
+            "rest": pa.array([one.rest for one in found], pa.string()),
         }
     )
-    duck.fill(instance, _schema(), [*_static().items(), *tables.items()])
-    return instance
+    return tables
+
+
+def _informed(visible: Visible) -> Mapping[str, pa.Table]:
+    """The rows of information_schema for a set."""
+    rows = pg_information.information(visible)
+    return {f"info.{name}": _table(relations()[INFORMATION, name], found) for name, found in rows.items()}
+
+
+_NAMED = re.compile(r"""\b(?:(pg|info|x)\."?(\w+)"?|(cat_\w+))""")
 
 
 @functools.cache
-def _schema() -> str:
-    """Every statement that makes an engine's relations and macros, in order."""
-    known = sorted(relations().values(), key=pg_views.after)
-    tables = [pg_views.statement(one) for one in known if not pg_views.after(one)]
-    views = [pg_views.statement(one) for one in known if pg_views.after(one)]
-    early, late = ([view for view in views if (pg_macros.PREFIX in view) is later] for later in (False, True))
-    parts = [[_SCHEMAS], tables, [_OWN], early, pg_macros.STATEMENTS, pg_views.granted(), late]
-    return ";\n".join(statement for part in parts for statement in part)
+def _objects() -> Mapping[str, str]:
+    """What makes each relation and macro, by the name that texts have for it."""
+    found = {f"{'pg' if one.schema == CATALOG else 'info'}.{one.name}": pg_views.statement(one)
+             for one in relations().values()}  # fmt: skip
+    for statement in (*_OWN.split(";\n"), *pg_views.granted(), *pg_macros.STATEMENTS):
+        first = next(_NAMED.finditer(statement))
+        found[_name(first)] = statement
+    return found
+
+
+def _name(found: re.Match[str]) -> str:
+    return found[3] or f"{found[1]}.{found[2]}"
+
+
+@functools.lru_cache(maxsize=5_000)
+def _needed(text: str) -> tuple[str, ...]:
+    """The relations and macros that `text` names, each behind those that it needs itself."""
+    found: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        if name in found or name not in _objects():
+            return
+        for other in _NAMED.finditer(_objects()[name]):
+            if _name(other) != name:
+                add(_name(other))
+        found[name] = None
+
+    for one in _NAMED.finditer(text):
+        add(_name(one))
+    return tuple(found)
 
 
 @functools.cache

@@ -11,8 +11,10 @@ import psycopg
 import pytest
 
 from gateway.pg_arrays import elements
-from gateway.pg_engine import KEPT, CatalogEngines
+from gateway.pg_engine import KEPT, CatalogEngine, CatalogEngines
+from gateway.pg_macros import NAMES
 from gateway.pg_objects import PgSchema, visible
+from gateway.pg_relations import relations
 from tests.conftest import World, password
 
 Connect = Any
@@ -200,3 +202,16 @@ def test_engines_are_few_and_shared_by_who_sees_the_same(world: World) -> None:
 )
 def test_an_array_s_text_is_read_as_postgresql_reads_it(text: str, found: list[str | None] | None) -> None:
     assert elements(text) == found
+
+
+def test_every_relation_and_function_of_the_catalogs_can_be_made(world: World) -> None:
+    session = world.gateway.open(password("analyst"), "postgres")
+    engine = CatalogEngine(visible(session, world.gateway.pin(session)))
+    try:
+        engine.need(" ".join([f'pg."{name}" info."{name}" x."{name}"' for _, name in relations()]))
+        engine.need(" ".join(NAMES))
+        made = engine.instance.execute("SELECT count(*) FROM pg.pg_class").fetchone()
+        assert made is not None
+        assert made[0] > len(relations())
+    finally:
+        engine.instance.close()
