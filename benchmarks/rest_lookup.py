@@ -30,7 +30,7 @@ from benchmarks.tables import figure, machine, markdown
 from gateway import Gateway
 
 ROUNDS = 3 if QUICK else 5
-ROUND_S = 0.5 if QUICK else 2.0
+ROUND_S = 0.5 if QUICK else 1.0
 CONNECTIONS = (1, 16, 64)
 KEYS = 400
 NEVER = 1 << 60

@@ -14,6 +14,7 @@ from gateway import grants
 from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
+from gateway.lineage import origin
 from gateway.pg_types import PG_TYPES, PgType, pg_type
 from gateway.product import Relationship, Table
 from gateway.session import Pin, Session
@@ -164,11 +165,16 @@ class _Source:
     decision: Decision = field(compare=False)
 
 
+def _nullable(source: _Source, name: str) -> bool:
+    """Whether a NULL may stand in the column as it is shown: a mask may put one where the contract has none."""
+    return origin(source.decision.product, source.table, source.decision, name).nullable
+
+
 @functools.lru_cache(maxsize=5_000)
 def _columns(_: str, __: str, ___: str, source: _Source) -> tuple[PgAttribute, ...]:
     table, decision = source.table, source.decision
     shown = [
-        PgAttribute(one.name, pg_type(one.type), one.required, one.description)
+        PgAttribute(one.name, pg_type(one.type), not _nullable(source, one.name), one.description)
         for one in table.columns
         if one.name in decision.visible
     ]

@@ -32,8 +32,9 @@ def statements(products: Sequence[VisibleProduct], subject: str) -> Iterator[str
 def _table(schema: str, table: VisibleTable) -> Iterator[str]:
     path = f'"{schema}"."{table.table.name}"'
     measures = [one for one in table.semantics if one.kind == "measure"]
+    nullable = {one.column.name for one in table.origins if one.nullable}
     columns = [
-        f'"{one.name}" {_type(one.type)}{" NOT NULL" if one.required or one.name in table.key else ""}'
+        f'"{one.name}" {_type(one.type)}{"" if one.name in nullable - set(table.key) else " NOT NULL"}'
         for one in table.columns
     ]
     # A measure is a column that a BI tool can aggregate.
