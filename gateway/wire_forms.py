@@ -84,8 +84,7 @@ def binary(value: str, kind: str) -> str:
     if kind == "TIME WITH TIME ZONE":
         # Microseconds, and the zone's seconds west of UTC.
         zone = f"(4294967296 - datepart('timezone', {value})) % 4294967296"
-        micros = f"epoch_us({value}) + datepart('timezone', {value}) * 1000000"
-        return f"unhex(lpad(to_hex({micros}), 16, '0') || lpad(to_hex({zone}), 8, '0'))"
+        return f"unhex(lpad(to_hex(epoch_us({value})), 16, '0') || lpad(to_hex({zone}), 8, '0'))"
     if kind == "UUID":
         return f"unhex(replace({value}::VARCHAR, '-', ''))"
     if kind.endswith("]"):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pg8000.dbapi
@@ -90,6 +91,19 @@ def test_psycopg_reads_nothing_else_after_a_cancel(connection: psycopg.Connectio
         ("'\\xAB\\x00'::BLOB", b"\xab\x00"),
         ("DATE '1969-12-31'", date(1969, 12, 31)),
         ("TIMESTAMP '1999-12-31 23:59:59.5'", datetime(1999, 12, 31, 23, 59, 59, 500000)),
+        ("TIMESTAMP_NS '1969-12-31 23:59:59.5'", datetime(1969, 12, 31, 23, 59, 59, 500000)),
+        ("'2020-01-01 10:00:00+02'::TIMESTAMPTZ_NS", datetime(2020, 1, 1, 8, tzinfo=UTC)),
+        ("'10:20:30.5+05:30'::TIMETZ", time(10, 20, 30, 500000, timezone(timedelta(hours=5, minutes=30)))),
+        ("'10:20:30-02'::TIMETZ", time(10, 20, 30, tzinfo=timezone(timedelta(hours=-2)))),
+        ("INTERVAL '-1 day 02:00:00'", timedelta(days=-1, hours=2)),
+        ("1e15::DOUBLE", 1e15),
+        ("1234567890123456.5::DOUBLE", 1234567890123456.5),
+        ("16777216::FLOAT", 16777216.0),
+        ("[-1e15::DOUBLE, NULL, 'nan'::DOUBLE][1:2]", [-1e15, None]),
+        (".5", Decimal("0.5")),
+        ("'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID", UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")),
+        ("'101'::BIT", "101"),
+        ("MAP {'a': 1}", [{"key": "a", "value": 1}]),
         ("[1, NULL, 3]", [1, None, 3]),
         ("['a', 'b,c', '', 'null', NULL]", ["a", "b,c", "", "null", None]),
         ("{'a': 1, 'b': [1, 2]}", {"a": 1, "b": [1, 2]}),
