@@ -27,11 +27,12 @@ def states(session: Session, pin: Pin, plan: Plan) -> tuple[ProductProvenance, .
 def lifespan(session: Session, pin: Pin, snapshot: Snapshot) -> Lifespan:
     """The lifespan of what `snapshot` serves, as far as the session may know of it.
 
-    Where the descriptor names no day, it is deprecated since it says so, or since the newer major was published.
+    Where the descriptor names no day, it is deprecated since it says so (of the product, or of the session's port), or
+    since the newer major was published.
     """
     product = snapshot.product
     since = product.deprecated_on
-    if since is None and product.status in ENDING:
+    if since is None and (product.status in ENDING or product.ends(session.port)):
         since = snapshot.published_at
     newer = _newer(pin, snapshot) if since is None else None
     if newer is not None and sees(session, pin, newer):

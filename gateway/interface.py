@@ -40,7 +40,7 @@ def output_ports(descriptor: Descriptor, report: Report) -> tuple[tuple[OutputPo
             report.warning(file, (*place, "type"), f"no door here is a {port.type}", f"served are {', '.join(DOORS)}")
         served[found[0]] = None
         version = port.version or product.version or ""
-        ports.append(OutputPort(port.name, port.type, version, contract_id, port.description or ""))
+        ports.append(OutputPort(port.name, port.type, version, contract_id, port.description or "", port.deprecated))
     return tuple(ports), served
 
 

@@ -110,6 +110,7 @@ class OutputPort:
     version: str
     contract_id: str
     description: str
+    deprecated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,15 @@ class Product:
 
     def serves(self, port: str) -> bool:
         """Whether the descriptor declares the door `port` (rest, graphql, postgres, flightsql)."""
-        return any(declared.type is None or declared.type == port for declared in self.ports)
+        return bool(self._at(port))
+
+    def ends(self, port: str) -> bool:
+        """Whether all that it declares of the door `port` is deprecated there."""
+        declared = self._at(port)
+        return bool(declared) and all(one.deprecated for one in declared)
+
+    def _at(self, port: str) -> tuple[OutputPort, ...]:
+        return tuple(one for one in self.ports if one.type is None or one.type == port)
 
 
 @dataclass(frozen=True, slots=True)

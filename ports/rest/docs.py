@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -132,18 +132,11 @@ def _takes(schema: Json) -> Iterator[str]:
         yield " | ".join(map(str, schema["enum"]))
     elif "const" in schema:
         yield str(schema["const"])
-    elif schema.get("type") == "array" and "enum" in schema.get("items", {}):
-        yield "some of " + " ".join(_columns(schema["items"]["enum"]))
     else:
         kind = schema.get("type", "any")
         yield " or ".join(kind) if isinstance(kind, list) else kind
         if "minimum" in schema and "maximum" in schema:
             yield f"{schema['minimum']} to {schema['maximum']}"
-
-
-def _columns(names: Sequence[str]) -> list[str]:
-    """The names without what may stand behind them."""
-    return list(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
 def _user(reader: Reader) -> str:

@@ -46,7 +46,10 @@ def product(visible: VisibleProduct, session: Session, path: str) -> Json:
         "usage": declared.usage,
         "limitations": declared.limitations,
         "digest": declared.digest,
-        "ports": [{"name": one.name, "type": one.type, "version": one.version} for one in declared.ports],
+        "ports": [
+            {"name": one.name, "type": one.type, "version": one.version, "deprecated": one.deprecated}
+            for one in declared.ports
+        ],
         "sla": [
             {"property": one.property, "value": one.value, "unit": one.unit, "element": one.element}
             for one in declared.sla

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway import Column, Session, VisibleProduct, VisibleTable
 from ports.http import errors, projection
-from ports.rest import formats, schemas, values
+from ports.rest import formats, schemas
 
 Json = dict[str, Any]
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.1"
@@ -33,6 +33,7 @@ _PROBLEM: Json = {
         "status": {"type": "integer"},
         "code": {"type": "string"},
         "detail": {"type": "string"},
+        "message": {"type": "string", "description": "detail under the name that PostgREST's clients read"},
         "hint": {"type": "string"},
         "position": {"type": "integer"},
         "error_id": {"type": "string"},
@@ -99,6 +100,9 @@ def _product(product: VisibleProduct) -> Json:
         if table.key and all(schemas.value(table.table.column(one).type) for one in table.key):
             key = ",".join(f"{{{one}}}" for one in table.key)
             paths[f"{path}/{key}"] = {"get": _by_key(product, table)}
+    if product.lifespan.deprecated is not None:
+        for operation in (one for methods in paths.values() for one in methods.values()):
+            operation["deprecated"] = True
     return paths
 
 
@@ -167,34 +171,66 @@ _SNAPSHOT = _parameter("snapshot", {"type": "string"}, "the id of a kept snapsho
 _JSON_ONLY = [_parameter("format", {"type": "string", "enum": ["json"]}, "the format")]
 
 
-def _list(names: Sequence[str]) -> Json:
-    return {"type": "array", "items": {"type": "string", "enum": list(names)}, "uniqueItems": True, "minItems": 1}
+_INT64 = _parameter(
+    "int64", {"type": "string", "enum": ["number", "string"]}, "how JSON writes integers that a double cannot hold"
+)
+
+
+def _header(name: str, schema: Json, told: str) -> Json:
+    return {**_parameter(name, schema, told), "in": "header"}
+
+
+_PURPOSE = _header("X-Outport-Purpose", {"type": "string"}, "one of the purposes that you were granted")
+_PINNED = _header("X-Outport-Snapshot", {"type": "string"}, "ids of kept snapshots, with commas between them")
+_PREFER = _header(
+    "Prefer",
+    {"type": "string", "pattern": "^count=(exact|planned|estimated)(, handling=(strict|lenient))?$"},
+    "RFC 7240: how many rows there are is told in Content-Range",
+)
+_IF_NONE_MATCH = _header(
+    "If-None-Match",
+    {"type": "string", "pattern": r'^(\*|W/"[0-9a-f]{32}"(, W/"[0-9a-f]{32}")?)$'},
+    "the ETag of what you have: 304 while that holds",
+)
 
 
 def _select(table: VisibleTable) -> Json:
-    told = "columns; also alias:column, column::text, aggregates such as amount.sum(), and related tables"
-    names = [one.name for one in table.columns]
-    return _parameter("select", _list(names), told, style="form", explode=False)
+    names = " ".join(one.name for one in table.columns)
+    told = f"some of {names}; also alias:column, column::text, aggregates such as amount.sum(), and related tables"
+    return _parameter("select", {"type": "string", "pattern": schemas.selecting(table.columns)}, told)
+
+
+def _ordered(table: VisibleTable) -> list[Json]:
+    pattern = schemas.ordering(table.columns)
+    told = "columns, each with .asc or .desc and .nullsfirst or .nullslast"
+    return [] if pattern is None else [_parameter("order", {"type": "string", "pattern": pattern}, told)]
+
+
+def _logic(table: VisibleTable) -> list[Json]:
+    schema = {"type": "string", "pattern": schemas.logic(table.columns)}
+    told = {
+        "or": "conditions (column.operator.value,...), one of which holds; and(...) and or(...) nest",
+        "and": "conditions that all hold",
+        "not.or": "conditions none of which holds",
+        "not.and": "conditions that do not all hold",
+    }
+    return [_parameter(name, schema, meaning) for name, meaning in told.items()]
 
 
 def _rows(product: VisibleProduct, table: VisibleTable) -> Json:
-    ordered = [one.name for one in table.columns if values.comparable(one.type)]
-    terms = [f"{name}{way}" for name in ordered for way in ("", ".asc", ".desc", ".desc.nullslast")]
     parameters = [
         _select(table),
-        *([_parameter("order", _list(terms), "columns, each with .asc or .desc and .nullsfirst or .nullslast",
-                      style="form", explode=False)] if terms else []),
+        *_ordered(table),
         _parameter("limit", _LIMIT, "the most rows; 100 in JSON if unset"),
         _parameter("offset", _OFFSET, "rows to pass over"),
         _parameter("cursor", {"type": "string"}, "what a page's next said"),
         _FORMAT,
+        _INT64,
         _SNAPSHOT,
-        *(
-            _filter(one)
-            for one in table.columns
-            if one.name not in _RESERVED
-        ),
-    ]  # fmt: skip
+        *_logic(table),
+        *(_filter(one) for one in table.columns if one.name not in _RESERVED),
+        *(_PREFER, _IF_NONE_MATCH, _PINNED, _PURPOSE),
+    ]
     name = _row_name(product, table)
     row = {"$ref": f"#/components/schemas/{name}"}
     summary = f"Rows of {product.product.name}.{table.table.name}"
@@ -234,7 +270,7 @@ def _by_key(product: VisibleProduct, table: VisibleTable) -> Json:
     row = {"$ref": f"#/components/schemas/{_row_name(product, table)}"}
     one: Json = {"type": "object", "required": ["data"], "properties": {"data": row}}
     summary = f"One row of {product.product.name}.{table.table.name}"
-    parameters = [*key, _select(table), _FORMAT, _SNAPSHOT]
+    parameters = [*key, _select(table), _FORMAT, _INT64, _SNAPSHOT, _IF_NONE_MATCH, _PINNED, _PURPOSE]
     found = _operation(f"get_{_id(product, table)}", product.product.name, summary, parameters, _contents(row, one))
     found["responses"]["304"] = {"description": "The answer to If-None-Match is the same as before"}
     return found
@@ -252,7 +288,7 @@ def _listing() -> Json:
 def _described(name: str) -> Json:
     schema: Json = {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}}
     content = {"application/json": {"schema": schema}}
-    return _operation(f"describe_{name}", name, f"What {name} is", [*_JSON_ONLY, _SNAPSHOT], content)
+    return _operation(f"describe_{name}", name, f"What {name} is", [*_JSON_ONLY, _SNAPSHOT, _PINNED, _PURPOSE], content)
 
 
 def _query(product: VisibleProduct) -> Json:
@@ -267,6 +303,7 @@ def _query(product: VisibleProduct) -> Json:
             "where": {"type": "object", "additionalProperties": False, "description": "column: operator.value"},
             "limit": _LIMIT,
             "offset": _OFFSET,
+            "cursor": {"type": "string", "description": "what a page's next said"},
             "format": _FORMAT["schema"],
             "count": {"type": "string", "enum": ["exact", "planned", "estimated"]},
         },
@@ -276,7 +313,7 @@ def _query(product: VisibleProduct) -> Json:
         f"query_{name}",
         name,
         f"A question to {name} in a body",
-        [],
+        [_PREFER, _PINNED, _PURPOSE],
         _contents({"type": "object"}, _page({"type": "object"})),
     )
     found["responses"]["206"] = {**found["responses"]["200"], "description": "A part of the rows, counted"}
@@ -295,7 +332,10 @@ def _sql() -> Json:
         },
     }
     content = _contents({"type": "object"}, _page({"type": "object"}))
-    return _with_body(_operation("sql", None, "One SELECT over products", [_FORMAT, _SNAPSHOT], content), body)
+    return _with_body(
+        _operation("sql", None, "One SELECT over products", [_FORMAT, _INT64, _SNAPSHOT, _PINNED, _PURPOSE], content),
+        body,
+    )
 
 
 def _with_body(operation: Json, body: Json) -> Json:

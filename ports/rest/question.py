@@ -134,6 +134,7 @@ def _select(text: str | None, columns: Columns, related: Related) -> tuple[Selec
             chosen += selection.selected(item, columns)
         else:
             chosen.append(embeds.embedded(item, related(), columns))
+    chosen = [one for i, one in enumerate(chosen) if not _repeated(one, chosen[:i])]
     selection.distinct(list(_shown(chosen)))
     fields = [one for one in chosen if isinstance(one, Selected)]
     if not any(isinstance(one, Selected) or one.select for one in chosen):
@@ -141,6 +142,11 @@ def _select(text: str | None, columns: Columns, related: Related) -> tuple[Selec
     if selection.aggregated(fields):
         _only_filtering([one for one in chosen if isinstance(one, Embedded)])
     return tuple(chosen)
+
+
+def _repeated(one: Selected | Embedded, before: Sequence[Selected | Embedded]) -> bool:
+    """Whether a column is named that is there already."""
+    return isinstance(one, Selected) and not one.aggregate and one in before
 
 
 def _shown(chosen: Sequence[Selected | Embedded]) -> list[str]:

@@ -6,7 +6,7 @@ What is said of a cell is what the gateway renders for its type, and what is sai
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway import Column
@@ -112,3 +112,28 @@ def filtering(kind: str) -> str:
     if values.textual(kind):
         parts.append(rf"(like|ilike)\.\*?{one}\*?")
     return rf"^(not\.)?({'|'.join(parts)})$"
+
+
+def selecting(columns: Sequence[Column]) -> str:
+    """A pattern of `select`: names alone. Aliases, casts, aggregates and related tables are taken beside it."""
+    names = "|".join(one.name for one in columns)
+    return rf"^(\*|({names})(,({names})){{0,9}})$"
+
+
+def ordering(columns: Sequence[Column]) -> str | None:
+    """A pattern of `order`; None where no column has an order."""
+    names = "|".join(one.name for one in columns if values.comparable(one.type))
+    term = rf"({names})(\.(asc|desc))?(\.(nullsfirst|nullslast))?"
+    return rf"^{term}(,{term}){{0,9}}$" if names else None
+
+
+def logic(columns: Sequence[Column]) -> str:
+    """A pattern of what `or` and `and` may say: conditions, each with its column, in parentheses."""
+    terms = [rf"({'|'.join(one.name for one in columns)})\.(not\.)?is\.(null|not_null)"]
+    terms += [
+        rf"{one.name}\.(not\.)?(eq|neq|gt|lte)\.{value(one.type)}"
+        for one in columns
+        if value(one.type) and values.comparable(one.type)
+    ]
+    term = f"({'|'.join(terms)})"
+    return rf"^\({term}(,{term}){{0,3}}\)$"

@@ -24,7 +24,7 @@ declare const process: { argv: string[] }
 const [baseUrl, Authorization] = process.argv.slice(2)
 const client = createClient<paths, 'application/json'>({ baseUrl, headers: { Authorization } })
 const { data, error } = await client.GET('/products/shop/orders', {
-  params: { query: { order_id: 'lt.3', order: ['order_id'] } },
+  params: { query: { order_id: 'lt.3', order: 'order_id', or: '(order_id.lt.3,order_id.is.null)' } },
 })
 if (error) throw new Error(JSON.stringify(error))
 for (const row of data.data) console.log(row.order_id, row.amount?.toFixed(2), row.remark?.toUpperCase())
@@ -36,9 +36,14 @@ from outport_client import AuthenticatedClient
 address, token, tag, rows, row = sys.argv[1:]
 client = AuthenticatedClient(address, token=token)
 operation = lambda name: importlib.import_module(f"outport_client.api.{tag}.{name}")
-page = operation(rows).sync(client=client, order_id="lt.3")
-for found in page.data:
-    print(found.order_id, found.amount, found.remark, found.ordered_at)
+asked = {"order_id": "lt.3", "order": "order_id", "or_": "(store.gte.0,store.is.null)", "limit": 2}
+page = operation(rows).sync(client=client, **asked)
+while True:
+    for found in page.data:
+        print(found.order_id, found.amount, found.remark, found.ordered_at)
+    if page.next_ is None:
+        break
+    page = operation(rows).sync(client=client, **asked, cursor=page.next_)
 one = operation(row).sync("7", client=client)
 print(one.data.order_id, one.data.remark)
 """
@@ -110,7 +115,16 @@ def test_a_generated_python_package_reads_rows_and_a_row(
     tools: Tools, document: Document, address: str, bearer: Callable[[str], str]
 ) -> None:
     (tools.folder / "client.yaml").write_text("package_name_override: outport_client\n")
-    given = ("--path", str(document.path), "--meta", "none", "--output-path", "outport_client", "--overwrite")
+    given = (
+        "--path",
+        str(document.path),
+        "--meta",
+        "none",
+        "--fail-on-warning",
+        "--output-path",
+        "outport_client",
+        "--overwrite",
+    )
     tools.run("openapi-python-client", "generate", *given, "--config", "client.yaml")
     (row,) = (path for path in document.content["paths"] if ROW.fullmatch(path))
     rows, row = (document.operation(path)["operationId"] for path in (ROWS, row))

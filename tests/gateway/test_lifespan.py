@@ -85,6 +85,26 @@ def test_what_is_deprecated_without_a_day_is_so_since_it_said_so(shop: Workshop,
     assert told(opened(), "staff") == Lifespan(snapshot.published_at, None)
 
 
+def test_a_deprecated_port_is_told_at_its_door_alone(shop: Workshop, opened: Opened) -> None:
+    descriptor = shop.declare("staff", TABLES, data=DATA) / "staff.odps.yaml"
+    text = descriptor.read_text()
+    descriptor.write_text(text.replace("name: all\n", "name: all\n  type: rest\n  deprecated: true\n"))
+    snapshot = shop.publish("staff")
+    gateway = opened()
+    assert told(gateway, "staff") == Lifespan(snapshot.published_at, None)
+    port = HttpPort(gateway)
+    port.start()
+    host, number = port.address
+    with httpx.Client(base_url=f"http://{host}:{number}", auth=("steward", "steward-secret")) as client:
+        document = client.get("/openapi.json").json()["paths"]
+        shown = client.get("/products/staff").json()["data"]["ports"]
+        assert "deprecation" in client.get("/products/staff/people").headers
+    port.stop()
+    assert document["/products/staff/people"]["get"]["deprecated"]
+    assert "deprecated" not in document["/products"]["get"]
+    assert [one["deprecated"] for one in shown] == [True]
+
+
 @pytest.mark.parametrize(
     ("custom", "problem"),
     [

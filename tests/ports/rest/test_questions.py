@@ -132,7 +132,7 @@ def test_a_wrong_value_is_refused_with_its_column_and_what_that_takes(kind: str,
     [
         ("prise=eq.1", ['unknown parameter "prise"', "did you mean price"]),
         ("select=nome", ['column "nome" does not exist', "did you mean name"]),
-        ("select=id,id", ["twice"]),
+        ("select=id,id:name", ["twice"]),
         ("select=a b:id", ["is not a name for a column"]),
         ("select=price::int", ["price::text", "POST /sql"]),
         ("order=nome", ['column "nome" does not exist']),
