@@ -29,6 +29,14 @@ class Attached:
         self._leases: dict[str, int] = {}
         self._views: OrderedDict[tuple[str, str], int] = OrderedDict()
 
+    def cursor(self) -> duck.Connection:
+        """A connection of its own to the instance."""
+        return self._instance.cursor()
+
+    def close(self) -> None:
+        """Free the instance, as soon as no cursor is open."""
+        self._instance.close()
+
     def keep(self, snapshot_ids: Collection[str]) -> None:
         """Detach every snapshot that is not in `snapshot_ids`, now or when its last lease ends."""
         with self._lock:

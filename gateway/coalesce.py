@@ -79,13 +79,14 @@ def _exact(value: Value, kind: str) -> bool:
 class Shared:
     """What lookups of one text and form share: the `text` that answers many of them, and `every` row with its key.
 
-    `schema` is their answers', `key` the columns of the key.
+    `schema` is their answers', `key` the columns of the key, `zone` the time zone that a cursor must have.
     """
 
     text: str
     every: str
     schema: pa.Schema
     key: tuple[Column, ...]
+    zone: str
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Together:
         self._joined = self._asked = False
         self._arrived = threading.Event()
         self._ready: Callable[[], None] | None = None
-        self.group = (shared.text, parameters.kinds(key))
+        self.group = (shared.text, shared.zone, parameters.kinds(key))
         self.text, self.key, self.alone = shared.text, key, alone
         self.stopped = False
         self.deadline = 0.0
@@ -231,8 +232,8 @@ class Together:
 class Coalescer:
     """The groups of waiting lookups. Thread-safe. A query answers at most `limit` of them."""
 
-    def __init__(self, cursor: Callable[[], duck.Connection], slots: Slots, limit: int) -> None:
-        self._cursor, self._slots, self._limit = cursor, slots, limit
+    def __init__(self, slots: Slots, limit: int) -> None:
+        self._slots, self._limit = slots, limit
         self._groups: dict[tuple[object, ...], _Group] = {}
         self._threads = ThreadPoolExecutor(GROUPS, "outport-lookups")
         self.lock = threading.Lock()
@@ -312,23 +313,29 @@ class Coalescer:
             if len(members) == 1:
                 _run_alone(members[0])
             elif members:
-                self._run_together(members)
+                _run_together(members)
         finally:
             for member in boarded:
                 member.ended()
 
-    def _run_together(self, members: Sequence[Together]) -> None:
-        cursor = self._cursor()
-        try:
-            flight = _Flight(cursor, members)
-            for member in members:
-                member.began(flight)
-            _distribute(_rows(cursor, members), members)
-        except Exception as error:
-            # Whose key it was is not known: each runs alone and has its own answer or its own error.
-            _log.info("lookups are answered one by one: %s", type(error).__name__)
-        finally:
-            cursor.close()
+
+def _run_together(members: Sequence[Together]) -> None:
+    """One query for all of `members`, on a cursor of the first: they are of one text and one time zone."""
+    try:
+        cursor = members[0].alone.open()
+    except Exception as error:
+        _log.info("lookups are answered one by one: %s", type(error).__name__)
+        return
+    try:
+        flight = _Flight(cursor, members)
+        for member in members:
+            member.began(flight)
+        _distribute(_rows(cursor, members), members)
+    except Exception as error:
+        # Whose key it was is not known: each runs alone and has its own answer or its own error.
+        _log.info("lookups are answered one by one: %s", type(error).__name__)
+    finally:
+        cursor.close()
 
 
 def _run_alone(member: Together) -> None:

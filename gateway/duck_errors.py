@@ -21,6 +21,17 @@ def logged(error: GatewayError, cause: BaseException) -> GatewayError:
     return error
 
 
+def fatal(error: BaseException) -> bool:
+    """Whether the engine's instance has broken down: after an error of its own it answers nothing any more.
+
+    Told by the class that the engine gives it, never by words in which a client's value may stand.
+    """
+    if isinstance(error, duckdb.Error):
+        return isinstance(error, duckdb.InternalException | duckdb.FatalException | duckdb.ConnectionException)
+    named = re.search(r"\b([A-Z][A-Za-z ]*) Error:", str(error))  # the first is the engine's own
+    return named is not None and named[1] in {"INTERNAL", "FATAL", "Connection"}
+
+
 _COLUMN = re.compile(r'(?:Referenced column|column|Table|table)? ?"([^"]{1,63})"')
 _TABLE: tuple[tuple[str, str, str], ...] = (
     # (DuckDB's words, reason, our words)

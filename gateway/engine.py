@@ -6,6 +6,8 @@ computes only while its consumer pulls, so memory is bounded whatever the result
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
 import shutil
 import threading
@@ -31,6 +33,8 @@ from gateway.wire_forms import UTC, Wire
 
 # How many lookups by key one query answers at most; 1 asks each by itself. See benchmarks/rest_lookup.py.
 LOOKUPS_PER_QUERY = 256
+
+_log = logging.getLogger("outport.engine")
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,22 @@ class Engine:
     ) -> None:
         snapshots.mkdir(parents=True, exist_ok=True)
         spill.mkdir(parents=True, exist_ok=True)
-        self._instance = duck.serving(threads=threads, memory_limit=memory_limit, snapshots=snapshots, spill=spill)
+        made = itertools.count()
+
+        def make() -> Attached:
+            own = spill / str(next(made))
+            return Attached(duck.serving(threads=threads, memory_limit=memory_limit, snapshots=snapshots, spill=own))
+
+        self._make = make
         self._spill = spill
-        self._attached = Attached(self._instance)
-        self._lock = threading.Lock()
+        self._serving = self._make()
+        self._lock, self._renewing = threading.Lock(), threading.Lock()
         self._schemas: OrderedDict[tuple[object, ...], _Typed] = OrderedDict()
         self._slots = Slots(running_limit, queue_s)
-        self._coalescer = coalesce.Coalescer(self._instance.cursor, self._slots, LOOKUPS_PER_QUERY)
-        self._kept = KeptRows(self._instance.cursor, self._slots, self._attached)
+        self._coalescer = coalesce.Coalescer(self._slots, LOOKUPS_PER_QUERY)
+        self._kept = KeptRows(self._slots)
         self._watchdog = Watchdog()
+        self._closed = False
 
     def run(
         self,
@@ -92,38 +103,38 @@ class Engine:
         `finish` is called once, when the stream has ended in whatever way. Raises BadQuery for what only the engine
         can see (types, parameters), Unavailable.
         """
-        self._attached.lease(plan.views)
+        serving = self._leased(plan)
         try:
-            typed = self._typed(plan, form)
+            typed = self._typed(serving, plan, form)
             return Result(
                 schema=typed.schema,
                 provenance=provenance,
-                source=self._source(plan, typed, form, batch_rows),
+                source=self._source(serving, plan, typed, form, batch_rows),
                 limits=limits,
                 valid_until=valid_until,
                 watchdog=self._watchdog,
-                free=lambda: self._attached.release(plan.views),
+                free=lambda: serving.release(plan.views),
                 finish=finish,
-                explain=lambda error: located(_translated(error, plan), plan),
+                explain=lambda error: self._explained(serving, error, plan),
             )
         except BaseException:
-            self._attached.release(plan.views)
+            serving.release(plan.views)
             raise
 
     def describe(self, plan: Plan) -> Description:
         """The Arrow schema for the parameters given (NULLs if none are) and the parameters' types; never runs."""
-        self._attached.lease(plan.views)
+        serving = self._leased(plan)
         try:
             valued = plan if plan.parameters else replace(plan, parameters=parameters.untyped(plan))
-            typed = self._typed(valued, "arrow")
+            typed = self._typed(serving, valued, "arrow")
             names, kinds = parameters.identifiers(plan), parameters.types(plan)
             return Description(typed.schema, kinds, parameter_names=names, types=typed.kinds)
         finally:
-            self._attached.release(plan.views)
+            serving.release(plan.views)
 
     def keep(self, snapshot_ids: Collection[str]) -> None:
         """Detach every snapshot that is not in `snapshot_ids`, now or when its last lease ends."""
-        self._attached.keep(snapshot_ids)
+        self._serving.keep(snapshot_ids)
         self._kept.keep(snapshot_ids)
 
     def load(self) -> Load:
@@ -133,41 +144,55 @@ class Engine:
 
     def close(self) -> None:
         """Stop every query and the instance."""
+        with self._renewing:
+            self._closed = True
         self._watchdog.stop()
         self._coalescer.close()
         self._kept.close()
-        self._instance.close()
+        self._serving.close()
         shutil.rmtree(self._spill, ignore_errors=True)
 
-    def _source(self, plan: Plan, typed: _Typed, form: Form, batch_rows: int) -> Source:
-        zone = form.zone if isinstance(form, Wire) else UTC
-        alone = Alone(
-            lambda: duck.zoned(self._instance.cursor(), zone), typed.text, plan.parameters, batch_rows, self._slots
-        )
+    def _leased(self, plan: Plan) -> Attached:
+        """The instance, holding what `plan` reads until it is released there."""
+        serving = self._serving
+        try:
+            serving.lease(plan.views)
+        except GatewayError as error:
+            if error.__cause__ is not None and duck_errors.fatal(error.__cause__):
+                self._renew(serving)
+            raise
+        return serving
+
+    def _source(self, serving: Attached, plan: Plan, typed: _Typed, form: Form, batch_rows: int) -> Source:
+        zone = _zone(form)
+        alone = Alone(lambda: duck.zoned(serving.cursor(), zone), typed.text, plan.parameters, batch_rows, self._slots)
         if typed.shared is None or not isinstance(plan, Lookup) or plan.batch is None:
             return alone
         key = coalesce.key_of(plan.batch, plan.parameters)
         if key is None:
             return alone
-        found = self._kept.find(typed.shared, plan.views, key)
+        found = self._kept.find(typed.shared, key, alone.open, serving, plan.views)
         return coalesce.Together(self._coalescer, typed.shared, key, alone, found)
 
-    def _typed(self, plan: Plan, form: Form) -> _Typed:
+    def _typed(self, serving: Attached, plan: Plan, form: Form) -> _Typed:
         key = (plan.text, form, parameters.kinds(plan.parameters))
         with self._lock:
             found = self._schemas.get(key)
             if found is not None:
                 self._schemas.move_to_end(key)
                 return found
-        found = self._described(plan, form, plan.parameters)
+        found = self._described(serving, plan, form, plan.parameters)
         with self._lock:
             self._schemas[key] = found
             if len(self._schemas) > 5_000:
                 self._schemas.popitem(last=False)
         return found
 
-    def _described(self, plan: Plan, form: Form, values: Parameters) -> _Typed:
-        cursor = self._instance.cursor()
+    def _described(self, serving: Attached, plan: Plan, form: Form, values: Parameters) -> _Typed:
+        try:
+            cursor = serving.cursor()
+        except duck.Error as error:
+            raise self._explained(serving, error, plan) from error
         try:
             relation = cursor.sql(plan.text, params=given(values))
             names = columns = relation.columns
@@ -183,15 +208,33 @@ class Engine:
                 shared = _shared(plan.batch, columns, kinds, form, pa.schema(fields))
             return _Typed(text, pa.schema(fields), shared, tuple(kinds))
         except (duck.Error, pa.ArrowException, OSError, TypeError, ValueError, OverflowError) as error:
-            raise located(_translated(error, plan), plan) from error
+            raise self._explained(serving, error, plan) from error
         finally:
             cursor.close()
+
+    def _explained(self, serving: Attached, error: BaseException, plan: Plan) -> GatewayError:
+        """The error of a query on `serving`; where that has broken down, the next query has a new instance."""
+        if duck_errors.fatal(error):
+            self._renew(serving)
+        return located(_translated(error, plan), plan)
+
+    def _renew(self, broken: Attached) -> None:
+        """Put a new instance in the place of `broken`, on which what runs will fail; once for each."""
+        with self._renewing:
+            if self._serving is broken and not self._closed:
+                _log.error("the serving instance has broken down and is made anew")
+                self._serving = self._make()
+                broken.close()
+
+
+def _zone(form: Form) -> str:
+    return form.zone if isinstance(form, Wire) else UTC
 
 
 def _shared(batch: Batch, columns: list[str], kinds: list[str], form: Form, schema: pa.Schema) -> Shared:
     text = forms.project(batch.text, columns, kinds, form, [PLACE])
     names = [name_of(place) for place in range(len(batch.key))]
-    return Shared(text, forms.project(batch.every, columns, kinds, form, names), schema, batch.key)
+    return Shared(text, forms.project(batch.every, columns, kinds, form, names), schema, batch.key, _zone(form))
 
 
 def _translated(error: BaseException, plan: Plan) -> GatewayError:

@@ -35,6 +35,8 @@ _TEXTS = 1_000
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
 _KEYS = _INTEGERS | {"VARCHAR", "DATE"}
 _log = logging.getLogger("outport.engine")
+Cursor = Callable[[], duck.Connection]
+_Name = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -56,20 +58,26 @@ class _Rows:
 class KeptRows:
     """What is kept. Thread-safe; at most KEPT_BYTES, the least recently asked go first."""
 
-    def __init__(self, cursor: Callable[[], duck.Connection], slots: Slots, attached: Attached) -> None:
-        self._cursor, self._slots, self._attached = cursor, slots, attached
-        self._rows: BytesLru[str, _Rows] = BytesLru(KEPT_BYTES)
-        self._asked: OrderedDict[str, int] = OrderedDict()
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._rows: BytesLru[_Name, _Rows] = BytesLru(KEPT_BYTES)
+        self._asked: OrderedDict[_Name, int] = OrderedDict()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(1, "outport-kept")
 
-    def find(self, shared: Shared, views: Collection[View], key: tuple[Scalar, ...]) -> Found | None:
-        """The row of `key`, None where a query must tell. What is asked for often is read in the background."""
-        rows = self._rows.get(shared.text)
+    def find(
+        self, shared: Shared, key: tuple[Scalar, ...], cursor: Cursor, serving: Attached, views: Collection[View]
+    ) -> Found | None:
+        """The row of `key`, None where a query must tell. What is asked for often is read in the background.
+
+        `cursor` opens one to the instance `serving`, which then must hold `views`.
+        """
+        name = (shared.text, shared.zone)
+        rows = self._rows.get(name)
         if rows is not None:
             return rows.find(key)
-        if self._often(shared.text) and all(column.type in _KEYS for column in shared.key):
-            self._threads.submit(self._read, shared, tuple(views))
+        if self._often(name) and all(column.type in _KEYS for column in shared.key):
+            self._threads.submit(self._read, shared, cursor, serving, tuple(views))
         return None
 
     def keep(self, snapshot_ids: Collection[str]) -> None:
@@ -81,18 +89,19 @@ class KeptRows:
         """Read nothing more."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _often(self, text: str) -> bool:
-        """Count one more; whether `text` is to be read now."""
+    def _often(self, name: _Name) -> bool:
+        """Count one more; whether `name` is to be read now."""
         with self._lock:
-            asked = self._asked.pop(text, 0) + 1
-            self._asked[text] = asked
+            asked = self._asked.pop(name, 0) + 1
+            self._asked[name] = asked
             if len(self._asked) > _TEXTS:
                 self._asked.popitem(last=False)
         return asked % ASKED == 0
 
-    def _read(self, shared: Shared, views: tuple[View, ...]) -> None:
+    def _read(self, shared: Shared, cursor: Cursor, serving: Attached, views: tuple[View, ...]) -> None:
         """Keep the rows, or that they are too many. Where the engine is busy, a later lookup tries again."""
-        if self._rows.get(shared.text) is not None:
+        name = (shared.text, shared.zone)
+        if self._rows.get(name) is not None:
             return
         snapshots = frozenset(view.snapshot.id for view in views)
         try:
@@ -100,11 +109,11 @@ class KeptRows:
         except Exhausted:
             return
         try:
-            self._attached.lease(views)
+            serving.lease(views)
             try:
-                batch = self._whole(shared)
+                batch = _whole(shared, cursor())
             finally:
-                self._attached.release(views)
+                serving.release(views)
         except Exception as error:
             _log.info("rows are not kept: %s", type(error).__name__)
             batch = None
@@ -112,25 +121,25 @@ class KeptRows:
             self._slots.give()
         rows = _rows(batch, len(shared.key), snapshots)
         size = 0 if rows.batch is None else rows.batch.nbytes + _ENTRY_BYTES * rows.batch.num_rows
-        self._rows.put(shared.text, rows, size)
+        self._rows.put(name, rows, size)
 
-    def _whole(self, shared: Shared) -> pa.RecordBatch | None:
-        """All rows in one batch; None if they are too many."""
-        cursor = self._cursor()
-        clock = threading.Timer(READ_S, cursor.interrupt)
-        clock.start()
-        batches: list[pa.RecordBatch] = []
-        try:
-            reader = duck.stream(cursor, f"SELECT * FROM ({shared.every}) AS q LIMIT {ROWS + 1}", [], 8192)
-            for batch in reader:
-                batches.append(batch)
-                size = sum(one.nbytes for one in batches)
-                if sum(one.num_rows for one in batches) > ROWS or size > TEXT_BYTES:
-                    return None
-            return pa.concat_batches(batches) if batches else pa.RecordBatch.from_pylist([], schema=reader.schema)
-        finally:
-            clock.cancel()
-            cursor.close()
+
+def _whole(shared: Shared, cursor: duck.Connection) -> pa.RecordBatch | None:
+    """All rows in one batch; None if they are too many."""
+    clock = threading.Timer(READ_S, cursor.interrupt)
+    clock.start()
+    batches: list[pa.RecordBatch] = []
+    try:
+        reader = duck.stream(cursor, f"SELECT * FROM ({shared.every}) AS q LIMIT {ROWS + 1}", [], 8192)
+        for batch in reader:
+            batches.append(batch)
+            size = sum(one.nbytes for one in batches)
+            if sum(one.num_rows for one in batches) > ROWS or size > TEXT_BYTES:
+                return None
+        return pa.concat_batches(batches) if batches else pa.RecordBatch.from_pylist([], schema=reader.schema)
+    finally:
+        clock.cancel()
+        cursor.close()
 
 
 def _rows(batch: pa.RecordBatch | None, width: int, snapshots: frozenset[str]) -> _Rows:

@@ -62,7 +62,7 @@ class PgCatalog:
         engine = self._engines.lease(visible)
         try:
             cursor = _cursors(engine, session, backend)
-            found = _described(engine, cursor, statement, query, form)
+            found = self._described(engine, cursor, statement, query, form)
             return Result(
                 schema=found.schema,
                 provenance=provenance,
@@ -72,7 +72,7 @@ class PgCatalog:
                 watchdog=self._watchdog,
                 free=lambda: self._engines.release(engine),
                 finish=finish,
-                explain=lambda error: _translated(error, query.text),
+                explain=lambda error: self._explained(engine, error, query.text),
             )
         except BaseException:
             self._engines.release(engine)
@@ -89,13 +89,38 @@ class PgCatalog:
         values: Parameters = query.parameters or (None,) * len(names)
         with self._engines.using(visible) as engine:
             cursor = _cursors(engine, session, backend)
-            found = _described(engine, cursor, statement, Query(query.text, values), "arrow")
+            found = self._described(engine, cursor, statement, Query(query.text, values), "arrow")
         return Description(found.schema, types, parameter_names=names, types=found.kinds)
 
     def close(self) -> None:
         """Stop what runs, and free every engine."""
         self._watchdog.stop()
         self._engines.close()
+
+    def _described(
+        self,
+        engine: CatalogEngine,
+        cursor: Callable[[], duck.Connection],
+        statement: CatalogStatement,
+        query: Query,
+        form: Form,
+    ) -> Described:
+        """What a statement gives in a form. Raises as `run` does."""
+        key = (statement.text, form, parameters.kinds(query.parameters))
+        found = engine.described.get(key)
+        if found is None:
+            try:
+                found = _planned(engine, cursor, statement, query, form)
+            except (duck.Error, pa.ArrowException, OSError, TypeError, ValueError, OverflowError) as error:
+                raise self._explained(engine, error, query.text) from error
+            engine.described.put(key, found, 3 * len(found.text) + 2000)
+        return found
+
+    def _explained(self, engine: CatalogEngine, error: BaseException, text: str) -> GatewayError:
+        """The error of a statement on `engine`, which is used no more where it has broken down."""
+        if duck_errors.fatal(error):
+            self._engines.discard(engine)
+        return _translated(error, text)
 
 
 def _cursors(engine: CatalogEngine, session: Session, backend: Backend) -> Callable[[], duck.Connection]:
@@ -111,22 +136,6 @@ def _cursors(engine: CatalogEngine, session: Session, backend: Backend) -> Calla
         "  version": backend.version,
     }
     return lambda: duck.told(engine.instance.cursor(), "outport", told)
-
-
-def _described(
-    engine: CatalogEngine,
-    cursor: Callable[[], duck.Connection],
-    statement: CatalogStatement,
-    query: Query,
-    form: Form,
-) -> Described:
-    """What a statement gives in a form."""
-    key = (statement.text, form, parameters.kinds(query.parameters))
-    found = engine.described.get(key)
-    if found is None:
-        found = _planned(engine, cursor, statement, query, form)
-        engine.described.put(key, found, 3 * len(found.text) + 2000)
-    return found
 
 
 def _planned(
@@ -148,8 +157,6 @@ def _planned(
         schema = relation.limit(0).to_arrow_reader().schema
         fields = [field.with_name(name) for field, name in zip(schema, names, strict=True)]
         return Described(text, pa.schema(fields), kinds)
-    except (duck.Error, pa.ArrowException, OSError, TypeError, ValueError, OverflowError) as error:
-        raise _translated(error, query.text) from error
     finally:
         opened.close()
 

@@ -127,6 +127,12 @@ class CatalogEngines:
             if engine.evicted and not engine.used:
                 engine.instance.close()
 
+    def discard(self, engine: CatalogEngine) -> None:
+        """Keep `engine` no longer: the next who may see the same has a new one."""
+        with self._lock:
+            for visible in [one for one, kept in self._kept.items() if kept is engine]:
+                self._evict(self._kept.pop(visible))
+
     def close(self) -> None:
         """Free every engine that nobody holds, the others when they are let go."""
         with self._lock:

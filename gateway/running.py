@@ -91,7 +91,7 @@ class Alone:
         batch_rows: int,
         slots: Slots,
     ) -> None:
-        self._open = cursor
+        self.open = cursor
         self._text, self._parameters, self._batch_rows = text, parameters, batch_rows
         self._slots = slots
         self._cursor: duck.Connection | None = None
@@ -125,7 +125,7 @@ class Alone:
         if self._stopped:
             raise duck.Interrupted
         if self._reader is None:
-            self._cursor = self._open()
+            self._cursor = self.open()
             self._reader = duck.stream(self._cursor, self._text, given(self._parameters), self._batch_rows)
         try:
             return self._reader.read_next_batch()

@@ -163,9 +163,9 @@ def test_a_replaced_snapshot_is_detached_when_its_last_query_ends(own: Bench) ->
         next(batches)
         own.rows("SELECT count(*) FROM a2.t")
         own.engine.keep({"a2"})
-        assert own.engine._attached._attached == {"a1", "a2"}
+        assert own.engine._serving._attached == {"a1", "a2"}
         assert sum(batch.num_rows for batch in batches) == 100_000 - 2048
-    assert own.engine._attached._attached == {"a2"}
+    assert own.engine._serving._attached == {"a2"}
 
 
 def test_a_snapshot_that_is_no_longer_kept_has_expired(own: Bench) -> None:
@@ -182,7 +182,7 @@ def test_equal_decisions_share_a_view_and_many_threads_may_make_it(own: Bench) -
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: own.rows("SELECT count(*) AS n FROM p.t"), range(40)))
     assert answers == [[{"n": 5}]] * 40
-    assert len(own.engine._attached._views) == 1
+    assert len(own.engine._serving._views) == 1
 
 
 def _until(holds: object) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gateway import kept_rows
 from gateway.decision import Treatment
 from gateway.errors import BadQuery, GatewayError
+from gateway.wire_forms import Wire
 from tests.gateway.bench import grant, product, table
 from tests.gateway.test_coalesce import BY_ID, FORMS, KEYS, SAMPLES, SHAPES, Shop, ids, queries, until, wire
 
@@ -137,6 +138,24 @@ def test_who_may_see_other_rows_or_masks_has_rows_of_his_own(shop: Kept) -> None
     assert "name" not in answer.column_names
 
 
+def test_a_session_s_time_zone_has_rows_of_its_own(shop: Kept, queries: list[str]) -> None:
+    select = "SELECT i, TIMESTAMPTZ '2024-07-01 12:00:00+00' AS t FROM range(9) r(i)"
+    members = {"i": "BIGINT", "t": "TIMESTAMP WITH TIME ZONE"}
+    shop.names[("zoned", "t")] = grant(shop.publish("zoned", members, select))
+    text = "SELECT t FROM zoned.t WHERE i = $1"
+    forms = [Wire((0,)), Wire((0,), "Europe/Berlin"), Wire((0,), "Asia/Tokyo")]
+    with shop.together(6) as pool:
+        asked = [pool.submit(shop.answered, text, key, form) for key in (1, 2) for form in forms]
+    together = [wire(one.result()) for one in asked]
+    assert together[:3] == together[3:]
+    assert len(set(together)) == 3
+    for form in forms:
+        shop.keep(text, 1, form)
+    queries.clear()
+    assert [wire(shop.answered(text, 1, form)) for form in forms] == together[:3]
+    assert queries == []
+
+
 def test_a_table_with_more_rows_stays_a_query(shop: Kept, queries: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_rows, "ROWS", 100)
     shop.keep(BY_ID, 1)
@@ -214,7 +233,7 @@ def test_each_answer_is_recorded_and_frees_its_lease(shop: Kept) -> None:
     assert [(summary.rows, summary.outcome) for summary in shop.summaries[before:]] == [
         (1, "answered"), (1, "answered"), (0, "answered"),
     ]  # fmt: skip
-    until(lambda: not any(shop.engine._attached._leases.values()))
+    until(lambda: not any(shop.engine._serving._leases.values()))
 
 
 def test_a_kept_row_may_be_cancelled_and_closed_like_any(shop: Kept) -> None:

@@ -106,7 +106,7 @@ def read(gateway: Gateway, *snapshots: str) -> None:
 
 
 def attached(gateway: Gateway) -> list[str]:
-    return sorted(gateway._engine._attached._attached)
+    return sorted(gateway._engine._serving._attached)
 
 
 def test_a_server_removes_what_is_over_and_lets_go_of_it(shop: Workshop) -> None:
