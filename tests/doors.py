@@ -213,10 +213,10 @@ class PreparedPostgresDoor(PostgresDoor):
 
 
 def _arrow(column: psycopg.Column) -> pa.DataType | None:
-    """The Arrow type of a column; None for json, whose values say it."""
+    """The Arrow type of a column; None for json and a catalog's own types, whose values say it."""
     if column.type_code == 1700:
         return pa.decimal128(column.precision or 38, column.scale or 0)
-    return None if column.type_code == 114 else _ARROW[column.type_code]
+    return _ARROW.get(column.type_code)
 
 
 def _words(error: psycopg.Error) -> str:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,10 @@ def test_no_reader_loses_or_tears_an_answer_while_snapshots_are_swapped(shop: Wo
         for stamp in range(1, SWAPS + 1):
             shop.fill("stamped", "t", stamped(stamp, rows))
             stamps[shop.publish("stamped").id] = stamp
+        deadline = time.monotonic() + 20
+        while not all(reader.answers and reader.answers[-1][1] == SWAPS for reader in readers):
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.01)
     finally:
         for reader in readers:
             reader.stop.set()

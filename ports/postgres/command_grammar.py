@@ -28,7 +28,7 @@ from ports.postgres.commands import (
     Show,
 )
 from ports.postgres.errors import WireError
-from ports.postgres.split import literal, name, syntax
+from ports.postgres.split import QUOTED, literal, name, syntax
 
 _NAME = re.compile(r"[a-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*", re.DOTALL)
 
@@ -155,9 +155,7 @@ def _deallocate(words: tuple[str, ...], _: str) -> Command:
 
 
 def _prepare(words: tuple[str, ...], text: str) -> Command:
-    found = re.match(
-        r'\s*+prepare\s++("(?:[^"]++|"")++"|[\w$]++)\s*+(?:\([^()]*+\)\s*+)?as\s++(.*)\Z', text, re.I | re.S
-    )
+    found = re.match(rf"\s*prepare\s+({QUOTED}|[\w$]+(?![\w$]))\s*(?:\([^()]*\)\s*)?as\s+(.*)\Z", text, re.I | re.S)
     if found is None:
         raise syntax(words, 1)
     return Prepare(name(_folded(found[1])), found[2])
@@ -183,8 +181,8 @@ def _run(words: tuple[str, ...], _: str) -> Command:
 
 def _declare(words: tuple[str, ...], text: str) -> Command:
     found = re.match(
-        r'\s*+declare\s++("(?:[^"]++|"")++"|[\w$]++)((?:\s++(?:binary|asensitive|insensitive|no|scroll)\b)*+)\s++cursor'
-        r"((?:\s++(?:with|without)\s++hold\b)?+)\s++for\s++(.*)\Z",
+        rf"\s*declare\s+({QUOTED}|[\w$]+)((?:\s+(?:binary|asensitive|insensitive|no|scroll)\b)*)\s+cursor"
+        r"((?:\s+(?:with|without)\s+hold\b)?)\s+for\s+(.*)\Z",
         text,
         re.I | re.S,
     )
@@ -226,7 +224,7 @@ def _unlisten(words: tuple[str, ...], _: str) -> Command:
 
 
 def _explain(words: tuple[str, ...], text: str) -> Command:
-    found = re.match(r"\s*+explain\s*+(?:\([^()]*+\)|(?:(?:analyze|verbose)\b\s*+)*+)\s*+(.+)\Z", text, re.I | re.S)
+    found = re.match(r"\s*explain\b(?:\s*\([^()]*\)|(?:\s+(?:analyze|verbose)\b)*)\s*(\S.*)\Z", text, re.I | re.S)
     if found is None:
         raise syntax(words, 1)
     return Explain(found[1])

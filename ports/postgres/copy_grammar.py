@@ -9,7 +9,9 @@ from gateway import BadQuery
 from ports.postgres import split
 from ports.postgres.commands import Copy
 from ports.postgres.errors import WireError
-from ports.postgres.split import literal, syntax
+from ports.postgres.split import QUOTED, literal, syntax
+
+NAME_PARTS = 400  # characters, a quoted part being one
 
 
 def understand(words: tuple[str, ...], text: str) -> Copy:
@@ -38,7 +40,9 @@ def understand(words: tuple[str, ...], text: str) -> Copy:
 def _copied(text: str) -> tuple[str, int]:
     """The query that COPY names, and where it ends: in parentheses, or a table with or without columns."""
     table = re.match(
-        r'\s*+copy\s++((?:"(?:[^"]++|"")++"|[\w$.]++)++)\s*+(\([^()]*+\))?+\s*+(?=to\b|from\b)', text, re.I | re.S
+        rf"\s*copy\s+((?:{QUOTED}|[\w$.]){{1,{NAME_PARTS}}})(?![\w$.])\s*(\([^()]*\))?\s*(?=to\b|from\b)",
+        text,
+        re.I | re.S,
     )
     if table is not None:
         columns = (table[2] or "(*)").strip()[1:-1]

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from gateway import BadQuery
 
+# A quoted name. No quantifier that holds a group may be possessive: Python 3.11.2, Debian's, then loses what it took.
+QUOTED = r'"(?=[^"]|"")[^"]*(?:""[^"]*)*"(?!")'
 # What a semicolon does not end: each alternative runs to its own end, or to the end of the text. Quantifiers are
 # possessive: what they have taken they do not give back, so that no text costs more than one look at each character.
 _TOKEN = re.compile(
