@@ -155,7 +155,7 @@ def _deallocate(words: tuple[str, ...], _: str) -> Command:
 
 
 def _prepare(words: tuple[str, ...], text: str) -> Command:
-    found = re.match(rf"\s*prepare\s+({QUOTED}|[\w$]+(?![\w$]))\s*(?:\([^()]*\)\s*)?as\s+(.*)\Z", text, re.I | re.S)
+    found = re.match(rf"\s*+prepare\s++({QUOTED}|[\w$]++)\s*+(?:\([^()]*+\)\s*+)?as\s++(.*)\Z", text, re.I | re.S)
     if found is None:
         raise syntax(words, 1)
     return Prepare(name(_folded(found[1])), found[2])
@@ -181,8 +181,8 @@ def _run(words: tuple[str, ...], _: str) -> Command:
 
 def _declare(words: tuple[str, ...], text: str) -> Command:
     found = re.match(
-        rf"\s*declare\s+({QUOTED}|[\w$]+)((?:\s+(?:binary|asensitive|insensitive|no|scroll)\b)*)\s+cursor"
-        r"((?:\s+(?:with|without)\s+hold\b)?)\s+for\s+(.*)\Z",
+        rf"\s*+declare\s++({QUOTED}|[\w$]++)((?:\s++(?:binary|asensitive|insensitive|no|scroll)\b)*)\s++cursor"
+        r"((?:\s++(?:with|without)\s++hold\b)?)\s++for\s++(.*)\Z",
         text,
         re.I | re.S,
     )
@@ -224,7 +224,7 @@ def _unlisten(words: tuple[str, ...], _: str) -> Command:
 
 
 def _explain(words: tuple[str, ...], text: str) -> Command:
-    found = re.match(r"\s*explain\b(?:\s*\([^()]*\)|(?:\s+(?:analyze|verbose)\b)*)\s*(\S.*)\Z", text, re.I | re.S)
+    found = re.match(r"\s*+explain\b(?:\s*+\([^()]*+\)|(?:\s++(?:analyze|verbose)\b)*)\s*+(\S.*)\Z", text, re.I | re.S)
     if found is None:
         raise syntax(words, 1)
     return Explain(found[1])

@@ -40,7 +40,7 @@ def understand(words: tuple[str, ...], text: str) -> Copy:
 def _copied(text: str) -> tuple[str, int]:
     """The query that COPY names, and where it ends: in parentheses, or a table with or without columns."""
     table = re.match(
-        rf"\s*copy\s+((?:{QUOTED}|[\w$.]){{1,{NAME_PARTS}}})(?![\w$.])\s*(\([^()]*\))?\s*(?=to\b|from\b)",
+        rf"\s*+copy\s++((?:{QUOTED}|[\w$.]){{1,{NAME_PARTS}}})(?![\w$.])\s*+(\([^()]*+\))?\s*+(?=to\b|from\b)",
         text,
         re.I | re.S,
     )

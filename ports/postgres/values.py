@@ -252,7 +252,9 @@ def _binary_array(data: bytes) -> Value:
 
 
 # An element in quotes or without, blanks around it ignored (PostgreSQL 15, 8.15.6).
-_ELEMENT = re.compile(r"""\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|((?:[^"\\{},\s]+|\\.|\s+(?=[^\s,]))+))\s*""", re.DOTALL)
+_ELEMENT = re.compile(
+    r"""\s*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*)"|((?:[^"\\{},\s]++|\\.|\s++(?=[^\s,]))+))\s*+""", re.DOTALL
+)
 
 
 def _text_array(text: str, kind: Type) -> Value:

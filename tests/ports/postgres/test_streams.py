@@ -53,6 +53,7 @@ def test_a_client_that_reads_no_more_is_ended(world: World) -> None:
     with Raw(port.address) as client:
         client.start()
         client.send(b"Q", LONG.encode() + b"\0")
+        assert client.read()[0] == b"T"
         eventually(lambda: world.gateway._engine.load().open == 0)
         while (message := client.read())[0] in {b"T", b"D"}:
             pass
