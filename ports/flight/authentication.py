@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from functools import partial
 
 import pyarrow.flight as fl
 
-from gateway import BadQuery, Bearer, Credentials, Gateway, Password, Session, Unauthenticated
+from gateway import BadQuery, Bearer, Credentials, Gateway, Password, Session, Unauthenticated, Unavailable
 from ports.flight import choices, options, wire
 from ports.flight.errors import translating
 from ports.flight.options import Options
@@ -79,14 +80,16 @@ class Authenticated(fl.ServerMiddleware):  # type: ignore[misc]
 
 
 class Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
-    """Opens the session of each call, or refuses it before it is read."""
+    """Opens the session of each call, or refuses it before it is read; refuses every one once `closing` is set."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, closing: threading.Event) -> None:
+        self._gateway, self._closing = gateway, closing
 
     def start_call(self, info: fl.CallInfo, headers: _Headers) -> Authenticated:
         """The call's session. Raises the statuses of Unauthenticated, and of Forbidden for a purpose not granted."""
         with translating():
+            if self._closing.is_set():
+                raise Unavailable("the gateway is shutting down", reason="shutdown")
             credentials, held = _credentials(headers), None
             if isinstance(credentials, Bearer) and (held := self._held(credentials)) is not None:
                 credentials = Password(held.subject, held.secret)

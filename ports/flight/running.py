@@ -52,6 +52,7 @@ class Running:
         self._cancelled: OrderedDict[bytes, float] = OrderedDict()
         # A context dies with its call: it is asked only under the lock, and a stream leaves before its call ends.
         self._lock = threading.Lock()
+        self._left = threading.Condition(self._lock)
         self._some = threading.Event()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -76,6 +77,14 @@ class Running:
         finally:
             with self._lock:
                 del self._calls[call]
+                self._left.notify_all()
+
+    def ended(self, patience_s: float) -> bool:
+        """Wait until no stream is open, `patience_s` seconds at most; whether there was one."""
+        with self._lock:
+            some = bool(self._calls)
+            self._left.wait_for(lambda: not self._calls, patience_s)
+        return some
 
     def cancel(self, flight: bytes, until: float) -> None:
         """Stop every stream of `flight`, and refuse it until its tickets end, at the epoch second `until`."""
@@ -96,9 +105,9 @@ class Running:
 
     def stop(self) -> None:
         """Cancel every query and end the thread."""
-        self._stopped.set()
-        self._some.set()
         with self._lock:
+            self._stopped.set()
+            self._some.set()
             for call in self._calls:
                 call.cancel()
         if self._thread is not None:
@@ -110,6 +119,6 @@ class Running:
                 for call in self._calls:
                     if call.context.is_cancelled():
                         call.cancel()
-                if not self._calls:
+                if not self._calls and not self._stopped.is_set():
                     self._some.clear()
             self._some.wait()

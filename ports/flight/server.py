@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -19,6 +20,8 @@ from ports.flight.streams import Streams
 
 # After drain_s: the seconds that clients get to hear that their queries were stopped.
 CUT_S = 5.0
+# What a stream has written last leaves after it has ended: gRPC's shutdown may cut it off.
+LEAVING_S = 0.5
 
 
 class FlightPort:
@@ -56,10 +59,12 @@ class FlightPort:
         if self._server is None:
             return
         server, self._server = self._server, None
+        server.closing.set()
+        if server.running.ended(self._gateway.settings.drain_s):
+            time.sleep(LEAVING_S)
         # gRPC waits for every call to end, and a client that reads no more ends none: it must not hold up the process.
         ending = threading.Thread(target=server.shutdown, name="outport-flight-stop", daemon=True)
         ending.start()
-        ending.join(self._gateway.settings.drain_s)
         server.running.stop()
         ending.join(CUT_S)
 
@@ -69,6 +74,7 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
 
     def __init__(self, gateway: Gateway, location: str, tls: Tls | None) -> None:
         self.running = Running()
+        self.closing = threading.Event()
         self._statements = Statements(gateway)
         self._streams = Streams(gateway, self.running)
         self._actions = Actions(gateway, self._statements, self.running)
@@ -79,7 +85,7 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
             tls_certificates=None if tls is None else [(tls.chain, tls.secret)],
             verify_client=tls is not None and tls.mutual,
             root_certificates=None if tls is None else tls.client_roots,
-            middleware={NAME: Authentication(gateway)},
+            middleware={NAME: Authentication(gateway, self.closing)},
         )
 
     @translated

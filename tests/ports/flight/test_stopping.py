@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.flight as fl
@@ -13,6 +13,7 @@ import pytest
 from gateway import Password, Query, Unavailable
 from ports.flight import messages as m
 from ports.flight import server as door
+from ports.flight.running import POLL_S, Running
 from ports.flight.server import FlightPort
 from tests.certificates import Resettled
 from tests.conftest import World
@@ -58,7 +59,6 @@ def test_a_client_that_reads_no_more_holds_up_neither_the_query_nor_the_door(
 def test_a_running_answer_ends_whole_while_the_door_closes(world: World) -> None:
     port = FlightPort(Resettled(world.gateway, drain_s=30))  # type: ignore[arg-type]
     port.start()
-    host, number = port.address
     with Flight(Spied(world.gateway), port).raw("steward").client as client:
         token = client.authenticate_basic_token("steward", "steward-secret")
         raw = Raw(client, fl.FlightCallOptions(headers=[token]))
@@ -68,19 +68,33 @@ def test_a_running_answer_ends_whole_while_the_door_closes(world: World) -> None
         read = reader.read_chunk().data.num_rows
         stopping = threading.Thread(target=port.stop)
         stopping.start()
-        eventually(lambda: not accepts(host, number))
+        eventually(lambda: refused(raw))
         read += sum(chunk.data.num_rows for chunk in reader)
         stopping.join()
     assert read == rows
 
 
-def accepts(host: str, number: int) -> bool:
-    """Whether somebody listens there."""
+def refused(raw: Raw) -> bool:
+    """Whether a new call is told that the door closes."""
     try:
-        socket.create_connection((host, number), timeout=5).close()
-    except ConnectionError:  # refused, or reset by a listener that closes
-        return False
-    return True
+        raw.info(m.CommandStatementQuery("SELECT 1"))
+    except fl.FlightUnavailableError as error:
+        return "shutting down" in str(error)
+    return False
+
+
+def test_the_watch_that_is_just_looking_ends_too() -> None:
+    running = Running()
+    context: Any = SimpleNamespace(is_cancelled=lambda: False)
+    stopping = threading.Thread(target=running.stop)
+    with running.over(context, b"flight"):
+        pass
+    with running._lock:
+        assert not running._stopped.wait(3 * POLL_S)  # by now the watch waits for the lock
+        stopping.start()
+        stopping.join(POLL_S)
+    stopping.join(5)
+    assert not stopping.is_alive()
 
 
 def test_no_call_is_taken_after_the_end(world: World) -> None:
