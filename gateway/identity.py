@@ -18,17 +18,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from joserfc import jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
-from gateway import principals
+from gateway import jose, principals
 from gateway.errors import NotFound, Unauthenticated, Unavailable
+from gateway.issuers import OWN
+from gateway.jose import BadToken, Token
 from gateway.keys import Keys
+from gateway.oidc import Issuers
 from gateway.principal import NEVER, Claim, Kind, Principal
 from gateway.principals import ApiKey, Entries, Entry, PrincipalsError
 from gateway.scram import ITERATIONS, Verifier
 
-ISSUER = AUDIENCE = "outport"
+ISSUER = AUDIENCE = OWN
 ALGORITHM = "HS256"
 CACHE_S = 60.0
 _CACHED = 10_000
@@ -46,7 +48,7 @@ class Password:
 
 @dataclass(frozen=True)
 class Bearer:
-    """A token: a JWT of `outport token`, or an API key `id.secret`."""
+    """A token: a JWT of `outport token` or of an issuer that is known, or an API key `id.secret`."""
 
     token: str = field(repr=False)
 
@@ -63,10 +65,13 @@ PERSONAS: tuple[tuple[str, Kind, Mapping[str, Claim]], ...] = (
 
 
 class Directory:
-    """The principals of one deployment, reloaded when their file changes. Safe to use from several threads."""
+    """The principals of one deployment, reloaded when their file changes. Safe to use from several threads.
 
-    def __init__(self, path: Path, keys: Keys) -> None:
-        self._path = path
+    `issuers` are those whose tokens are taken beside our own; None takes no other.
+    """
+
+    def __init__(self, path: Path, keys: Keys, issuers: Issuers | None = None) -> None:
+        self._path, self._issuers = path, issuers
         self._token_key = OctKey.import_key(keys.derive("token"))
         self._cache_key = os.urandom(32)
         self._unknown = keys.derive("unknown subject")
@@ -215,24 +220,35 @@ class Directory:
                 self._accepted.clear()
             self._accepted[mark] = (verifier, time.monotonic() + CACHE_S)
 
-    def _by_token(self, token: str) -> Principal:
-        """Roles and purposes are those that the directory *and* the token name; all else is read anew by `sub`."""
-        registry = jwt.JWTClaimsRegistry(
-            iss={"essential": True, "value": ISSUER},
-            aud={"essential": True, "value": AUDIENCE},
-            exp={"essential": True},
-            sub={"essential": True},
-        )
+    def _by_token(self, text: str) -> Principal:
         try:
-            body = jwt.decode(token, self._token_key, algorithms=[ALGORITHM]).claims
-            registry.validate(body)
-        except (JoseError, ValueError, TypeError) as error:
+            token = jose.parse(text)
+            return self._by_own(token) if token.issuer == ISSUER else self._by_issuer(token)
+        except BadToken as error:
             raise _wrong() from error
-        entry = self._current().get(str(body["sub"]))
-        if entry is None:
-            raise _wrong()
+
+    def _by_own(self, token: Token) -> Principal:
+        """Roles and purposes are those that the directory *and* the token name; all else is read anew by `sub`."""
+        if not token.signed_by(self._token_key, ALGORITHM):
+            raise BadToken("not signed here")
+        ends, body = token.live(time.time(), 0), token.claims
+        entry = self._current().get(str(body.get("sub")))
+        if entry is None or body.get("aud") != AUDIENCE:
+            raise BadToken("of another audience, or of nobody")
         narrowed = {name: _narrowed(entry, name, body[name]) for name in _NARROWING if name in body}
-        return _principal(replace(entry, attributes={**entry.attributes, **narrowed}), float(body["exp"]))
+        return _principal(replace(entry, attributes={**entry.attributes, **narrowed}), ends)
+
+    def _by_issuer(self, token: Token) -> Principal:
+        """What the issuer's token says, as far as it is mapped; of a listed principal what the directory says."""
+        if self._issuers is None:
+            raise BadToken("an issuer that is not known")
+        found = self._issuers.identified(token)
+        if found.kind is not None:
+            return Principal(found.subject, found.kind, found.attributes, found.valid_until)
+        entry = self._current().get(found.subject)
+        if entry is None:
+            raise BadToken("nobody of the directory")
+        return _principal(entry, found.valid_until)
 
     def _by_key(self, token: str) -> Principal:
         identifier, _, secret = token.partition(".")

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from gateway import grants, identity, keys, sasl
+from gateway import grants, identity, keys, oidc, sasl
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept, Snapshot
 from gateway.engine import Description, Engine, default_threads
@@ -47,7 +47,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._keys = keys.load(settings)
-        self._directory = identity.Directory(settings.principals, self._keys)
+        self._directory = identity.Directory(settings.principals, self._keys, oidc.load(settings))
         self._catalog = Catalog(settings.state)
         self._policies = PolicyStore(settings.policies)
         audit = Audit(settings.audit)

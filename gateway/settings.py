@@ -17,7 +17,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PREFIX = "OUTPORT_"
 Port = Annotated[int, Field(ge=0, le=65535)]
-_PATHS = ("products", "policies", "state", "secret_key_file", "tls_cert", "tls_key", "tls_ca", "tls_client_ca")
+_PATHS = (
+    "products",
+    "policies",
+    "state",
+    "secret_key_file",
+    "issuers",
+    "tls_cert",
+    "tls_key",
+    "tls_ca",
+    "tls_client_ca",
+)
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -61,6 +71,7 @@ class Settings(BaseSettings):
     postgres_portals: int = Field(100, ge=1, description="portals and cursors of one connection there")
     secret_key: SecretStr | None = Field(None, description="secret of at least 32 bytes that all keys derive from")
     secret_key_file: Path | None = Field(None, description="file that holds the secret, instead of `secret_key`")
+    issuers: Path | None = Field(None, description="YAML file of the OpenID Connect issuers whose tokens are taken")
     tls_cert: Path | None = Field(None, description="PEM file of the certificate of every door, its chain after it")
     tls_key: Path | None = Field(None, description="PEM file of that certificate's private key")
     tls_ca: Path | None = Field(None, description="PEM file by which clients trust it; unset: their system's")
