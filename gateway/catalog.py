@@ -6,6 +6,7 @@ before are served on.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import suppress
@@ -30,6 +31,7 @@ class Catalog:
 
     def __init__(self, state: Path) -> None:
         self._state = state
+        self._path = str(state / manifest.NAME)  # composing it for every look costs more than the look
         self._lock = threading.Lock()
         self._ready = False
         self._seen: _Stamp = None
@@ -40,7 +42,7 @@ class Catalog:
 
     def current(self) -> Deployment:
         """What is served now. While one thread reads a new manifest, others go on with the deployment before it."""
-        stamp = _stamp(self._state / manifest.NAME)
+        stamp = _stamp(self._path)
         if (stamp != self._seen or not self._ready) and self._lock.acquire(blocking=not self._ready):
             try:
                 if stamp != self._seen or not self._ready:
@@ -128,9 +130,9 @@ def unknown_snapshot() -> NotFound:
     return NotFound("this snapshot does not exist", reason="snapshot")
 
 
-def _stamp(path: Path) -> _Stamp:
+def _stamp(path: str) -> _Stamp:
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return (found.st_ino, found.st_mtime_ns, found.st_size)

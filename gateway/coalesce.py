@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from datetime import time as time_of_day
 from decimal import Decimal
+from typing import Protocol
 from uuid import UUID
 
 import pyarrow as pa
@@ -24,7 +25,7 @@ from gateway import duck, parameters
 from gateway.bind import Batch, Parameters, Scalar, Value
 from gateway.errors import Exhausted
 from gateway.product import Column
-from gateway.running import Alone, Slots
+from gateway.running import Alone, Encoded, Slots
 
 # So many groups wait for their turns at once; more of them wait for a thread before.
 GROUPS = 64
@@ -89,12 +90,23 @@ class Shared:
     zone: str
 
 
-@dataclass(frozen=True)
+class Made(Protocol):
+    """What doors have made of one kept row, by form."""
+
+    def get(self, form: Hashable) -> Encoded | None: ...
+    def put(self, form: Hashable, row: Encoded) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """Where the row of a lookup stands: in which batch (None: there is no such row), and where, if others are there."""
+    """Where the row of a lookup stands: in which batch (None: there is no such row), and where, if others are there.
+
+    `made` is there for a row that stays.
+    """
 
     batch: pa.RecordBatch | None
     row: int | None
+    made: Made | None = None
 
 
 _NOTHING = Found(None, None)
@@ -182,6 +194,20 @@ class Together:
         # Column by column it takes three times as long.
         row = found.batch.take(pa.array([found.row or 0]))
         return pa.RecordBatch.from_arrays(row.columns[: len(self._schema)], schema=self._schema)
+
+    def encoded(self, form: Hashable) -> Encoded | None:
+        """The row as it was made before, where it is a kept one; then there is nothing to be read."""
+        found = self.found
+        if found is None or found.made is None or self._asked or self.stopped:
+            return None
+        row = found.made.get(form)
+        self._asked = row is not None
+        return row
+
+    def keep(self, form: Hashable, row: Encoded) -> None:
+        """Keep what a door made of the row, where that is a kept one."""
+        if self.found is not None and self.found.made is not None:
+            self.found.made.put(form, row)
 
     def began(self, flight: _Flight) -> None:
         """A query of which this lookup is part runs from now on."""

@@ -35,6 +35,14 @@ class Treatment:
     rules: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnUse:
+    """One column that a query could read, as `product.table.column`, and its mask's name or treatment's kind."""
+
+    column: str
+    treatment: str
+
+
 @dataclass(frozen=True)
 class Decision:
     """A grant on one table. `rows` is SQL over the raw columns (NULL counts as false), None for every row.
@@ -55,6 +63,12 @@ class Decision:
     def visible(self) -> tuple[str, ...]:
         """Names of the columns that exist for the principal, in contract order."""
         return tuple(name for name, treatment in self.treatments.items() if treatment.kind != "hidden")
+
+    @cached_property
+    def uses(self) -> tuple[ColumnUse, ...]:
+        """The visible columns as the audit keeps them."""
+        prefix, every = f"{self.product}.{self.table}", self.treatments
+        return tuple(ColumnUse(f"{prefix}.{name}", every[name].mask or every[name].kind) for name in self.visible)
 
     @cached_property
     def fingerprint(self) -> str:

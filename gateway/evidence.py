@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from gateway.bind import Plan
+from gateway.decision import ColumnUse
 from gateway.errors import GatewayError
 from gateway.grants import sees
-from gateway.observe import ColumnUse, Refused
+from gateway.observe import Refused
 from gateway.session import Pin, Session
 from gateway.snapshot import Lifespan, Snapshot
 from gateway.stream import ProductProvenance
@@ -49,12 +50,7 @@ def _newer(pin: Pin, snapshot: Snapshot) -> Snapshot | None:
 
 def columns(plan: Plan) -> tuple[ColumnUse, ...]:
     """Every visible column of the tables that `plan` reads, with its treatment."""
-    return tuple(
-        ColumnUse(f"{grant.snapshot.product.name}.{grant.table.name}.{name}", treatment.mask or treatment.kind)
-        for grant in plan.grants
-        for name, treatment in grant.decision.treatments.items()
-        if treatment.kind != "hidden"
-    )
+    return tuple(one for grant in plan.grants for one in grant.decision.uses)
 
 
 def refused(error: GatewayError) -> Refused:

@@ -7,10 +7,11 @@ the cursors that it is given.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ from gateway.bind import Scalar, View
 from gateway.cache import BytesLru
 from gateway.coalesce import Found, Shared
 from gateway.errors import Exhausted
-from gateway.running import Slots
+from gateway.running import Encoded, Slots
 
 # So many lookups of one text are queries; a table with more rows, or whose rows take longer to read, stays one.
 ASKED = 16
@@ -30,6 +31,7 @@ ROWS = 1 << 16
 READ_S = 2.0
 TEXT_BYTES = 32 << 20
 KEPT_BYTES = 256 << 20
+MADE_BYTES = 64 << 20
 _ENTRY_BYTES = 200  # of Python's own, for one key
 _TEXTS = 1_000
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
@@ -37,30 +39,56 @@ _KEYS = _INTEGERS | {"VARCHAR", "DATE"}
 _log = logging.getLogger("outport.engine")
 Cursor = Callable[[], duck.Connection]
 _Name = tuple[str, str]
+_Encoded = BytesLru[tuple[int, int, Hashable], Encoded]
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Every row of a text, and where that of each key is; `batch` None where there is too much to keep."""
+    """Every row of a text, and where that of each key is; `batch` None where there is too much to keep.
+
+    No two have the same `number`.
+    """
 
     batch: pa.RecordBatch | None
     places: Mapping[tuple[Scalar, ...], int]
     snapshots: frozenset[str]
 
-    def find(self, key: tuple[Scalar, ...]) -> Found | None:
+    number: int
+
+    def find(self, key: tuple[Scalar, ...], made: _Encoded) -> Found | None:
         """Where the row of `key` is, or that there is none; None if that is not known here."""
         if self.batch is None:
             return None
         place = self.places.get(key)
-        return Found(None, None) if place is None else Found(self.batch, place)
+        return Found(None, None) if place is None else Found(self.batch, place, _Made(made, self.number, place))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What doors have made of the row at `place` of the rows of that number, which others never have."""
+
+    every: _Encoded
+    number: int
+    place: int
+
+    def get(self, form: Hashable) -> Encoded | None:
+        return self.every.get((self.number, self.place, form))
+
+    def put(self, form: Hashable, row: Encoded) -> None:
+        self.every.put((self.number, self.place, form), row, len(row.data) + _ENTRY_BYTES)
 
 
 class KeptRows:
-    """What is kept. Thread-safe; at most KEPT_BYTES, the least recently asked go first."""
+    """What is kept. Thread-safe; at most KEPT_BYTES, and MADE_BYTES of single rows as doors have encoded them.
+
+    The least recently asked go first.
+    """
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._rows: BytesLru[_Name, _Rows] = BytesLru(KEPT_BYTES)
+        self._made: _Encoded = BytesLru(MADE_BYTES)
+        self._numbers = itertools.count()
         self._asked: OrderedDict[_Name, int] = OrderedDict()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(1, "outport-kept")
@@ -75,7 +103,7 @@ class KeptRows:
         name = (shared.text, shared.zone)
         rows = self._rows.get(name)
         if rows is not None:
-            return rows.find(key)
+            return rows.find(key, self._made)
         if self._often(name) and all(column.type in _KEYS for column in shared.key):
             self._threads.submit(self._read, shared, cursor, serving, tuple(views))
         return None
@@ -84,6 +112,7 @@ class KeptRows:
         """Forget the rows of every other snapshot."""
         kept = frozenset(snapshot_ids)
         self._rows.discard(lambda rows: not rows.snapshots <= kept)
+        self._made.discard(lambda _: True)
 
     def close(self) -> None:
         """Read nothing more."""
@@ -119,7 +148,7 @@ class KeptRows:
             batch = None
         finally:
             self._slots.give()
-        rows = _rows(batch, len(shared.key), snapshots)
+        rows = _rows(batch, len(shared.key), snapshots, next(self._numbers))
         size = 0 if rows.batch is None else rows.batch.nbytes + _ENTRY_BYTES * rows.batch.num_rows
         self._rows.put(name, rows, size)
 
@@ -142,10 +171,10 @@ def _whole(shared: Shared, cursor: duck.Connection) -> pa.RecordBatch | None:
         cursor.close()
 
 
-def _rows(batch: pa.RecordBatch | None, width: int, snapshots: frozenset[str]) -> _Rows:
+def _rows(batch: pa.RecordBatch | None, width: int, snapshots: frozenset[str], number: int) -> _Rows:
     """The rows by key; nothing where a key has several, which no query of one key would answer with one row."""
     if batch is None:
-        return _Rows(None, {}, snapshots)
+        return _Rows(None, {}, snapshots, number)
     keys = zip(*(column.to_pylist() for column in batch.columns[batch.num_columns - width :]), strict=True)
     places = {key: place for place, key in enumerate(keys)}
-    return _Rows(batch if len(places) == batch.num_rows else None, places, snapshots)
+    return _Rows(batch if len(places) == batch.num_rows else None, places, snapshots, number)

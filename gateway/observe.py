@@ -20,17 +20,10 @@ from typing import Any, Protocol
 
 import orjson
 
+from gateway.decision import ColumnUse
 from gateway.errors import Unavailable
 
 _log = logging.getLogger("outport.audit")
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnUse:
-    """One column that a query could read, as `product.table.column`, and its mask's name or treatment's kind."""
-
-    column: str
-    treatment: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ with gateway.answer(session, Query("SELECT ...")) as result:
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import time
@@ -312,7 +311,7 @@ class Gateway:
 
     def _fingerprint(self, session: Session, plan: Plan) -> str:
         body = "\n".join([session.principal.subject, *(grant.decision.fingerprint for grant in plan.grants)])
-        return hmac.new(self._policy_key, body.encode(), hashlib.sha256).hexdigest()[:16]
+        return hmac.digest(self._policy_key, body.encode(), "sha256").hex()[:16]
 
     def _provenance(self, session: Session, pin: Pin, plan: Plan, query_id: str) -> Provenance:
         return Provenance(query_id, states(session, pin, plan), self._fingerprint(session, plan), origins(plan))

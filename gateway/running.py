@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ import pyarrow as pa
 from gateway import duck
 from gateway.bind import Parameters, given
 from gateway.errors import Exhausted
+
+Data = bytes | memoryview
 
 
 class Slots:
@@ -56,6 +59,14 @@ class Slots:
                 self.waiting -= 1
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One row as a door's encoder made it before; `size` are the bytes of its Arrow form."""
+
+    data: Data
+    size: int
+
+
 class Source(Protocol):
     """One query's batches as the engine makes them. `interrupt` may come from any thread, the rest from one at a time.
 
@@ -72,6 +83,12 @@ class Source(Protocol):
 
     def next(self, wait_s: float | None) -> pa.RecordBatch | None:
         """The next batch, None at the end; `wait_s` as in Slots.take. Raises Exhausted and the engine's own errors."""
+
+    def encoded(self, form: Hashable) -> Encoded | None:
+        """All of the answer, where `keep` was given it in this form before, for whichever query."""
+
+    def keep(self, form: Hashable, row: Encoded) -> None:
+        """What an encoder made of the answer: kept wherever its one row is."""
 
     def interrupt(self) -> None:
         """Stop for good what is computed for this query."""
@@ -103,6 +120,13 @@ class Alone:
     def prefetch(self, ready: Callable[[], None]) -> bool:
         """It computes only while it is read."""
         return False
+
+    def encoded(self, form: Hashable) -> Encoded | None:
+        """Nothing of it is kept."""
+        return None
+
+    def keep(self, form: Hashable, row: Encoded) -> None:
+        """Nothing of it is kept."""
 
     def next(self, wait_s: float | None) -> pa.RecordBatch | None:
         """The next batch, computed in a turn of its own."""

@@ -44,7 +44,7 @@ class Snapshot:
     outcomes: tuple[RuleOutcome, ...]
     pseudonyms: frozenset[Pseudonym]
 
-    @property
+    @cached_property
     def quality(self) -> float:
         """Share of quality rules that hold, 1.0 where there are none."""
         return sum(o.holds for o in self.outcomes) / len(self.outcomes) if self.outcomes else 1.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Never
@@ -17,7 +17,7 @@ import pyarrow as pa
 from gateway import forms
 from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unavailable
 from gateway.lineage import Origin
-from gateway.running import Source
+from gateway.running import Data, Encoded, Source
 from gateway.snapshot import LASTING, Lifespan
 
 TICK_S = 0.05
@@ -144,6 +144,27 @@ class Result:
         finally:
             self.close()
 
+    def row(self, form: Hashable) -> Data | None:
+        """All of the answer as `keep` was given it in that form, where it is one row that the gateway keeps.
+
+        The answer has ended then. Before the first batch only; raises as `batches` does.
+        """
+        with self._turn:
+            self._require_open()
+            row = self._source.encoded(form)
+            if row is not None:
+                self._counted(1, row.size)
+                self._end("answered", None)
+        return None if row is None else row.data
+
+    def keep(self, form: Hashable, data: Data) -> None:
+        """What a door has made of an answer of one row, for the next that asks for that row.
+
+        `form` says all that it depends on but the row.
+        """
+        if self._rows == 1:
+            self._source.keep(form, Encoded(data, self._bytes))
+
     def cancel(self) -> None:
         """Stop the query; its consumer sees Cancelled."""
         self._stop = self._stop or Cancelled("the query was cancelled")
@@ -188,19 +209,25 @@ class Result:
 
     def _pull(self) -> pa.RecordBatch | None:
         with self._turn:
-            if self._stop is not None or self._closed:
-                raise self._stop or Cancelled("the answer has ended", reason="closed")
-            if time.time() > self._valid_until:
-                self._fail(NotFound("the permission for this answer has ended", reason="expired"))
+            self._require_open()
             batch = self._compute()
             if batch is None:
                 self._end("answered", None)
                 return None
-            self._rows += batch.num_rows
-            self._bytes += batch.get_total_buffer_size()  # nbytes costs 50 times as much
-            if self._limits.rows is not None and self._rows > self._limits.rows:
-                self._fail(Exhausted(f"the answer has more than {self._limits.rows} rows", reason="rows"))
+            self._counted(batch.num_rows, batch.get_total_buffer_size())  # nbytes costs 50 times as much
             return forms.zero_nulls(batch)
+
+    def _require_open(self) -> None:
+        if self._stop is not None or self._closed:
+            raise self._stop or Cancelled("the answer has ended", reason="closed")
+        if time.time() > self._valid_until:
+            self._fail(NotFound("the permission for this answer has ended", reason="expired"))
+
+    def _counted(self, rows: int, size: int) -> None:
+        self._rows += rows
+        self._bytes += size
+        if self._limits.rows is not None and self._rows > self._limits.rows:
+            self._fail(Exhausted(f"the answer has more than {self._limits.rows} rows", reason="rows"))
 
     def _compute(self) -> pa.RecordBatch | None:
         self._waiting_since = None
@@ -240,7 +267,7 @@ class Watchdog:
     def __init__(self) -> None:
         self._results: set[Result] = set()
         self._lock = threading.Lock()
-        self._wake = threading.Event()
+        self._wake, self._ended = threading.Event(), threading.Event()
         self._stopped = False
         self._thread: threading.Thread | None = None
 
@@ -253,7 +280,8 @@ class Watchdog:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="outport-watchdog", daemon=True)
                 self._thread.start()
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     def __len__(self) -> int:
         """How many results are open."""
@@ -272,18 +300,18 @@ class Watchdog:
         for result in results:
             result.cancel()
             result.close()
+        self._ended.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        while not self._stopped:
+        # Clocks are looked at once in a TICK_S: woken by every answer, this thread would cost a lookup a tenth.
+        while not self._ended.wait(TICK_S):
+            self._wake.clear()
             with self._lock:
                 results = list(self._results)
             if not results:
                 self._wake.wait()
-                self._wake.clear()
-                continue
             for result in results:
                 result.tick(time.monotonic())
-            time.sleep(TICK_S)

@@ -20,6 +20,7 @@ from ports.postgres.commands import Command
 from ports.postgres.errors import WireError
 from ports.postgres.functions import Calls
 
+Bytes = bytes | memoryview
 BATCH_ROWS = 8192
 # A batch of wide rows is encoded in parts, so that a slow client holds little.
 PIECE_BYTES = 4 << 20
@@ -119,10 +120,21 @@ class Portal(QueryResult):  # type: ignore[misc]
             left = None if left is None else left - batch.num_rows
             yield from _pieces(batch)
 
-    def messages(self, limit: int) -> Iterator[memoryview]:
+    def messages(self, limit: int) -> Iterator[Bytes]:
         """The next rows as DataRow messages."""
+        fields = self.fields or ()
+        form = None
+        if limit != 1 and self._question is not None and self._result is None:
+            form = tuple([(field.oid, field.format) for field in fields])
+            if (row := self._begun(self._question).row(form)) is not None:
+                self.count, self.done = 1, True
+                yield row
+                return
         for batch in self.batches(limit):
-            yield rows.data_rows(batch, self.fields or ())
+            data = rows.data_rows(batch, fields)
+            if form is not None and self._result is not None and self.count == 1:
+                self._result.keep(form, bytes(data))
+            yield data
 
     def refit(self, fields: Sequence[Field] | None) -> None:
         """Take other formats, before the first row. Raises WireError afterwards."""
@@ -146,16 +158,22 @@ class Portal(QueryResult):  # type: ignore[misc]
     def _next(self) -> pa.RecordBatch | None:
         if self._question is None:
             return None
-        if self._batches is None or self._result is None:
-            self._result = self._question.answer(self.fields or ())
-            self._batches, self._confirmed = self._result.batches(), time.monotonic()
+        if self._batches is None:
+            self._batches = (self._result or self._begun(self._question)).batches()
         else:
             self._confirm(CONFIRM_S)
         return next(self._batches, None)
 
+    def _begun(self, question: Asked) -> Result:
+        self._result = question.answer(self.fields or ())
+        self._confirmed = time.monotonic()
+        return self._result
+
     def _confirm(self, after_s: float) -> None:
         """Rows may be taken long after the first: nobody keeps by that what has been taken from him."""
-        if self._question is None or self._result is None or time.monotonic() - self._confirmed < after_s:
+        if self._question is None or self._result is None or self._batches is None:
+            return
+        if time.monotonic() - self._confirmed < after_s:
             return
         try:
             self._question.confirm(self._result)

@@ -5,6 +5,7 @@ Few have an effect here; the others are kept and shown, as clients set them and 
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -113,6 +114,11 @@ class Variables:
         if known not in self.values:
             raise WireError("42704", f'unrecognized configuration parameter "{name[:63]}"')
         return self.values[known]
+
+    def reported(self) -> tuple[str, ...]:
+        """The values of REPORTED."""
+        values = self.values
+        return tuple([values[name] for name in REPORTED])
 
     def knows(self, name: str) -> bool:
         """Whether there is a setting of that name."""
@@ -251,6 +257,7 @@ def _in_units(milliseconds: int) -> str:
     return f"{milliseconds}ms" if milliseconds else "0"
 
 
+@functools.lru_cache(maxsize=256)
 def _milliseconds(text: str) -> float:
     found = re.fullmatch(r"\s*(\d{1,12}(?:\.\d{1,6})?)\s*(us|ms|s|min|h|d)?\s*", text)
     if found is None:

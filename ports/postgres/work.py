@@ -50,7 +50,7 @@ class Work:
         self._portals: dict[str, Portal] = {}
         self._running: Portal | None = None
         self._last: tuple[tuple[Field, ...], tuple[int, ...], tuple[Field, ...]] = ((), (), ())
-        self._told = {name: transaction.variables.show(name) for name in REPORTED}
+        self._told = transaction.variables.reported()
 
     def portal(self, statement: Statement, given: Sequence[Value], codes: Sequence[int], weight: int = 0) -> Portal:
         """A statement with its parameters of `weight` bytes, in these formats. Raises WireError for their number."""
@@ -119,10 +119,12 @@ class Work:
 
     def changed(self) -> Iterator[tuple[str, str]]:
         """The reported settings that have changed since the last call."""
-        for name in REPORTED:
-            value = self._transaction.variables.show(name)
-            if self._told[name] != value:
-                self._told[name] = value
+        told, present = self._told, self._transaction.variables.reported()
+        if told == present:
+            return
+        self._told = present
+        for name, before, value in zip(REPORTED, told, present, strict=True):
+            if before != value:
                 yield name, value
 
     def run(self, portal: Portal, limit: int) -> Iterator[Bytes]:

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.decision import ColumnUse
 from gateway.errors import Unavailable
 from gateway.observe import (
     STATEMENT_LIMIT,
     Audit,
-    ColumnUse,
     MetadataRead,
     Observation,
     PolicyLoaded,
