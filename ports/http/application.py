@@ -14,11 +14,9 @@ from urllib.parse import unquote_to_bytes
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import Gateway, GatewayError
+from gateway import Gateway
 from ports.http import caching, errors, methods, metrics, quota
 from ports.http.cors import EXPOSED, METHODS, SENT, Cors
 from ports.http.lane import Lane
@@ -36,17 +34,16 @@ def application(gateway: Gateway, routers: Iterable[APIRouter]) -> Starlette:
     Nothing of it is injected or validated by FastAPI, whose own layers would take a tenth of a lookup's time.
     """
     told = [_probes(gateway), *routers]
-    layers = [Middleware(Guard, count=gateway.metrics.request)]
+    app = Starlette(routes=direct((*told, metrics.routes(gateway))))
+    app.middleware_stack = Guard(app.router, gateway.metrics.request)
     if origins := gateway.settings.origins:
-        layers.insert(
-            0,
-            Middleware(Cors, allow_origins=origins, allow_methods=METHODS, allow_headers=SENT, expose_headers=EXPOSED),
+        app.middleware_stack = Cors(
+            app.middleware_stack,
+            allow_origins=origins,
+            allow_methods=METHODS,
+            allow_headers=SENT,
+            expose_headers=EXPOSED,
         )
-    app = Starlette(
-        routes=direct((*told, metrics.routes(gateway))),
-        middleware=layers,
-        exception_handlers={GatewayError: errors.on_gateway_error, HTTPException: errors.on_http_exception},
-    )
     app.router.redirect_slashes = False
     app.state.lane = Lane(WORK_THREADS)
     app.state.methods = Methods(told)
@@ -77,8 +74,9 @@ def _probes(gateway: Gateway) -> APIRouter:
 
 
 class Guard:
-    """Around every route: text that is no text is refused, a defect becomes a problem document, each request is logged.
+    """Around every route: what is no text is refused, an error becomes a problem document, each request is logged.
 
+    It stands in for Starlette's own layers, which would pass every message on three times more.
     The log line has the route's template and never the address itself: addresses hold filter values and keys.
     """
 
@@ -104,7 +102,7 @@ class Guard:
             refusal = _unreadable(scope)
             await (refusal or self._app)(scope, receive, sending)
         except Exception as error:
-            response = errors.unexpected(error)
+            response = errors.refused(Request(scope), error)
             if not sent:
                 await response(scope, receive, sending)
         finally:

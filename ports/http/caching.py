@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import Message
 
 from gateway import Provenance, Query, Result, Session
@@ -20,7 +20,8 @@ VARY = ("Accept", "Accept-Encoding", "Authorization", "Prefer", "X-Outport-Purpo
 _VARY = ", ".join(VARY)
 # To be kept by the client alone, which asks every time whether it still holds: a right may have been withdrawn.
 REVALIDATED = "private, no-cache"
-_NEVER = "private, no-store"
+_NEVER = b"private, no-store"
+_ALWAYS = ((b"x-content-type-options", b"nosniff"),)
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 # Another release may write the same values in another way.
 _RELEASE = version("outport")
@@ -28,12 +29,18 @@ _RELEASE = version("outport")
 
 def guard(message: Message, more: Mapping[str, str]) -> None:
     """Complete the headers of an answer that begins: nothing is kept where its route did not say that it may be."""
-    headers = MutableHeaders(scope=message)
-    headers.update(more)
-    headers.setdefault("Cache-Control", _NEVER)
-    headers["X-Content-Type-Options"] = "nosniff"
-    named = headers.getlist("Vary")
-    headers["Vary"] = ", ".join([_VARY, *(one for one in named if one not in VARY)]) if named else _VARY
+    named = {name for name, _ in message["headers"]}
+    added = list(_ALWAYS)
+    if b"cache-control" not in named:
+        added.append((b"cache-control", _NEVER))
+    if b"vary" in named:
+        others = [one for one in Headers(raw=message["headers"]).getlist("Vary") if one not in VARY]
+        message["headers"] = [header for header in message["headers"] if header[0] != b"vary"]
+        added.append((b"vary", ", ".join([_VARY, *others]).encode("latin-1")))
+    else:
+        added.append((b"vary", _VARY.encode()))
+    added += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in more.items()]
+    message["headers"] = [*message["headers"], *added]
 
 
 def tag(session: Session, provenance: Provenance, question: Query, variant: str) -> str:

@@ -84,7 +84,7 @@ def http_problem(code: int, detail: str, headers: Mapping[str, str] | None = Non
     return _document(code, members, headers)
 
 
-def unexpected(error: BaseException) -> Response:
+def _unexpected(error: BaseException) -> Response:
     """A defect: the client gets an id and nothing else, the log gets the rest under that id."""
     error_id = uuid.uuid4().hex[:12]
     _log.error("unexpected error %s", error_id, exc_info=error)
@@ -105,15 +105,15 @@ def _document(code: int, members: dict[str, object], headers: Mapping[str, str] 
     return Response(content, status_code=code, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
-async def on_gateway_error(_: Request, error: Exception) -> Response:
-    """The application's handler of GatewayError."""
-    assert isinstance(error, GatewayError)
-    return problem(error)
+def refused(request: Request, error: Exception) -> Response:
+    """The answer to `request` where `error` ended it: ours, the router's, or a defect."""
+    if isinstance(error, GatewayError):
+        return problem(error)
+    return _routed(request, error) if isinstance(error, HTTPException) else _unexpected(error)
 
 
-async def on_http_exception(request: Request, error: Exception) -> Response:
-    """The application's handler of what the router itself refuses; answers OPTIONS, which no route takes."""
-    assert isinstance(error, HTTPException)
+def _routed(request: Request, error: HTTPException) -> Response:
+    """What the router itself refuses; answers OPTIONS, which no route takes."""
     path, methods = request.scope["path"], request.app.state.methods
     detail, headers = str(error.detail), dict(error.headers or {})
     if path == "*" and request.method == "OPTIONS":  # the server as a whole (RFC 9110, 9.3.7)

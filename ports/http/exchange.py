@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from gateway import Cancelled, GatewayError, Result
-from ports.http import compression, lane
+from ports.http import compression
 from ports.http.compression import Chunk
 from ports.http.lane import Lane
 from ports.http.methods import is_head
@@ -190,7 +190,7 @@ class _Turn:
         except BaseException as error:
             self._fail(error)
         else:
-            lane.call(self._loop, self._give, begun)
+            self._lane.tell(self._loop, partial(self._give, begun))
 
     def _give(self, begun: _Begun) -> None:
         if not self._future.done():
@@ -200,7 +200,7 @@ class _Turn:
 
     def _fail(self, error: BaseException) -> None:
         self.lifeline.release()
-        lane.call(self._loop, self._refuse, error)
+        self._lane.tell(self._loop, partial(self._refuse, error))
 
     def _refuse(self, error: BaseException) -> None:
         if not self._future.done():

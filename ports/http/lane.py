@@ -40,6 +40,7 @@ class Lane:
         self._blocked = 0
         self._watched = False
         self._local = threading.local()
+        self._told: list[Piece] = []
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` gives, made on a thread. Raises what it raises."""
@@ -58,6 +59,14 @@ class Lane:
         if watch:
             call(loop, self._watch, loop)
 
+    def tell(self, loop: asyncio.AbstractEventLoop, piece: Piece) -> None:
+        """Run `piece` on the loop: what is told before it comes to that wakes it once. From any thread."""
+        with self._lock:
+            self._told.append(piece)
+            first = len(self._told) == 1
+        if first:
+            call(loop, self._hear)
+
     def blocks(self) -> None:
         """Said by a piece: from now on it waits for something else than Python's lock, so others go on."""
         with self._lock:
@@ -67,6 +76,12 @@ class Lane:
     def close(self) -> None:
         """Take nothing more."""
         self._threads.shutdown(wait=False)
+
+    def _hear(self) -> None:
+        with self._lock:
+            told, self._told = self._told, []
+        for piece in told:
+            piece()
 
     def _step_aside(self, turn: _Turn) -> None:
         self._turn, turn.blocks = None, True

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway import BadQuery, Query
+from gateway import BadQuery, Query, Value
 from ports.rest import embedding, selection, values
 from ports.rest.conditions import Parameters, condition, quoted
 from ports.rest.names import Columns, OrderTerm
 from ports.rest.parts import PLACE, Page, expression, order_by, total
 from ports.rest.question import Question
 
-__all__ = ["PLACE", "Relation", "by_key", "count", "rows", "sample", "source", "total_order"]
+__all__ = ["PLACE", "Relation", "by_key", "count", "key_values", "rows", "sample", "source", "total_order"]
 
 
 @dataclass(frozen=True)
@@ -86,19 +86,23 @@ def rows(
     return Query(_text(question, relation, page, parameters), parameters.all())
 
 
-def by_key(question: Question, relation: Relation, key: Sequence[str]) -> Query:
-    """The row of that key. Raises BadQuery if `key` has another number of values, or wrong ones."""
+def key_values(relation: Relation, key: Sequence[str]) -> tuple[Value, ...]:
+    """The values that `key` is the text of. Raises BadQuery if it has another number of values, or wrong ones."""
     if len(key) != len(relation.key):
         raise BadQuery(
             f"the key of {relation.table} has {len(relation.key)} values: {','.join(relation.key)}",
             reason="value",
             hint="separate them by commas; a comma inside a value is written %2C",
         )
+    return tuple(
+        values.read(text, relation.columns[name].type, name) for name, text in zip(relation.key, key, strict=True)
+    )
+
+
+def by_key(question: Question, relation: Relation, key: Sequence[Value]) -> Query:
+    """The row of that key. Without embedded tables the text is the same for every key, which is all its parameters."""
     parameters = Parameters()
-    where = [
-        f"{quoted(name)} = {parameters.add(values.read(text, relation.columns[name].type, name))}"
-        for name, text in zip(relation.key, key, strict=True)
-    ]
+    where = [f"{quoted(name)} = {parameters.add(value)}" for name, value in zip(relation.key, key, strict=True)]
     text, inner = _base(question, relation, parameters)
     page = Page(text, (*where, *inner), (), "", "", bounded=True)
     return Query(_text(question, relation, page, parameters), parameters.all())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 from urllib.parse import parse_qsl
 
@@ -40,17 +41,17 @@ class Question:
     format: str | None
     int64: str | None
 
-    @property
+    @cached_property
     def fields(self) -> tuple[Selected, ...]:
         """The selected columns of the table itself."""
         return tuple(one for one in self.select if isinstance(one, Selected))
 
-    @property
+    @cached_property
     def embeds(self) -> tuple[Embedded, ...]:
         """The embedded tables."""
         return tuple(one for one in self.select if isinstance(one, Embedded))
 
-    @property
+    @cached_property
     def aggregated(self) -> bool:
         """Whether the answer has a row for each group, not for each row."""
         return selection.aggregated(self.fields)

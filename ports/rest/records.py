@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from gateway import NotFound, Query, VisibleTable
 from ports.rest import compose, formats, question
@@ -27,7 +28,14 @@ class Record:
 
     def query(self, key: Sequence[str]) -> Query:
         """The row of `key`. Raises BadQuery for another number of values, or wrong ones."""
-        return compose.by_key(self.question, self.relation, key)
+        values = compose.key_values(self.relation, key)
+        if self.question.embeds:
+            return compose.by_key(self.question, self.relation, values)
+        return Query(self._text, values)
+
+    @cached_property
+    def _text(self) -> str:
+        return compose.by_key(self.question, self.relation, [None] * len(self.relation.key)).text
 
 
 class Records:

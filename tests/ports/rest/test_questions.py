@@ -191,10 +191,11 @@ def test_a_place_keeps_every_digit() -> None:
 
 def test_a_row_is_found_by_its_key() -> None:
     relation = replace(RELATION, key=("id", "name"))
-    query = compose.by_key(asked("select=price"), relation, ("7", "a,b"))
+    values = compose.key_values(relation, ("7", "a,b"))
+    query = compose.by_key(asked("select=price"), relation, values)
     assert query == Query('SELECT "price" FROM "shop"."shelf" WHERE "id" = $1 AND "name" = $2', (7, "a,b"))
     with pytest.raises(BadQuery, match="2 values: id,name"):
-        compose.by_key(asked(""), relation, ("7",))
+        compose.key_values(relation, ("7",))
 
 
 def test_an_order_of_the_client_s_comes_before_the_key() -> None:
