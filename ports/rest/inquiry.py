@@ -16,6 +16,8 @@ from ports.rest.question import LOGIC, PARAMETER_LIMIT, RESERVED
 
 TEXTS = ("select", "order", "cursor", "format", "int64")
 NUMBERS = ("limit", "offset")
+# What an address separates by commas may be a list here.
+LISTS = ("select", "order")
 MEMBERS = ("table", "where", *TEXTS, *NUMBERS, "snapshot", "count")
 _LOGIC = re.compile(r"(?:((?:not\.)?(?:and|or))=?)?(?=\()")
 _SHAPE = 'where takes "(a.eq.1,b.gt.2)", {"column": "operator.value"}, or a list of these'
@@ -62,6 +64,8 @@ def _written(name: str, value: object) -> str:
         return str(int(value))  # type: ignore[call-overload]
     if name.rpartition(".")[2] in NUMBERS:
         raise BadQuery(f"{name[:63]} takes a whole number from 0", reason="value")
+    if name.rpartition(".")[2] in LISTS and isinstance(value, list) and value:
+        return ",".join(_text(name, one) for one in value)
     return _text(name, value)
 
 
@@ -72,7 +76,8 @@ def _whole(value: object) -> bool:
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise BadQuery(f"{name[:63]} takes a text", reason="value")
+        listed = " or a list of texts" if name.rpartition(".")[2] in LISTS else ""
+        raise BadQuery(f"{name[:63]} takes a text{listed}", reason="value")
     return statement.plain(value, name)
 
 

@@ -31,6 +31,10 @@ QUERY = "/products/shop/-/query"
         ),
         ({"table": "orders", "select": "store,count()", "order": "store"}, "orders?select=store,count()&order=store"),
         (
+            {"table": "orders", "select": ["order_id", "store"], "order": ["store.desc", "order_id"], "limit": 3},
+            "orders?select=order_id,store&order=store.desc,order_id&limit=3",
+        ),
+        (
             {"table": "customers", "select": "region,o:orders(order_id)", "where": {"o.store": "eq.4"}, "o.limit": 1},
             "customers?select=region,o:orders(order_id)&o.store=eq.4&o.limit=1",
         ),
@@ -91,7 +95,9 @@ def test_the_major_version_may_be_named(web: Client) -> None:
         ({"table": 5}, ["table takes a text"]),
         ({"table": "orders", "filter": {}}, ['unknown member "filter"', "allowed: table, where"]),
         ({"table": "orders", "selct": "a"}, ["did you mean select?"]),
-        ({"table": "orders", "select": ["a"]}, ["select takes a text"]),
+        ({"table": "orders", "select": {"a": 1}}, ["select takes a text or a list of texts"]),
+        ({"table": "orders", "select": []}, ["select takes a text or a list of texts"]),
+        ({"table": "orders", "select": ["order_id", 5]}, ["select takes a text"]),
         ({"table": "orders", "limit": 1.5}, ["limit takes a whole number"]),
         ({"table": "orders", "limit": True}, ["limit takes a whole number"]),
         ({"table": "orders", "limit": -1}, ["limit", "whole numbers from 0"]),
