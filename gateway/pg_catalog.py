@@ -17,13 +17,14 @@ from gateway.decision import unknown_relation
 from gateway.engine import Description
 from gateway.errors import BadQuery, GatewayError
 from gateway.forms import Form
-from gateway.pg_engine import CatalogEngine, CatalogEngines, Described
+from gateway.pg_engine import CatalogEngine, CatalogEngines, Described, asks_settings
 from gateway.pg_objects import Oids, Visible
 from gateway.pg_statement import CatalogStatement
 from gateway.pg_types import catalog_kind, held_in
 from gateway.running import Alone, Slots
 from gateway.session import Session
 from gateway.stream import Limits, Provenance, Result, Summary, Watchdog
+from gateway.wire_forms import Wire
 
 _MARKED = re.compile(r"outport:(relation|type|function|schema|role|setting|limit):([^\n]*)")
 
@@ -61,7 +62,7 @@ class PgCatalog:
         statement = pg_statement.bound(query.text)
         engine = self._engines.lease(visible)
         try:
-            cursor = _cursors(engine, session, backend)
+            cursor = _cursors(engine, session, backend, statement.text)
             found = self._described(engine, cursor, statement, query, form)
             return Result(
                 schema=found.schema,
@@ -88,7 +89,7 @@ class PgCatalog:
         )
         values: Parameters = query.parameters or (None,) * len(names)
         with self._engines.using(visible) as engine:
-            cursor = _cursors(engine, session, backend)
+            cursor = _cursors(engine, session, backend, statement.text)
             found = self._described(engine, cursor, statement, Query(query.text, values), "arrow")
         return Description(found.schema, types, parameter_names=names, types=found.kinds)
 
@@ -123,12 +124,13 @@ class PgCatalog:
         return _translated(error, text)
 
 
-def _cursors(engine: CatalogEngine, session: Session, backend: Backend) -> Callable[[], duck.Connection]:
-    """What opens a cursor that knows the connection."""
+def _cursors(engine: CatalogEngine, session: Session, backend: Backend, text: str) -> Callable[[], duck.Connection]:
+    """What opens a cursor that knows of the connection what `text` asks."""
     subject = session.principal.subject
+    settings = backend.settings if asks_settings(text) else {}
     told = {
-        **backend.settings,
-        **{f" {name.lower()}": value for name, value in backend.settings.items()},
+        **settings,
+        **{f" {name.lower()}": value for name, value in settings.items()},
         "session_authorization": subject,
         "  path": "\x1f".join(session.search_path),
         "  pid": str(backend.process),
@@ -152,13 +154,28 @@ def _planned(
         kinds = tuple(catalog_kind(name, kind) for name, kind in zip(known, held, strict=True))
         text = forms.project(statement.text, names, kinds, form)
         engine.need(text)
-        if text != statement.text:
-            relation = opened.sql(text, params=given(query.parameters))
-        schema = relation.limit(0).to_arrow_reader().schema
-        fields = [field.with_name(name) for field, name in zip(schema, names, strict=True)]
-        return Described(text, pa.schema(fields), kinds)
+        types = [
+            _shape(engine, opened, *column) for column in zip(kinds, held, _columnwise(form, len(names)), strict=True)
+        ]
+        return Described(text, pa.schema(list(zip(names, types, strict=True))), kinds)
     finally:
         opened.close()
+
+
+def _columnwise(form: Form, columns: int) -> list[Form]:
+    """What a form is for each of so many columns."""
+    return [Wire((code,), form.zone) for code in form.of(columns)] if isinstance(form, Wire) else [form] * columns
+
+
+def _shape(engine: CatalogEngine, cursor: duck.Connection, kind: str, held: str, form: Form) -> pa.DataType:
+    """The Arrow type of a column: asked of DuckDB once, since to ask it of a whole statement is to plan that again."""
+    found = engine.shapes.get((kind, held, form))
+    if found is None:
+        text = forms.project(f"SELECT CAST(NULL AS {held}) AS c", ["c"], [kind], form)
+        engine.need(text)
+        found = cursor.sql(text).limit(0).to_arrow_reader().schema.field(0).type
+        engine.shapes.put((kind, held, form), found, len(held) + 200)
+    return found
 
 
 def _translated(error: BaseException, text: str) -> GatewayError:

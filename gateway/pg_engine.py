@@ -24,6 +24,7 @@ from gateway.pg_types import held_in
 KEPT = 8
 MEMORY_LIMIT = "256MB"
 DESCRIBED_BYTES = 4 << 20
+_SHAPES_BYTES = 1 << 20
 _ARROW = {
     "BOOLEAN": pa.bool_(), "SMALLINT": pa.int16(), "INTEGER": pa.int32(), "BIGINT": pa.int64(),
     "UINTEGER": pa.uint32(), "FLOAT": pa.float32(), "DOUBLE": pa.float64(), "VARCHAR": pa.string(),
@@ -52,12 +53,14 @@ class CatalogEngine:
     """One engine. `used` counts who holds it; it is closed when it is evicted and nobody does.
 
     Its relations and macros are made when a statement first names them: few are ever asked for. `described` keeps what
-    its statements of late give, by their text, form and kinds of parameters.
+    its statements of late give, by their text, form and kinds of parameters; `shapes` the Arrow types of columns, by
+    their kind, DuckDB's type and form.
     """
 
     def __init__(self, visible: Visible) -> None:
         self.instance = duck.catalog(memory_limit=MEMORY_LIMIT)
         self.described: BytesLru[object, Described] = BytesLru(DESCRIBED_BYTES)
+        self.shapes: BytesLru[object, pa.DataType] = BytesLru(_SHAPES_BYTES)
         self.used = 0
         self.evicted = False
         self._visible = visible
@@ -176,6 +179,7 @@ def _informed(visible: Visible) -> Mapping[str, pa.Table]:
     return {f"info.{name}": _table(relations()[INFORMATION, name], found) for name, found in rows.items()}
 
 
+_BY_NAME = re.compile(r"getvariable\('outport'\)(?!\['(?:  \w+|session_authorization)'\])")
 _NAMED = re.compile(r"""\b(?:(pg|info|x)\."?(\w+)"?|(cat_\w+))""")
 
 
@@ -210,6 +214,12 @@ def _needed(text: str) -> tuple[str, ...]:
     for one in _NAMED.finditer(text):
         add(_name(one))
     return tuple(found)
+
+
+@functools.lru_cache(maxsize=5_000)
+def asks_settings(text: str) -> bool:
+    """Whether `text` reads a connection's settings by name, and not only who and where it is."""
+    return any(_BY_NAME.search(_objects()[name]) for name in _needed(text))
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from gateway.pg_arrays import elements
 from gateway.pg_kinds import Kinds
 from gateway.pg_relations import CATALOG, DOMAINS, INFORMATION, relations
 from gateway.pg_types import PG_TYPES, held_in
-from gateway.tree import Node, called, position
+from gateway.tree import NESTED, Node, called, position
 
 _SCHEMAS = frozenset({CATALOG, INFORMATION})
 _COMPARISONS = {
@@ -70,7 +70,7 @@ class Rewriting:
             return whole
         if isinstance(value.get("from_table"), dict):
             self._sources.append(dict(_oids(value["from_table"])))
-        node = {key: self.rewritten(child) if isinstance(child, dict | list) else child for key, child in value.items()}
+        node = {key: self.rewritten(child) if isinstance(child, NESTED) else child for key, child in value.items()}
         if isinstance(value.get("from_table"), dict):
             self._sources.pop()
         rule = _RULES.get(str(node.get("class") or node.get("type") or ""))

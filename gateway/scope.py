@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway import grammar
 from gateway.errors import BadQuery
-from gateway.tree import Node, nodes, position
+from gateway.tree import NESTED, Node, nodes, position
 
 Path = tuple[str, ...]
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -68,7 +68,7 @@ def _walk(node: Any, visible: dict[str, str], names: Names, target: Callable[[Pa
     if isinstance(node.get("cte_map"), dict):
         visible = _common_tables(node, visible, names, target)
     for key, child in node.items():
-        if key != "cte_map" and isinstance(child, dict | list):
+        if key != "cte_map" and isinstance(child, NESTED):
             _walk(child, visible, names, target)
 
 

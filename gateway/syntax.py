@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 Node = dict[str, Any]
+NESTED = (dict, list)
 _NOWHERE = 1 << 63
 
 
@@ -17,9 +18,9 @@ def nodes(tree: Any) -> Iterator[Node]:
         value = stack.pop()
         if isinstance(value, dict):
             yield value
-            stack.extend(child for child in value.values() if isinstance(child, dict | list))
+            stack += [child for child in value.values() if isinstance(child, NESTED)]
         elif isinstance(value, list):
-            stack.extend(child for child in value if isinstance(child, dict | list))
+            stack += [child for child in value if isinstance(child, NESTED)]
 
 
 def position(node: Node) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway import grammar, weight
 from gateway.errors import BadQuery
+from gateway.syntax import NESTED as NESTED
 from gateway.syntax import Node as Node
 from gateway.syntax import constant
 from gateway.syntax import nodes as nodes
@@ -46,13 +47,12 @@ POLICY = Allowance(grammar.POLICY_FUNCTIONS, grammar.POLICY_OPERATORS, frozenset
 
 def depth(tree: Any) -> int:
     """The deepest nesting of dictionaries and lists in `tree`."""
-    deepest, stack = 0, [(tree, 1)]
-    while stack:
-        value, level = stack.pop()
-        deepest = max(deepest, level)
-        children = value.values() if isinstance(value, dict) else value
-        stack.extend((child, level + 1) for child in children if isinstance(child, dict | list))
-    return deepest
+    found, level = 0, [tree]
+    while level:
+        found += 1
+        parts = [value.values() if isinstance(value, dict) else value for value in level]
+        level = [child for part in parts for child in part if isinstance(child, NESTED)]
+    return found
 
 
 def check(statement: Node, allowance: Allowance = CLIENT) -> None:

@@ -16,7 +16,7 @@ from gateway.budget import Budget
 from gateway.errors import BadQuery
 from gateway.extent import TABLE_WIDTH, Relation, Scope, alias, lambda_names, merged, selected, star_width
 from gateway.growth import FAR, GATHERED, ONE, Bound, checked, together, widest
-from gateway.syntax import Node
+from gateway.syntax import NESTED, Node
 
 _QUERIES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE"})
 _TRUTHS = frozenset({"COMPARE_IN", "COMPARE_NOT_IN", "OPERATOR_NOT", "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"})
@@ -40,7 +40,7 @@ class _Walk:
     def expression(self, value: Any, scope: Scope) -> Bound:
         """The bound of any part of a tree; whatever has no rule of its own is as large as its largest part."""
         if isinstance(value, list):
-            return together([self.expression(item, scope) for item in value if isinstance(item, dict | list)])
+            return together([self.expression(item, scope) for item in value if isinstance(item, NESTED)])
         self._budget.step()
         kind = value.get("class")
         rule = _EXPRESSIONS.get(kind) if kind else None
@@ -52,7 +52,7 @@ class _Walk:
         return self._parts(value, scope)
 
     def _parts(self, node: Node, scope: Scope) -> Bound:
-        found = [self.expression(child, scope) for child in node.values() if child and isinstance(child, dict | list)]
+        found = [self.expression(child, scope) for child in node.values() if child and isinstance(child, NESTED)]
         return together(found) if found else ONE
 
     def _truth(self, node: Node, scope: Scope) -> Bound:
