@@ -2,6 +2,7 @@
 
 from gateway.bind import Parameters, Part, Query, Value
 from gateway.catalog import Kept, Lifespan, Snapshot
+from gateway.credentials import Bearer, ClientCertificate, Credentials, Password
 from gateway.decision import Decision, Treatment
 from gateway.duck import time_zones
 from gateway.engine import Description
@@ -18,7 +19,6 @@ from gateway.errors import (
     Unavailable,
 )
 from gateway.forms import Form
-from gateway.identity import Bearer, Credentials, Password
 from gateway.lineage import Origin
 from gateway.pg_catalog import Backend
 from gateway.pg_statement import asks_pg_catalog
@@ -43,6 +43,7 @@ __all__ = [
     "Bearer",
     "Cancelled",
     "Challenge",
+    "ClientCertificate",
     "Column",
     "Credentials",
     "Decision",

@@ -69,9 +69,9 @@ class _Readable:
 
 
 def drawn(
-    product: Product, folder: Path, deployment: Deployment, policies: PolicySet, derive_key: Keys | None
+    product: Product, folder: Path, deployment: Deployment, policies: PolicySet, mask_keys: Keys | None
 ) -> Blueprint:
-    """The build of `product`. `derive_key` may be None where no pseudonym is asked for.
+    """The build of `product`. `mask_keys` may be None where no pseudonym is asked for.
 
     Raises ContractError with every finding: models that do not bind, inputs absent or not granted, missing files.
     """
@@ -84,7 +84,7 @@ def drawn(
         if source.product is None:
             _files_of(source, folder, readable)
     tables = tuple(
-        _table(table, product, folder, readable, _pseudonyms(table, product, deployment, policies, derive_key))
+        _table(table, product, folder, readable, _pseudonyms(table, product, deployment, policies, mask_keys))
         for table in _ordered(product)
     )
     job = Job(
@@ -233,13 +233,13 @@ def _data_time(product: Product, readable: _Readable) -> str | None:
 
 
 def _pseudonyms(
-    table: Table, product: Product, deployment: Deployment, policies: PolicySet, derive_key: Keys | None
+    table: Table, product: Product, deployment: Deployment, policies: PolicySet, mask_keys: Keys | None
 ) -> tuple[PseudonymJob, ...]:
     wanted = sorted((one for one in policies.pseudonyms(product) if one.table == table.name), key=_place)
     found = []
     for one in wanted:
-        assert derive_key is not None
-        secret = pseudonym.key(derive_key.derive, one.link).hex()
+        assert mask_keys is not None
+        secret = pseudonym.key(mask_keys, one.link).hex()
         justified = _one_to_one(table, one.column, product, deployment)
         found.append(PseudonymJob(one.column, one.physical, one.link, secret, justified))
     return tuple(found)

@@ -32,8 +32,13 @@ def resolve(session: Session, pin: Pin, action: Action, path: Path) -> Grant:
 
 
 def grant(session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: str) -> Grant | None:
-    """The grant on one table of `snapshot`, None where there is none or it is unknown. Raises Forbidden."""
-    product = snapshot.product
+    """The grant on one table of `snapshot`, None where there is none or it is unknown. Raises Forbidden.
+
+    The scope of the credential narrows what the policies decide: what it leaves out is not there.
+    """
+    product, scope = snapshot.product, session.principal.scope
+    if not scope.reaches(session.port, product.name):
+        return None
     if session.port not in _INNER_PORTS and not product.serves(session.port):
         return None
     environment = Environment(session.port, session.purpose, action, time.time())
@@ -41,6 +46,10 @@ def grant(session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: 
         table = product.table(name)
         decision = pin.policies.decide(session.principal, product, table, environment, snapshot.pseudonyms)
     except (KeyError, NotFound):
+        return None
+    if not scope.allows(action):
+        if action == "query":
+            raise Forbidden("this key is not for queries", reason="scope")
         return None
     return Grant(snapshot, table, decision)
 

@@ -7,53 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import os
-import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from joserfc import jwt
-from joserfc.jwk import OctKey
-
-from gateway import jose, principals
-from gateway.errors import NotFound, Unauthenticated, Unavailable
+from gateway import jose
+from gateway.credentials import Bearer, ClientCertificate, Credentials, Password, Proof, shown
+from gateway.enrolment import Enrolment
+from gateway.errors import NotFound, Unauthenticated
 from gateway.issuers import OWN
 from gateway.jose import BadToken, Token
 from gateway.keys import Keys
 from gateway.oidc import Issuers
 from gateway.principal import NEVER, Claim, Kind, Principal
-from gateway.principals import ApiKey, Entries, Entry, PrincipalsError
+from gateway.principals import Entry
 from gateway.scram import ITERATIONS, Verifier
+from gateway.tokens import Tokens
 
-ISSUER = AUDIENCE = OWN
-ALGORITHM = "HS256"
 CACHE_S = 60.0
 _CACHED = 10_000
 _NARROWING = ("role", "purpose")
-_log = logging.getLogger("outport.identity")
-
-
-@dataclass(frozen=True)
-class Password:
-    """A subject and its password in the clear, as Basic authentication brings it."""
-
-    subject: str
-    secret: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Bearer:
-    """A token: a JWT of `outport token` or of an issuer that is known, or an API key `id.secret`."""
-
-    token: str = field(repr=False)
-
-
-Credentials = Password | Bearer
 
 PERSONAS: tuple[tuple[str, Kind, Mapping[str, Claim]], ...] = (
     ("steward", "person", {"role": ("steward",)}),
@@ -64,20 +40,20 @@ PERSONAS: tuple[tuple[str, Kind, Mapping[str, Claim]], ...] = (
 )
 
 
-class Directory:
+class Directory(Enrolment):
     """The principals of one deployment, reloaded when their file changes. Safe to use from several threads.
 
     `issuers` are those whose tokens are taken beside our own; None takes no other.
     """
 
     def __init__(self, path: Path, keys: Keys, issuers: Issuers | None = None) -> None:
-        self._path, self._issuers = path, issuers
-        self._token_key = OctKey.import_key(keys.derive("token"))
+        super().__init__(path)
+        self._issuers = issuers
+        self._tokens = Tokens(keys)
         self._cache_key = os.urandom(32)
-        self._unknown = keys.derive("unknown subject")
+        # Known salts outlive a rotation of the secret: those of unknown names must too.
+        self._unknown = keys.lasting("unknown subject")
         self._lock = threading.Lock()
-        self._stamp: tuple[int, int, int] | None = None
-        self._entries: Entries = {}
         self._accepted: dict[bytes, tuple[Verifier, float]] = {}
         self._demo: tuple[object, bool] | None = None
 
@@ -85,110 +61,77 @@ class Directory:
         """The principal of `credentials`. Raises Unauthenticated; Unavailable if the directory cannot be read."""
         match credentials:
             case Password(subject, secret):
-                return self._by_password(subject, secret)
+                found = self._by_password(subject, secret)
             case Bearer(token):
-                return self._by_token(token) if token.count(".") == 2 else self._by_key(token)
+                found = self._by_token(token) if token.count(".") == 2 else self._by_key(token)
+            case ClientCertificate():
+                found = self._by_certificate(credentials)
             case None:
                 raise Unauthenticated("credentials are required", reason="missing")
+        return self._admitted(found)
+
+    def proof(self, principal: Principal, credentials: Credentials | None) -> Proof | None:
+        """What of `credentials`, which have proved `principal`, `stands` asks again: no password is kept."""
+        if credentials is not None and not isinstance(credentials, Password):
+            return credentials
+        entry = self.current().entries.get(principal.subject)
+        return None if entry is None else entry.verifier
+
+    def proved(self, subject: str, verifier: Verifier) -> Principal:
+        """The principal of a subject that has proved the password of `verifier`. Raises Unauthenticated."""
+        entry = self.current().entries.get(subject)
+        if entry is None or entry.verifier != verifier:
+            raise Unauthenticated("wrong name or password", reason="password")
+        return self._admitted(_principal(entry, NEVER))
 
     def familiar(self, password: Password) -> bool:
         """Whether this process has accepted this password, and it still stands."""
         known = self._accepted.get(self._mark(password.subject, password.secret))
-        entry = self._current().get(password.subject) if known is not None else None
+        entry = self.current().entries.get(password.subject) if known is not None else None
         return known is not None and entry is not None and known[0] == entry.verifier
 
     def principal(self, subject: str) -> Principal:
         """The principal that is named, without credentials: for commands and the demo. Raises NotFound."""
-        entry = self._current().get(subject)
+        entry = self.current().entries.get(subject)
         if entry is None:
             raise NotFound(f"there is no principal {subject:.128}", reason="principal")
         return _principal(entry, NEVER)
 
-    def stands(self, principal: Principal, token: Bearer | None) -> None:
-        """Raises Unauthenticated once what proved a principal (a password if no token) would not prove it any more."""
+    def stands(self, principal: Principal, proof: Proof) -> None:
+        """Raises Unauthenticated once what proved a principal would not prove the same any more."""
         try:
-            now = self._renewed(principal, token) if time.time() <= principal.valid_until else None
-        except (NotFound, Unauthenticated):
+            now = self._renewed(principal, proof) if time.time() <= principal.valid_until else None
+        except Unauthenticated:
             now = None
-        if now is None or (now.kind, now.attributes) != (principal.kind, principal.attributes):
+        if now is None or replace(now, valid_until=0.0) != replace(principal, valid_until=0.0):
             raise Unauthenticated("the credentials have expired or have been changed", reason="expired")
 
     def verifier(self, subject: str) -> Verifier:
         """What a SCRAM exchange checks against; for an unknown subject one that no password fits (RFC 5802, 5.1)."""
-        entry = self._current().get(subject)
+        entry = self.current().entries.get(subject)
         return entry.verifier if entry is not None and entry.verifier is not None else self._nobody(subject)
-
-    def subjects(self) -> tuple[str, ...]:
-        """Every subject, in order."""
-        return tuple(sorted(self._current()))
-
-    def entries(self) -> tuple[Entry, ...]:
-        """Every principal as it stands in the file, by subject: for commands."""
-        return tuple(entry for _, entry in sorted(self._current().items()))
 
     def holds_demo_credentials(self) -> bool:
         """Whether some password is a demo one: each verifier is tried with NAME-demo of its own and of each persona."""
-        entries = self._current()
+        entries = self.current().entries
         if self._demo is None or self._demo[0] is not entries:
             self._demo = (entries, any(_is_demo(entry) for entry in entries.values()))
         return self._demo[1]
 
-    def add(self, subject: str, kind: str, attributes: Mapping[str, object], password: str | None = None) -> None:
-        """Add a principal, or replace its kind, attributes and password; its API keys stay. Raises PrincipalsError."""
-        name = principals.checked_subject(subject)
-        made = Entry(
-            name,
-            principals.checked_kind(kind),
-            principals.claims(attributes),
-            None if password is None else Verifier.of(password),
-            (),
-        )
-        with self._changing() as entries:
-            known = entries.get(name)
-            entries[name] = made if known is None else replace(made, keys=known.keys)
-
-    def remove(self, subject: str) -> None:
-        """Remove a principal with its keys; its tokens end with it. Raises NotFound."""
-        with self._changing() as entries:
-            if entries.pop(subject, None) is None:
-                raise NotFound(f"there is no principal {subject:.128}", reason="principal")
-
-    def add_key(self, subject: str, lifetime_s: float) -> str:
-        """A new API key `id.secret` of `subject`: shown once, stored as a digest. Raises NotFound."""
-        identifier, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-        key = ApiKey(identifier, hashlib.sha256(secret.encode()).hexdigest(), float(int(time.time() + lifetime_s)))
-        with self._changing() as entries:
-            if subject not in entries:
-                raise NotFound(f"there is no principal {subject:.128}", reason="principal")
-            entries[subject] = replace(entries[subject], keys=(*entries[subject].keys, key))
-        return f"{identifier}.{secret}"
-
-    def remove_key(self, subject: str, identifier: str) -> None:
-        """End one API key of `subject`. Raises NotFound."""
-        with self._changing() as entries:
-            held = entries[subject].keys if subject in entries else ()
-            kept = tuple(key for key in held if key.id != identifier)
-            if kept == held:
-                raise NotFound(f"{subject:.128} has no API key {identifier:.64}", reason="key")
-            entries[subject] = replace(entries[subject], keys=kept)
-
     def issue_token(self, subject: str, lifetime_s: float, narrow: Mapping[str, tuple[str, ...]] | None = None) -> str:
         """A JWT for `subject`; `narrow` leaves it only the roles or purposes named. Raises NotFound."""
         self.principal(subject)
-        now = int(time.time())
-        body: dict[str, object] = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": now}
-        body |= {"exp": now + int(lifetime_s), **{name: list(values) for name, values in (narrow or {}).items()}}
-        return jwt.encode({"alg": ALGORITHM}, body, self._token_key, algorithms=[ALGORITHM])
+        return self._tokens.issued(subject, lifetime_s, narrow or {})
 
     def add_demo_personas(self) -> None:
         """Add the demo's personas with the password NAME-demo, where they are not there yet."""
-        known = self._current()
+        known = self.current().entries
         for subject, kind, attributes in PERSONAS:
             if subject not in known:
                 self.add(subject, kind, attributes, f"{subject}-demo")
 
     def _by_password(self, subject: str, secret: str) -> Principal:
-        entry = self._current().get(subject)
+        entry = self.current().entries.get(subject)
         verifier = entry.verifier if entry is not None else None
         tried = self._nobody(subject) if verifier is None else verifier
         mark = self._mark(subject, secret)
@@ -200,8 +143,13 @@ class Directory:
         assert entry is not None  # only a real verifier is ever remembered
         return _principal(entry, NEVER)
 
-    def _renewed(self, principal: Principal, token: Bearer | None) -> Principal:
-        return self.principal(principal.subject) if token is None else self.authenticate(token)
+    def _admitted(self, principal: Principal) -> Principal:
+        if principal.subject in self.current().barred:
+            raise _wrong()
+        return principal
+
+    def _renewed(self, principal: Principal, proof: Proof) -> Principal:
+        return self.proved(principal.subject, proof) if isinstance(proof, Verifier) else self.authenticate(proof)
 
     def _mark(self, subject: str, secret: str) -> bytes:
         """What an accepted password is known by: nothing that it can be found out from."""
@@ -223,18 +171,16 @@ class Directory:
     def _by_token(self, text: str) -> Principal:
         try:
             token = jose.parse(text)
-            return self._by_own(token) if token.issuer == ISSUER else self._by_issuer(token)
+            return self._by_own(token) if token.issuer == OWN else self._by_issuer(token)
         except BadToken as error:
             raise _wrong() from error
 
     def _by_own(self, token: Token) -> Principal:
         """Roles and purposes are those that the directory *and* the token name; all else is read anew by `sub`."""
-        if not token.signed_by(self._token_key, ALGORITHM):
-            raise BadToken("not signed here")
-        ends, body = token.live(time.time(), 0), token.claims
-        entry = self._current().get(str(body.get("sub")))
-        if entry is None or body.get("aud") != AUDIENCE:
-            raise BadToken("of another audience, or of nobody")
+        body, ends = self._tokens.read(token)
+        entry = self.current().entries.get(str(body.get("sub")))
+        if entry is None:
+            raise BadToken("nobody of the directory")
         narrowed = {name: _narrowed(entry, name, body[name]) for name in _NARROWING if name in body}
         return _principal(replace(entry, attributes={**entry.attributes, **narrowed}), ends)
 
@@ -245,7 +191,7 @@ class Directory:
         found = self._issuers.identified(token)
         if found.kind is not None:
             return Principal(found.subject, found.kind, found.attributes, found.valid_until)
-        entry = self._current().get(found.subject)
+        entry = self.current().entries.get(found.subject)
         if entry is None:
             raise BadToken("nobody of the directory")
         return _principal(entry, found.valid_until)
@@ -254,36 +200,24 @@ class Directory:
         identifier, _, secret = token.partition(".")
         digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
         now = time.time()
-        for entry in self._current().values():
+        for entry in self.current().entries.values():
             for key in entry.keys:
                 if key.id == identifier and hmac.compare_digest(key.digest, digest) and key.expires > now:
-                    return _principal(entry, key.expires)
+                    return replace(_principal(entry, key.expires), scope=key.scope)
         raise _wrong()
+
+    def _by_certificate(self, certificate: ClientCertificate) -> Principal:
+        """Whom its names prove: one principal, by exact names. A handshake has checked who signed it."""
+        said, register = shown(certificate), self.current()
+        proved = {register.certified[name] for name in said.names if name in register.certified}
+        if len(proved) != 1 or said.fingerprint in register.barred or said.ends < time.time():
+            raise Unauthenticated("this client certificate proves nobody here", reason="certificate")
+        return _principal(register.entries[proved.pop()], said.ends)
 
     def _nobody(self, subject: str) -> Verifier:
         """A verifier that nothing fits, the same at every try: its salt must not tell that the subject is unknown."""
         seed = hmac.digest(self._unknown, subject.encode("utf-8", "surrogatepass"), "sha256")
         return Verifier(ITERATIONS, seed[:16], bytes(32), bytes(32))
-
-    def _current(self) -> Entries:
-        """The principals of the file as it stands now: one stat a call. A file that cannot be read admits nobody."""
-        stamp = _stamp(self._path)
-        if stamp != self._stamp:
-            with self._lock:
-                try:
-                    self._entries, self._stamp = principals.read(self._path), stamp
-                except PrincipalsError as error:
-                    _log.error("principals: %s", error)
-                    raise Unavailable("the directory of principals cannot be read") from error
-        return self._entries
-
-    @contextmanager
-    def _changing(self) -> Iterator[Entries]:
-        """The principals to be changed, under the lock of the file; written when the block ends well."""
-        with principals.exclusive(self._path):
-            entries = principals.read(self._path)
-            yield entries
-            principals.write(self._path, entries)
 
 
 def _wrong() -> Unauthenticated:
@@ -306,14 +240,3 @@ def _is_demo(entry: Entry) -> bool:
         return False
     names = {entry.subject, *(subject for subject, _, _ in PERSONAS)}
     return any(entry.verifier.accepts(f"{name}-demo") for name in names)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """What changes when the file does; None where there is none."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise Unavailable("the directory of principals cannot be read") from error
-    return found.st_mtime_ns, found.st_ino, found.st_size

@@ -19,11 +19,11 @@ from functools import partial
 from gateway import grants, identity, keys, oidc, sasl
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept, Snapshot
+from gateway.credentials import Credentials
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.evidence import columns, lifespan, refused, states
 from gateway.forms import Form
-from gateway.identity import Bearer
 from gateway.lineage import origins
 from gateway.metrics import Metrics
 from gateway.observe import Audit, MetadataRead, Observer, QueryAnswered, QueryRefused, stripped
@@ -35,7 +35,8 @@ from gateway.principal import Principal
 from gateway.references import Reference, references
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
-from gateway.sign_in import SignIn
+from gateway.sign_in import Admitted, SignIn
+from gateway.standing import Standing
 from gateway.stream import Limits, Provenance, Result, Summary
 from gateway.visible import Tables, VisibleProduct, VisibleTable, shown
 
@@ -64,18 +65,19 @@ class Gateway:
         self.metrics = Metrics(lambda: self._catalog.current().snapshots, self._engine.load)
         self._audit = Observer(audit, self.metrics)
         self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit)
+        self._standing = Standing(self.stands)
         self._limits = Limits(settings.compute_s, settings.idle_s, None)
-        self._policy_key = self._keys.derive("policy fingerprint")
+        self._policy_key = self._keys.lasting("policy fingerprint")
         self._pg_catalog = PgCatalog(settings.concurrency or 2 * threads, settings.queue_s)
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
 
-    def open(self, credentials: identity.Credentials | None, port: str, purpose: str | None = None) -> Session:
+    def open(self, credentials: Credentials | None, port: str, purpose: str | None = None) -> Session:
         """A session of whoever `credentials` prove. It counts as one request.
 
         Raises Unauthenticated; Exhausted (rate); Forbidden for a purpose not granted.
         """
-        principal, quota = self._sign_in.admit(credentials, port, purpose)
-        return replace(self._session(principal, port, purpose), quota=quota)
+        admitted = self._sign_in.admit(credentials, port, purpose)
+        return self._opened(admitted, port, purpose)
 
     def challenge(self, subject: str, first: bytes, port: str) -> sasl.Challenge:
         """The answer to the first message of a SCRAM sign-in, for an unknown subject as for a known one.
@@ -89,15 +91,16 @@ class Gateway:
 
         It counts as one request. Raises as `open` does.
         """
-        principal, quota, last = self._sign_in.answered(subject, challenge, final, port)
-        return replace(self._session(principal, port, None), quota=quota), last
+        admitted, last = self._sign_in.answered(subject, challenge, final, port)
+        return self._opened(admitted, port, None), last
 
-    def stands(self, session: Session, token: Bearer | None) -> None:
+    def stands(self, session: Session) -> None:
         """For doors whose connections last: raises Unauthenticated once what opened the session has ended.
 
-        `token` is what it was opened with, None for a password. Expired, removed and changed are all an end.
+        Expired, removed, barred and changed are all an end.
         """
-        self._directory.stands(session.principal, token)
+        if session.proof is not None:
+            self._directory.stands(session.principal, session.proof)
 
     def impersonate(self, subject: str, port: str) -> Session:
         """A session as `subject`, for the demo's page and the operator's commands: never for a client's request.
@@ -138,9 +141,11 @@ class Gateway:
             plan = self._plan(session, query, pin)
             provenance = self._provenance(session, pin, plan, query_id)
             finish = partial(self._finished, session, plan, provenance)
-            return self._engine.run(
+            result = self._engine.run(
                 plan, form, limits or self._limits, batch_rows, _valid_until(session, plan), provenance, finish
             )
+            self._standing.watch(session, result)
+            return result
 
     @contextmanager
     def _refusals(self, session: Session, query: Query, query_id: str) -> Iterator[None]:
@@ -281,8 +286,13 @@ class Gateway:
 
     def close(self) -> None:
         """Stop every query and free the engines."""
+        self._standing.close()
         self._engine.close()
         self._pg_catalog.close()
+
+    def _opened(self, admitted: Admitted, port: str, purpose: str | None) -> Session:
+        session = self._session(admitted.principal, port, purpose)
+        return replace(session, quota=admitted.quota, proof=admitted.proof)
 
     def _session(self, principal: Principal, port: str, purpose: str | None) -> Session:
         granted = principal.attributes["purpose"]

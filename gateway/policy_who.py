@@ -14,9 +14,8 @@ from typing import Any, cast, get_args
 from gateway.claims import ClaimType
 from gateway.document import Path, Report
 from gateway.policy_rules import HOURS, Clause, Value, Who
-from gateway.principal import Action, Claim, Environment, Kind, Principal
+from gateway.principal import PORTS, Action, Claim, Environment, Kind, Principal
 
-PORTS = ("rest", "graphql", "postgres", "flightsql", "mcp", "python", "hub", "command", "publish")
 _CLOSED: dict[str, tuple[str, ...]] = {"kind": get_args(Kind), "action": get_args(Action), "port": PORTS}
 _OPEN = ("subject", "role", "purpose")
 # Claims of any other type are compared as text, such as "2020-01-31".

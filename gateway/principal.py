@@ -17,7 +17,33 @@ Claim = Scalar | tuple[Scalar, ...]
 Kind = Literal["person", "application", "agent", "product"]
 Action = Literal["query", "metadata"]
 
+PORTS = ("rest", "graphql", "postgres", "flightsql", "mcp", "python", "hub", "command", "publish")
 NEVER = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a credential may be used for, within what its principal may do; None stands for every one."""
+
+    ports: tuple[str, ...] | None
+    products: tuple[str, ...] | None
+    actions: tuple[Action, ...] | None
+
+    def enters(self, port: str) -> bool:
+        """Whether it may be used at a port at all."""
+        return self.ports is None or port in self.ports
+
+    def reaches(self, port: str, product: str) -> bool:
+        """Whether a product exists for it there."""
+        return self.enters(port) and (self.products is None or product in self.products)
+
+    def allows(self, action: Action) -> bool:
+        """Whether it may be used for that action."""
+        return self.actions is None or action in self.actions
+
+
+# Of a credential that may be used for all that its principal may do.
+WHOLE = Scope(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +51,15 @@ class Principal:
     """An authenticated subject with its attributes (ABAC, NIST SP 800-162).
 
     `attributes` is read-only; "role" and "purpose" are always there, as tuples of str (purposes *granted* to it).
-    `valid_until` is the credential's expiry in epoch seconds, `NEVER` for none.
+    `valid_until` is the credential's expiry in epoch seconds, `NEVER` for none. `scope` is the credential's: it takes
+    away from what the policies decide, and adds nothing.
     """
 
     subject: str
     kind: Kind
     attributes: Mapping[str, Claim]
     valid_until: float
+    scope: Scope = WHOLE
 
     def __post_init__(self) -> None:
         frozen = {"role": (), "purpose": (), **self.attributes}
@@ -39,8 +67,9 @@ class Principal:
 
     @property
     def fingerprint(self) -> str:
-        """A stable hash of subject, kind and attributes."""
-        body = json.dumps([self.subject, self.kind, sorted(self.attributes.items())], default=str)
+        """A stable hash of subject, kind, attributes and scope."""
+        scope = (self.scope.ports, self.scope.products, self.scope.actions)
+        body = json.dumps([self.subject, self.kind, sorted(self.attributes.items()), scope], default=str)
         return hashlib.sha256(body.encode()).hexdigest()[:16]
 
 

@@ -14,18 +14,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import yaml
 
-from gateway.principal import Claim, Kind, Scalar
+from gateway.credentials import NAME_KINDS
+from gateway.principal import PORTS, WHOLE, Action, Claim, Kind, Scalar, Scope
 from gateway.scram import Verifier
 
 SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", re.ASCII)
 _ATTRIBUTE = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _KINDS = tuple(kind for kind in get_args(Kind) if kind != "product")
-_FIELDS = {"kind", "attributes", "verifier", "keys"}
+_FIELDS = {"kind", "attributes", "verifier", "keys", "certificates"}
+_NAME = re.compile(rf"(?:{'|'.join(NAME_KINDS)}):[!-~]{{1,512}}", re.ASCII)
+# A subject, also one of an issuer, or the fingerprint of a certificate.
+_BARRED = re.compile(r"[!-~]{1,160}", re.ASCII)
+_SCOPES = ("ports", "products", "actions")
 
 
 class PrincipalsError(Exception):
@@ -39,44 +45,70 @@ class ApiKey:
     id: str
     digest: str
     expires: float
+    scope: Scope = WHOLE
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One principal as it stands in the file; `verifier` is None where it has no password."""
+    """One principal as it stands in the file; `verifier` is None where it has no password.
+
+    `certificates` are the names, as `uri:...`, `dns:...` or `email:...`, of client certificates that prove it.
+    """
 
     subject: str
     kind: Kind
     attributes: Mapping[str, Claim]
     verifier: Verifier | None
     keys: tuple[ApiKey, ...]
+    certificates: tuple[str, ...] = ()
 
 
 Entries = dict[str, Entry]
 
 
-def read(path: Path) -> Entries:
-    """Every principal by subject; none where the file does not exist. Raises PrincipalsError."""
+@dataclass(frozen=True)
+class Register:
+    """What the file says: the principals by subject, and who is barred whatever proves it, certificates too."""
+
+    entries: Entries
+    barred: set[str]
+
+    @cached_property
+    def certified(self) -> Mapping[str, str]:
+        """Whom each name of a certificate proves."""
+        return {name: entry.subject for entry in self.entries.values() for name in entry.certificates}
+
+
+def read(path: Path) -> Register:
+    """The register; empty where the file does not exist. Raises PrincipalsError."""
     try:
         document = yaml.load(path.read_bytes(), Loader=_Strict)  # noqa: S506 - derives from SafeLoader
     except FileNotFoundError:
-        return {}
+        return Register({}, set())
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise PrincipalsError(f"{path.name} cannot be read as YAML") from error
     if document is None:
-        return {}
-    if (
-        not isinstance(document, dict)
-        or set(document) != {"principals"}
-        or not isinstance(document["principals"], dict)
-    ):
-        raise PrincipalsError(f"{path.name}: one key `principals` is expected, holding subjects")
-    return {str(subject): _entry(subject, body) for subject, body in document["principals"].items()}
+        return Register({}, set())
+    known = document if isinstance(document, dict) else {}
+    subjects, barred = known.get("principals"), known.get("barred", [])
+    if not set(known) <= {"principals", "barred"} or not isinstance(subjects, dict) or not isinstance(barred, list):
+        raise PrincipalsError(
+            f"{path.name}: a key `principals` is expected, holding subjects, and a list `barred` at most"
+        )
+    entries = {str(subject): _entry(subject, body) for subject, body in subjects.items()}
+    names = [name for entry in entries.values() for name in entry.certificates]
+    if len(set(names)) != len(names):
+        raise PrincipalsError(f"{path.name}: one name of a certificate proves two principals")
+    return Register(entries, {checked_bar(one) for one in barred})
 
 
-def write(path: Path, entries: Entries) -> None:
+def write(path: Path, register: Register) -> None:
     """Replace the file in one step: a reader sees all of it or all of what stood before."""
-    body = yaml.safe_dump({"principals": {name: _document(entries[name]) for name in sorted(entries)}}, sort_keys=False)
+    entries = register.entries
+    document: dict[str, Any] = {"principals": {name: _document(entries[name]) for name in sorted(entries)}}
+    if register.barred:
+        document["barred"] = sorted(register.barred)
+    body = yaml.safe_dump(document, sort_keys=False)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -133,6 +165,46 @@ def checked_kind(kind: object) -> Kind:
     raise PrincipalsError(f"kind {kind!s:.70}: one of {', '.join(_KINDS)} is expected")
 
 
+def checked_name(name: object) -> str:
+    """`name` if it may be that of a client certificate: exact, host names in lower case. Raises PrincipalsError."""
+    if (
+        not isinstance(name, str)
+        or not _NAME.fullmatch(name)
+        or "*" in name
+        or (name[:4] == "dns:" and name != name.lower())
+    ):
+        raise PrincipalsError(
+            f"{name!s:.70}: uri:, dns: or email: and the name itself is expected, such as dns:app.example"
+        )
+    return name
+
+
+def checked_bar(named: object) -> str:
+    """`named` if it can be barred: a subject, or sha256: and a fingerprint. Raises PrincipalsError."""
+    if not isinstance(named, str) or not _BARRED.fullmatch(named):
+        raise PrincipalsError(f"barred {named!s:.70}: a subject, or sha256: and the fingerprint of a certificate")
+    return named
+
+
+def checked_scope(given: Mapping[str, object]) -> Scope:
+    """The scope of lists of ports, products and actions; what is absent is not narrowed. Raises PrincipalsError."""
+    if not set(given) <= set(_SCOPES):
+        raise PrincipalsError(f"a scope has {', '.join(_SCOPES)}")
+    ports, products, actions = (_listed(name, given[name]) if name in given else None for name in _SCOPES)
+    if ports is not None and not set(ports) <= set(PORTS):
+        raise PrincipalsError(f"ports: some of {', '.join(PORTS)} are expected")
+    if actions is not None and not set(actions) <= set(get_args(Action)):
+        raise PrincipalsError(f"actions: some of {', '.join(get_args(Action))} are expected")
+    return Scope(ports, products, cast("tuple[Action, ...] | None", actions))
+
+
+def _listed(name: str, value: object) -> tuple[str, ...]:
+    listed = value if isinstance(value, list | tuple) else ()
+    if not listed or not all(isinstance(one, str) and _ATTRIBUTE.fullmatch(one) for one in listed):
+        raise PrincipalsError(f"{name}: a list of names is expected")
+    return tuple(listed)
+
+
 def _entry(subject: object, body: object) -> Entry:
     name = checked_subject(subject)
     if not isinstance(body, dict) or not set(body) <= _FIELDS or not isinstance(body.get("attributes", {}), dict):
@@ -145,20 +217,24 @@ def _entry(subject: object, body: object) -> Entry:
             claims(body.get("attributes", {})),
             verifier,
             tuple(_key(key) for key in body.get("keys", ())),
+            tuple(checked_name(name) for name in body.get("certificates", ())),
         )
     except (ValueError, TypeError, PrincipalsError) as error:
         raise PrincipalsError(f"{name}: {error}") from error
 
 
 def _key(body: object) -> ApiKey:
-    if not isinstance(body, dict) or set(body) != {"id", "sha256", "expires"}:
-        raise ValueError("a key has id, sha256 and expires")
+    if not isinstance(body, dict) or set(body) - {"scope"} != {"id", "sha256", "expires"}:
+        raise ValueError("a key has id, sha256 and expires, and may have a scope")
     expires = body["expires"]
     if not re.fullmatch(r"[0-9a-f]{64}", str(body["sha256"])) or not isinstance(expires, datetime):
         raise ValueError("a key's sha256 is 64 hex digits and its expires a time with a zone")
     if expires.tzinfo is None:
         raise ValueError("a key's expires needs a zone")
-    return ApiKey(str(body["id"]), str(body["sha256"]), expires.timestamp())
+    scope = body.get("scope", {})
+    if not isinstance(scope, dict):
+        raise ValueError("a key's scope has lists of ports, products and actions")
+    return ApiKey(str(body["id"]), str(body["sha256"]), expires.timestamp(), checked_scope(scope))
 
 
 def _document(entry: Entry) -> dict[str, Any]:
@@ -167,11 +243,17 @@ def _document(entry: Entry) -> dict[str, Any]:
     if entry.verifier is not None:
         body["verifier"] = str(entry.verifier)
     if entry.keys:
-        body["keys"] = [
-            {"id": key.id, "sha256": key.digest, "expires": datetime.fromtimestamp(key.expires, UTC)}
-            for key in entry.keys
-        ]
+        body["keys"] = [_key_document(key) for key in entry.keys]
+    if entry.certificates:
+        body["certificates"] = list(entry.certificates)
     return body
+
+
+def _key_document(key: ApiKey) -> dict[str, Any]:
+    body = {"id": key.id, "sha256": key.digest, "expires": datetime.fromtimestamp(key.expires, UTC)}
+    given = {name: getattr(key.scope, name) for name in _SCOPES}
+    scope = {name: list(values) for name, values in given.items() if values is not None}
+    return body | ({"scope": scope} if scope else {})
 
 
 def _claim(name: str, value: object) -> Claim:

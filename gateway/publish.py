@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from gateway import blueprint, build, child, contract, keys, manifest, policy, record, shelf
+from gateway import blueprint, build, child, contract, keys, manifest, policy, pseudonym, record, shelf
 from gateway.blueprint import Blueprint
 from gateway.child import Refused
 from gateway.contract import ContractError
@@ -146,6 +146,8 @@ def _drawn(settings: Settings, product: Product, folder: Path, deployment: Deplo
     except PolicyError as error:
         raise ContractError(error.findings) from error
     secret = keys.load(settings) if policies.pseudonyms(product) else None
+    if secret is not None:
+        pseudonym.pin(settings.mask_keys, secret)
     return blueprint.drawn(product, folder, deployment, policies, secret)
 
 

@@ -25,7 +25,7 @@ class Challenge:
     """The server's first message, and what it takes to check the answer."""
 
     message: bytes
-    _verifier: Verifier
+    verifier: Verifier
     _nonce: str
     _signed: bytes
     _header: bytes
@@ -37,12 +37,12 @@ class Challenge:
         unsigned = final[: final.rfind(b",p=")]
         same = attributes.get("r") == self._nonce and _decoded(attributes.get("c", "")) == self._header
         signed = self._signed + unsigned
-        signature = hmac.digest(self._verifier.stored_key, signed, "sha256")
+        signature = hmac.digest(self.verifier.stored_key, signed, "sha256")
         key = bytes(a ^ b for a, b in zip(proof.ljust(32, b"\0"), signature, strict=False))
-        fits = hmac.compare_digest(hashlib.sha256(key).digest(), self._verifier.stored_key)
+        fits = hmac.compare_digest(hashlib.sha256(key).digest(), self.verifier.stored_key)
         if not (fits and same and len(proof) == 32):
             raise Unauthenticated("wrong name or password", reason="password")
-        return b"v=" + base64.b64encode(hmac.digest(self._verifier.server_key, signed, "sha256"))
+        return b"v=" + base64.b64encode(hmac.digest(self.verifier.server_key, signed, "sha256"))
 
 
 def challenge(first: bytes, verifier: Verifier, nonce: str | None = None) -> Challenge:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from gateway.catalog import Deployment
+from gateway.credentials import Proof
 from gateway.policy import PolicySet
 from gateway.principal import Principal
 from gateway.rate import Quota
@@ -16,7 +17,8 @@ class Session:
     """An authenticated principal at one door, with the purpose it states and the schemas of its unqualified names.
 
     `snapshots` are the ids of those that it is pinned to: they stand in place of what is served. `quota` is what the
-    principal might still ask for when the session was opened, None where nothing limits it.
+    principal might still ask for when the session was opened, None where nothing limits it. `proof` is what proved the
+    principal, None where nobody had to (the demo's page, the operator's commands).
     """
 
     principal: Principal
@@ -25,6 +27,7 @@ class Session:
     search_path: tuple[str, ...]
     snapshots: tuple[str, ...] = ()
     quota: Quota | None = field(default=None, compare=False)
+    proof: Proof | None = field(default=None, compare=False, repr=False)
 
     def at(self, *search_path: str) -> Session:
         """The same session with another search path."""

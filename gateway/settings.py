@@ -69,8 +69,16 @@ class Settings(BaseSettings):
     )
     postgres_statements: int = Field(1000, ge=1, description="prepared statements of one connection there")
     postgres_portals: int = Field(100, ge=1, description="portals and cursors of one connection there")
-    secret_key: SecretStr | None = Field(None, description="secret of at least 32 bytes that all keys derive from")
-    secret_key_file: Path | None = Field(None, description="file that holds the secret, instead of `secret_key`")
+    secret_key: SecretStr | None = Field(
+        None,
+        description="secrets of at least 32 bytes, one a line, that keys derive from: the first signs, all are taken",
+    )
+    secret_key_file: Path | None = Field(None, description="file that holds them, instead of `secret_key`")
+    mask_key: SecretStr | None = Field(None, description="secret of the pseudonyms; unset: the last of `secret_key`")
+    mask_key_file: Path | None = Field(None, description="file that holds it, instead of `mask_key`")
+    mask_key_version: int = Field(
+        1, ge=1, description="change it, and with the next publication every pseudonym changes"
+    )
     issuers: Path | None = Field(None, description="YAML file of the OpenID Connect issuers whose tokens are taken")
     tls_cert: Path | None = Field(None, description="PEM file of the certificate of every door, its chain after it")
     tls_key: Path | None = Field(None, description="PEM file of that certificate's private key")
@@ -129,6 +137,11 @@ class Settings(BaseSettings):
     def audit(self) -> Path:
         """The folder of audit records."""
         return self.state / "audit"
+
+    @property
+    def mask_keys(self) -> Path:
+        """Which mask key pseudonyms were made with, by digests."""
+        return self.state / "mask_keys.json"
 
     @property
     def demo_key(self) -> Path:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from gateway import identity, sasl
-from gateway.errors import Exhausted, NotFound, Unauthenticated
+from gateway import sasl
+from gateway.credentials import Credentials, Password, Proof
+from gateway.errors import Exhausted, Forbidden, Unauthenticated
 from gateway.evidence import refused
-from gateway.identity import Credentials, Directory, Password
+from gateway.identity import Directory
 from gateway.observe import Observer, QueryRefused, SignInFailed
 from gateway.principal import Principal
 from gateway.rate import Quota, Rate
@@ -22,6 +24,15 @@ from gateway.sasl import Challenge
 
 GUESSES = 20
 GUESSES_MINUTE = 10
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """Who has come in, what it may still ask for, and what `Directory.stands` asks again."""
+
+    principal: Principal
+    quota: Quota | None
+    proof: Proof | None
 
 
 class SignIn:
@@ -32,11 +43,13 @@ class SignIn:
         self._rate = Rate(limit, limit) if limit else None
         self._guesses = Rate(GUESSES, GUESSES_MINUTE)
 
-    def admit(self, credentials: Credentials | None, port: str, purpose: str | None) -> tuple[Principal, Quota | None]:
-        """The principal, and what it may still ask for. Raises Unauthenticated, Exhausted (rate)."""
+    def admit(self, credentials: Credentials | None, port: str, purpose: str | None) -> Admitted:
+        """Who `credentials` prove. Raises Unauthenticated, Exhausted (rate); Forbidden for a key of other ports."""
         with self._noted(port):
             principal = self._proved(credentials, port)
-        return principal, self._counted(principal, port, purpose)
+            proof = self._directory.proof(principal, credentials)
+            _enters(principal, port)
+        return Admitted(principal, self._counted(principal, port, purpose), proof)
 
     def challenge(self, subject: str, first: bytes, port: str) -> Challenge:
         """The answer to the first message of a SCRAM sign-in. Raises Unauthenticated, Exhausted (rate)."""
@@ -44,28 +57,23 @@ class SignIn:
             self._guesses.take(port, subject)
             return sasl.challenge(first, self._directory.verifier(subject))
 
-    def answered(
-        self, subject: str, challenge: Challenge, final: bytes, port: str
-    ) -> tuple[Principal, Quota | None, bytes]:
-        """The principal that has answered its challenge, what it may still ask for, and the server's last message.
+    def answered(self, subject: str, challenge: Challenge, final: bytes, port: str) -> tuple[Admitted, bytes]:
+        """Who has answered its challenge, and the server's last message.
 
         The verifier decides: an unknown subject has one that no password fits. Raises as `admit` does.
         """
         with self._noted(port):
             last = challenge.answered(final)
-            try:
-                principal = self._directory.principal(subject)
-            except NotFound:
-                raise Unauthenticated("wrong name or password", reason="password") from None
+            principal = self._directory.proved(subject, challenge.verifier)
             self._guesses.give(port, subject)
-        return principal, self._counted(principal, port, None), last
+        return Admitted(principal, self._counted(principal, port, None), challenge.verifier), last
 
     @contextmanager
     def _noted(self, port: str) -> Iterator[None]:
         """Inside, a refusal is recorded, and counted against the door."""
         try:
             yield
-        except (Unauthenticated, Exhausted) as error:
+        except (Unauthenticated, Exhausted, Forbidden) as error:
             self._audit.record(SignInFailed(port=port, reason=error.reason, error_id=error.error_id))
             if self._rate is not None:
                 self._rate.take("refused at", port)
@@ -86,10 +94,15 @@ class SignIn:
             )
             raise
 
-    def _proved(self, credentials: identity.Credentials | None, port: str) -> Principal:
+    def _proved(self, credentials: Credentials | None, port: str) -> Principal:
         if not isinstance(credentials, Password) or self._directory.familiar(credentials):
             return self._directory.authenticate(credentials)
         self._guesses.take(port, credentials.subject)
         principal = self._directory.authenticate(credentials)
         self._guesses.give(port, credentials.subject)
         return principal
+
+
+def _enters(principal: Principal, port: str) -> None:
+    if not principal.scope.enters(port):
+        raise Forbidden("this key is not for this port", reason="scope")

@@ -170,6 +170,11 @@ class Result:
         self._stop = self._stop or Cancelled("the query was cancelled")
         self._source.interrupt()
 
+    def end(self, error: GatewayError) -> None:
+        """Stop the query; its consumer sees `error`."""
+        self._stop = self._stop or error
+        self._source.interrupt()
+
     def close(self) -> None:
         """Free the query. Idempotent."""
         if not self._closed:

@@ -59,9 +59,9 @@ class Authority:
         """A server's certificate for `names`: host names and addresses."""
         return self._pair(file, ExtendedKeyUsageOID.SERVER_AUTH, names, ends, begins, passphrase)
 
-    def client(self, file: str = "client") -> Pair:
-        """A client's certificate."""
-        return self._pair(file, ExtendedKeyUsageOID.CLIENT_AUTH, (), 90 * DAY, -DAY, "")
+    def client(self, file: str = "client", *names: str, ends: timedelta = 90 * DAY) -> Pair:
+        """A client's certificate for `names`, each as `uri:`, `dns:` or `email:` and the name."""
+        return self._pair(file, ExtendedKeyUsageOID.CLIENT_AUTH, names, ends, -DAY, "")
 
     def _pair(
         self, file: str, usage: Any, names: tuple[str, ...], ends: timedelta, begins: timedelta, passphrase: str
@@ -97,10 +97,16 @@ class Authority:
 
 
 def _name(text: str) -> x509.GeneralName:
+    for kind, made in _KINDS.items():
+        if text.startswith(kind):
+            return made(text.removeprefix(kind))
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
         return x509.DNSName(text)
+
+
+_KINDS: dict[str, Any] = {"uri:": x509.UniformResourceIdentifier, "dns:": x509.DNSName, "email:": x509.RFC822Name}
 
 
 class Resettled:

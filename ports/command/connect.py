@@ -15,8 +15,9 @@ from typing import Annotated
 import typer
 
 from gateway import Gateway
+from gateway.credentials import Bearer, Login, Password
 from gateway.errors import NotFound
-from gateway.identity import Bearer, Credentials, Directory, Password
+from gateway.identity import Directory
 from gateway.settings import Settings
 from ports.command import connect_postgres, doors, show
 from ports.command.connect_postgres import CERT, KEY
@@ -51,7 +52,7 @@ _DOORS = {one: "rest" if one in _WEB else "flightsql" if one is Client.adbc else
 class Example:
     """Whom and what a snippet shows: credentials, and one table that they may see."""
 
-    credentials: Credentials
+    credentials: Login
     product: str
     table: str
 
@@ -100,7 +101,7 @@ def snippet(client: Client, example: Example, at: doors.Reach) -> str:
             return connect_postgres.metabase(example.credentials, at)
 
 
-def curl(credentials: Credentials, sql: str, at: doors.Reach) -> str:
+def curl(credentials: Login, sql: str, at: doors.Reach) -> str:
     """One shell line that asks `sql`."""
     match credentials:
         case Password(subject, secret):
@@ -147,7 +148,7 @@ def _context(trust: doors.Trust | None) -> list[str]:
     return [f"context = ssl.create_default_context({ca})", *own]
 
 
-def adbc(credentials: Credentials, sql: str, at: doors.Reach) -> str:
+def adbc(credentials: Login, sql: str, at: doors.Reach) -> str:
     """Python that asks `sql` over Flight SQL."""
     return "\n".join(
         [
@@ -160,7 +161,7 @@ def adbc(credentials: Credentials, sql: str, at: doors.Reach) -> str:
     )
 
 
-def adbc_line(credentials: Credentials, sql: str, at: doors.Reach) -> str:
+def adbc_line(credentials: Login, sql: str, at: doors.Reach) -> str:
     """One shell line that asks `sql` over Flight SQL, with the Python that runs this command."""
     steps = [
         *_adbc_imports(at.trust),
@@ -179,7 +180,7 @@ def _adbc_imports(trust: doors.Trust | None) -> list[str]:
     return [*paths, "from adbc_driver_flightsql import dbapi"]
 
 
-def _adbc_arguments(credentials: Credentials, at: doors.Reach) -> str:
+def _adbc_arguments(credentials: Login, at: doors.Reach) -> str:
     match credentials:
         case Password(subject, secret):
             proof = {"username": subject, "password": secret}
@@ -199,7 +200,7 @@ def _adbc_files(trust: doors.Trust | None) -> Iterator[tuple[str, Path | str]]:
         yield from ((f"{option}.mtls_cert_chain", CERT), (f"{option}.mtls_private_key", KEY))
 
 
-def credentials(people: Directory, subject: str) -> Credentials:
+def credentials(people: Directory, subject: str) -> Login:
     """The demo's password where it is the subject's, else a fresh token. Raises NotFound."""
     if people.verifier(subject).accepts(f"{subject}-demo"):
         return Password(subject, f"{subject}-demo")

@@ -6,7 +6,7 @@ import json
 import shlex
 from urllib.parse import quote, urlencode
 
-from gateway.identity import Bearer, Credentials, Password
+from gateway.credentials import Bearer, Login, Password
 from ports.command import doors
 
 DATABASE = "outport"
@@ -16,7 +16,7 @@ CERT, KEY = "client.pem", "client.key"
 _JDBC_KEY, _JDBC_TRUST = "client.pk8", "org.postgresql.ssl.DefaultJavaSSLFactory"
 
 
-def conninfo(credentials: Credentials, at: doors.Reach) -> str:
+def conninfo(credentials: Login, at: doors.Reach) -> str:
     """What libpq and its like connect with (PostgreSQL 15, 34.1.1); a token is the password of the user `token`."""
     user, password = _login(credentials)
     host, number = at.address
@@ -24,7 +24,7 @@ def conninfo(credentials: Credentials, at: doors.Reach) -> str:
     return " ".join(f"{name}={_quoted(str(value))}" for name, value in (given | _trust(at)).items())
 
 
-def psycopg(credentials: Credentials, sql: str, at: doors.Reach) -> str:
+def psycopg(credentials: Login, sql: str, at: doors.Reach) -> str:
     """Python that asks `sql` over the PostgreSQL wire."""
     return "\n".join(
         [
@@ -36,12 +36,12 @@ def psycopg(credentials: Credentials, sql: str, at: doors.Reach) -> str:
     )
 
 
-def psql(credentials: Credentials, sql: str, at: doors.Reach) -> str:
+def psql(credentials: Login, sql: str, at: doors.Reach) -> str:
     """One shell line that asks `sql`; without its end it is a shell of SQL."""
     return f"psql {shlex.quote(conninfo(credentials, at))} -c {shlex.quote(sql)}"
 
 
-def sqlalchemy(credentials: Credentials, sql: str, at: doors.Reach) -> str:
+def sqlalchemy(credentials: Login, sql: str, at: doors.Reach) -> str:
     """Python that asks `sql` through SQLAlchemy."""
     return "\n".join(
         [
@@ -55,19 +55,19 @@ def sqlalchemy(credentials: Credentials, sql: str, at: doors.Reach) -> str:
     )
 
 
-def uri(scheme: str, credentials: Credentials, at: doors.Reach) -> str:
+def uri(scheme: str, credentials: Login, at: doors.Reach) -> str:
     """A URI as SQLAlchemy takes it: Superset's "SQLAlchemy URI" is one."""
     user, password = (quote(part, safe="") for part in _login(credentials))
     return f"{scheme}://{user}:{password}@{_place(at)}/{DATABASE}{_query(_trust(at))}"
 
 
-def jdbc(credentials: Credentials, at: doors.Reach) -> str:
+def jdbc(credentials: Login, at: doors.Reach) -> str:
     """pgjdbc's URL, which DBeaver, DataGrip, Tableau and others take as well."""
     user, password = _login(credentials)
     return f"jdbc:postgresql://{_place(at)}/{DATABASE}{_query({'user': user, 'password': password} | _jdbc_trust(at))}"
 
 
-def metabase(credentials: Credentials, at: doors.Reach) -> str:
+def metabase(credentials: Login, at: doors.Reach) -> str:
     """A database as Metabase's form and its `POST /api/database` have it."""
     user, password = _login(credentials)
     host, number = at.address
@@ -80,7 +80,7 @@ def metabase(credentials: Credentials, at: doors.Reach) -> str:
     return json.dumps({"engine": "postgres", "name": DATABASE, "details": details}, indent=2)
 
 
-def _login(credentials: Credentials) -> tuple[str, str]:
+def _login(credentials: Login) -> tuple[str, str]:
     match credentials:
         case Password(subject, secret):
             return subject, secret

@@ -13,7 +13,7 @@ import yaml
 from gateway import keys
 from gateway.identity import Directory
 from gateway.principal import Claim
-from gateway.principals import Entry, PrincipalsError
+from gateway.principals import ApiKey, Entry, PrincipalsError, checked_scope
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.flags import PLACES, with_settings
@@ -74,6 +74,8 @@ def list_all(*, settings: Settings) -> None:
     """List the principals with their attributes; no secret is stored that could be shown."""
     rows = [(entry.subject, entry.kind, _attributes(entry), _means(entry)) for entry in directory(settings).entries()]
     show.console().print(show.table(("subject", "kind", "attributes", "signs in by"), rows))
+    if barred := directory(settings).barred():
+        show.console().print(f"barred: {', '.join(barred)}")
 
 
 @app.command("remove")
@@ -82,14 +84,18 @@ def remove(
     subject: Subject,
     *,
     key: Annotated[str | None, typer.Option(help="only the API key of this id")] = None,
+    certificate: Annotated[str | None, typer.Option(help="only this name of client certificates")] = None,
     settings: Settings,
 ) -> None:
-    """Remove a principal with its keys and tokens, or one of its keys."""
-    if key is None:
-        directory(settings).remove(subject)
-    else:
-        directory(settings).remove_key(subject, key)
-    show.note(f"{subject if key is None else 'key ' + key} is removed")
+    """Remove a principal with its keys and tokens, or one of its keys, or one name of its certificates."""
+    people = directory(settings)
+    if key is not None:
+        people.remove_key(subject, key)
+    if certificate is not None:
+        people.remove_certificate(subject, certificate)
+    if key is None and certificate is None:
+        people.remove(subject)
+    show.note(f"{' and '.join(one for one in (key, certificate) if one) or subject} is removed")
 
 
 @app.command("key")
@@ -98,10 +104,44 @@ def key(
     subject: Subject,
     *,
     days: Annotated[float, typer.Option(min=0.01, max=3660, help="days until it expires")] = 90.0,
+    port: Annotated[list[str] | None, typer.Option(help="only at this port, such as rest (repeatable)")] = None,
+    product: Annotated[list[str] | None, typer.Option(help="only for this product (repeatable)")] = None,
+    action: Annotated[list[str] | None, typer.Option(help="only query, or only metadata")] = None,
     settings: Settings,
 ) -> None:
-    """Make an API key for a principal; it is shown once."""
-    show.line(directory(settings).add_key(subject, days * _DAY_S))
+    """Make an API key for a principal; it is shown once, and can be worth less than the principal, never more."""
+    given = {"ports": port, "products": product, "actions": action}
+    scope = checked_scope({name: values for name, values in given.items() if values})
+    show.line(directory(settings).add_key(subject, days * _DAY_S, scope))
+
+
+@app.command("certificate")
+@with_settings(*PLACES)
+def certificate(
+    subject: Subject,
+    name: Annotated[str, typer.Argument(help="uri:, dns: or email: and the name, exactly as certificates have it")],
+    *,
+    settings: Settings,
+) -> None:
+    """Let client certificates of this name (subjectAltName) prove a principal; tls_client_ca says whose."""
+    directory(settings).add_certificate(subject, name)
+    show.note(f"a client certificate of {name} proves {subject}")
+
+
+@app.command("bar")
+@with_settings(*PLACES)
+def bar(
+    named: Annotated[str, typer.Argument(help="a subject, also an issuer's, or sha256: and a certificate's digest")],
+    *,
+    lift: Annotated[bool, typer.Option("--lift", help="admit it again")] = False,
+    settings: Settings,
+) -> None:
+    """Refuse a subject or a certificate from now on, on open connections within seconds."""
+    if lift:
+        directory(settings).unbar(named)
+    else:
+        directory(settings).bar(named)
+    show.note(f"{named} is {'admitted again' if lift else 'barred'}")
 
 
 def _claim(text: str) -> tuple[str, object]:
@@ -130,5 +170,12 @@ def _shown(claim: Claim) -> str:
 
 
 def _means(entry: Entry) -> str:
-    named = [f"key {key.id} until {datetime.fromtimestamp(key.expires, UTC):%Y-%m-%d}" for key in entry.keys]
-    return ", ".join((["password"] if entry.verifier is not None else []) + named) or "token"
+    named = [_key(key) for key in entry.keys]
+    password = ["password"] if entry.verifier is not None else []
+    return ", ".join([*password, *named, *entry.certificates]) or "token"
+
+
+def _key(key: ApiKey) -> str:
+    scope = [*(key.scope.ports or ()), *(key.scope.products or ()), *(key.scope.actions or ())]
+    within = f" for {' '.join(scope)}" if scope else ""
+    return f"key {key.id} until {datetime.fromtimestamp(key.expires, UTC):%Y-%m-%d}{within}"

@@ -17,7 +17,8 @@ from types import FrameType
 from typing import Protocol
 
 from gateway import Gateway
-from gateway.identity import Directory, Password
+from gateway.credentials import Password
+from gateway.identity import Directory
 from gateway.settings import Settings, SettingsError
 from gateway.tls import Tls
 from ports.command import connect, connect_postgres, demo, doors, show

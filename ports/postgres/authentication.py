@@ -20,14 +20,11 @@ TOKEN_USER = "token"  # noqa: S105  the name by which a client says that its pas
 class SignIn:
     """The exchange of one connection: `ask` first, then `answer` for each password message until `session` is set.
 
-    `token` is what it was opened with, None for a password.
-
     `private` says that nobody on the way can read along: TLS, or both ends on this machine.
     """
 
     def __init__(self, gateway: Gateway, user: str, *, private: bool) -> None:
         self.session: Session | None = None
-        self.token: Bearer | None = None
         self._gateway = gateway
         self._user = user
         self._by_token = user == TOKEN_USER
@@ -45,8 +42,7 @@ class SignIn:
     def answer(self, body: bytes) -> Iterator[bytes]:
         """The answer to a password message. Raises Unauthenticated, ProtocolViolation."""
         if self._by_token:
-            token = Bearer(decode.cleartext(body))
-            self.session, self.token = self._gateway.open(token, PORT), token
+            self.session = self._gateway.open(Bearer(decode.cleartext(body)), PORT)
         elif self._challenge is None:
             mechanism, first = sasl_initial(body)
             if mechanism != MECHANISM:

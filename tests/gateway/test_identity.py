@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import ssl
 import stat
 import time
 from datetime import date
@@ -12,10 +14,12 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from gateway import principals, scram
+from gateway.credentials import Bearer, ClientCertificate, Credentials, Password
 from gateway.errors import NotFound, Unauthenticated, Unavailable
-from gateway.identity import PERSONAS, Bearer, Credentials, Directory, Password
+from gateway.identity import PERSONAS, Directory
 from gateway.keys import Keys
-from gateway.principal import NEVER
+from gateway.principal import NEVER, WHOLE, Scope
+from tests.certificates import Authority
 
 KEYS = Keys(b"a secret of the tests, 32 bytes long")
 
@@ -152,7 +156,8 @@ GOOD = {"iss": "outport", "aud": "outport", "sub": "ann", "exp": 4_000_000_000}
 
 
 def forged(body: dict[str, object], *, key: object = None, algorithm: str = "HS256") -> str:
-    return jwt.encode({"alg": algorithm}, body, key or OctKey.import_key(KEYS.derive("token")), algorithms=[algorithm])
+    header = {"alg": algorithm, "kid": KEYS.ids[0]}
+    return jwt.encode(header, body, key or OctKey.import_key(KEYS.derive("token")), algorithms=[algorithm])
 
 
 def test_a_token_made_by_hand_with_the_right_key_is_accepted(directory: Directory) -> None:
@@ -283,3 +288,133 @@ def test_a_verifier_is_postgresqls() -> None:
     assert made.accepts("pencil")
     assert made.accepts("pen\u00adcil")  # SASLprep maps the soft hyphen to nothing
     assert not made.accepts("Pencil")
+
+
+def test_tokens_of_the_key_before_are_taken_until_it_is_dropped(directory: Directory, tmp_path: Path) -> None:
+    before = directory.issue_token("ann", 60)
+    new = b"the secret after a rotation, 32 bytes"
+    during = Directory(tmp_path / "principals.yaml", Keys(new, b"a secret of the tests, 32 bytes long"))
+    assert during.authenticate(Bearer(before)).subject == "ann"
+    assert during.verifier("nobody") == directory.verifier("nobody")
+    after = Directory(tmp_path / "principals.yaml", Keys(new, mask=b"a secret of the tests, 32 bytes long"))
+    assert after.authenticate(Bearer(during.issue_token("ann", 60))).subject == "ann"
+    assert after.verifier("nobody") == directory.verifier("nobody")
+    with pytest.raises(Unauthenticated):
+        after.authenticate(Bearer(before))
+
+
+def certificate(folder: Path, *names: str) -> ClientCertificate:
+    pair = Authority(folder / "ca").client("client", *names)
+    return ClientCertificate(ssl.PEM_cert_to_DER_cert(pair.cert.read_text()))
+
+
+def test_a_certificate_proves_whom_one_of_its_names_is_listed_for(directory: Directory, tmp_path: Path) -> None:
+    for name in ("uri:spiffe://corp/robot", "dns:robot.corp.example", "email:robot@corp.example"):
+        shown = certificate(tmp_path, name, "dns:else.example")
+        with pytest.raises(Unauthenticated, match="proves nobody"):
+            directory.authenticate(shown)
+        directory.add_certificate("robot", name)
+        robot = directory.authenticate(shown)
+        assert (robot.subject, robot.attributes["role"]) == ("robot", ("shop",))
+        assert robot.valid_until < time.time() + 91 * 86_400
+        directory.stands(robot, shown)
+        directory.remove_certificate("robot", name)
+        with pytest.raises(Unauthenticated):
+            directory.stands(robot, shown)
+
+
+@pytest.mark.parametrize(
+    ("listed", "shown"),
+    [
+        ("dns:robot.example", "dns:other.robot.example"),
+        ("dns:robot.example", "dns:*.example"),
+        ("dns:robot.example", "uri:robot.example"),
+        ("uri:spiffe://corp/robot", "uri:spiffe://corp/robot/"),
+        ("uri:spiffe://corp/robot", "uri:SPIFFE://corp/robot"),
+        ("email:robot@corp.example", "email:Robot@corp.example"),
+        ("email:robot@corp.example", "dns:robot@corp.example"),
+    ],
+)
+def test_a_name_that_is_only_alike_proves_nobody(directory: Directory, tmp_path: Path, listed: str, shown: str) -> None:
+    directory.add_certificate("robot", listed)
+    with pytest.raises(Unauthenticated):
+        directory.authenticate(certificate(tmp_path, shown))
+    assert directory.authenticate(certificate(tmp_path, listed)).subject == "robot"
+
+
+def test_a_certificate_of_two_principals_proves_neither(directory: Directory, tmp_path: Path) -> None:
+    directory.add_certificate("robot", "dns:robot.example")
+    directory.add_certificate("ann", "dns:ann.example")
+    with pytest.raises(Unauthenticated):
+        directory.authenticate(certificate(tmp_path, "dns:robot.example", "dns:ann.example"))
+    with pytest.raises(principals.PrincipalsError, match="proves robot already"):
+        directory.add_certificate("ann", "dns:robot.example")
+    for wrong in ("robot.example", "cn:robot", "dns:*.example", "dns:Robot.example", "dns:a b", "ip:127.0.0.1"):
+        with pytest.raises(principals.PrincipalsError):
+            directory.add_certificate("ann", wrong)
+
+
+def test_who_is_barred_comes_in_by_nothing_until_it_is_lifted(directory: Directory, tmp_path: Path) -> None:
+    shown = certificate(tmp_path, "dns:ann.example")
+    directory.add_certificate("ann", "dns:ann.example")
+    means: list[Credentials] = [
+        Password("ann", "open sesame"),
+        Bearer(directory.add_key("ann", 60)),
+        Bearer(directory.issue_token("ann", 60)),
+        shown,
+    ]
+    held = [(found, directory.proof(found, each)) for each in means for found in [directory.authenticate(each)]]
+    directory.bar("ann")
+    for each in means:
+        with pytest.raises(Unauthenticated):
+            directory.authenticate(each)
+    for principal, proof in held:
+        assert proof is not None
+        with pytest.raises(Unauthenticated):
+            directory.stands(principal, proof)
+    directory.unbar("ann")
+    assert {directory.authenticate(each).subject for each in means} == {"ann"}
+    directory.bar(f"sha256:{hashlib.sha256(shown.der).hexdigest()}")
+    with pytest.raises(Unauthenticated):
+        directory.authenticate(shown)
+    assert directory.authenticate(means[0]).subject == "ann"
+    assert directory.barred() == (f"sha256:{hashlib.sha256(shown.der).hexdigest()}",)
+
+
+def test_a_changed_password_ends_what_it_had_opened(directory: Directory) -> None:
+    opened = Password("ann", "open sesame")
+    ann = directory.authenticate(opened)
+    proof = directory.proof(ann, opened)
+    assert proof is not None
+    directory.stands(ann, proof)
+    assert "sesame" not in repr(proof)
+    directory.add("ann", "person", dict(ann.attributes), "another")
+    with pytest.raises(Unauthenticated):
+        directory.stands(ann, proof)
+
+
+def test_a_key_is_worth_what_its_scope_says(directory: Directory, tmp_path: Path) -> None:
+    scope = Scope(("rest",), ("shop",), ("query",))
+    key = directory.add_key("ann", 60, scope)
+    ann = directory.authenticate(Bearer(key))
+    assert (ann.subject, ann.scope) == ("ann", scope)
+    assert directory.authenticate(Password("ann", "open sesame")).scope == WHOLE
+    assert Directory(tmp_path / "principals.yaml", KEYS).authenticate(Bearer(key)).scope == scope
+    assert ann.fingerprint != directory.principal("ann").fingerprint
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"ports": []},
+        {"ports": ["smtp"]},
+        {"products": "shop"},
+        {"actions": ["write"]},
+        {"tables": ["x"]},
+        {"ports": [1]},
+    ],
+    ids=str,
+)
+def test_a_scope_that_is_not_understood_is_none(scope: dict[str, object]) -> None:
+    with pytest.raises(principals.PrincipalsError):
+        principals.checked_scope(scope)

@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from gateway import issuers, jwks
+from gateway.credentials import Bearer
 from gateway.errors import Unauthenticated, Unavailable
-from gateway.identity import Bearer, Directory
+from gateway.identity import Directory
 from gateway.issuers import IssuersError
 from gateway.jwks import FRESH_S, RETRY_S, STALE_S, KeySet, Source
 from gateway.keys import Keys
