@@ -252,7 +252,9 @@ def test_a_principal_that_is_removed_or_changed_loses_its_connections(world: Wor
         removed.start("leaver")
         removed.send(b"Q", ENDLESS.encode() + b"\0")
         directory.remove("leaver")
-        assert [error(removed.until_ready())["C"] for _ in range(2)] == ["57014", "57P01"]
+        # Both the door and the answer itself ask after the principal: whichever is first stops the query.
+        assert error(removed.until_ready())["C"] in {"57014", "28000"}
+        assert error(removed.until_ready())["C"] == "57P01"
         assert kinds(other.query("SELECT 1 AS a")) == "TDCZ"
 
 
