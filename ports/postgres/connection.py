@@ -1,52 +1,54 @@
-"""One connection's socket: its bytes in and out, TLS, and how long it may take over anything.
+"""One connection: sign-in on a thread of its own, then message by message, on whichever thread has its turn.
 
-What is said over it is the conversation's; who may be connected is the registry's.
+Its bytes are the channel's, what is said over it the conversation's; who may be connected is the registry's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
-import select
+import logging
 import socket
 import socketserver
 import ssl
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from enum import Enum
 from typing import Protocol
 
-from gateway import GatewayError
 from ports.postgres import authentication, backend, decode, errors, frontend
 from ports.postgres.authentication import SignIn
+from ports.postgres.channel import TICK_S, Channel, Gone
 from ports.postgres.conversation import Conversation
 from ports.postgres.decode import BadEncoding, Frames
 from ports.postgres.errors import WireError
 from ports.postgres.frontend import ProtocolViolation
+from ports.postgres.portals import Bytes, Wait
 from ports.postgres.registry import Registry
+from ports.postgres.turns import Turns
 
 STARTUP_BYTES = 10_000  # as PostgreSQL's MAX_STARTUP_PACKET_LENGTH
 SIGN_IN_BYTES = 65_536
-READ_BYTES = 65_536
-WRITE_BYTES = 1 << 16
-# A client that is sent this much has idle_s to read it.
-PIECE_BYTES = 1 << 20
 DATABASE = "outport"
-# How soon a connection that waits notices that it is to end.
-TICK_S = 0.25
 # A wrong cancel key holds its connection that long: 32 bits are not to be guessed.
 WRONG_KEY_S = 0.2
-_HUNG_UP = getattr(select, "POLLRDHUP", select.POLLHUP)
+_log = logging.getLogger("outport.postgres")
 
 
-class _Gone(Exception):
-    """The client has gone, or has taken too long."""
+class _Then(Enum):
+    """What becomes of a connection: it rests until its client speaks, waits for an answer's row, or ends."""
+
+    REST = "rest"
+    WAIT = "wait"
+    END = "end"
 
 
 class Door(Protocol):
     """What a connection needs of the server that took it."""
 
     registry: Registry
+    turns: Turns
     tls: ssl.SSLContext | None
 
 
@@ -66,72 +68,87 @@ class Connected(socketserver.BaseRequestHandler):
         self._over = threading.Event()
         self._conversation: Conversation | None = None
         self._process: int | None = None
-        self._busy = False
+        self._answer: Iterator[Bytes | Wait] | None = None
+        self._begun = False
         self._set_aside = 0
-        self._held = bytearray()
-        self._patience_s = self._settings.idle_s
+        self._channel = Channel(self.request, self._settings.idle_s, self.server.turns.step_aside)
 
     def handle(self) -> None:
-        """Talk until either side ends it."""
-        try:
-            with contextlib.suppress(_Gone, OSError):
-                self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self.request.settimeout(TICK_S)
-                self._talk()
-        finally:
-            if self._conversation is not None:
-                self._conversation.close()
-            self._free()
-            self.server.registry.left(self, self._process)
-            if isinstance(self.request, ssl.SSLSocket):
-                # Another socket than the one that the server closes.
-                self.request.close()
+        """Sign in, on a thread of its own: a stranger takes no one's turn."""
+        self._go_on(self._started)
+
+    def serve(self) -> None:
+        """Go on, once the client has said something, or what an answer waited for has come, or it is to end."""
+        self._go_on(self._heard)
+
+    def fileno(self) -> int:
+        """The socket's descriptor."""
+        return self._channel.fileno()
 
     def end(self, why: WireError) -> None:
         """Say why, once what runs has ended, and close."""
         self._ending = self._ending or why
         self._over.set()
+        self.server.turns.wake(self)
 
     def cut(self) -> None:
         """Close now."""
         self._over.set()
         self.stop()
-        with contextlib.suppress(OSError):
-            # Not SSLSocket's own: that would let the other thread go on in the clear.
-            socket.socket.shutdown(self.request, socket.SHUT_RDWR)
+        self._channel.cut()
 
     def watch(self) -> None:
-        """Stop what runs for a client that has gone: while it computes, nobody reads the socket."""
-        if not self._busy:
-            return
-        looked = select.poll()
-        with contextlib.suppress(OSError, ValueError):
-            looked.register(self.request, _HUNG_UP)
-            if looked.poll(0):
+        """Stop what runs for a client that has gone: while it computes, nobody reads the socket. End who is late."""
+        if self._answer is not None:
+            if self._channel.hung_up():
                 self.stop()
+        elif self._ending is not None or time.monotonic() > self._deadline:
+            self.server.turns.wake(self)
 
     def stop(self) -> None:
         """Stop what runs."""
         if self._conversation is not None:
             self._conversation.cancel()
 
-    def _talk(self) -> None:
+    def _go_on(self, work: Callable[[], _Then]) -> None:
+        """`work`, and what becomes of the connection then. Raises nothing."""
+        then = _Then.END
         try:
-            self.server.registry.knocked(self)
-            started = self._started()
-            if started is not None:
-                self._served(started)
+            then = self._rested(work())
+        except (OSError, Gone):
+            pass
         except ProtocolViolation as error:
             self._fatal(WireError("08P01", str(error)))
-        except (WireError, GatewayError) as error:
-            self._fatal(error)
-        except (OSError, _Gone):
-            raise
         except Exception as error:
             self._fatal(error)
+        if then is _Then.END:
+            self._leave()
+        elif then is _Then.REST and self._ending is not None:
+            # It came before the connection rested.
+            self.server.turns.wake(self)
 
-    def _started(self) -> frontend.Startup | None:
-        """The startup message, behind TLS where the client asks for it; None where there is nothing more to say."""
+    def _rested(self, then: _Then) -> _Then:
+        if then is _Then.REST:
+            self._set_deadline()
+            self.server.turns.rest(self)
+        return then
+
+    def _leave(self) -> None:
+        try:
+            if isinstance(self._answer, Generator):
+                self._answer.close()
+            if self._conversation is not None:
+                self._conversation.close()
+        except Exception:
+            _log.exception("a connection failed")
+        finally:
+            self._free()
+            self._channel.close()
+            self.server.registry.left(self, self._process)
+
+    def _started(self) -> _Then:
+        """The startup message, behind TLS where the client asks for it, and what follows it."""
+        self.server.registry.knocked(self)
         for _ in range(4):
             first = self._first()
             match first:
@@ -142,9 +159,10 @@ class Connected(socketserver.BaseRequestHandler):
                 case frontend.CancelRequest(process=process, key=key):
                     if not self.server.registry.cancel(process, key):
                         self._over.wait(WRONG_KEY_S)
-                    return None
+                    return _Then.END
                 case frontend.Startup():
-                    return self._negotiated(first)
+                    self._sign_in(self._negotiated(first))
+                    return self._talked()
         raise ProtocolViolation("too many requests before the startup message")
 
     def _negotiated(self, first: frontend.Startup) -> frontend.Startup:
@@ -153,7 +171,7 @@ class Connected(socketserver.BaseRequestHandler):
         unknown = [name for name in first.parameters if name.startswith("_pq_.")]
         if first.minor or unknown:
             self._send([backend.negotiate(unknown)])
-        if self.server.tls is not None and not isinstance(self.request, ssl.SSLSocket):
+        if self.server.tls is not None and not self._channel.private:
             raise WireError("28000", "this server takes connections over TLS only", "connect with sslmode=require")
         if not first.parameters.get("user"):
             raise WireError("28000", "no PostgreSQL user name specified in startup packet")
@@ -162,25 +180,17 @@ class Connected(socketserver.BaseRequestHandler):
         return first
 
     def _secure(self) -> None:
-        if self.server.tls is None or isinstance(self.request, ssl.SSLSocket):
+        if self.server.tls is None or self._channel.private:
             self._send([b"N"])
             return
         if self._frames.pending:
             raise ProtocolViolation("received unencrypted data after SSL request")
         self._send([b"S"])
-        self._flush()
-        self.request = secured = self.server.tls.wrap_socket(
-            self.request, server_side=True, do_handshake_on_connect=False
-        )
-        while True:
-            try:
-                secured.do_handshake()
-                return
-            except TimeoutError:
-                self._wait()
+        self._channel.flush()
+        self._channel.secure(self.server.tls, self._require_time)
 
-    def _served(self, started: frontend.Startup) -> None:
-        private = isinstance(self.request, ssl.SSLSocket) or ipaddress.ip_address(self.client_address[0]).is_loopback
+    def _sign_in(self, started: frontend.Startup) -> None:
+        private = self._channel.private or ipaddress.ip_address(self.client_address[0]).is_loopback
         signed = SignIn(self.server.registry.gateway, started.parameters["user"], private=private)
         self._frames.limit = SIGN_IN_BYTES
         self._send([signed.ask()])
@@ -196,27 +206,68 @@ class Connected(socketserver.BaseRequestHandler):
         self._process, key, self._conversation = self.server.registry.signed(self, signed, options)
         self._frames.limit = self._settings.postgres_message_bytes
         self._send([self._conversation.greeting(self._process, key)])
-        self._conversed(self._conversation)
 
-    def _conversed(self, conversation: Conversation) -> None:
+    def _heard(self) -> _Then:
+        if self._answer is None:
+            data = self._channel.take()
+            if data is not None:
+                self._frames.feed(data)
+            else:
+                self._require_time()
+        return self._talked()
+
+    def _talked(self) -> _Then:
+        """Every whole message that has come, answered one after the other."""
+        conversation = self._conversation
+        assert conversation is not None
         while True:
-            idle_s, self._late = conversation.patience()
-            self._deadline = time.monotonic() + idle_s
-            kind, body = self._message()
+            if self._answer is not None and not self._answered(self._answer):
+                return _Then.WAIT
+            self._free()
+            if self._ending is not None:
+                raise self._ending
+            found = next(self._frames.messages(), None)
+            if found is None:
+                if self._channel.more:
+                    self._frames.feed(self._channel.take() or b"")
+                    continue
+                self._reserve()
+                self._channel.flush()
+                return _Then.REST
             message: frontend.Message | BadEncoding
             try:
-                message = decode.message(kind, body)
+                message = decode.message(*found)
             except BadEncoding as error:
                 message = error
             if isinstance(message, frontend.Terminate):
-                return
-            self._busy = True
-            answer = conversation.receive(message)
-            try:
-                self._send(answer)
-            finally:
-                self._busy = False
-                _close(answer)
+                return _Then.END
+            self._begun = False
+            self._answer = conversation.receive(message)
+
+    def _answered(self, answer: Iterator[Bytes | Wait]) -> bool:
+        """Send an answer as far as it goes; whether that was its end. If not, nothing more may be touched here."""
+        for part in answer:
+            if not isinstance(part, Wait):
+                self._channel.send(part)
+            elif part.result is not None and part.result.prefetch(self._resume):
+                return False
+            else:
+                self.server.turns.step_aside()
+        self._answer = None
+        return True
+
+    def _resume(self) -> None:
+        self.server.turns.resume(self)
+
+    def _set_deadline(self) -> None:
+        """Until when the client may say nothing; what it has begun is to be ended, however long it might be idle."""
+        assert self._conversation is not None
+        if not self._frames.pending:
+            idle_s, self._late = self._conversation.patience()
+            self._deadline = time.monotonic() + idle_s
+        elif not self._begun:
+            self._begun, self._deadline = True, time.monotonic() + self._settings.idle_s
+            self._late = WireError("08P01", "a message was begun and not ended in time")
 
     def _first(self) -> frontend.First:
         while (found := self._frames.first()) is None:
@@ -224,21 +275,15 @@ class Connected(socketserver.BaseRequestHandler):
         return found
 
     def _message(self) -> tuple[int, bytes]:
-        self._free()
-        begun = False
-        while True:
-            if self._ending is not None:
-                raise self._ending
-            if (found := next(self._frames.messages(), None)) is not None:
-                return found
-            if self._frames.wanted > SIGN_IN_BYTES and not self._set_aside:
-                self.server.registry.space.take(self._frames.wanted)
-                self._set_aside = self._frames.wanted
-            if self._frames.pending and self._conversation is not None and not begun:
-                # What is begun is to be ended, however long the client might have been idle.
-                begun, self._deadline = True, time.monotonic() + self._settings.idle_s
-                self._late = WireError("08P01", "a message was begun and not ended in time")
+        while (found := next(self._frames.messages(), None)) is None:
             self._read()
+        return found
+
+    def _reserve(self) -> None:
+        """Space for a long message that has begun. Raises WireError (53200)."""
+        if self._frames.wanted > SIGN_IN_BYTES and not self._set_aside:
+            self.server.registry.space.take(self._frames.wanted)
+            self._set_aside = self._frames.wanted
 
     def _free(self) -> None:
         if self._set_aside:
@@ -246,67 +291,28 @@ class Connected(socketserver.BaseRequestHandler):
             self._set_aside = 0
 
     def _read(self) -> None:
-        """More bytes, before the deadline. Raises _Gone, or why the connection ends."""
-        self._flush()
-        while True:
-            try:
-                data = self.request.recv(READ_BYTES)
-                break
-            except TimeoutError:
-                self._wait()
-            except OSError as error:
-                raise _Gone from error
-        if not data:
-            raise _Gone
+        """Wait for more bytes, before the deadline. Raises Gone, or why the connection ends."""
+        self._channel.flush()
+        if self._ending is not None:
+            raise self._ending
+        while (data := self._channel.take()) is None:
+            if not self._channel.await_bytes():
+                self._require_time()
         self._frames.feed(data)
 
-    def _wait(self) -> None:
-        """Go on waiting. Raises why the connection ends, or _Gone."""
+    def _require_time(self) -> None:
+        """Raises why the connection ends, or Gone, if it is to end."""
         if self._ending is not None:
             raise self._ending
         if time.monotonic() > self._deadline:
-            raise self._late or _Gone
+            raise self._late or Gone
 
-    def _send(self, parts: Iterable[bytes | memoryview]) -> None:
-        """Send what comes, small parts together: what is held leaves before the client is waited for."""
+    def _send(self, parts: Iterable[Bytes]) -> None:
         for part in parts:
-            if len(part) >= WRITE_BYTES:
-                self._flush()
-                self._write(part)
-                continue
-            self._held += part
-            if len(self._held) >= WRITE_BYTES:
-                self._flush()
-
-    def _flush(self) -> None:
-        if self._held:
-            held, self._held = self._held, bytearray()
-            self._write(held)
-
-    def _write(self, data: bytes | bytearray | memoryview) -> None:
-        """A client that reads nothing for idle_s has gone; one that is told to go has a moment."""
-        for piece in _pieces(memoryview(data)):
-            left, patience = piece, time.monotonic() + self._patience_s
-            while left:
-                try:
-                    left = left[self.request.send(left) :]
-                except TimeoutError:
-                    if time.monotonic() > patience:
-                        raise _Gone from None
+            self._channel.send(part)
 
     def _fatal(self, error: BaseException) -> None:
-        self._patience_s = TICK_S
-        with contextlib.suppress(OSError, _Gone):
-            self._send([backend.error(errors.fields(error, "FATAL"))])
-            self._flush()
-
-
-def _pieces(data: memoryview) -> Iterator[memoryview]:
-    for start in range(0, len(data), PIECE_BYTES):
-        yield data[start : start + PIECE_BYTES]
-
-
-def _close(answer: Iterable[bytes | memoryview]) -> None:
-    """Free what an answer holds that was not read to its end."""
-    if isinstance(answer, Generator):
-        answer.close()
+        self._channel.patience_s = TICK_S
+        with contextlib.suppress(OSError, Gone):
+            self._channel.send(backend.error(errors.fields(error, "FATAL")))
+            self._channel.flush()

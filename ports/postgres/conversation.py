@@ -5,7 +5,7 @@ Simple and extended protocol run the same statements; an error in the extended o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -16,12 +16,11 @@ from gateway import Gateway, Session
 from ports.postgres import backend, errors, frontend, split, values
 from ports.postgres.decode import BadEncoding
 from ports.postgres.errors import WireError
-from ports.postgres.portals import Portal
+from ports.postgres.portals import Portal, Wait
 from ports.postgres.transactions import Transaction
 from ports.postgres.variables import REPORTED, Variables
-from ports.postgres.work import Work
+from ports.postgres.work import Answer, Work
 
-Bytes = bytes | memoryview
 TEXT_LIMIT = 400_000
 
 
@@ -46,7 +45,7 @@ class Conversation(WireSession):  # type: ignore[misc]
         self.transaction = Transaction(gateway, session, self.variables, process)
         self._work = Work(self.transaction, process)
         self._statements = self._work.statements
-        self._table: Mapping[tuple[State, type[Any]], Callable[[Any], Iterator[Bytes]]] = {
+        self._table: Mapping[tuple[State, type[Any]], Callable[[Any], Answer]] = {
             (State.READY, frontend.Query): self._query,
             (State.READY, frontend.Parse): self._parse,
             (State.READY, frontend.Bind): self._bind,
@@ -65,8 +64,8 @@ class Conversation(WireSession):  # type: ignore[misc]
         told = [backend.parameter_status(name, self.variables.show(name)) for name in REPORTED]
         return b"".join([backend.AUTHENTICATION_OK, *told, backend.key_data(process, key), self._ready()])
 
-    def receive(self, message: frontend.Message | BadEncoding) -> Iterator[Bytes]:
-        """The answer to one message; an error becomes its ErrorResponse."""
+    def receive(self, message: frontend.Message | BadEncoding) -> Answer:
+        """The answer to one message, with a Wait wherever it may take long; an error becomes its ErrorResponse."""
         extended = not (message.simple if isinstance(message, BadEncoding) else isinstance(message, frontend.Query))
         try:
             if isinstance(message, BadEncoding) and self.state is State.READY:
@@ -105,7 +104,7 @@ class Conversation(WireSession):  # type: ignore[misc]
         """Whether BEGIN has been said."""
         return self.transaction.open
 
-    def _failed(self, error: BaseException) -> Iterator[Bytes]:
+    def _failed(self, error: BaseException) -> Answer:
         self.transaction.fail()
         self._work.rest()
         yield backend.error(errors.fields(error))
@@ -117,7 +116,7 @@ class Conversation(WireSession):  # type: ignore[misc]
             status = TransactionStatus.IN_FAILED_TRANSACTION if failed else TransactionStatus.IN_TRANSACTION
         return backend.ready(status)
 
-    def _finish(self) -> Iterator[Bytes]:
+    def _finish(self) -> Answer:
         """The end of a simple query or of an extended series: an implicit transaction ends with it."""
         if not self.transaction.open:
             self.transaction.rest()
@@ -125,12 +124,12 @@ class Conversation(WireSession):  # type: ignore[misc]
         yield from self._told()
         yield self._ready()
 
-    def _told(self) -> Iterator[Bytes]:
+    def _told(self) -> Answer:
         """The settings that a client is told of when they change."""
         for name, value in self._work.changed():
             yield backend.parameter_status(name, value)
 
-    def _query(self, message: frontend.Query) -> Iterator[Bytes]:
+    def _query(self, message: frontend.Query) -> Answer:
         texts = _statements(message.text)
         if not texts:
             yield backend.EMPTY_QUERY
@@ -144,17 +143,18 @@ class Conversation(WireSession):  # type: ignore[misc]
             yield from self._told()
         yield from self._finish()
 
-    def _answered(self, portal: Portal) -> Iterator[Bytes]:
+    def _answered(self, portal: Portal) -> Answer:
         """The columns, told once the statement is known to begin, and what it gives."""
         given = self._work.run(portal, 0)
-        begun = next(given, None)
+        while isinstance(begun := next(given, None), Wait):
+            yield begun
         if portal.fields is not None:
             yield backend.row_description(portal.fields)
         if begun is not None:
             yield begun
             yield from given
 
-    def _parse(self, message: frontend.Parse) -> Iterator[Bytes]:
+    def _parse(self, message: frontend.Parse) -> Answer:
         texts = _statements(message.text)
         if len(texts) > 1:
             raise WireError("42601", "cannot insert multiple commands into a prepared statement")
@@ -163,7 +163,7 @@ class Conversation(WireSession):  # type: ignore[misc]
         self._statements.keep(self._statements.made(message.name, texts[0] if texts else "", message.types))
         yield backend.PARSE_COMPLETE
 
-    def _bind(self, message: frontend.Bind) -> Iterator[Bytes]:
+    def _bind(self, message: frontend.Bind) -> Answer:
         statement = self._statements.of(message.statement)
         codes = message.formats
         wanted = len(statement.parameters)
@@ -183,7 +183,7 @@ class Conversation(WireSession):  # type: ignore[misc]
         self._work.keep(message.portal, self._work.portal(statement, given, message.result_formats, weight))
         yield backend.BIND_COMPLETE
 
-    def _describe(self, message: frontend.Describe) -> Iterator[Bytes]:
+    def _describe(self, message: frontend.Describe) -> Answer:
         if message.target == "S":
             statement = self._statements.of(message.name)
             yield backend.parameter_description(statement.parameters)
@@ -192,32 +192,32 @@ class Conversation(WireSession):  # type: ignore[misc]
             fields = self._work.of(message.name).fields
         yield backend.NO_DATA if fields is None else backend.row_description(fields)
 
-    def _execute(self, message: frontend.Execute) -> Iterator[Bytes]:
+    def _execute(self, message: frontend.Execute) -> Answer:
         portal = self._work.of(message.portal)
         if not portal.statement.text:
             yield backend.EMPTY_QUERY
             return
         yield from self._work.run(portal, message.limit)
 
-    def _close(self, message: frontend.Close) -> Iterator[Bytes]:
+    def _close(self, message: frontend.Close) -> Answer:
         if message.target == "S":
             self._statements.forget(message.name)
         else:
             self._work.forget(message.name)
         yield backend.CLOSE_COMPLETE
 
-    def _sync(self, _: frontend.Sync) -> Iterator[Bytes]:
+    def _sync(self, _: frontend.Sync) -> Answer:
         self.state = State.READY
         yield from self._finish()
 
-    def _terminate(self, _: frontend.Terminate) -> Iterator[Bytes]:
+    def _terminate(self, _: frontend.Terminate) -> Answer:
         self.close()
         return iter(())
 
-    def _nothing(self, _: frontend.Message) -> Iterator[Bytes]:
+    def _nothing(self, _: frontend.Message) -> Answer:
         return iter(())
 
-    def _function(self, _: frontend.FunctionCall) -> Iterator[Bytes]:
+    def _function(self, _: frontend.FunctionCall) -> Answer:
         raise WireError("0A000", "the function call message is not supported: use SELECT")
 
 

@@ -28,6 +28,16 @@ PIECE_BYTES = 4 << 20
 CONFIRM_S = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Stands among an answer's bytes where they may take long: for `result`'s first rows, or (None) to be computed."""
+
+    result: Result | None
+
+
+_LONG = Wait(None)
+
+
 class Asked(Protocol):
     """What a portal gives the rows of."""
 
@@ -120,16 +130,27 @@ class Portal(QueryResult):  # type: ignore[misc]
             left = None if left is None else left - batch.num_rows
             yield from _pieces(batch)
 
-    def messages(self, limit: int) -> Iterator[Bytes]:
+    def begun(self) -> Iterator[Wait]:
+        """Begin it, if it has not begun."""
+        if self._result is None and self._question is not None:
+            yield Wait(self._begin(self._question))
+        elif not self.done:
+            yield _LONG
+
+    def messages(self, limit: int) -> Iterator[Bytes | Wait]:
         """The next rows as DataRow messages."""
         fields = self.fields or ()
         form = None
         if limit != 1 and self._question is not None and self._result is None:
             form = tuple([(field.oid, field.format) for field in fields])
-            if (row := self._begun(self._question).row(form)) is not None:
+            result = self._begin(self._question)
+            if (row := result.row(form)) is not None:
                 self.count, self.done = 1, True
                 yield row
                 return
+            yield Wait(result)
+        else:
+            yield from self.begun()
         for batch in self.batches(limit):
             data = rows.data_rows(batch, fields)
             if form is not None and self._result is not None and self.count == 1:
@@ -159,12 +180,12 @@ class Portal(QueryResult):  # type: ignore[misc]
         if self._question is None:
             return None
         if self._batches is None:
-            self._batches = (self._result or self._begun(self._question)).batches()
+            self._batches = (self._result or self._begin(self._question)).batches()
         else:
             self._confirm(CONFIRM_S)
         return next(self._batches, None)
 
-    def _begun(self, question: Asked) -> Result:
+    def _begin(self, question: Asked) -> Result:
         self._result = question.answer(self.fields or ())
         self._confirmed = time.monotonic()
         return self._result

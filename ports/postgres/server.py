@@ -1,4 +1,4 @@
-"""The Postgres door: the socket that listens, with a thread for each connection that it takes.
+"""The Postgres door: the socket that listens, with a thread for the sign-in of each connection that it takes.
 
 buenavista's threading server is the shell; each connection's own socket is in connection.py.
 """
@@ -17,6 +17,7 @@ from gateway import Gateway, Tls, Unavailable
 from ports.postgres.connection import Connected
 from ports.postgres.errors import WireError
 from ports.postgres.registry import Registry
+from ports.postgres.turns import Turns
 
 BACKLOG = 512
 # Beside drain_s: a query that is stopped ends before its thread does.
@@ -35,11 +36,19 @@ class _Server(BuenaVistaServer):  # type: ignore[misc]
         super().__init__(address, registry)
         self.RequestHandlerClass = Connected
         self.registry = registry
+        self.turns = Turns()
         self.tls = tls
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Everyone may knock; who they are is asked inside."""
         return True
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """The sign-in of one connection, which outlives its thread and closes its socket itself."""
+        try:
+            self.finish_request(request, client_address)
+        except Exception:
+            self.handle_error(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A defect in a connection's thread: logged, and no one else's."""
@@ -84,3 +93,4 @@ class PostgresPort:
         self._thread.join()
         why = WireError("57P01", "terminating connection due to administrator command")
         server.registry.close(why, self._gateway.settings.drain_s, CUT_S)
+        server.turns.close()

@@ -31,13 +31,14 @@ from ports.postgres.commands import (
 )
 from ports.postgres.errors import WireError
 from ports.postgres.functions import Calls
-from ports.postgres.portals import Portal, Statement
+from ports.postgres.portals import Portal, Statement, Wait
 from ports.postgres.question import Question
 from ports.postgres.statements import Statements
 from ports.postgres.transactions import Transaction
 from ports.postgres.variables import REPORTED
 
 Bytes = bytes | memoryview
+Answer = Iterator[Bytes | Wait]
 
 
 class Work:
@@ -127,7 +128,7 @@ class Work:
             if before != value:
                 yield name, value
 
-    def run(self, portal: Portal, limit: int) -> Iterator[Bytes]:
+    def run(self, portal: Portal, limit: int) -> Answer:
         """The rows of a portal, at most `limit` (0: all), and what ends them. Raises GatewayErrors, WireError."""
         command = portal.statement.command
         if not isinstance(command, Commit | Rollback):
@@ -137,7 +138,7 @@ class Work:
         else:
             yield from self._command(portal, limit)
 
-    def _rows(self, portal: Portal, limit: int) -> Iterator[Bytes]:
+    def _rows(self, portal: Portal, limit: int) -> Answer:
         self._running = portal
         taken = portal.count
         try:
@@ -149,7 +150,7 @@ class Work:
             return
         yield backend.command_complete(f"SELECT {portal.count - taken}")
 
-    def _command(self, portal: Portal, limit: int) -> Iterator[Bytes]:
+    def _command(self, portal: Portal, limit: int) -> Answer:
         command = portal.statement.command
         transaction, variables = self._transaction, self._transaction.variables
         match command:
@@ -199,7 +200,7 @@ class Work:
                 return
         yield backend.command_complete(tag)
 
-    def _end(self, commit: bool, chain: bool) -> Iterator[Bytes]:
+    def _end(self, commit: bool, chain: bool) -> Answer:
         """COMMIT or ROLLBACK, and the next transaction where one is chained."""
         transaction = self._transaction
         if not transaction.open and chain:
@@ -214,7 +215,7 @@ class Work:
             transaction.begin()
         yield backend.command_complete("COMMIT" if committed else "ROLLBACK")
 
-    def _with_rows(self, portal: Portal, limit: int) -> Iterator[Bytes]:
+    def _with_rows(self, portal: Portal, limit: int) -> Answer:
         """The commands that give rows, or take long."""
         command, variables = portal.statement.command, self._transaction.variables
         match command:
@@ -263,7 +264,7 @@ class Work:
             raise WireError("34000", f'cursor "{name[:63]}" does not exist')
         return self._portals[name]
 
-    def _declared(self, command: Declare) -> Iterator[Bytes]:
+    def _declared(self, command: Declare) -> Answer:
         if not (self._transaction.open or command.hold):
             raise WireError("25P01", "DECLARE CURSOR can only be used in transaction blocks")
         statement = self.statements.query("", command.query.rstrip().rstrip(";"), ())
@@ -272,7 +273,7 @@ class Work:
         self.keep(command.name, portal)
         yield backend.command_complete("DECLARE CURSOR")
 
-    def _fetched(self, command: Fetch, asked: Portal) -> Iterator[Bytes]:
+    def _fetched(self, command: Fetch, asked: Portal) -> Answer:
         portal = self._cursor(command.name)
         portal.refit(asked.fields)
         before = portal.count
@@ -285,13 +286,14 @@ class Work:
                 self._running = None
         yield backend.command_complete(f"{'MOVE' if command.move else 'FETCH'} {portal.count - before}")
 
-    def _copied(self, command: Copy) -> Iterator[Bytes]:
+    def _copied(self, command: Copy) -> Answer:
         statement = self.statements.query("", command.query, ())
         binary = command.format == "binary"
         portal = self.portal(statement, (), (1,) if binary else ())
         self._running = portal
         fields = portal.fields or ()
         try:
+            yield from portal.begun()
             yield backend.copy_out(binary, len(fields))
             yield from copies.data(command, fields, portal.batches(0))
             yield backend.COPY_DONE
@@ -315,7 +317,7 @@ def _warning(state: str, message: str) -> bytes:
     return backend.notice({"S": "WARNING", "V": "WARNING", "C": state, "M": message})
 
 
-def _local(portal: Portal, lines: Sequence[Sequence[str | None]], tag: str) -> Iterator[Bytes]:
+def _local(portal: Portal, lines: Sequence[Sequence[str | None]], tag: str) -> Answer:
     """Rows of this door's own making, in whatever formats were asked: texts look alike in both."""
     fields = portal.fields or ()
     columns = [pa.array([line[place] for line in lines], pa.string()) for place in range(len(fields))]
