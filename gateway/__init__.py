@@ -3,7 +3,7 @@
 from gateway.bind import Parameters, Part, Query, Value
 from gateway.catalog import Kept, Lifespan, Snapshot
 from gateway.credentials import Bearer, ClientCertificate, Credentials, Password
-from gateway.decision import Decision, Treatment
+from gateway.decision import Decision, Treatment, Use
 from gateway.duck import time_zones
 from gateway.engine import Description
 from gateway.errors import (
@@ -32,6 +32,7 @@ from gateway.sasl import Challenge
 from gateway.session import Pin, Readiness, Session
 from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
 from gateway.tls import Tls
+from gateway.use_words import explained
 from gateway.visibility import visible_semantics
 from gateway.visible import VisibleProduct, VisibleTable
 from gateway.wire_forms import Wire
@@ -83,12 +84,14 @@ __all__ = [
     "Treatment",
     "Unauthenticated",
     "Unavailable",
+    "Use",
     "Value",
     "VisibleProduct",
     "VisibleTable",
     "Wire",
     "asks_pg_catalog",
     "client_text",
+    "explained",
     "pg_type",
     "time_zones",
     "visible_semantics",

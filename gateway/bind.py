@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from gateway import dialect, duck, lookup, scope, shares, tree
+from gateway import dialect, duck, lookup, scope, shares, tree, use
 from gateway.cache import BytesLru
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
@@ -22,11 +22,14 @@ from gateway.dialect import Dialect
 from gateway.errors import BadQuery, GatewayError
 from gateway.product import Column, Table
 from gateway.tree import Node
+from gateway.use_rewrite import entity, used
 
 Scalar = str | int | float | bool | Decimal | date | datetime | time | timedelta | bytes | UUID | None
 Value = Scalar | list[Scalar]
 Parameters = tuple[Value, ...] | Mapping[str, Value]
 VIEW_CATALOG = "memory"
+# The one column of a view that shows none: its rows can be counted.
+_NO_COLUMN = {"$": "NULL"}
 
 
 @dataclass(frozen=True)
@@ -170,18 +173,20 @@ class Binder:
             shares.require(client, query.part.index, query.part.of)
         grants: dict[scope.Path, Grant] = {}
         views: dict[scope.Path, View] = {}
+        granted: dict[scope.Path, Grant] = {}
 
         def target(path: scope.Path, position: int | None) -> scope.Path:
             if path not in grants:
                 grants[path] = _at(position, resolve, path)
             view = view_of(grants[path], query.part)
-            views[view.path] = view
+            views[view.path], granted[view.path] = view, grants[path]
             return view.path
 
         names = scope.resolve(statement, target)
         _name_counts(statement)
         if query.dialect == "postgres":
             dialect.typed(statement, _types(grants.values()))
+        views |= {view.path: view for view in use.settle(statement, granted, inner_view_of)}
         text = _verified(statement, frozenset(views), frozenset(names.ctes))
         plan: Plan = Scan(text, (), tuple(views.values()), tuple(grants.values()), query.text, client)
         plan = _lookup(plan, statement) or plan
@@ -208,23 +213,21 @@ def _key(
 
 
 def _types(grants: Iterable[Grant]) -> dict[str, set[str]]:
-    """The types that visible columns of a name have."""
+    """The types that the columns of a name have."""
     found: dict[str, set[str]] = {}
     for grant in grants:
         for column in grant.table.columns:
-            if column.name in grant.decision.visible:
+            if column.name in grant.decision.known:
                 found.setdefault(column.name, set()).add(column.type)
     return found
 
 
 @functools.lru_cache(maxsize=20_000)
-def _view(snapshot_id: str, fingerprint: str, grant: _ViewSource, part: Part | None) -> View:
+def _view(snapshot_id: str, fingerprint: str, grant: _ViewSource, part: Part | None, inner: bool) -> View:
     decision, table = grant.decision, grant.table
-    columns = ", ".join(
-        f"{treatment.expression} AS {duck.quote(name)}"
-        for name, treatment in decision.treatments.items()
-        if treatment.kind != "hidden"
-    )
+    shown = {name: decision.treatments[name].expression for name in decision.visible}
+    shown = shown | _inner(decision) if inner else shown or _NO_COLUMN
+    columns = ", ".join(f"{expression} AS {duck.quote(name)}" for name, expression in shown.items())
     conditions = [f"({decision.rows})"] if decision.rows is not None else []
     if part is not None:
         conditions.append(_share(grant, part))
@@ -234,8 +237,15 @@ def _view(snapshot_id: str, fingerprint: str, grant: _ViewSource, part: Part | N
     base = f"snap_{snapshot_id}"
     scope.resolve(statement, lambda path, _: (base, "core", path[-1]))
     secure = grant.snapshot.product.barrier == "secure"
-    share = f"_{part.index}of{part.of}" if part is not None else ""
+    share = f"_{part.index}of{part.of}" if part is not None else "_use" if inner else ""
     return View(grant.snapshot, f"{'s' if secure else 'v'}_{fingerprint}{share}", duck.deparse(statement), secure)
+
+
+def _inner(decision: Decision) -> dict[str, str]:
+    """What a second view has beside what is shown: the used columns, and raw what tells their entities apart."""
+    found = {used(name): decision.treatments[name].expression for name in decision.uses}
+    entities = {name for one in decision.uses.values() for name, _ in one.floors}
+    return found | {entity(name): duck.quote(name) for name in sorted(entities)}
 
 
 def _share(grant: _ViewSource, part: Part) -> str:
@@ -258,7 +268,13 @@ class _ViewSource:
 def view_of(grant: Grant, part: Part | None = None) -> View:
     """The view that shows exactly what `grant` decides, or a share of it."""
     source = _ViewSource(grant.snapshot, grant.table, grant.decision)
-    return _view(grant.snapshot.id, grant.decision.fingerprint, source, part)
+    return _view(grant.snapshot.id, grant.decision.fingerprint, source, part, inner=False)
+
+
+def inner_view_of(grant: Grant) -> View:
+    """The view for blocks that were found to use columns as `grant` decides: used columns by names of their own."""
+    source = _ViewSource(grant.snapshot, grant.table, grant.decision)
+    return _view(grant.snapshot.id, grant.decision.fingerprint, source, None, inner=True)
 
 
 def _verified(statement: Node, views: frozenset[scope.Path], ctes: frozenset[str]) -> str:
@@ -289,7 +305,7 @@ def _lookup(plan: Scan, statement: Node) -> Lookup | None:
         return None
     (grant,) = plan.grants
     key = grant.table.key
-    if any(grant.decision.treatments[name].kind != "raw" for name in key):
+    if any(grant.decision.treatments[name].kind != "raw" or name in grant.decision.uses for name in key):
         return None
     values = lookup.parameters(statement, key)
     if values is None:

@@ -29,6 +29,7 @@ from gateway.lineage import Origin
 from gateway.lookup import PLACE, name_of
 from gateway.running import Alone, Slots, Source
 from gateway.stream import Limits, Load, ProductProvenance, Provenance, Result, Summary, Watchdog
+from gateway.use_words import explained
 from gateway.wire_forms import UTC, Wire
 
 # How many lookups by key one query answers at most; 1 asks each by itself. See benchmarks/rest_lookup.py.
@@ -244,7 +245,8 @@ def _translated(error: BaseException, plan: Plan) -> GatewayError:
 
 
 def located(error: GatewayError, plan: Plan) -> GatewayError:
-    """`error` with the nearest visible names, in the client's own terms."""
+    """`error` with the nearest visible names, or the use of a column that is not shown, in the client's own terms."""
+    error = explained(error, (grant.decision for grant in plan.grants))
     if isinstance(error, BadQuery) and error.reason == "column" and not error.hint:
         visible = sorted({name for grant in plan.grants for name in grant.decision.visible})
         if visible:

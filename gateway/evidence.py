@@ -49,8 +49,8 @@ def _newer(pin: Pin, snapshot: Snapshot) -> Snapshot | None:
 
 
 def columns(plan: Plan) -> tuple[ColumnUse, ...]:
-    """Every visible column of the tables that `plan` reads, with its treatment."""
-    return tuple(one for grant in plan.grants for one in grant.decision.uses)
+    """Every column that exists in the tables that `plan` reads, with its treatment and its use."""
+    return tuple(one for grant in plan.grants for one in grant.decision.audited)
 
 
 def refused(error: GatewayError) -> Refused:

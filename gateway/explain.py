@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.decision import TreatmentKind
+from gateway.decision import Treatment, TreatmentKind, Use
 from gateway.policy import PolicySet
 from gateway.principal import Environment, Principal
 from gateway.product import Product, Pseudonym
@@ -15,13 +15,17 @@ from gateway.product import Product, Pseudonym
 
 @dataclass(frozen=True, slots=True)
 class ColumnAccess:
-    """One column: its treatment, the mask's name ("" for none), the rules that made it so, and the SQL."""
+    """One column: its treatment, the mask's name ("" for none), the rules that made it so, and the SQL.
+
+    `use` is what it is only for, "" where it is shown.
+    """
 
     column: str
     treatment: TreatmentKind
     mask: str
     rules: tuple[str, ...]
     expression: str
+    use: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,12 @@ def explain(
         if decision is None:
             found.append(TableAccess(table.name, verdict.refusal, verdict.matched, None, (), ()))
             continue
-        columns = tuple(
-            ColumnAccess(name, one.kind, one.mask, one.rules, one.expression)
-            for name, one in decision.treatments.items()
-        )
+        columns = tuple(_column(name, one, decision.uses.get(name)) for name, one in decision.treatments.items())
         found.append(TableAccess(table.name, "", decision.rules, decision.rows, columns, decision.pending))
     return tuple(found)
+
+
+def _column(name: str, treatment: Treatment, use: Use | None) -> ColumnAccess:
+    rules = (*treatment.rules, *(use.rules if use is not None else ()))
+    words = use.words if use is not None else ""
+    return ColumnAccess(name, treatment.kind, treatment.mask, rules, treatment.expression, words)

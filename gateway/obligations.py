@@ -1,6 +1,6 @@
 """Matched rules to one Decision: which rows, which cells, and what is done to each. Pure: values in, SQL text out.
 
-POLICY.md, "Meaning", 2 to 6 and 9, in that order.
+POLICY.md, "Meaning", 2 to 7 and 9, in that order.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway import duck
-from gateway.decision import STRICTNESS, Decision, Treatment, TreatmentKind
+from gateway.decision import STRICTNESS, Decision, Treatment, TreatmentKind, Use
 from gateway.masks import HASH, Mask
 from gateway.policy_compile import Applied
 from gateway.policy_expression import typed_null
-from gateway.policy_rules import Grant, Hide, Masked, Restrict
+from gateway.policy_rules import Grant, Hide, Masked, Restrict, Used
 from gateway.principal import Claim
 from gateway.product import Column, Pseudonym, Table
 
@@ -79,6 +79,7 @@ def decide(asked: Asked, matched: Iterable[Applied], valid_until: float) -> Deci
         treatments=treatments,
         valid_until=valid_until,
         pending=tuple(dict.fromkeys(pending)),
+        uses=_uses(rules, [name for name, treatment in treatments.items() if treatment.kind != "hidden"]),
     )
 
 
@@ -155,6 +156,22 @@ def _treatment(
     kind, shown = _strictest(layers)
     names = " and ".join(sorted({layer.mask for layer in shown}))
     return Treatment(kind, expression, names, tuple(dict.fromkeys(layer.rule for layer in layers)))
+
+
+def _uses(rules: Iterable[Applied], visible: Iterable[str]) -> dict[str, Use]:
+    """Visible column -> its strictest use: an aggregate before a join, of each entity the most that a rule asks for."""
+    found: dict[str, Use] = {}
+    for name in visible:
+        bearing = [(one.rule.id, one.rule.effect) for one in rules if name in one.columns]
+        said = [(rule, effect) for rule, effect in bearing if isinstance(effect, Used)]
+        floors: dict[str, int] = {}
+        for _, effect in said:
+            if effect.kind == "aggregate":
+                floors[effect.entity] = max(effect.least, floors.get(effect.entity, 0))
+        if said:
+            named = tuple(rule for rule, _ in said)
+            found[name] = Use("aggregate" if floors else "join", tuple(sorted(floors.items())), named)
+    return found
 
 
 def _masks(one: Applied, column: Column) -> bool:

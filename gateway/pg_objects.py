@@ -16,7 +16,7 @@ from gateway.catalog import Snapshot
 from gateway.decision import Decision
 from gateway.lineage import origin
 from gateway.pg_types import PG_TYPES, PgType, pg_type
-from gateway.product import Relationship, Table
+from gateway.product import Column, Relationship, Table
 from gateway.session import Pin, Session
 from gateway.visibility import visible_key, visible_relationships, visible_semantics
 
@@ -165,6 +165,12 @@ class _Source:
     decision: Decision = field(compare=False)
 
 
+def _described(column: Column, decision: Decision) -> str:
+    """What the contract says of a column; of one that is not shown, what it is for as well."""
+    use = decision.uses.get(column.name)
+    return column.description if use is None else f"{column.description} (only for {use.words})".lstrip()
+
+
 def _nullable(source: _Source, name: str) -> bool:
     """Whether a NULL may stand in the column as it is shown: a mask may put one where the contract has none."""
     return origin(source.decision.product, source.table, source.decision, name).nullable
@@ -174,9 +180,9 @@ def _nullable(source: _Source, name: str) -> bool:
 def _columns(_: str, __: str, ___: str, source: _Source) -> tuple[PgAttribute, ...]:
     table, decision = source.table, source.decision
     shown = [
-        PgAttribute(one.name, pg_type(one.type), not _nullable(source, one.name), one.description)
+        PgAttribute(one.name, pg_type(one.type), not _nullable(source, one.name), _described(one, decision))
         for one in table.columns
-        if one.name in decision.visible
+        if one.name in decision.known
     ]
     names = {one.name for one in shown}
     shown += [

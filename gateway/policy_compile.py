@@ -13,7 +13,7 @@ from gateway.errors import BadQuery
 from gateway.masks import HASH
 from gateway.policy_expression import Expression, condition
 from gateway.policy_grammar import Scope
-from gateway.policy_rules import ALL, Grant, Masked, Policies, Restrict, Rule, tables_of
+from gateway.policy_rules import ALL, Grant, Masked, Policies, Restrict, Rule, Used, tables_of
 from gateway.product import Column, Product, Pseudonym, Table
 from gateway.pseudonym import TYPES
 
@@ -84,11 +84,18 @@ class _Applier:
             rows = self._condition(rule, effect.rows, ("restrict", "rows"))
         elif isinstance(effect, Masked) and effect.condition is not None and columns:
             rows = self._condition(rule, effect.condition, ("mask", "if"))
+        if isinstance(effect, Used) and effect.kind == "aggregate" and columns:
+            self._entity(rule, effect.entity)
         if not isinstance(effect, Masked):
             return Applied(rule, names, rows, {}, {})
         if effect.mask == HASH:
             return Applied(rule, names, rows, {}, self._pseudonyms(rule, effect, columns))
         return Applied(rule, names, rows, self._masks(rule, effect, columns), {})
+
+    def _entity(self, rule: Rule, name: str) -> None:
+        known = [column.name for column in self._table.columns]
+        if name not in known:
+            self._refuse(rule, ("use", "entity"), f"there is no column {name}", f"one of {', '.join(known)}")
 
     def _condition(self, rule: Rule, text: str, place: Path) -> Expression | None:
         tables = {table.name: {column.name: column.type for column in table.columns} for table in self._product.tables}

@@ -26,6 +26,7 @@ from gateway.policy_rules import (
     Restrict,
     Rule,
     Target,
+    Used,
 )
 from gateway.policy_who import Vocabulary, who
 from gateway.principal import Action
@@ -35,12 +36,11 @@ CLAIMS, ROLES = "claims.yaml", "roles.yaml"
 _DECLARING = {masks.FILE, CLAIMS, ROLES}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){0,2}")
-_EFFECTS = ("grant", "restrict", "mask", "hide", "deny")
+_EFFECTS = ("grant", "restrict", "mask", "hide", "use", "deny")
 _RULE_KEYS = {"id", "on", "to", "unless", "uses", "description", *_EFFECTS}
 # casbin's role manager stops at ten links without a word (pycasbin 2.8, RoleManager.max_hierarchy_level).
 ROLE_DEPTH = 8
 LATER = {
-    "use": "aggregate and join rules are not supported yet",
     "agreement": "agreements are not supported yet",
     "requires": "agreements are not supported yet",
     "delegate": "delegation is not supported yet",
@@ -203,6 +203,7 @@ class _RuleReader:
             "restrict": ({"rows"}, set()),
             "mask": ({"columns", "with"}, {"if", "link"}),
             "hide": ({"columns"}, set()),
+            "use": ({"columns", "as"}, {"k", "entity"}),
             "deny": ({"reason"}, set()),
         }[name]
         value, place = body[name], (*path, name)
@@ -218,9 +219,22 @@ class _RuleReader:
             return Restrict(self._text(value, "rows", file, place) or "")
         if name == "hide":
             return Hide(columns)
+        if name == "use":
+            return self._used(value, columns, file, place)
         if name == "deny":
             return Deny(self._text(value, "reason", file, place) or "")
         return self._masked(value, columns, file, place)
+
+    def _used(self, value: dict[str, Any], columns: tuple[str, ...], file: str, path: Path) -> Used | None:
+        kind, least, entity = value["as"], value.get("k"), value.get("entity")
+        if kind == "join" and least is None and entity is None:
+            return Used(columns, "join", 0, "")
+        counts = isinstance(least, int) and not isinstance(least, bool) and least > 1
+        if kind == "aggregate" and counts and isinstance(least, int) and isinstance(entity, str) and entity:
+            return Used(columns, "aggregate", least, entity)
+        remedy = "{as: aggregate, k: 10, entity: column}, k from 2, or {as: join}"
+        self._report.error(file, path, "use is not understood", remedy)
+        return None
 
     def _masked(self, value: dict[str, Any], columns: tuple[str, ...], file: str, path: Path) -> Masked | None:
         name = "null" if value["with"] is None else value["with"]

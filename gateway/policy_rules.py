@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.claims import ClaimType
+from gateway.decision import UseKind
 from gateway.document import Documents, Finding, Path
 from gateway.masks import Mask
 from gateway.principal import Action
@@ -94,7 +95,17 @@ class Deny:
     reason: str
 
 
-Effect = Grant | Restrict | Masked | Hide | Deny
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Lets `columns` be used and not shown: in aggregates of at least `least` of `entity`, or in joins (0 and "")."""
+
+    columns: tuple[str, ...]
+    kind: UseKind
+    least: int
+    entity: str
+
+
+Effect = Grant | Restrict | Masked | Hide | Used | Deny
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,7 @@ class Rule:
     @property
     def columns(self) -> tuple[str, ...]:
         """The selectors of columns that the effect names."""
-        return self.effect.columns if isinstance(self.effect, Grant | Masked | Hide) else ()
+        return self.effect.columns if isinstance(self.effect, Grant | Masked | Hide | Used) else ()
 
     def selects(self, column: Column) -> bool:
         """Whether the effect is about `column`: each selector is read the stricter way.

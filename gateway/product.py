@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -99,6 +99,10 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    def identified_by(self, columns: Collection[str]) -> bool:
+        """Whether a row is the only one with its values of `columns`: they hold the key, which publication verifies."""
+        return bool(self.key) and set(self.key) <= set(columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from gateway import grants
 from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.errors import Forbidden
-from gateway.product import Relationship, Table
+from gateway.product import Relationship
 from gateway.scope import Path
 from gateway.session import Pin, Session
 from gateway.visibility import visible_relationships
@@ -79,7 +79,9 @@ def _granted(session: Session, pin: Pin, snapshot: Snapshot, name: str) -> Grant
 
 
 def _holds(source: Grant, one: Relationship, target: Grant) -> bool:
-    """Whether the relationship exists for the principal: both ends visible and treated alike."""
+    """Whether rows can be read over the relationship: both ends shown and treated alike."""
+    if source.decision.uses.keys() & set(one.columns) or target.decision.uses.keys() & set(one.to_columns):
+        return False
     same = source.snapshot is target.snapshot
     name = one.to_table if same else f"{one.to_product}.{one.to_table}"
     return one in visible_relationships(source.decision, source.table, {name: target.decision})
@@ -88,9 +90,4 @@ def _holds(source: Grant, one: Relationship, target: Grant) -> bool:
 def _reference(
     schema: str, far: Grant, columns: tuple[str, ...], to_columns: tuple[str, ...], key: tuple[str, ...]
 ) -> Reference:
-    return Reference(schema, shown(far, {}), columns, to_columns, key, not _identifies(to_columns, far.table))
-
-
-def _identifies(columns: tuple[str, ...], table: Table) -> bool:
-    """Whether a row is the only one with its values of `columns`: they hold the key, which publication verifies."""
-    return bool(table.key) and set(table.key) <= set(columns)
+    return Reference(schema, shown(far, {}), columns, to_columns, key, not far.table.identified_by(to_columns))

@@ -29,8 +29,9 @@ def sameness(decision: Decision, column: str) -> str | None:
 
 
 def visible_key(decision: Decision, table: Table) -> tuple[str, ...]:
-    """The primary key's columns, or none: a key that is masked to fewer values, or nulled in some rows, is no key."""
-    return table.key if all(sameness(decision, name) is not None for name in table.key) else ()
+    """The primary key's columns, or none: a key that is masked to fewer values, nulled in some rows, or not shown."""
+    shown = set(table.key) <= set(decision.visible)
+    return table.key if shown and all(sameness(decision, name) is not None for name in table.key) else ()
 
 
 def visible_relationships(
@@ -49,22 +50,23 @@ def visible_relationships(
         if target is None:
             continue
         ends = zip(relationship.columns, relationship.to_columns, strict=True)
-        if all(_alike(decision, here, target, there) for here, there in ends):
+        if all(alike(decision, here, target, there) for here, there in ends):
             found.append(relationship)
     return tuple(found)
 
 
-def _alike(decision: Decision, here: str, target: Decision, there: str) -> bool:
+def alike(decision: Decision, here: str, target: Decision, there: str) -> bool:
+    """Whether equal values of two columns look equal, and others not."""
     same = sameness(decision, here)
     return same is not None and same == sameness(target, there)
 
 
 def visible_semantics(decision: Decision, table: Table) -> tuple[Semantic, ...]:
-    """The measures whose columns are all raw, and the dimensions whose columns are all there.
+    """The measures whose columns are all raw, and the dimensions whose columns are all there; none of them only used.
 
     A measure made of others exists if they do.
     """
-    columns = {column.name for column in table.columns}
+    columns = {column.name for column in table.columns} - set(decision.uses)
     raw = {name for name in columns if sameness(decision, name) == "raw"}
     shown = set(decision.visible)
     found: dict[str, Semantic] = {}

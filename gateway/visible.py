@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +22,7 @@ REMEMBERED = 1_000
 class VisibleTable:
     """One table as a principal may see it: hidden columns are absent, keys and references only where they hold.
 
+    `columns` are those that rows have; `used` exist too, and are not shown (`decision.uses` says what they are for).
     Equal to itself only, so that what was worked out for one can be remembered.
     """
 
@@ -31,11 +32,28 @@ class VisibleTable:
     key: tuple[str, ...]
     relationships: tuple[Relationship, ...]
 
+    @cached_property
+    def used(self) -> tuple[Column, ...]:
+        """The columns that are used and not shown."""
+        return tuple(column for column in self.table.columns if column.name in self.decision.uses)
+
+    @cached_property
+    def known(self) -> tuple[Column, ...]:
+        """Every column that exists for the principal, in the contract's order."""
+        return tuple(column for column in self.table.columns if column.name in self.decision.known)
+
     @property
     def origins(self) -> tuple[Origin, ...]:
         """The columns as those of an answer that holds them all."""
-        decision = self.decision
-        return tuple(origin(decision.product, self.table, decision, column.name) for column in self.columns)
+        return self._origins(self.columns)
+
+    @property
+    def used_origins(self) -> tuple[Origin, ...]:
+        """The used columns as if they were columns of an answer."""
+        return self._origins(self.used)
+
+    def _origins(self, columns: Iterable[Column]) -> tuple[Origin, ...]:
+        return tuple(origin(self.decision.product, self.table, self.decision, column.name) for column in columns)
 
     @cached_property
     def semantics(self) -> tuple[Semantic, ...]:

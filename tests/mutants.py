@@ -19,6 +19,7 @@ ROOMS = ("tests/gateway/test_tree.py", "tests/gateway/test_bind.py", "tests/gate
 WEIGHT = ("tests/gateway/test_weight.py",)
 FLIGHT = ("tests/ports/flight/test_tickets.py", "tests/ports/flight/test_cancelling.py")
 LINEAGE = ("tests/gateway/test_lineage.py",)
+USE = ("tests/test_use.py", "tests/test_policy_table.py")
 WORLD = ("tests/test_no_way_round.py", "tests/test_one_truth.py")
 
 
@@ -64,7 +65,7 @@ MUTANTS = (
     Mutant("resolution", "gateway/scope.py", "        replacement = target(path, position(node))", "        replacement = path"),
     Mutant("second check", "gateway/bind.py", "if path not in views and not (", "if False and not ("),
     Mutant("row filter", "gateway/bind.py", "if decision.rows is not None else", "if False else"),
-    Mutant("hidden columns", "gateway/bind.py", "if treatment.kind != \"hidden\"\n    )\n    condition", "if True\n    )\n    condition"),
+    Mutant("hidden columns", "gateway/bind.py", "for name in decision.visible}", "for name in decision.treatments}"),
     Mutant("plan cache key", "gateway/bind.py", "return (query.text, query.part, query.dialect, (subject, search_path) if shape.session else None, decisions)", "return (query.text,)"),
     Mutant("bytes under NULL", "gateway/stream.py", "return forms.zero_nulls(batch)", "return batch"),
     Mutant("session names", "gateway/scope.py", "if value is None or place is None or", "if True or"),
@@ -79,6 +80,20 @@ MUTANTS = (
     Mutant("cancelled flights", "ports/flight/running.py", "if flight in self._cancelled:", "if False:", FLIGHT),
     Mutant("NULLs of masks", "gateway/lineage.py", 'sameness(decision, name) == "raw" and', "True and", LINEAGE),
     Mutant("NULLs of joins", "gateway/lineage.py", " and not nulls", "", LINEAGE),
+    Mutant("used columns", "gateway/decision.py", "for name in self.known if name not in self.uses)", "for name in self.known)", USE),
+    Mutant("enough entities", "gateway/use_rewrite.py", ">= {least}", ">= 0", USE),
+    Mutant("entities with a value", "gateway/use_rewrite.py", " FILTER (WHERE {table}.{column} IS NOT NULL)", "", USE),
+    Mutant("one aggregating block", "gateway/use.py", "if len(aggregates) > 1:", "if False:", USE),
+    Mutant("private names", "gateway/use_names.py", 'if any(part.startswith("$") for part in (first, *rest)):', "if False:", USE),
+    Mutant("rows as values", "gateway/use_names.py", "if named is None and not rest and first in self.given:", "if not rest:", USE),
+    Mutant("beside used columns", "gateway/use_block.py", 'if node.get("class") in _REFUSED:', "if False:", USE),
+    Mutant("stars beside used columns", "gateway/use_block.py", 'if node.get("class") == "STAR" and not _plain_star(node, block):', "if False:", USE),
+    Mutant("aggregates as they are", "gateway/use_block.py", "why = _misuse(node, found, altered=altered)", 'why = ""', USE),
+    Mutant("sets of groups", "gateway/use_block.py", "if sets not in (", "if False and sets not in (", USE),
+    Mutant("repeated rows", "gateway/use_block.py", "if use_joins.reached(root, self._edges) != set(self.relations):", "if False:", USE),
+    Mutant("entities told apart", "gateway/use_block.py", "if one.found.name in telling.get(one.found.relation, ()):", "if False:", USE),
+    Mutant("declared joins", "gateway/use_joins.py", "if frozenset(zip(declared.columns, declared.to_columns, strict=True)) == names:", "if True:", USE),
+    Mutant("kinds of joins", "gateway/use_block.py", 'if join["ref_type"] not in {"REGULAR", "CROSS"}:', "if False:", USE),
 )  # fmt: skip
 
 

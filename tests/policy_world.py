@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ import duckdb
 import yaml
 
 from gateway import policy
+from gateway.bind import Binder, Grant, Query
 from gateway.decision import Decision
-from gateway.errors import NotFound
+from gateway.errors import GatewayError, NotFound
 from gateway.policy import PolicySet
 from gateway.principal import NEVER, Claim, Environment, Principal
 from gateway.product import Classification, Column, Product, Pseudonym, Relationship, Semantic, Table
+from gateway.snapshot import Snapshot
 
 MASKS = Path(__file__).parent.parent / "policies" / "masks.yaml"
 CLAIMS = {"zone": "varchar", "zones": ["varchar"], "store": "integer", "status": "varchar", "grade": "integer"}
@@ -163,6 +165,23 @@ class World:
         relation = self._database.sql(text)
         assert [str(kind) for kind in relation.types[1:]] == [shape.column(name).type for name in decision.visible]
         return Answer(decision.visible, {row[0]: row[1:] for row in relation.fetchall()})
+
+    def told(self, policies: PolicySet, who: Principal, text: str) -> list[tuple[Any, ...]] | str:
+        """The answer to a bound query over people as `who` asks it, or the class of its refusal."""
+        snapshot = Snapshot("w", LAB, Path(), datetime.fromtimestamp(NOON, UTC), None, {}, (), self.pseudonyms)
+        decision = policies.decide(who, LAB, PEOPLE, at(), self.pseudonyms)
+        try:
+            plan = Binder().bind(Query(text), who.subject, (), lambda _: Grant(snapshot, PEOPLE, decision))
+        except GatewayError as error:
+            return error.code
+        cursor = self._database.cursor()
+        cursor.execute("ATTACH IF NOT EXISTS ':memory:' AS snap_w")
+        cursor.execute("CREATE SCHEMA IF NOT EXISTS snap_w.core; CREATE SCHEMA IF NOT EXISTS memory.gov_w")
+        cursor.execute("CREATE OR REPLACE TABLE snap_w.core.people AS FROM memory.main.people")
+        for view in plan.views:
+            path = ".".join(f'"{part}"' for part in view.path)
+            cursor.execute(f"CREATE OR REPLACE VIEW {path} AS {view.create}")
+        return cursor.execute(plan.text).fetchall()
 
     def ask(self, policies: PolicySet, who: Principal, environment: Environment | None = None) -> Answer | None:
         """What `who` sees of people; None where the table does not exist for it."""

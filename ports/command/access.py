@@ -162,7 +162,8 @@ def _takes_star(select: tree.Node) -> bool:
 
 
 def _treatment(one: ColumnAccess) -> str:
-    return one.treatment if one.mask in ("", one.treatment) else f"{one.treatment} ({one.mask})"
+    words = one.treatment if one.mask in ("", one.treatment) else f"{one.treatment} ({one.mask})"
+    return f"{words}, only for {one.use}" if one.use else words
 
 
 def _explain(subject: str, product: str, port: str, table: TableAccess) -> None:

@@ -1,7 +1,7 @@
 """Policy tests: `policies/tests/*.yaml` say what somebody gets, and are tried on the policies. Reads those files only.
 
 An entry is {as: attributes and kind, on: {product, table}, expect: nothing} or expects {columns: raw or names with
-treatments, rows: all or some}. A treatment is a kind or a mask; columns that are not named are not looked at.
+treatments, rows: all or some}. A treatment is a kind, a mask or a use; columns that are not named are not looked at.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ def _difference(expected: _Something, decision: Decision) -> str:
         found = decision.treatments.get(name)
         if found is None:
             return f"{decision.table} has no column {name}"
-        if (treatment or "null") not in (found.kind, found.mask):
-            return f"{name} is {found.mask or found.kind} by {', '.join(found.rules)}, not {treatment or 'null'}"
+        use = decision.uses.get(name)
+        known, by = ((found.kind, found.mask), found.rules) if use is None else ((use.kind,), use.rules)
+        if (treatment or "null") not in known:
+            return f"{name} is {known[-1] or known[0]} by {', '.join(by)}, not {treatment or 'null'}"
     rows = "all" if decision.rows is None else "some"
     return "" if expected.rows in (None, rows) else f"{rows} rows are granted, not {expected.rows}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from gateway import Decision, Origin, ProductProvenance, Semantic, Table, visible_semantics
+from gateway import Decision, Origin, ProductProvenance, Semantic, Table, VisibleTable, visible_semantics
 from ports.flight import provenance
 
 CATALOG = "outport"
@@ -30,6 +30,14 @@ def described(columns: pa.Schema, origins: _Origins, products: Iterable[ProductP
     read = provenance.states(products)
     known = {PRODUCTS: json.dumps(read, separators=(",", ":"))} if read else {}
     return pa.schema(fields, metadata={**known, **_table(origins)} or None)
+
+
+def with_used(shown: pa.Schema, used: Sequence[pa.Field], table: VisibleTable) -> pa.Schema:
+    """The schema of a table's rows, and behind it the columns that are used and not shown, each with its use."""
+    uses, origins = table.decision.uses, table.used_origins
+    told = [_field(one, origin) for one, origin in zip(used, origins, strict=True)]
+    fields = [one.with_metadata({**one.metadata, "outport:use": uses[one.name].words}) for one in told]
+    return pa.schema([*shown, *fields], metadata=shown.metadata)
 
 
 def _field(plain: pa.Field, origin: Origin) -> pa.Field:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from gateway import (
     BadQuery,
+    Column,
     Description,
     Forbidden,
     Gateway,
@@ -214,13 +215,16 @@ class Statements:
         """The schema of all rows of `table`, as a query would give it, with what is known of each column."""
         name = f'"{product.product.name}"."{table.table.name}"'
         try:
-            return _schema(self._gateway.describe(session, Query(f"SELECT * FROM {name}")))
+            found = _schema(self._gateway.describe(session, Query(f"SELECT * FROM {name}")))
         except (NotFound, Forbidden):  # metadata may be granted where queries are not
-            kinds = self._arrow_types(session, [column.type for column in table.columns])
-            fields = [pa.field(column.name, kind) for column, kind in zip(table.columns, kinds, strict=True)]
-            one, found = product.snapshot, product.product
-            state = ProductProvenance(found.name, found.version, one.id, one.data_time, one.quality)
-            return columns.described(pa.schema(fields), table.origins, [state])
+            one, declared = product.snapshot, product.product
+            state = ProductProvenance(declared.name, declared.version, one.id, one.data_time, one.quality)
+            found = columns.described(pa.schema(self._fields(session, table.columns)), table.origins, [state])
+        return columns.with_used(found, self._fields(session, table.used), table)
+
+    def _fields(self, session: Session, declared: Sequence[Column]) -> list[pa.Field]:
+        kinds = self._arrow_types(session, [column.type for column in declared])
+        return [pa.field(column.name, kind) for column, kind in zip(declared, kinds, strict=True)]
 
     def _arrow_types(self, session: Session, kinds: list[str]) -> list[pa.DataType]:
         """The Arrow types that the engine gives to its own type names, in order."""

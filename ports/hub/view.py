@@ -26,6 +26,7 @@ class ColumnView:
     treatment: str
     kind: str
     reason: str
+    shown: bool
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class MeasureView:
 
 @dataclass(frozen=True)
 class TableView:
-    """One table with its first rows; `rows` hold one text per column, None for NULL."""
+    """One table with its first rows; `rows` hold one text per column that is shown, None for NULL."""
 
     name: str
     description: str
@@ -51,6 +52,11 @@ class TableView:
     measures: tuple[MeasureView, ...]
     outcomes: tuple[Outcome, ...]
     rows: tuple[tuple[str | None, ...], ...]
+
+    @property
+    def shown(self) -> tuple[ColumnView, ...]:
+        """The columns of `rows`."""
+        return tuple(column for column in self.columns if column.shown)
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ def table(visible: VisibleProduct, one: VisibleTable, rows: tuple[tuple[str | No
         granularity=one.table.granularity,
         row_count=projection.row_count(visible, one),
         filtered_by=", ".join(decision.rules) if decision.rows is not None else "",
-        columns=tuple(_column(one, column.name) for column in one.columns),
+        columns=tuple(_column(one, column.name) for column in one.known),
         measures=tuple(MeasureView(item.name, item.kind, item.expression, item.description) for item in one.semantics),
         outcomes=projection.outcomes(visible, one),
         rows=rows,
@@ -91,7 +97,10 @@ def _column(table: VisibleTable, name: str) -> ColumnView:
     column, treatment = table.table.column(name), table.decision.treatments[name]
     words = treatment.mask or treatment.kind
     rules = ", ".join(treatment.rules) or "no rule of its own"
+    use = table.decision.uses.get(name)
     cells = "" if treatment.kind != "raw" or projection.raw(table, name) else " where its row allows"
+    told = (_PUBLIC_WORDS[treatment.kind] + cells) if treatment.kind == "raw" else words
+    reason = f"{_PUBLIC_WORDS[treatment.kind]}{cells} by rule {rules}"
     return ColumnView(
         name=column.name,
         type=column.type,
@@ -99,9 +108,10 @@ def _column(table: VisibleTable, name: str) -> ColumnView:
         tags=tuple(sorted(column.tags)),
         description=column.description,
         is_key=name in table.key,
-        treatment=(_PUBLIC_WORDS[treatment.kind] + cells) if treatment.kind == "raw" else words,
-        kind=treatment.kind,
-        reason=f"{_PUBLIC_WORDS[treatment.kind]}{cells} by rule {rules}",
+        treatment=told if use is None else f"only for {use.words}",
+        kind=treatment.kind if use is None else "null",
+        reason=reason if use is None else f"used and not shown by rule {', '.join(use.rules)}",
+        shown=use is None,
     )
 
 

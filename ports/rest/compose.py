@@ -50,7 +50,7 @@ def source(question: Question, relation: Relation) -> Source:
     key = tuple(one.alias for one in selection.groups(question.fields))
     comparable = all(values.comparable(columns[name].type) for name in key)
     # A sum of doubles has other last digits in another run: no place can be found by it.
-    shaky = {one.alias for one in question.fields if _inexact(relation.columns, one)}
+    shaky = {one.alias for one in question.fields if _inexact(one)}
     return Source(columns, () if not comparable or any(term.column in shaky for term in question.order) else key)
 
 
@@ -133,11 +133,11 @@ def sample(question: Question, relation: Relation, share: int) -> Query | None:
 
 def _text(question: Question, relation: Relation, page: Page, parameters: Parameters) -> str:
     if any(one.select for one in question.embeds):
-        return embedding.joined(question.select, relation.columns, page, parameters)
+        return embedding.joined(question.select, page, parameters)
     if question.aggregated:
         items = ", ".join(quoted(one.alias) for one in question.fields)
     else:
-        items = ", ".join(expression(one, relation.columns) for one in question.fields)
+        items = ", ".join(expression(one) for one in question.fields)
     place = f", {page.place} AS {quoted(PLACE)}" if page.place else ""
     return f"SELECT {items}{place} FROM {page.source}{_where(page.where)}{page.end}"
 
@@ -151,14 +151,14 @@ def _base(question: Question, relation: Relation, parameters: Parameters) -> tup
     text = f"{relation.text} AS {quoted(embedding.NEAR)}" if related else relation.text
     if not question.aggregated:
         return text, where
-    items = ", ".join(expression(one, relation.columns) for one in question.fields)
-    groups = ", ".join(expression(one, relation.columns, named=False) for one in selection.groups(question.fields))
+    items = ", ".join(expression(one) for one in question.fields)
+    groups = ", ".join(expression(one, named=False) for one in selection.groups(question.fields))
     grouping = f" GROUP BY {groups}" if groups else ""
     return f'(SELECT {items} FROM {text}{_where(where)}{grouping}) AS "groups"', []
 
 
-def _inexact(columns: Columns, one: selection.Selected) -> bool:
-    return one.aggregate in {"sum", "avg"} and columns[one.column].type in {"DOUBLE", "FLOAT", "UHUGEINT"}
+def _inexact(one: selection.Selected) -> bool:
+    return one.aggregate in {"sum", "avg"} and one.source in {"DOUBLE", "FLOAT", "UHUGEINT"}
 
 
 def _where(conditions: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from gateway import Session, VisibleProduct, VisibleTable
+from gateway import Session, Use, VisibleProduct, VisibleTable
 from ports.http import projection
 from ports.http.provenance import timestamp
 
@@ -75,7 +75,7 @@ def _table(visible: VisibleProduct, table: VisibleTable, path: str) -> Json:
         "key": list(table.key),
         "rows": "all" if table.decision.rows is None else "filtered",
         "row_count": projection.row_count(visible, table),
-        "columns": [_column(table, column.name) for column in table.columns],
+        "columns": [_column(table, column.name) for column in table.known],
         "relationships": [
             {
                 "columns": list(one.columns),
@@ -113,7 +113,13 @@ def _column(table: VisibleTable, name: str) -> Json:
         "unique": column.unique and raw,
         "treatment": treatment.kind,
         "mask": treatment.mask,
+        "use": _use(table.decision.uses.get(name)),
     }
+
+
+def _use(use: Use | None) -> Json | None:
+    """What a column that rows do not have is for: aggregates over so many of each entity, or joins."""
+    return None if use is None else {"as": use.kind, **({"of": dict(use.floors)} if use.floors else {})}
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -11,7 +11,7 @@ from functools import partial
 from ports.rest import parts, selection
 from ports.rest.conditions import Exists, Parameters, condition, quoted
 from ports.rest.embeds import Embedded, columns_of
-from ports.rest.names import Columns, OrderTerm
+from ports.rest.names import OrderTerm
 from ports.rest.parts import PLACE, Page
 from ports.rest.selection import Selected
 
@@ -28,11 +28,11 @@ def exists(embeds: Sequence[Embedded], parameters: Parameters) -> Exists:
     return {one.alias: partial(_some, one, parameters) for one in embeds}
 
 
-def joined(select: Sequence[Selected | Embedded], columns: Columns, page: Page, parameters: Parameters) -> str:
+def joined(select: Sequence[Selected | Embedded], page: Page, parameters: Parameters) -> str:
     """The page's rows with what belongs to each."""
     fields = [one for one in select if isinstance(one, Selected)]
     embeds = [one for one in select if isinstance(one, Embedded) and one.select]
-    inside = [f"{parts.expression(one, columns, named=False)} AS {quoted(f'c{i}')}" for i, one in enumerate(fields)]
+    inside = [f"{parts.expression(one, named=False)} AS {quoted(f'c{i}')}" for i, one in enumerate(fields)]
     inside += [f"{quoted(term.column)} AS {quoted(f'o{i}')}" for i, term in enumerate(page.order)]
     inside += [
         f"{quoted(name)} AS {quoted(f'j{i}_{n}')}"
@@ -95,7 +95,7 @@ def _join(one: Embedded, index: int, bounded: bool, parameters: Parameters) -> s
     if one.reference.many:
         text = _lists(one, source, parameters)
     else:
-        row = parts.struct(one.select, columns_of(one.reference.table))
+        row = parts.struct(one.select)
         text = f"SELECT {_named_keys(one)}, {row} AS {_VALUE} FROM {source}"
     return f" LEFT JOIN ({text}) AS {name} ON {on}"
 
@@ -106,11 +106,11 @@ def _lists(one: Embedded, source: str, parameters: Parameters) -> str:
     if not selection.aggregated(one.select):
         keys = [quoted(name) for name in one.reference.to_columns]
         order = parts.total(one.order, far, one.reference.table.key)
-        return _listed(one, keys, parts.struct(one.select, far), source, order, parameters)
+        return _listed(one, keys, parts.struct(one.select), source, order, parameters)
     groups = selection.groups(one.select)
-    items = ", ".join(parts.expression(each, far) for each in one.select)
+    items = ", ".join(parts.expression(each) for each in one.select)
     by = [quoted(name) for name in one.reference.to_columns]
-    by += [parts.expression(each, far, named=False) for each in groups]
+    by += [parts.expression(each, named=False) for each in groups]
     grouped = f'(SELECT {_named_keys(one)}, {items} FROM {source} GROUP BY {", ".join(by)}) AS "groups$"'
     order = parts.total(one.order, selection.outputs(one.select), [each.alias for each in groups])
     row = "{" + ", ".join(f"{parts.literal(each.alias)}: {quoted(each.alias)}" for each in one.select) + "}"

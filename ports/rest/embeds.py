@@ -41,15 +41,20 @@ class Embedded:
 
 
 def columns_of(table: VisibleTable) -> Columns:
-    """The visible columns by name."""
+    """The columns of rows by name."""
     return {column.name: column for column in table.columns}
+
+
+def used_of(table: VisibleTable) -> Columns:
+    """The columns that are used and not shown, by name."""
+    return {column.name: column for column in table.used}
 
 
 def embedded(item: Nested, references: Sequence[Reference], columns: Columns) -> Embedded:
     """What `item` embeds. Raises BadQuery for a table that is not related, related twice, or of another shape."""
     reference = _reference(item, references, columns)
     far = columns_of(reference.table)
-    select = tuple(one for field in item.items for one in selection.selected(field, far))
+    select = tuple(one for field in item.items for one in selection.selected(field, far, {}))
     selection.distinct([one.alias for one in select])
     if item.spread and reference.many:
         raise BadQuery(

@@ -197,6 +197,8 @@ _IF_NONE_MATCH = _header(
 def _select(table: VisibleTable) -> Json:
     names = " ".join(one.name for one in table.columns)
     told = f"some of {names}; also alias:column, column::text, aggregates such as amount.sum(), and related tables"
+    for one in table.used:
+        told += f"; {one.name} is only for {table.decision.uses[one.name].words}"
     return _parameter("select", {"type": "string", "pattern": schemas.selecting(table.columns)}, told)
 
 

@@ -30,12 +30,9 @@ class Page:
     bounded: bool
 
 
-def expression(one: Selected, columns: Columns, *, named: bool = True) -> str:
+def expression(one: Selected, *, named: bool = True) -> str:
     """`one` over a table's columns, in one text with every door's: casts to text are the gateway's own."""
-    if one.column:
-        text, kind = quoted(one.column), columns[one.column].type
-    else:
-        text, kind = "*", ""
+    text, kind = quoted(one.column) if one.column else "*", one.source
     if one.text_inside:
         text, kind = _text(text, kind), "VARCHAR"
     if one.aggregate:
@@ -46,9 +43,9 @@ def expression(one: Selected, columns: Columns, *, named: bool = True) -> str:
     return text if plain or not named else f"{text} AS {quoted(one.alias)}"
 
 
-def struct(select: Sequence[Selected], columns: Columns) -> str:
+def struct(select: Sequence[Selected]) -> str:
     """An object of what is selected."""
-    return "{" + ", ".join(f"{literal(one.alias)}: {expression(one, columns, named=False)}" for one in select) + "}"
+    return "{" + ", ".join(f"{literal(one.alias)}: {expression(one, named=False)}" for one in select) + "}"
 
 
 def literal(alias: str) -> str:

@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Literal
 from urllib.parse import parse_qsl
 
-from gateway import BadQuery, Reference, VisibleTable
+from gateway import BadQuery, Reference, VisibleTable, explained
 from ports.rest import embeds, filters, names, select, selection
-from ports.rest.embeds import Embedded, columns_of
+from ports.rest.embeds import Embedded, columns_of, used_of
 from ports.rest.filters import Filter, Logic
 from ports.rest.names import Columns, OrderTerm
 from ports.rest.selection import Selected
@@ -68,13 +68,23 @@ def pairs(query_string: str) -> tuple[tuple[str, str], ...]:
 def understand(given: Pairs, table: VisibleTable, related: Related) -> Question:
     """The question that `given` asks of `table`; `related` tells its references, and is asked only where one is used.
 
-    Raises BadQuery that names what is wrong and what is allowed.
+    Raises BadQuery that names what is wrong and what is allowed, Forbidden for a column that is used and not shown.
     """
+    try:
+        return _understood(given, table, related)
+    except BadQuery as error:
+        told = explained(error, (table.decision,))
+        if told is error:
+            raise
+        raise told from error
+
+
+def _understood(given: Pairs, table: VisibleTable, related: Related) -> Question:
     columns = columns_of(table)
     once = _once(given)
     if once.get("cursor") is not None and once.get("offset") is not None:
         raise BadQuery("cursor and offset exclude each other: a cursor knows its place", reason="parameter")
-    chosen = _select(once.get("select"), columns, related)
+    chosen = _select(once.get("select"), columns, used_of(table), related)
     chosen, own = _embedded(chosen, given)
     inside = [one.alias for one in chosen if isinstance(one, Embedded)]
     fields = tuple(one for one in chosen if isinstance(one, Selected))
@@ -128,11 +138,11 @@ def _once(given: Pairs) -> dict[str, str]:
     return single
 
 
-def _select(text: str | None, columns: Columns, related: Related) -> tuple[Selected | Embedded, ...]:
+def _select(text: str | None, columns: Columns, used: Columns, related: Related) -> tuple[Selected | Embedded, ...]:
     chosen: list[Selected | Embedded] = []
     for item in select.read(text) if text else (select.EVERYTHING,):
         if isinstance(item, select.Field):
-            chosen += selection.selected(item, columns)
+            chosen += selection.selected(item, columns, used)
         else:
             chosen.append(embeds.embedded(item, related(), columns))
     chosen = [one for i, one in enumerate(chosen) if not _repeated(one, chosen[:i])]

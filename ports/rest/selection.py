@@ -17,10 +17,12 @@ TEXT = "VARCHAR"
 class Selected:
     """One column of the answer under the name that the client gave it; `type` is the type of its values there.
 
-    `column` is "" for count(). `text_inside` and `text_outside` cast to text before and after the aggregate.
+    `column` is "" for count(), of which `source` is the type of a table's column. `text_inside` and `text_outside`
+    cast to text before and after the aggregate.
     """
 
     column: str
+    source: str
     alias: str
     type: str
     aggregate: str = ""
@@ -30,22 +32,26 @@ class Selected:
 
 def everything(columns: Columns) -> tuple[Selected, ...]:
     """Every visible column under its own name."""
-    return tuple(Selected(name, name, column.type) for name, column in columns.items())
+    return tuple(Selected(name, column.type, name, column.type) for name, column in columns.items())
 
 
-def selected(item: Field, columns: Columns) -> tuple[Selected, ...]:
-    """What one item selects. Raises BadQuery (column, type)."""
+def selected(item: Field, columns: Columns, used: Columns) -> tuple[Selected, ...]:
+    """What one item selects; an aggregate also of the columns that are `used` and not shown.
+
+    Raises BadQuery (column, type).
+    """
     if item.name == "*":
         return everything(columns)
     if not item.name:
         kind = TEXT if item.text_outside else "BIGINT"
-        return (Selected("", item.alias or "count", kind, "count", False, item.text_outside),)
-    column = columns[names.column(item.name, columns)]
+        return (Selected("", "", item.alias or "count", kind, "count", False, item.text_outside),)
+    allowed = {**columns, **used} if item.aggregate else columns
+    column = allowed[names.column(item.name, allowed)]
     inside = TEXT if item.text_inside else column.type
     kind = _aggregated(item.aggregate, inside, column) if item.aggregate else inside
     alias = item.alias or item.aggregate or column.name
     shown = TEXT if item.text_outside else kind
-    return (Selected(column.name, alias, shown, item.aggregate, item.text_inside, item.text_outside),)
+    return (Selected(column.name, column.type, alias, shown, item.aggregate, item.text_inside, item.text_outside),)
 
 
 def aggregated(select: Iterable[Selected]) -> bool:

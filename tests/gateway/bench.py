@@ -60,7 +60,7 @@ def grant(snapshot: Snapshot, rows: str | None = None, **treatments: Treatment) 
     """A grant on the snapshot's only table: raw but for `treatments`."""
     (only,) = snapshot.product.tables
     raw = {c.name: Treatment("raw", f'"{c.name}"', "", ("r",)) for c in only.columns}
-    decision = Decision(snapshot.product.name, only.name, ("r",), rows, {**raw, **treatments}, float("inf"), ())
+    decision = Decision(snapshot.product.name, only.name, ("r",), rows, {**raw, **treatments}, float("inf"), (), {})
     return Grant(snapshot, only, decision)
 
 

@@ -34,7 +34,7 @@ TABLE = Table(
 
 
 def told(treatments: dict[str, Treatment], *names: str) -> pa.Schema:
-    decision = Decision("crm", "people", (), None, MappingProxyType(treatments), float("inf"), ())
+    decision = Decision("crm", "people", (), None, MappingProxyType(treatments), float("inf"), (), {})
     origins = [Origin("crm", TABLE, TABLE.column(name), decision, name != "id") for name in names]
     return columns.described(pa.schema([SCHEMA.field(name) for name in names]), origins, [])
 

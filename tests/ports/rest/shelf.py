@@ -33,5 +33,5 @@ def table(key: tuple[str, ...] = ("id",)) -> VisibleTable:
     declared = Table("shelf", "", "", (*columns, column("quux", "VARCHAR")), key, (), (), (), None)
     treatments = {one.name: Treatment("raw", f'"{one.name}"', "", ("all",)) for one in columns}
     treatments["quux"] = Treatment("hidden", "", "", ("quux",))
-    decision = Decision("shop", "shelf", ("all",), None, treatments, float("inf"), ())
+    decision = Decision("shop", "shelf", ("all",), None, treatments, float("inf"), (), {})
     return VisibleTable(declared, decision, columns, key, ())
