@@ -163,10 +163,11 @@ class Binder:
         return self._bind_cold(query, subject, search_path, resolve)
 
     def _bind_cold(self, query: Query, subject: str, search_path: tuple[str, ...], resolve: Resolver) -> Plan:
-        statement = duck.parse(query.text)
+        source = dialect.source(query.text) if query.dialect == "postgres" else None
+        statement = duck.parse(query.text if source is None else source.spelling.text)
         session = scope.substitute_session(statement, query.text, subject, search_path)
-        if query.dialect == "postgres":
-            dialect.spoken(statement, query.text)
+        if source is not None:
+            dialect.spoken(statement, source)
         tree.check(statement)
         client = scope.copied(statement)
         if query.part is not None:
@@ -184,8 +185,8 @@ class Binder:
 
         names = scope.resolve(statement, target)
         _name_counts(statement)
-        if query.dialect == "postgres":
-            dialect.typed(statement, _types(grants.values()))
+        if source is not None:
+            dialect.typed(statement, _types(grants.values()), source)
         views |= {view.path: view for view in use.settle(statement, granted, inner_view_of)}
         text = _verified(statement, frozenset(views), frozenset(names.ctes))
         plan: Plan = Scan(text, (), tuple(views.values()), tuple(grants.values()), query.text, client)

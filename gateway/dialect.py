@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
-from gateway import dialect_calls, dialect_casts, dialect_names, syntax, tree
+from gateway import (
+    dialect_calls,
+    dialect_casts,
+    dialect_json,
+    dialect_missing,
+    dialect_names,
+    dialect_rows,
+    dialect_sets,
+    dialect_text,
+    dialect_times,
+    dialect_types,
+    syntax,
+    tree,
+)
 from gateway.dialect_nodes import Source, array_node, call, named, replaced, text_node
 from gateway.errors import BadQuery
 from gateway.tree import Node
@@ -23,12 +36,16 @@ _LIKE = {
 }
 
 
-def spoken(statement: Node, text: str) -> None:
-    """Change a parsed `statement` in place to what PostgreSQL means by `text`. Raises BadQuery."""
+def source(text: str) -> Source:
+    """A client's text, and how DuckDB's parser reads it. Raises BadQuery."""
+    return Source(text, dialect_text.spelled(text))
+
+
+def spoken(statement: Node, source: Source) -> None:
+    """Change a parsed `statement` in place to what PostgreSQL means by its `source`. Raises BadQuery."""
     # What is made here is bounded as what is checked later is: nothing may grow on the way.
     if tree.depth(statement) > tree.DEPTH_LIMIT:
         raise BadQuery("the query is nested too deeply", reason="limit")
-    source = Source(text)
     dialect_names.name(statement, source)
     # Parents after their children: what a rule has made is not read again.
     for count, node in enumerate(reversed(list(tree.nodes(statement))), 1):
@@ -46,23 +63,21 @@ def _apply(node: Node, source: Source) -> None:
     if rule is not None:
         rule(node, source)
     elif node.get("type") == "SELECT_NODE":
+        dialect_rows.ties(node, source)
         for item in node["select_list"]:
-            _series(item)
+            dialect_rows.spread(item, source)
             if not _distinct(node):
                 dialect_calls.settle(item, source)
-
-
-def _series(item: Node) -> None:
-    """generate_series among the columns gives rows, not a list."""
-    if item.get("class") == "FUNCTION" and item["function_name"] == "generate_series":
-        replaced(item, call("unnest", item))
+    elif node.get("type") == "TABLE_FUNCTION":
+        dialect_rows.relation(node)
 
 
 def _function(node: Node, source: Source) -> None:
     name = str(node["function_name"])
     arguments = [one["expression"] for one in node["arguments"]]
     if node["is_operator"]:
-        _operator(node, name, arguments)
+        if not (dialect_json.operator(node, name, arguments) or dialect_sets.operator(node, name, arguments, source)):
+            _operator(node, name, arguments)
     elif name == "regexp_full_match" and source.word(node) in {"similar", "not"}:
         _similar(node, arguments)
     elif name == "regexp_matches" and len(arguments) > 1:
@@ -73,8 +88,10 @@ def _function(node: Node, source: Source) -> None:
 
 def _operator(node: Node, name: str, arguments: list[Node]) -> None:
     """Integers divide to integers, and a backslash escapes in LIKE."""
-    if name == "/" and len(arguments) == 2 and not _interval(arguments[0]):
+    if name == "/" and len(arguments) == 2 and not dialect_times.is_interval(arguments[0]):
         named(node, "//")
+    elif name == "-" and dialect_times.difference(node, arguments):
+        return
     elif name == "|/":
         named(node, "sqrt", operator=False)
     elif name == "||/":
@@ -83,21 +100,10 @@ def _operator(node: Node, name: str, arguments: list[Node]) -> None:
         pattern = arguments[1]
         if pattern["class"] == "PARAMETER" or "\\" in str(syntax.constant(pattern)):
             replaced(node, call(_LIKE[name], *arguments, text_node("\\")))
+    else:
+        dialect_missing.operator(node, name)
 
 
-def _interval(node: Node) -> bool:
-    """Whether a dividend is an interval: only `/` divides one."""
-    if node["class"] == "CAST":
-        return str(node["type_expr"].get("type_name", "")).upper() == "INTERVAL"
-    if node["class"] != "FUNCTION":
-        return False
-    name = str(node["function_name"]).lower()
-    if name in {"+", "-", "*", "//", "/"}:
-        return any(_interval(one["expression"]) for one in node["arguments"])
-    return name == "age" or (name.startswith("to_") and name in _SPANS)
-
-
-_SPANS = frozenset(f"to_{unit}" for unit in "years months weeks days hours minutes seconds milliseconds".split())
 _WILD: Mapping[str, str] = {"%": ".*", "_": ".", ".": "\\.", "^": "\\^", "$": "\\$"}
 
 
@@ -130,9 +136,9 @@ def _cast(node: Node, source: Source) -> None:
     dialect_casts.rewrite(node, source)
 
 
-def _subquery(node: Node, _: Source) -> None:
+def _subquery(node: Node, source: Source) -> None:
     """`= ANY('{1,2}')`: the text of an array is one."""
-    if node["subquery_type"] != "ANY":
+    if node["subquery_type"] != "ANY" or dialect_sets.quantified(node, source):
         return
     item = (node["subquery"]["node"].get("select_list") or [{}])[0]
     if item.get("class") == "FUNCTION" and item["function_name"] == "unnest":
@@ -149,34 +155,23 @@ _RULES: Mapping[str, Callable[[Node, Source], None]] = {
 }
 
 
-def typed(statement: Node, columns: Mapping[str, Collection[str]]) -> None:
+def typed(statement: Node, columns: Mapping[str, Collection[str]], source: Source) -> None:
     """Give the columns of a resolved `statement` PostgreSQL's types, where DuckDB's functions have others.
 
     `columns` are the types of every column that it may read, by name.
     """
-    queries = [node for node in tree.nodes(statement) if node.get("type") == "SELECT_NODE"]
-    # A name that a SELECT gives to something else says nothing of a column's type.
-    given = {str(item["alias"]).lower() for node in queries for item in node["select_list"] if item["alias"]}
-    columns = {**_listed(statement), **{name: kinds for name, kinds in columns.items() if name not in given}}
-    for node in queries:
-        if not _distinct(node):
-            for item in node["select_list"]:
-                dialect_casts.settle(item, columns)
-
-
-def _listed(statement: Node) -> dict[str, Collection[str]]:
-    """The integer columns of `(VALUES ...) AS t(a, b)`."""
-    found: dict[str, Collection[str]] = {}
+    dialect_types.exact(statement, dialect_types.Types(statement, columns, source))
+    types = dialect_types.Types(statement, columns, source)
+    dialect_types.named(statement, types)
+    shown = {id(query) for query in dialect_types.outermost(statement["node"])}
     for node in tree.nodes(statement):
-        values = node["subquery"]["node"].get("from_table") if node.get("type") == "SUBQUERY" else None
-        if values is None or values.get("type") != "EXPRESSION_LIST" or not node.get("column_name_alias"):
-            continue
-        for name, *column in zip(node["column_name_alias"], *values["values"], strict=False):
-            if all(dialect_casts.short(one, {}) for one in column):
-                found[str(name).lower()] = ("INTEGER",)
-    return found
+        if node.get("type") == "SELECT_NODE" and not _distinct(node):
+            for item in node["select_list"]:
+                if not dialect_types.settle(item, types, shown=id(node) in shown):
+                    dialect_casts.settle(item)
 
 
 def _distinct(node: Node) -> bool:
     """Whether an ORDER BY must find its expressions among the columns as they are written."""
-    return any(one["type"] == "DISTINCT_MODIFIER" for one in node["modifiers"])
+    modifiers = {one["type"] for one in node["modifiers"]}
+    return {"DISTINCT_MODIFIER", "ORDER_MODIFIER"} <= modifiers

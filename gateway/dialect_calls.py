@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway import dialect_formats, syntax, tree
+from gateway import (
+    dialect_formats,
+    dialect_json,
+    dialect_missing,
+    dialect_numbers,
+    dialect_regexps,
+    dialect_texts,
+    dialect_times,
+    syntax,
+    tree,
+)
 from gateway.dialect_nodes import Source, cast, filled, named, operated, replaced, text_node
 from gateway.errors import BadQuery
 from gateway.tree import Node
@@ -24,21 +34,25 @@ _NAMES: Mapping[str, str] = {
     "json_build_array": "json_array",
     "jsonb_build_array": "json_array",
     "jsonb_array_length": "json_array_length",
+    "jsonb_pretty": "json_pretty",
     "statement_timestamp": "now",
     "clock_timestamp": "now",
     "btrim": "trim",
 }
 # (name, number of arguments) -> an expression over $1, $2, ...
 _EXPRESSIONS: Mapping[tuple[str, int], str] = {
-    ("div", 2): "trunc($1 // $2)",
+    ("div", 2): "CAST(trunc($1 // $2) AS DECIMAL(38,0))",
     ("to_hex", 1): "lower(to_hex($1))",
     ("lpad", 2): "lpad($1, $2, ' ')",
     ("rpad", 2): "rpad($1, $2, ' ')",
-    ("array_upper", 2): "array_length($1, $2)",
+    **dict.fromkeys((("array_upper", 2), ("array_length", 2)), "CAST(nullif(array_length($1, $2), 0) AS INTEGER)"),
     ("array_ndims", 1): "1",
     ("num_nulls", 2): "CAST($1 IS NULL AS INTEGER) + CAST($2 IS NULL AS INTEGER)",
     ("num_nonnulls", 2): "CAST($1 IS NOT NULL AS INTEGER) + CAST($2 IS NOT NULL AS INTEGER)",
-    ("quote_literal", 1): "'''' || replace($1, '''', '''''') || ''''",
+    **dialect_json.EXPRESSIONS,
+    **dialect_numbers.EXPRESSIONS,
+    **dialect_texts.EXPRESSIONS,
+    **dialect_times.EXPRESSIONS,
     ("date_bin", 3): "time_bucket(CAST($1 AS INTERVAL), $2, $3)",
 }
 # Fields whose fractions DuckDB leaves out.
@@ -63,6 +77,10 @@ def settle(item: Node, source: Source) -> None:
 
 def rewrite(node: Node, name: str, arguments: list[Node], source: Source) -> None:
     """One call of a function, as PostgreSQL means it. Raises BadQuery (unsupported)."""
+    if name.startswith("regexp_") and dialect_regexps.rewrite(node, name, arguments):
+        return
+    if dialect_times.moment(node, name, arguments):
+        return
     if name in _NAMES:
         named(node, _NAMES[name])
     elif (name, len(arguments)) in _EXPRESSIONS:
@@ -77,6 +95,8 @@ def rewrite(node: Node, name: str, arguments: list[Node], source: Source) -> Non
         _RULES[name](node, arguments)
     elif name in {"date_part", "datepart"}:
         _part(node, arguments, exact=source.word(node) == "extract")
+    else:
+        dialect_missing.function(node, name)
 
 
 def _part(node: Node, arguments: list[Node], *, exact: bool) -> None:
@@ -127,7 +147,12 @@ def _to_char(node: Node, arguments: list[Node], source: Source) -> None:
     pattern = syntax.constant(arguments[1]) if len(arguments) == 2 else None
     if not isinstance(pattern, str) or len(pattern) > _PATTERN_LIMIT:
         raise BadQuery("to_char takes a constant format", reason="unsupported", position=tree.position(node))
-    written = dialect_formats.written(pattern)
+    if dialect_numbers.is_number(pattern):
+        source.spend(arguments[0], 4)
+        dialect_numbers.written(node, pattern, arguments[0])
+        return
+    span = dialect_times.is_interval(arguments[0])
+    written = dialect_formats.of_interval(pattern) if span else dialect_formats.written(pattern)
     source.spend(arguments[0], 10 * len(written))  # each part has some nodes of its own
     parts = [filled(part, arguments[0]) for part in written]
     # A NULL stays one, as concat would not keep it.
@@ -163,7 +188,22 @@ def _like_list(node: Node, arguments: list[Node]) -> None:
         replaced(node, filled("CASE WHEN array_length($1) > 0 THEN 1 END", arguments[0]))
 
 
+def _path(node: Node, arguments: list[Node]) -> None:
+    dialect_json.extracted(node, str(node["function_name"]).lower(), arguments)
+
+
 _RULES = {
+    "array_fill": dialect_texts.fill,
+    "concat": dialect_texts.joined,
+    "concat_ws": dialect_texts.joined,
+    "convert_from": dialect_texts.converted,
+    "convert_to": dialect_texts.converted,
+    "date_trunc": dialect_times.truncated,
+    "format": dialect_texts.formatted,
+    "isfinite": dialect_times.finite,
+    **dict.fromkeys((f"json{b}_extract_path{text}" for b in ("", "b") for text in ("", "_text")), _path),
+    "make_interval": dialect_times.make_interval,
+    "to_number": dialect_numbers.read,
     "substring": _substring,
     "substr": _substring,
     "encode": _encode,

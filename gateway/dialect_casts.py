@@ -6,10 +6,10 @@ Pure: changes the nodes that it is given. Source: PostgreSQL 15, chapters 8 and 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
-from gateway import syntax, tree
-from gateway.dialect_nodes import Source, array_node, call, cast, replaced, text_node
+from gateway import dialect_missing, dialect_times, syntax, tree
+from gateway.dialect_nodes import Source, array_node, call, cast, filled, number_node, replaced, text_node
 from gateway.errors import BadQuery
 from gateway.tree import Node
 
@@ -23,20 +23,19 @@ _BOOLEANS = {
 _NUMBER = re.compile(r"[+-]?(\d*)(?:\.(\d*))?")
 # numeric without a precision holds any; so many digits behind the point are kept.
 _FREE = "DECIMAL(38,10)"
+# The alias of such a type until the type of what it is cast from is known.
+FREE = "numeric"
 _WIDEST = 38
-_INTEGERS = frozenset("TINYINT SMALLINT INTEGER INT INT2 INT4 USMALLINT UTINYINT".split())
-_SHORT = re.compile(r"-?\d{1,9}")
 # What PostgreSQL's functions give, where DuckDB's give integers of other widths or numbers of other kinds.
 _GIVEN: Mapping[str, str] = {
     **dict.fromkeys(
         """
         length char_length character_length octet_length bit_length strlen strpos position ascii array_length
         cardinality
-        array_upper array_lower array_position width_bucket len
+        array_upper array_lower array_position len json_array_length
         """.split(),
         "INTEGER",
     ),
-    "div": "HUGEINT",
     "factorial": "HUGEINT",
 }
 
@@ -55,9 +54,12 @@ def rewrite(node: Node, source: Source) -> None:
         return
     elif name == "DECIMAL" and not kind.get("children"):
         _numeric(node)
+    elif kind.get("class") == "TYPE" and len(kind["qualified_name"]["path"]) == 1:
+        dialect_missing.type_(kind, name)
     text = syntax.constant(child) if child["class"] == "CONSTANT" else None
     if isinstance(text, str):
         _literal(node, name, written, text)
+    dialect_times.kept(node, source)
 
 
 def _spell(kind: Node, name: str) -> None:
@@ -77,6 +79,10 @@ def _literal(node: Node, name: str, written: str, text: str) -> None:
         replaced(child, call("unhex", text_node(re.sub(r"\s", "", text[2:]))))
     elif name == "INTERVAL" and (months := re.fullmatch(r"\s*([+-]?)(\d{1,6})-(\d{1,2})\s*", text)):
         replaced(child, text_node(f"{months[1]}{months[2]} years {months[1]}{months[3]} months"))
+    elif name == "INTERVAL" and (whole := dialect_times.interval(text)) is not None:
+        replaced(child, text_node(whole))
+    elif name.startswith(("DATE", "TIMESTAMP")) and text.strip().lower() in dialect_times.SPECIAL:
+        replaced(child, filled(dialect_times.SPECIAL[text.strip().lower()]))
     elif name == "DATE" and (before := re.fullmatch(r"\s*(\d{4,6}-\d\d-\d\d) BC\s*", text, re.IGNORECASE)):
         replaced(child, text_node(f"{before[1]} (BC)"))
 
@@ -89,17 +95,11 @@ def _cut(node: Node, written: str) -> None:
     if not isinstance(length, int) or not 1 <= length <= 10_485_760:
         raise BadQuery("a length is from 1 to 10485760", reason="value", position=tree.position(kind))
     whole = {**node}
-    size = tree_number(length)
+    size = number_node(length)
     if written in {"char", "character", "bpchar"} and length <= tree.LIST_LIMIT:
         replaced(node, call("rpad", whole, size, text_node(" ")))
     else:
         replaced(node, call("left", whole, size))
-
-
-def tree_number(value: int) -> Node:
-    """A constant integer."""
-    made = text_node("")
-    return {**made, "literal": {"kind": "INTEGER", "text": str(value)}}
 
 
 def _numeric(node: Node) -> None:
@@ -109,47 +109,19 @@ def _numeric(node: Node) -> None:
     if constant is not None and constant["literal"]["kind"] in {"STRING", "NUMERIC", "INTEGER"}:
         parts = _NUMBER.fullmatch(str(constant["literal"]["text"]).strip())
     if parts is None:
-        node["type_expr"] = cast(node, _FREE)["type_expr"]
+        node["type_expr"] = {**cast(node, _FREE)["type_expr"], "alias": FREE}
         return
     scale = min(len(parts[2] or ""), _WIDEST)
     width = min(_WIDEST, max(1, len(parts[1] or "") + scale))
     node["type_expr"] = cast(node, f"DECIMAL({width},{scale})")["type_expr"]
 
 
-def settle(item: Node, columns: Mapping[str, Collection[str]]) -> None:
+def settle(item: Node) -> None:
     """Give a column of a SELECT the type that PostgreSQL's function gives."""
-    kind = _given(item, columns)
+    whole = item["type"] == "GROUPING_FUNCTION"
+    if item["class"] in {"FUNCTION", "WINDOW"} and not item.get("is_operator"):
+        kind = _GIVEN.get(str(item["function_name"]).lower())
+    else:
+        kind = "INTEGER" if whole else None
     if kind is not None:
         replaced(item, cast({**item}, kind))
-
-
-def _given(item: Node, columns: Mapping[str, Collection[str]]) -> str | None:
-    if item["class"] not in {"FUNCTION", "WINDOW"} or item.get("is_operator"):
-        return "INTEGER" if item["type"] == "GROUPING_FUNCTION" else None
-    name = str(item["function_name"]).lower()
-    arguments = [one["expression"] for one in item["arguments"]]
-    if name == "sum" and len(arguments) == 1 and short(arguments[0], columns):
-        return "BIGINT"
-    return _GIVEN.get(name)
-
-
-def short(node: Node, columns: Mapping[str, Collection[str]]) -> bool:
-    """Whether an expression is an integer of 32 bits or fewer, as far as can be told."""
-    kind = node["class"]
-    if kind == "CONSTANT":
-        literal = node["literal"]
-        whole = literal["kind"] == "INTEGER" and _SHORT.fullmatch(str(literal["text"])) is not None
-        return whole or literal["kind"] == "NULL_LITERAL"
-    if kind == "COLUMN_REF":
-        kinds = columns.get(str(node["column_names"][-1]).lower(), ())
-        return bool(kinds) and all(one in _INTEGERS for one in kinds)
-    if kind == "CAST":
-        return str(node["type_expr"].get("type_name", "")).upper() in _INTEGERS
-    if kind == "CASE":
-        branches = [check["then_expr"] for check in node["case_checks"]]
-        return all(short(one, columns) for one in [*branches, *([node["else_expr"]] if node["else_expr"] else [])])
-    if kind == "FUNCTION" and node["is_operator"] and node["function_name"] in {"+", "-", "*", "//", "%"}:
-        return all(short(one["expression"], columns) for one in node["arguments"])
-    if kind == "OPERATOR" and node["type"] == "OPERATOR_COALESCE":
-        return all(short(one, columns) for one in node["children"])
-    return False

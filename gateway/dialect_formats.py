@@ -29,6 +29,7 @@ _FIELDS: Mapping[str, str] = {
     "AM": "%p",
     "PM": "%p",
 }
+_SECONDS = "CAST(hour($1) * 3600 + minute($1) * 60 + second($1) AS VARCHAR)"
 # Fields that are expressions over $1: what strftime does not write, or pads otherwise.
 _EXPRESSIONS: Mapping[str, str] = {
     "Month": "rpad(strftime($1, '%B'), 9, ' ')",
@@ -48,12 +49,36 @@ _EXPRESSIONS: Mapping[str, str] = {
     "Q": "CAST(quarter($1) AS VARCHAR)",
     "D": "CAST(dayofweek($1) + 1 AS VARCHAR)",
     "ID": "CAST(isodow($1) AS VARCHAR)",
-    "WW": "strftime($1, '%U')",
+    "WW": "lpad(CAST((dayofyear($1) - 1) // 7 + 1 AS VARCHAR), 2, '0')",
+    "W": "CAST((day($1) - 1) // 7 + 1 AS VARCHAR)",
+    "CC": "lpad(CAST((year($1) - 1) // 100 + 1 AS VARCHAR), 2, '0')",
+    "J": "CAST(CAST(floor(julian($1)) AS BIGINT) AS VARCHAR)",
+    "Y,YYY": "regexp_replace(strftime($1, '%Y'), '^(.)', '\\1,')",
+    "SSSSS": _SECONDS,
+    "SSSS": _SECONDS,
+    "TZ": "strftime($1, '%Z')",
+    "OF": "strftime($1, '%z')",
 }
 _UNPADDED: Mapping[str, str] = {"MM": "%-m", "DD": "%-d", "HH24": "%-H", "HH12": "%-I", "HH": "%-I", "MI": "%-M"}
 _UNPADDED_TEXTS = frozenset({"Month", "MONTH", "month", "Day", "DAY", "day"})
-_NAMES = sorted({*_FIELDS, *_EXPRESSIONS} - {"WW"}, key=len, reverse=True)
-_TOKEN = re.compile(rf'"(?P<text>[^"]*)"|(?P<fm>FM)?(?P<field>{"|".join(_NAMES)})|(?P<other>.)', re.DOTALL)
+# Fields of intervals.
+_SPANS: Mapping[str, tuple[str, int]] = {
+    "HH24": ("hour", 2),
+    "MI": ("minute", 2),
+    "SS": ("second", 2),
+    "DD": ("day", 2),
+    "MM": ("month", 2),
+    "YYYY": ("year", 4),
+}
+# The end of an ordinal number: 1st, 2nd, 3rd, 4th, 11th.
+_ORDINAL = (
+    "$1 || CASE WHEN regexp_matches($1, '1[0-9]$') THEN 'th' WHEN ends_with($1, '1') THEN 'st' "
+    "WHEN ends_with($1, '2') THEN 'nd' WHEN ends_with($1, '3') THEN 'rd' ELSE 'th' END"
+)
+_NAMES = sorted({*_FIELDS, *_EXPRESSIONS}, key=len, reverse=True)
+_TOKEN = re.compile(
+    rf'"(?P<text>[^"]*)"|(?P<fm>FM)?(?P<field>{"|".join(_NAMES)})(?P<th>th|TH)?|(?P<other>.)', re.DOTALL
+)
 
 
 def written(pattern: str) -> list[str]:
@@ -62,15 +87,37 @@ def written(pattern: str) -> list[str]:
     run = ""
     for token in _TOKEN.finditer(_upper(pattern)):
         field = token["field"]
-        if field in _FIELDS or field is None:
+        if (field in _FIELDS and not token["th"]) or field is None:
             run += _plain(token)
             continue
         if run:
             parts.append(_formatted(run))
             run = ""
+        if token["th"]:
+            shown = _EXPRESSIONS.get(field) or _formatted(_plain(token))
+            ordinal = _ORDINAL.replace("$1", shown)
+            parts.append(f"upper({ordinal})" if token["th"] == "TH" else ordinal)
+            continue
         expression = _EXPRESSIONS[field]
         parts.append(f"rtrim({expression})" if token["fm"] and field in _UNPADDED_TEXTS else expression)
     return [*parts, _formatted(run)] if run else parts
+
+
+def of_interval(pattern: str) -> list[str]:
+    """The same of an interval: its parts as they are, none made of another. Raises BadQuery (unsupported)."""
+    parts = list[str]()
+    for token in _TOKEN.finditer(_upper(pattern)):
+        if token["field"] is None:
+            plain = _plain(token).replace("%%", "%").replace("'", "''")
+            parts.append(f"'{plain}'")
+            continue
+        if token["field"] not in _SPANS:
+            raise _unknown(token["field"])
+        name, width = _SPANS[token["field"]]
+        shown = f"CAST(date_part('{name}', $1) AS VARCHAR)"
+        parts.append(shown if token["fm"] else f"CASE WHEN length({shown}) < {width} THEN lpad({shown}, {width}, '0') "
+                     f"ELSE {shown} END")  # fmt: skip
+    return parts
 
 
 def read(pattern: str) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from gateway import duck, tree
+from gateway.dialect_text import Spelling
 from gateway.errors import BadQuery
 from gateway.tree import Node
 
@@ -17,8 +18,9 @@ _KEPT = ("alias", "query_location", "query_location_length")
 class Source:
     """A client's text, by the places that a tree tells."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, spelling: Spelling | None = None) -> None:
         self._bytes = text.encode()
+        self.spelling = spelling or Spelling(text)
         self._copied = 0
         self.quoted = frozenset(re.findall(r'"((?:[^"]|"")+)"', text))
 
@@ -93,6 +95,16 @@ def text_node(value: str) -> Node:
     return {**_template("'x'"), "literal": {"kind": "STRING", "text": value}}
 
 
+def number_node(value: int) -> Node:
+    """A constant integer."""
+    return {**_template("'x'"), "literal": {"kind": "INTEGER", "text": str(value)}}
+
+
+def first_place(node: Node) -> int | None:
+    """Where the leftmost part of an expression stands."""
+    return min((place for one in tree.nodes(node) if (place := tree.position(one)) is not None), default=None)
+
+
 def array_node(text: str, kind: Node | None) -> Node:
     """`{a,"b c",NULL}` as a list, each element cast to `kind` if there is one. Raises BadQuery (value)."""
     items = [_template("NULL") if item is None else text_node(item) for item in elements(text)]
@@ -137,11 +149,24 @@ def _parsed(text: str) -> str:
 
 def _template(text: str) -> Node:
     """The tree of an expression of ours, without places in a text."""
-    made: Node = json.loads(_parsed(text))
+    return _placeless(json.loads(_parsed(text)))
+
+
+def _placeless(made: Node) -> Node:
     for node in tree.nodes(made):
         if "query_location" in node:
             node["query_location"] = _NOWHERE
     return made
+
+
+def query_node(text: str) -> Node:
+    """The tree of a SELECT of ours, without places in a text."""
+    return _placeless(json.loads(_parsed_query(text)))
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed_query(text: str) -> str:
+    return json.dumps(duck.parse(text)["node"])
 
 
 _NOWHERE = (1 << 64) - 1

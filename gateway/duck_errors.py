@@ -45,6 +45,16 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     (r"[Ff]unction .*does not exist", "function", "unknown function"),
     (r"[Cc]annot (compare|mix|cast|combine)|[Tt]ype mismatch|explicit cast", "type", "values of different types"),
     (r"Division by zero", "division", "division by zero"),
+    (r"same number of result columns", "syntax", "each side of UNION, INTERSECT or EXCEPT has as many columns"),
+    (r"Subquery returns \d+ columns", "syntax", "a subquery in an expression has one column"),
+    (r"ORDER term out of range", "place", "ORDER BY has a number that is no column's place"),
+    (r"LIMIT/OFFSET cannot be negative", "count", "LIMIT and OFFSET are not negative"),
+    (
+        r'function call "[^a-z"]{1,3}\(.*STRING_LITERAL',
+        "value",
+        "a text is no value of the type that an operator takes",
+    ),
+    (r'function call "[a-z_]+\(.*STRING_LITERAL', "candidates", "a function's arguments say too little: write a cast"),
 )
 
 

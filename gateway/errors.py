@@ -54,7 +54,7 @@ class BadQuery(GatewayError):
     """The query itself is wrong.
 
     Reasons: syntax, column, ambiguous, type, value, parameter, function, division, grouping, range, moment,
-    moment_range, cardinality, read_only, unsupported, limit.
+    moment_range, cardinality, candidates, count, place, name, encoding, read_only, unsupported, limit.
     """
 
     code = "bad_query"
