@@ -28,10 +28,10 @@ from gateway.product import Column, Product, Relationship, Semantic, Table
 from gateway.rate import Quota
 from gateway.references import Reference
 from gateway.rendering import client_text
-from gateway.sasl import Challenge
+from gateway.sasl import Binding, Challenge
 from gateway.session import Pin, Readiness, Session
 from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
-from gateway.tls import Tls
+from gateway.tls import Tls, end_point
 from gateway.use_words import explained
 from gateway.visibility import visible_semantics
 from gateway.visible import VisibleProduct, VisibleTable
@@ -42,6 +42,7 @@ __all__ = [
     "Backend",
     "BadQuery",
     "Bearer",
+    "Binding",
     "Cancelled",
     "Challenge",
     "ClientCertificate",
@@ -91,6 +92,7 @@ __all__ = [
     "Wire",
     "asks_pg_catalog",
     "client_text",
+    "end_point",
     "explained",
     "pg_type",
     "time_zones",

@@ -12,14 +12,14 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
 from gateway import grants, identity, keys, oidc, sasl
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept, Snapshot
-from gateway.credentials import Credentials
+from gateway.credentials import ClientCertificate, Credentials
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.evidence import columns, lifespan, refused, states
@@ -79,12 +79,12 @@ class Gateway:
         admitted = self._sign_in.admit(credentials, port, purpose)
         return self._opened(admitted, port, purpose)
 
-    def challenge(self, subject: str, first: bytes, port: str) -> sasl.Challenge:
+    def challenge(self, subject: str, first: bytes, port: str, binding: sasl.Binding) -> sasl.Challenge:
         """The answer to the first message of a SCRAM sign-in, for an unknown subject as for a known one.
 
         Raises Unauthenticated where it is malformed; Exhausted (rate).
         """
-        return self._sign_in.challenge(subject, first, port)
+        return self._sign_in.challenge(subject, first, port, binding)
 
     def open_proved(self, subject: str, challenge: sasl.Challenge, final: bytes, port: str) -> tuple[Session, bytes]:
         """The session of a subject that has answered its challenge, and the server's last word.
@@ -93,6 +93,12 @@ class Gateway:
         """
         admitted, last = self._sign_in.answered(subject, challenge, final, port)
         return self._opened(admitted, port, None), last
+
+    def proves(self, certificate: ClientCertificate, subject: str) -> bool:
+        """Whether `open` would take the certificate for this subject. Raises Unavailable."""
+        with suppress(Unauthenticated):
+            return self._directory.authenticate(certificate).subject == subject
+        return False
 
     def stands(self, session: Session) -> None:
         """For doors whose connections last: raises Unauthenticated once what opened the session has ended.

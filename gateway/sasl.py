@@ -1,7 +1,7 @@
 """The server's side of a SCRAM-SHA-256 sign-in: two messages in, two out. Pure; whose verifier it is, the caller says.
 
-Source: RFC 5802 sections 5 to 7, RFC 7677. Without channel binding: a client that insists on it is refused, and so is
-one that believes the server cannot do it while it can.
+Source: RFC 5802 sections 5 to 7, RFC 7677, RFC 5929 section 4 (tls-server-end-point). A client that would bind to the
+channel, and believes that this server cannot although it has said so, is refused: somebody between them took it away.
 """
 
 from __future__ import annotations
@@ -16,8 +16,24 @@ from dataclasses import dataclass
 from gateway.errors import Unauthenticated
 from gateway.scram import MECHANISM, Verifier
 
-__all__ = ["MECHANISM", "Challenge", "challenge"]
+__all__ = ["MECHANISM", "PLUS", "UNBOUND", "Binding", "Challenge", "challenge"]
+PLUS = f"{MECHANISM}-PLUS"
 MESSAGE_LIMIT = 4096
+_END_POINT = b"p=tls-server-end-point"
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What an exchange may be bound to: the digest of the server's certificate, None where binding is not on offer.
+
+    `bound` says that the client has chosen to.
+    """
+
+    end_point: bytes | None
+    bound: bool
+
+
+UNBOUND = Binding(None, False)
 
 
 @dataclass(frozen=True)
@@ -45,20 +61,34 @@ class Challenge:
         return b"v=" + base64.b64encode(hmac.digest(self.verifier.server_key, signed, "sha256"))
 
 
-def challenge(first: bytes, verifier: Verifier, nonce: str | None = None) -> Challenge:
-    """The answer to a client's first message. Raises Unauthenticated where it is malformed or wants channel binding."""
+def challenge(first: bytes, verifier: Verifier, binding: Binding, nonce: str | None = None) -> Challenge:
+    """The answer to a client's first message. Raises Unauthenticated: malformed, or bound otherwise."""
     if len(first) > MESSAGE_LIMIT:
         raise _malformed()
     header, comma, bare = _split(first)
-    if header[:1] not in {b"n", b"y"} or not comma:
-        raise Unauthenticated("channel binding is not offered here", reason="scheme")
+    if not comma:
+        raise _malformed()
+    data = _bound(header.partition(b",")[0], binding)
     theirs = _attributes(bare).get("r", "")
     if not theirs or not theirs.isascii() or not theirs.isprintable():
         raise _malformed()
     whole = theirs + (nonce or secrets.token_urlsafe(18))
     salt = base64.b64encode(verifier.salt).decode()
     message = f"r={whole},s={salt},i={verifier.iterations}".encode()
-    return Challenge(message, verifier, whole, bare + b"," + message + b",", header + b",")
+    return Challenge(message, verifier, whole, bare + b"," + message + b",", header + b"," + data)
+
+
+def _bound(flag: bytes, binding: Binding) -> bytes:
+    """What the client's last message repeats of the channel, for the flag of its first one (RFC 5802, 6)."""
+    if binding.bound:
+        if flag != _END_POINT or binding.end_point is None:
+            raise Unauthenticated("of channel bindings, tls-server-end-point is offered here", reason="scheme")
+        return binding.end_point
+    if flag == b"y" and binding.end_point is not None:
+        raise Unauthenticated("channel binding is offered here, and somebody has hidden that", reason="downgrade")
+    if flag not in {b"n", b"y"}:
+        raise Unauthenticated("channel binding is not part of this mechanism", reason="scheme")
+    return b""
 
 
 def _split(first: bytes) -> tuple[bytes, bytes, bytes]:

@@ -20,7 +20,7 @@ from gateway.identity import Directory
 from gateway.observe import Observer, QueryRefused, SignInFailed
 from gateway.principal import Principal
 from gateway.rate import Quota, Rate
-from gateway.sasl import Challenge
+from gateway.sasl import Binding, Challenge
 
 GUESSES = 20
 GUESSES_MINUTE = 10
@@ -51,11 +51,11 @@ class SignIn:
             _enters(principal, port)
         return Admitted(principal, self._counted(principal, port, purpose), proof)
 
-    def challenge(self, subject: str, first: bytes, port: str) -> Challenge:
+    def challenge(self, subject: str, first: bytes, port: str, binding: Binding) -> Challenge:
         """The answer to the first message of a SCRAM sign-in. Raises Unauthenticated, Exhausted (rate)."""
         with self._noted(port):
             self._guesses.take(port, subject)
-            return sasl.challenge(first, self._directory.verifier(subject))
+            return sasl.challenge(first, self._directory.verifier(subject), binding)
 
     def answered(self, subject: str, challenge: Challenge, final: bytes, port: str) -> tuple[Admitted, bytes]:
         """Who has answered its challenge, and the server's last message.

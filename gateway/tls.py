@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from gateway.settings import PREFIX, Settings, SettingsError
@@ -46,7 +47,7 @@ class Certificate:
 class Tls:
     """What the doors show and check; `client_ca` is the file of authorities whose certificates clients must show.
 
-    A client certificate opens the connection only. It names no principal: credentials are still asked for.
+    A client certificate opens the connection. Whom it names besides, the directory of principals says.
     """
 
     certificate: Certificate
@@ -95,16 +96,38 @@ class Tls:
 
     def fixed(self) -> ssl.SSLContext:
         """A context of what the files hold now. Raises SettingsError for what OpenSSL does not take."""
-        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made = _Context(ssl.PROTOCOL_TLS_SERVER)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             made.load_cert_chain(self.cert_file, self.key_file)
+            made.end_point = _digest(_certificates("tls_cert", self.cert_file)[0])
         except ssl.SSLError as error:
             raise _wrong("tls_cert", f"OpenSSL does not take it ({error.reason or 'unknown'})") from error
         if self.client_roots is not None:
             made.verify_mode = ssl.CERT_REQUIRED
             made.load_verify_locations(cadata=self.client_roots.decode("utf-8"))
         return made
+
+
+class _Context(ssl.SSLContext):
+    """A context that knows what it shows: the digest of its certificate, None where RFC 5929 defines none."""
+
+    end_point: bytes | None = None
+
+
+def end_point(connection: ssl.SSLSocket) -> bytes | None:
+    """What tls-server-end-point binds to on an open connection of ours (RFC 5929, 4.1), None where nothing does."""
+    shown = connection.context
+    return shown.end_point if isinstance(shown, _Context) else None
+
+
+def _digest(shown: x509.Certificate) -> bytes | None:
+    """By the hash of its signature; SHA-256 in place of MD5 and SHA-1."""
+    algorithm = shown.signature_hash_algorithm
+    if algorithm is None:
+        return None
+    weak = isinstance(algorithm, hashes.MD5 | hashes.SHA1)
+    return shown.fingerprint(hashes.SHA256() if weak else algorithm)
 
 
 class _Renewal:

@@ -8,8 +8,9 @@ import binascii
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
-from gateway import Bearer, Credentials, Gateway, Password, Session, Unauthenticated
+from gateway import Bearer, ClientCertificate, Credentials, Gateway, Password, Session, Unauthenticated
 from ports.http import quota
+from ports.http.protocol import CERTIFICATE
 
 PURPOSE_HEADER = "x-outport-purpose"
 
@@ -33,6 +34,12 @@ def credentials(headers: Headers) -> Credentials | None:
     raise Unauthenticated("the Authorization header takes Basic or Bearer", reason="scheme")
 
 
+def _certificate(request: HTTPConnection) -> ClientCertificate | None:
+    """What the client has shown in its TLS handshake; a header, where there is one, stands before it."""
+    shown = request.scope.get("state", {}).get(CERTIFICATE)
+    return ClientCertificate(shown) if isinstance(shown, bytes) else None
+
+
 def _password(value: str) -> Password:
     try:
         # Some clients leave the padding out; the rest stays strict.
@@ -51,6 +58,6 @@ def session(gateway: Gateway, request: HTTPConnection, port: str) -> Session:
     Raises Unauthenticated; Exhausted (rate); Forbidden for a purpose that is not granted.
     """
     headers = request.headers
-    opened = gateway.open(credentials(headers), port, headers.get(PURPOSE_HEADER))
+    opened = gateway.open(credentials(headers) or _certificate(request), port, headers.get(PURPOSE_HEADER))
     quota.note(request.scope, opened.quota)
     return opened

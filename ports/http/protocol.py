@@ -11,6 +11,8 @@ HEADERS_LIMIT_BYTES = 32 << 10
 # When the server ends: the seconds that a TLS client gets to say goodbye too. One that keeps an idle connection reads
 # nothing, so it never does; the event loop would wait half a minute for it.
 GOODBYE_S = 1.0
+# In the state of a request's scope: the client's certificate (DER) of its TLS connection, None where it showed none.
+CERTIFICATE = "outport.certificate"
 
 
 class _TooLarge(Exception):
@@ -24,9 +26,12 @@ class BoundedProtocol(HttpToolsProtocol):
     _refusal: tuple[int, str] = (400, "this is not an HTTP/1.1 request")
 
     def on_message_begin(self) -> None:
-        """A request begins: count its head from zero."""
+        """A request begins: count its head from zero; say which certificate its client has shown."""
         self._head_bytes = 0
         super().on_message_begin()
+        secured = self.transport.get_extra_info("ssl_object")
+        if secured is not None:
+            self.scope.setdefault("state", {})[CERTIFICATE] = secured.getpeercert(True)
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request target has come."""

@@ -12,6 +12,8 @@ import ssl
 import time
 from collections.abc import Callable
 
+from gateway import ClientCertificate, end_point
+
 READ_BYTES = 65_536
 WRITE_BYTES = 1 << 16
 # A client that is sent this much has `patience_s` to read it.
@@ -43,6 +45,17 @@ class Channel:
     def private(self) -> bool:
         """Whether TLS is spoken."""
         return isinstance(self._socket, ssl.SSLSocket)
+
+    @property
+    def end_point(self) -> bytes | None:
+        """What a sign-in can be bound to, None without TLS."""
+        return end_point(self._socket) if isinstance(self._socket, ssl.SSLSocket) else None
+
+    @property
+    def certificate(self) -> ClientCertificate | None:
+        """What the client has shown of itself."""
+        shown = self._socket.getpeercert(binary_form=True) if isinstance(self._socket, ssl.SSLSocket) else None
+        return None if shown is None else ClientCertificate(shown)
 
     @property
     def more(self) -> bool:

@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Protocol
 
 from ports.postgres import authentication, backend, decode, errors, frontend
-from ports.postgres.authentication import SignIn
+from ports.postgres.authentication import Line, SignIn
 from ports.postgres.channel import TICK_S, Channel, Gone
 from ports.postgres.conversation import Conversation
 from ports.postgres.decode import BadEncoding, Frames
@@ -190,8 +190,7 @@ class Connected(socketserver.BaseRequestHandler):
         self._channel.secure(self.server.tls, self._require_time)
 
     def _sign_in(self, started: frontend.Startup) -> None:
-        private = self._channel.private or ipaddress.ip_address(self.client_address[0]).is_loopback
-        signed = SignIn(self.server.registry.gateway, started.parameters["user"], private=private)
+        signed = SignIn(self.server.registry.gateway, started.parameters["user"], self._line())
         self._frames.limit = SIGN_IN_BYTES
         self._send([signed.ask()])
         while signed.session is None:
@@ -206,6 +205,12 @@ class Connected(socketserver.BaseRequestHandler):
         self._process, key, self._conversation = self.server.registry.signed(self, signed, options)
         self._frames.limit = self._settings.postgres_message_bytes
         self._send([self._conversation.greeting(self._process, key)])
+
+    def _line(self) -> Line:
+        channel = self._channel
+        if channel.private:
+            return Line(True, channel.end_point, channel.certificate)
+        return Line(ipaddress.ip_address(self.client_address[0]).is_loopback, None, None)
 
     def _heard(self) -> _Then:
         if self._answer is None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gateway import Tls
+from gateway import Tls, end_point
 from gateway.settings import Settings, SettingsError
 from tests.certificates import DAY, Authority
 
@@ -76,3 +81,31 @@ def test_files_that_cannot_be_used_are_named_with_their_setting(authority: Autho
     given = {"tls_cert": pair.cert, "tls_key": pair.key}
     assert refused(**given, tls_client_ca=empty).startswith("tls_client_ca: ")
     assert refused(**given, tls_client_ca=absent).startswith("tls_client_ca: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "signed", "bound"),
+    [
+        (ec.generate_private_key(ec.SECP256R1()), hashes.SHA256(), hashes.SHA256()),
+        (ec.generate_private_key(ec.SECP384R1()), hashes.SHA384(), hashes.SHA384()),
+        (rsa.generate_private_key(65537, 2048), hashes.SHA512(), hashes.SHA512()),
+        (ed25519.Ed25519PrivateKey.generate(), None, None),
+    ],
+    ids=["SHA-256", "SHA-384", "SHA-512", "Ed25519"],
+)
+def test_a_channel_is_bound_by_the_hash_of_the_certificates_signature(
+    tmp_path: Path, key: Any, signed: Any, bound: Any
+) -> None:
+    """RFC 5929, 4.1; for a signature without a hash it defines nothing, so that no binding is offered."""
+    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "own")]), datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(7).not_valid_before(now - DAY).not_valid_after(now + DAY)
+    made = builder.sign(key, signed)
+    cert, secret = tmp_path / "cert.pem", tmp_path / "cert.key"
+    cert.write_bytes(made.public_bytes(Encoding.PEM))
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    tls = Tls.of(Settings(tls_cert=cert, tls_key=secret))
+    assert tls is not None
+    left, right = socket.socketpair()
+    with left, tls.context().wrap_socket(right, server_side=True, do_handshake_on_connect=False) as shown:
+        assert end_point(shown) == (None if bound is None else made.fingerprint(bound))
