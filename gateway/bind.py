@@ -146,7 +146,7 @@ class Binder:
         self._shapes: BytesLru[tuple[str, Dialect], _Shape] = BytesLru(cache_limit_bytes // 4)
         self._plans: BytesLru[tuple[object, ...], Plan] = BytesLru(cache_limit_bytes)
 
-    def bind(self, query: Query, subject: str, search_path: tuple[str, ...], resolve: Resolver) -> Plan:
+    def bind(self, query: Query, users: scope.Users, search_path: tuple[str, ...], resolve: Resolver) -> Plan:
         """The Plan of `query` for a principal. `resolve` grants a relation's path or raises NotFound.
 
         Raises BadQuery, NotFound, Forbidden; positions refer to the client's text.
@@ -156,16 +156,16 @@ class Binder:
             try:
                 grants = tuple(resolve(path) for path in shape.paths)
             except GatewayError:
-                return self._bind_cold(query, subject, search_path, resolve)
-            plan = self._plans.get(_key(query, shape, subject, search_path, grants))
+                return self._bind_cold(query, users, search_path, resolve)
+            plan = self._plans.get(_key(query, shape, users, search_path, grants))
             if plan is not None:
                 return replace(plan, parameters=query.parameters, grants=grants)
-        return self._bind_cold(query, subject, search_path, resolve)
+        return self._bind_cold(query, users, search_path, resolve)
 
-    def _bind_cold(self, query: Query, subject: str, search_path: tuple[str, ...], resolve: Resolver) -> Plan:
+    def _bind_cold(self, query: Query, users: scope.Users, search_path: tuple[str, ...], resolve: Resolver) -> Plan:
         source = dialect.source(query.text) if query.dialect == "postgres" else None
         statement = duck.parse(query.text if source is None else source.spelling.text)
-        session = scope.substitute_session(statement, query.text, subject, search_path)
+        session = scope.substitute_session(statement, query.text, users, search_path)
         if source is not None:
             dialect.spoken(statement, source)
         tree.check(statement)
@@ -194,7 +194,7 @@ class Binder:
         shape = _Shape(tuple(grants), session)
         self._shapes.put((query.text, query.dialect), shape, len(query.text))
         # The trees weigh about twenty times their text.
-        self._plans.put(_key(query, shape, subject, search_path, plan.grants), plan, 22 * len(text) + 1000)
+        self._plans.put(_key(query, shape, users, search_path, plan.grants), plan, 22 * len(text) + 1000)
         return replace(plan, parameters=query.parameters)
 
 
@@ -207,10 +207,10 @@ def _at(position: int | None, resolve: Resolver, path: scope.Path) -> Grant:
 
 
 def _key(
-    query: Query, shape: _Shape, subject: str, search_path: tuple[str, ...], grants: tuple[Grant, ...]
+    query: Query, shape: _Shape, users: scope.Users, search_path: tuple[str, ...], grants: tuple[Grant, ...]
 ) -> tuple[object, ...]:
     decisions = tuple((grant.snapshot.id, grant.decision.fingerprint) for grant in grants)
-    return (query.text, query.part, query.dialect, (subject, search_path) if shape.session else None, decisions)
+    return (query.text, query.part, query.dialect, (users, search_path) if shape.session else None, decisions)
 
 
 def _types(grants: Iterable[Grant]) -> dict[str, set[str]]:

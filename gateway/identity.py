@@ -97,6 +97,13 @@ class Directory(Enrolment):
             raise NotFound(f"there is no principal {subject:.128}", reason="principal")
         return _principal(entry, NEVER)
 
+    def present(self, subject: str) -> Principal:
+        """As `principal`, but for one that is barred: whom another may ask for. Raises NotFound."""
+        found = self.principal(subject)
+        if subject in self.current().barred:
+            raise NotFound(f"there is no principal {subject:.128}", reason="principal")
+        return found
+
     def stands(self, principal: Principal, proof: Proof) -> None:
         """Raises Unauthenticated once what proved a principal would not prove the same any more."""
         try:

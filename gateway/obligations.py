@@ -6,7 +6,7 @@ POLICY.md, "Meaning", 2 to 7 and 9, in that order.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway import duck
@@ -27,13 +27,20 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a decision is about: table, accepted claims, the snapshot's pseudonyms, and the masks by name."""
+    """What a decision is about: table, the snapshot's pseudonyms, and the masks by name."""
 
     product: str
     table: Table
-    claims: Claims
     pseudonyms: frozenset[Pseudonym]
     masks: Mapping[str, Mask]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of those who ask: the rules that match, none of them a deny, and its accepted claims."""
+
+    rules: tuple[Applied, ...]
+    claims: Claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +63,36 @@ class _Layer:
     condition: str | None
 
 
-def decide(asked: Asked, matched: Iterable[Applied], valid_until: float) -> Decision:
-    """The Decision that `matched`, none of them a deny, give together. Raises Refused."""
-    rules = tuple(matched)
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A side with its grants, as far as they show a column that is shown at all."""
+
+    side: Side
+    grants: list[_Shown]
+
+
+def decide(asked: Asked, sides: Sequence[Side], valid_until: float) -> Decision:
+    """The Decision that the rules of every side give together: what each of them is shown. Raises Refused.
+
+    Of several sides a row is there for all or for none, a cell shown to all, and the strictest mask of any applies.
+    """
+    rules = tuple(one for side in sides for one in side.rules)
     hidden = _hidden(rules)
-    grants = _grants(rules, asked, frozenset(hidden))
-    if not grants:
-        raise Refused("no grant that matches shows a column")
-    restrictions = [_restriction(rule, asked) for rule in rules if isinstance(rule.rule.effect, Restrict)]
+    shown = _visible(sides, frozenset(hidden))
+    given = [_Given(side, _grants(side, shown)) for side in sides]
+    restrictions = [[_restriction(one, side) for one in side.rules if _restricts(one)] for side in sides]
     pending: list[str] = []
     treatments = {
-        column.name: _treatment(column, rules, grants, hidden.get(column.name, ()), asked, pending)
+        column.name: _treatment(column, given, column.name in shown, hidden.get(column.name, ()), asked, pending)
         for column in asked.table.columns
     }
-    granted = {grant.rule for grant in grants}
+    granted = {grant.rule for one in given for grant in one.grants}
     named = [one.rule.id for one in rules if not isinstance(one.rule.effect, Grant) or one.rule.id in granted]
     return Decision(
         product=asked.product,
         table=asked.table.name,
-        rules=tuple(named),
-        rows=_rows(grants, restrictions),
+        rules=tuple(dict.fromkeys(named)),
+        rows=_rows([(one.grants, terms) for one, terms in zip(given, restrictions, strict=True)]),
         treatments=treatments,
         valid_until=valid_until,
         pending=tuple(dict.fromkeys(pending)),
@@ -89,21 +106,40 @@ def _hidden(rules: Iterable[Applied]) -> dict[str, tuple[str, ...]]:
     for one in rules:
         if isinstance(one.rule.effect, Hide):
             for name in one.columns:
-                found[name] = (*found.get(name, ()), one.rule.id)
+                found[name] = tuple(dict.fromkeys([*found.get(name, ()), one.rule.id]))
     return found
 
 
-def _grants(rules: Iterable[Applied], asked: Asked, hidden: frozenset[str]) -> list[_Shown]:
-    """The grants whose claims are there and that show a column: only their rows are rows (POLICY 3, 9)."""
+def _visible(sides: Iterable[Side], hidden: frozenset[str]) -> frozenset[str]:
+    """The columns that every side is granted and that no rule hides. Raises Refused where there are none."""
+    each = [
+        frozenset(name for one in side.rules if _grants_now(one, side) for name in one.columns) - hidden
+        for side in sides
+    ]
+    if not all(each):
+        raise Refused("no grant that matches shows a column")
+    shown = frozenset.intersection(*each)
+    if not shown:
+        raise Refused("no column is shown to both")
+    return shown
+
+
+def _grants_now(one: Applied, side: Side) -> bool:
+    """Whether this is a grant whose claims are there (POLICY 9)."""
+    return isinstance(one.rule.effect, Grant) and _has_claims(one, side.claims)
+
+
+def _restricts(one: Applied) -> bool:
+    return isinstance(one.rule.effect, Restrict)
+
+
+def _grants(side: Side, shown: frozenset[str]) -> list[_Shown]:
+    """The grants that show a column: only their rows are rows (POLICY 3, 9)."""
     found: list[_Shown] = []
-    for one in rules:
-        columns = frozenset(one.columns) - hidden
-        if not isinstance(one.rule.effect, Grant) or not columns:
-            continue
-        if one.rows is None:
-            found.append(_Shown(one.rule.id, columns, None))
-        elif _has_claims(one, asked.claims):
-            found.append(_Shown(one.rule.id, columns, one.rows.text(asked.claims)))
+    for one in side.rules:
+        columns = frozenset(one.columns) & shown
+        if columns and _grants_now(one, side):
+            found.append(_Shown(one.rule.id, columns, one.rows.text(side.claims) if one.rows is not None else None))
     return found
 
 
@@ -111,15 +147,17 @@ def _has_claims(one: Applied, claims: Claims) -> bool:
     return one.rows is None or all(name in claims for name, _ in one.rows.claims)
 
 
-def _restriction(one: Applied, asked: Asked) -> str:
-    if one.rows is None or not _has_claims(one, asked.claims):
+def _restriction(one: Applied, side: Side) -> str:
+    if one.rows is None or not _has_claims(one, side.claims):
         raise Refused(f"the restriction {one.rule.id} needs a claim that is absent, empty or of another type")
-    return one.rows.text(asked.claims)
+    return one.rows.text(side.claims)
 
 
-def _rows(grants: list[_Shown], restrictions: list[str]) -> str | None:
-    granted = _any_of(grants)
-    terms = [*([granted] if granted is not None else []), *dict.fromkeys(restrictions)]
+def _rows(sides: Iterable[tuple[list[_Shown], list[str]]]) -> str | None:
+    """True for a row that every side is granted and no restriction takes; a term of both sides stands once."""
+    each = [(_any_of(grants), restrictions) for grants, restrictions in sides]
+    found = [term for granted, restrictions in each for term in (granted, *restrictions) if term is not None]
+    terms = list(dict.fromkeys(found))
     return " AND ".join(f"({term})" for term in terms) if terms else None
 
 
@@ -137,24 +175,34 @@ def _filters(grants: Iterable[_Shown]) -> frozenset[str] | None:
 
 def _treatment(
     column: Column,
-    rules: Iterable[Applied],
-    grants: list[_Shown],
+    given: list[_Given],
+    shown: bool,
     hidden_by: tuple[str, ...],
     asked: Asked,
     pending: list[str],
 ) -> Treatment:
-    covering = [grant for grant in grants if column.name in grant.columns]
-    if hidden_by or not covering:
+    if not shown:
         return Treatment("hidden", "", "", hidden_by)
-    layers = [_layer(one, column, asked, pending) for one in rules if _masks(one, column)]
+    covering = [[grant for grant in one.grants if column.name in grant.columns] for one in given]
+    layers = [
+        _layer(rule, column, asked, one.side.claims, pending)
+        for one in given
+        for rule in one.side.rules
+        if _masks(rule, column)
+    ]
     plain = _laid(layers, duck.quote(column.name), column.type)
     # A cell is there only in rows of a grant that covers its column (POLICY 3).
-    nulled = _filters(covering) != _filters(grants)
-    expression = f"CASE WHEN {_any_of(covering)} THEN {plain} ELSE NULL END" if nulled else plain
+    nulled = [
+        _any_of(cover) for one, cover in zip(given, covering, strict=True) if _filters(cover) != _filters(one.grants)
+    ]
+    conditions = list(dict.fromkeys(term for term in nulled if term is not None))
+    there = " AND ".join(conditions if len(conditions) == 1 else [f"({term})" for term in conditions])
+    expression = f"CASE WHEN {there} THEN {plain} ELSE NULL END" if there else plain
     if not layers:
-        return Treatment("raw", expression, "", tuple(grant.rule for grant in covering))
-    kind, shown = _strictest(layers)
-    names = " and ".join(sorted({layer.mask for layer in shown}))
+        granted = dict.fromkeys(grant.rule for cover in covering for grant in cover)
+        return Treatment("raw", expression, "", tuple(granted))
+    kind, strictest = _strictest(layers)
+    names = " and ".join(sorted({layer.mask for layer in strictest}))
     return Treatment(kind, expression, names, tuple(dict.fromkeys(layer.rule for layer in layers)))
 
 
@@ -178,12 +226,12 @@ def _masks(one: Applied, column: Column) -> bool:
     return isinstance(one.rule.effect, Masked) and column.name in one.columns
 
 
-def _layer(one: Applied, column: Column, asked: Asked, pending: list[str]) -> _Layer:
+def _layer(one: Applied, column: Column, asked: Asked, claims: Claims, pending: list[str]) -> _Layer:
     effect = one.rule.effect
     assert isinstance(effect, Masked)
     # A condition whose claim is absent is unknown, and what is unknown masks.
-    told = one.rows is not None and _has_claims(one, asked.claims)
-    condition = one.rows.text(asked.claims) if one.rows is not None and told else None
+    told = one.rows is not None and _has_claims(one, claims)
+    condition = one.rows.text(claims) if one.rows is not None and told else None
     if effect.mask != HASH:
         kind = asked.masks[effect.mask].kind
         return _Layer(one.rule.id, effect.mask, kind, one.masks[column.name].text({}), condition)

@@ -39,7 +39,8 @@ class Refused:
 class QueryAnswered:
     """A query was bound and run; written when its result ends, however it ends.
 
-    `products` are `name@version/snapshot`; `outcome` is the stream's (answered, cancelled, timeout, failed, closed);
+    `subject` has signed in, and asks `on_behalf_of` another where that is set. `products` are
+    `name@version/snapshot`; `outcome` is the stream's (answered, cancelled, timeout, failed, closed);
     `refused` is set where it failed. `rows` and `bytes` are those that left.
     """
 
@@ -56,6 +57,7 @@ class QueryAnswered:
     elapsed_ms: float
     outcome: str
     refused: Refused | None
+    on_behalf_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,7 @@ class QueryRefused:
     purpose: str | None
     refused: Refused
     statement: str = ""
+    on_behalf_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,7 @@ class MetadataRead:
     port: str
     purpose: str | None
     products: tuple[str, ...]
+    on_behalf_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

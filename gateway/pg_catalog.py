@@ -126,15 +126,16 @@ class PgCatalog:
 
 def _cursors(engine: CatalogEngine, session: Session, backend: Backend, text: str) -> Callable[[], duck.Connection]:
     """What opens a cursor that knows of the connection what `text` asks."""
-    subject = session.principal.subject
+    users = session.users
     settings = backend.settings if asks_settings(text) else {}
     told = {
         **settings,
         **{f" {name.lower()}": value for name, value in settings.items()},
-        "session_authorization": subject,
+        "session_authorization": users.session,
         "  path": "\x1f".join(session.search_path),
         "  pid": str(backend.process),
-        "  subject": str(Oids().of("role", subject)),
+        "  subject": str(Oids().of("role", users.current)),
+        "  user": users.current,
         "  version": backend.version,
     }
     return lambda: duck.told(engine.instance.cursor(), "outport", told)

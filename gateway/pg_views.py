@@ -13,7 +13,7 @@ from gateway.pg_relations import CATALOG, INFORMATION, Place, Relation
 from gateway.pg_rows import DATABASE, DATABASE_OID, OWNER, OWNER_OID
 from gateway.pg_types import held_in
 
-_SUBJECT = "getvariable('outport')['session_authorization']"
+_SUBJECT = "getvariable('outport')['  user']"
 _SUBJECT_OID = "getvariable('outport')['  subject']::UINTEGER"
 # The roles that every PostgreSQL 15 has; nobody here is a member of one.
 _PREDEFINED = """

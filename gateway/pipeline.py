@@ -11,12 +11,12 @@ import hmac
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
-from gateway import grants, identity, keys, oidc, sasl
+from gateway import delegation, grants, identity, keys, oidc, sasl
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept, Snapshot
 from gateway.credentials import ClientCertificate, Credentials
@@ -32,6 +32,7 @@ from gateway.pg_objects import visible
 from gateway.pins import Pins
 from gateway.policy_store import PolicyStore
 from gateway.principal import Principal
+from gateway.rate import narrower
 from gateway.references import Reference, references
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
@@ -71,13 +72,36 @@ class Gateway:
         self._pg_catalog = PgCatalog(settings.concurrency or 2 * threads, settings.queue_s)
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
 
-    def open(self, credentials: Credentials | None, port: str, purpose: str | None = None) -> Session:
-        """A session of whoever `credentials` prove. It counts as one request.
+    def open(
+        self,
+        credentials: Credentials | None,
+        port: str,
+        purpose: str | None = None,
+        on_behalf_of: str | None = None,
+    ) -> Session:
+        """A session of whoever `credentials` prove, on behalf of another if one is named. It counts as one request.
 
-        Raises Unauthenticated; Exhausted (rate); Forbidden for a purpose not granted.
+        Raises Unauthenticated; Exhausted (rate); Forbidden for a purpose or a delegation not granted.
         """
-        admitted = self._sign_in.admit(credentials, port, purpose)
-        return self._opened(admitted, port, purpose)
+        opened = self._opened(self._sign_in.admit(credentials, port, purpose), port, purpose)
+        return opened if on_behalf_of is None else self.on_behalf_of(opened, on_behalf_of)
+
+    def on_behalf_of(self, session: Session, subject: str) -> Session:
+        """The session as who has signed in asks on behalf of `subject`; of itself where that is its own name.
+
+        It counts as a request of the subject's. Raises Forbidden in the same words for an unknown subject and for one
+        that is not delegated, or does not have the purpose; BadQuery for an empty name; Exhausted (rate).
+        """
+        with self._refusals(session, Query(""), uuid.uuid4().hex, delegation.named(subject)):
+            policies = self._pins.present().policies
+            both = delegation.on_behalf_of(
+                session.principal, subject, self._directory, policies, session.port, session.purpose
+            )
+            if both.behalf is None:
+                return replace(session, principal=both)
+            opened = self._session(both, session.port, session.purpose)
+        quota = self._sign_in.counted(both.behalf, session.port, session.purpose)
+        return replace(session, principal=opened.principal, quota=narrower(session.quota, quota))
 
     def challenge(self, subject: str, first: bytes, port: str, binding: sasl.Binding) -> sasl.Challenge:
         """The answer to the first message of a SCRAM sign-in, for an unknown subject as for a known one.
@@ -106,7 +130,7 @@ class Gateway:
         Expired, removed, barred and changed are all an end.
         """
         if session.proof is not None:
-            self._directory.stands(session.principal, session.proof)
+            delegation.stands(session, session.proof, self._directory, self._pins.present().policies)
 
     def impersonate(self, subject: str, port: str) -> Session:
         """A session as `subject`, for the demo's page and the operator's commands: never for a client's request.
@@ -154,8 +178,10 @@ class Gateway:
             return result
 
     @contextmanager
-    def _refusals(self, session: Session, query: Query, query_id: str) -> Iterator[None]:
-        """Keep in the audit that a query was refused."""
+    def _refusals(
+        self, session: Session, query: Query, query_id: str, on_behalf_of: str | None = None
+    ) -> Iterator[None]:
+        """Keep in the audit that a query was refused, or to ask on another's behalf."""
         try:
             yield
         except GatewayError as error:
@@ -163,6 +189,7 @@ class Gateway:
                 QueryRefused(
                     query_id=query_id,
                     subject=session.principal.subject,
+                    on_behalf_of=on_behalf_of or session.on_behalf_of,
                     port=session.port,
                     purpose=session.purpose,
                     statement=stripped(query.text),
@@ -210,14 +237,7 @@ class Gateway:
                 limits or self._limits,
                 batch_rows,
                 Provenance(query_id, (), ""),
-                lambda _: self._audit.record(
-                    MetadataRead(
-                        subject=session.principal.subject,
-                        port=session.port,
-                        purpose=session.purpose,
-                        products=tuple(one.name for one in seen),
-                    )
-                ),
+                lambda _: self._read(session, (one.name for one in seen)),
             )
 
     def describe_pg_catalog(
@@ -233,10 +253,7 @@ class Gateway:
         pin = self.pin(session)
         found = [self._visible(session, snapshot, pin) for snapshot in pin.deployment.current]
         visible = tuple(sorted((one for one in found if one.tables), key=lambda one: one.product.name))
-        names = tuple(one.product.name for one in visible)
-        self._audit.record(
-            MetadataRead(subject=session.principal.subject, port=session.port, purpose=session.purpose, products=names)
-        )
+        self._read(session, (one.product.name for one in visible))
         return visible
 
     def product(self, session: Session, name: str, major: int | None = None) -> VisibleProduct:
@@ -247,11 +264,7 @@ class Gateway:
         visible = self._visible(session, snapshot, pin) if snapshot is not None else None
         if visible is None or not visible.tables:
             raise NotFound(f'product "{name}" does not exist', reason="product")
-        self._audit.record(
-            MetadataRead(
-                subject=session.principal.subject, port=session.port, purpose=session.purpose, products=(name.lower(),)
-            )
-        )
+        self._read(session, [name.lower()])
         return visible
 
     def table(self, session: Session, schema: str, name: str, pin: Pin | None = None) -> VisibleTable:
@@ -301,8 +314,8 @@ class Gateway:
         return replace(session, quota=admitted.quota, proof=admitted.proof)
 
     def _session(self, principal: Principal, port: str, purpose: str | None) -> Session:
-        granted = principal.attributes["purpose"]
-        if purpose is not None and not (isinstance(granted, tuple) and purpose in granted):
+        granted = [one.attributes["purpose"] for one in principal.both]
+        if purpose is not None and not all(isinstance(one, tuple) and purpose in one for one in granted):
             raise Forbidden(f'purpose "{purpose[:64]}" is not granted to you', reason="purpose")
         return Session(principal, port, purpose, ())
 
@@ -313,7 +326,7 @@ class Gateway:
     def _plan(self, session: Session, query: Query, pin: Pin) -> Plan:
         self._live(session)
         resolve = partial(grants.resolve, session, pin, "query")
-        return self._binder.bind(query, session.principal.subject, session.search_path, resolve)
+        return self._binder.bind(query, session.users, session.search_path, resolve)
 
     def _visible(self, session: Session, snapshot: Snapshot, pin: Pin) -> VisibleProduct:
         granted = {
@@ -325,18 +338,33 @@ class Gateway:
         tables = tuple(shown(grant, decisions) for grant in granted.values())
         return VisibleProduct(snapshot.product, snapshot, tables, lifespan(session, pin, snapshot))
 
+    def _read(self, session: Session, products: Iterable[str]) -> None:
+        """Keep in the audit of which products the session was told."""
+        self._audit.record(
+            MetadataRead(
+                subject=session.principal.subject,
+                on_behalf_of=session.on_behalf_of,
+                port=session.port,
+                purpose=session.purpose,
+                products=tuple(products),
+            )
+        )
+
     def _fingerprint(self, session: Session, plan: Plan) -> str:
-        body = "\n".join([session.principal.subject, *(grant.decision.fingerprint for grant in plan.grants)])
+        subjects = "\0".join(one.subject for one in session.principal.both)
+        body = "\n".join([subjects, *(grant.decision.fingerprint for grant in plan.grants)])
         return hmac.digest(self._policy_key, body.encode(), "sha256").hex()[:16]
 
     def _provenance(self, session: Session, pin: Pin, plan: Plan, query_id: str) -> Provenance:
-        return Provenance(query_id, states(session, pin, plan), self._fingerprint(session, plan), origins(plan))
+        policy = self._fingerprint(session, plan)
+        return Provenance(query_id, states(session, pin, plan), policy, origins(plan), session.askers)
 
     def _finished(self, session: Session, plan: Plan, provenance: Provenance, summary: Summary) -> None:
         self._audit.record(
             QueryAnswered(
                 query_id=provenance.query_id,
                 subject=session.principal.subject,
+                on_behalf_of=session.on_behalf_of,
                 port=session.port,
                 purpose=session.purpose,
                 products=tuple(f"{one.name}@{one.version}/{one.snapshot}" for one in provenance.products),

@@ -11,7 +11,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import casbin
@@ -22,6 +22,7 @@ from gateway.decision import Decision, unknown_relation
 from gateway.document import Finding, Report
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.policy_compile import Applied, ProductRules, check_names, compile_rules
+from gateway.policy_delegate import Delegations
 from gateway.policy_file import read_folder
 from gateway.policy_rules import Deny, Policies, PolicyError
 from gateway.policy_who import Asker, next_boundary
@@ -120,26 +121,27 @@ class _ProductPolicy:
     def verdict(
         self, principal: Principal, table: Table, environment: Environment, pseudonyms: frozenset[Pseudonym]
     ) -> Verdict:
-        """One enforcement, and the Decision that the matched rules give, if any."""
-        asker = Asker(principal, environment, self._policies.claims)
+        """One enforcement for each of those who ask, and the Decision that the matched rules give, if any."""
         rules = self.compiled.tables.get(table.name, {})
         valid_until = min(principal.valid_until, _boundary(rules.values(), environment.now))
-        allowed, matched = self._enforcer.matched(asker, table.name)
-        denied = [name for name in matched if isinstance(rules[name].rule.effect, Deny)]
-        if denied or not allowed:
-            return Verdict(None, f"denied by {denied[0]}" if denied else "no grant matches", matched, valid_until)
-        asked = obligations.Asked(
-            self.compiled.product.name,
-            table,
-            claims.accepted(principal.attributes, self._policies.claims),
-            pseudonyms,
-            self._policies.masks,
-        )
+        sides: list[obligations.Side] = []
+        noted: tuple[str, ...] = ()
+        for one in principal.both:
+            allowed, matched = self._enforcer.matched(Asker(one, environment, self._policies.claims), table.name)
+            noted = tuple(dict.fromkeys([*noted, *matched]))
+            denied = [name for name in matched if isinstance(rules[name].rule.effect, Deny)]
+            if denied or not allowed:
+                why = f"denied by {denied[0]}" if denied else "no grant matches"
+                refusal = why if principal.behalf is None else f"{why} for {one.subject}"
+                return Verdict(None, refusal, noted, valid_until)
+            held = claims.accepted(one.attributes, self._policies.claims)
+            sides.append(obligations.Side(tuple(rules[name] for name in matched), held))
+        asked = obligations.Asked(self.compiled.product.name, table, pseudonyms, self._policies.masks)
         try:
-            decision = obligations.decide(asked, [rules[name] for name in matched], valid_until)
-        except obligations.Refused as refusal:
-            return Verdict(None, str(refusal), matched, valid_until)
-        return Verdict(decision, "", matched, valid_until)
+            decision = obligations.decide(asked, sides, valid_until)
+        except obligations.Refused as refused:
+            return Verdict(None, str(refused), noted, valid_until)
+        return Verdict(decision, "", noted, valid_until)
 
 
 def _boundary(rules: Iterable[Applied], now: float) -> float:
@@ -165,6 +167,17 @@ class PolicySet:
         for one in compiled:
             self._products[(one.product.name, one.product.digest)] = _ProductPolicy(policies, one)
         self._decisions: OrderedDict[tuple[object, ...], tuple[float, Verdict]] = OrderedDict()
+        self._delegations = Delegations(policies.delegations, policies.roles)
+
+    def stands_until(self, principal: Principal, environment: Environment) -> float | None:
+        """Until which epoch second it is settled that `principal` may ask as it does; None where it may not.
+
+        It may for itself; on behalf of another where a rule delegates that to it.
+        """
+        if principal.behalf is None:
+            return NEVER
+        asker, behalf = (Asker(one, environment, self._policies.claims) for one in principal.both)
+        return self._delegations.until(asker, behalf)
 
     def decide(
         self,
@@ -211,7 +224,11 @@ class PolicySet:
         policy = self._product(product)
         if policy is None:
             return Verdict(None, "the policies do not fit this version of the product", (), NEVER)
-        verdict = policy.verdict(principal, table, environment, pseudonyms)
+        until = self.stands_until(principal, environment)
+        if until is None:
+            return Verdict(None, "no rule delegates this", (), environment.now)
+        bounded = replace(principal, valid_until=min(principal.valid_until, until))
+        verdict = policy.verdict(bounded, table, environment, pseudonyms)
         with self._lock:
             self._decisions[key] = (environment.now, verdict)
             if len(self._decisions) > CACHED_DECISIONS:
@@ -258,4 +275,5 @@ def load(folder: Path, products: Iterable[Product]) -> PolicySet:
 
 def _identity(principal: Principal) -> str:
     """What of a principal decides, types included: 1, '1', True and Decimal('1') are four claims."""
-    return repr((principal.subject, principal.kind, sorted(principal.attributes.items()), principal.valid_until))
+    told = [(one.subject, one.kind, sorted(one.attributes.items()), one.valid_until) for one in principal.both]
+    return repr(told)

@@ -11,11 +11,12 @@ import re
 from pathlib import Path as FilePath
 from typing import Any, get_args
 
-from gateway import masks
+from gateway import masks, policy_delegate
 from gateway.claims import KNOWN_TYPES, NAME, ClaimType, claim_type
 from gateway.document import DocumentError, Documents, Finding, Path, Report, read
 from gateway.policy_rules import (
     ALL,
+    Delegation,
     Deny,
     Effect,
     Grant,
@@ -43,7 +44,6 @@ ROLE_DEPTH = 8
 LATER = {
     "agreement": "agreements are not supported yet",
     "requires": "agreements are not supported yet",
-    "delegate": "delegation is not supported yet",
 }
 
 
@@ -81,7 +81,8 @@ def _policies(documents: Documents, report: Report, version: str) -> Policies:
     claims = _claims(documents.get(CLAIMS, {}), report)
     roles = _roles(documents.get(ROLES, {}), report)
     reader = _RuleReader(report, Vocabulary(report, claims), found)
-    rules: dict[str, Rule] = {}
+    rules: dict[str, Rule | Delegation] = {}
+    files: dict[str, str] = {}
     for file, document in documents.items():
         if file in _DECLARING:
             continue
@@ -91,10 +92,13 @@ def _policies(documents: Documents, report: Report, version: str) -> Policies:
         for index, body in enumerate(document):
             rule = reader.rule(body, file, (index,))
             if rule is not None and rule.id in rules:
-                report.error(file, (index, "id"), f"the id {rule.id} stands twice", f"also in {rules[rule.id].file}")
+                report.error(file, (index, "id"), f"the id {rule.id} stands twice", f"also in {files[rule.id]}")
             if rule is not None:
                 rules.setdefault(rule.id, rule)
-    return Policies(tuple(rules.values()), found, roles, claims, version, documents)
+                files.setdefault(rule.id, file)
+    of_tables = tuple(rule for rule in rules.values() if isinstance(rule, Rule))
+    delegations = tuple(rule for rule in rules.values() if isinstance(rule, Delegation))
+    return Policies(of_tables, found, roles, claims, version, documents, delegations)
 
 
 def _claims(document: Any, report: Report) -> dict[str, ClaimType]:
@@ -136,14 +140,14 @@ def _role_depth(name: str, roles: dict[str, tuple[str, ...]], above: tuple[str, 
 
 
 class _RuleReader:
-    """Turns one entry of a rules file into a Rule, or notes why not."""
+    """Turns one entry of a rules file into a Rule or a Delegation, or notes why not."""
 
     def __init__(self, report: Report, vocabulary: Vocabulary, known_masks: dict[str, masks.Mask]) -> None:
         self._report = report
         self._vocabulary = vocabulary
         self._masks = known_masks
 
-    def rule(self, body: Any, file: str, path: Path) -> Rule | None:
+    def rule(self, body: Any, file: str, path: Path) -> Rule | Delegation | None:
         """The rule of `body`, None where it is none."""
         before = len(self._report.errors)
         if not isinstance(body, dict):
@@ -152,6 +156,8 @@ class _RuleReader:
         identifier = body.get("id")
         if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
             self._report.error(file, (*path, "id"), "a rule needs an id", "letters, digits, . _ : and -")
+        if policy_delegate.KEY in body:
+            return policy_delegate.read(str(identifier), body, self._vocabulary, file, path)
         for key in body:
             if key in LATER:
                 self._report.error(file, (*path, key), LATER[key], "remove the rule: without it nothing is shown")

@@ -150,6 +150,23 @@ def _selects(selector: str, column: Column, widens: bool) -> bool:
     return selector == column.name
 
 
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """Whoever `to` speaks of, and `unless` does not, may ask on behalf of whom `behalf` speaks of, and `spared` not."""
+
+    id: str
+    to: Who
+    unless: Who | None
+    behalf: Who
+    spared: Who | None
+
+    @property
+    def hours(self) -> tuple[str, ...]:
+        """The spans of time that it speaks of."""
+        said = (self.to, self.unless, self.behalf, self.spared)
+        return tuple(str(span) for one in said if one is not None for span in one.values("hours"))
+
+
 @dataclass(frozen=True)
 class Policies:
     """What a folder of policies says, each rule by itself valid. `version` is the hash of its texts."""
@@ -160,6 +177,7 @@ class Policies:
     claims: Mapping[str, ClaimType]
     version: str
     documents: Documents
+    delegations: tuple[Delegation, ...]
 
     def covering(self, product: Product) -> tuple[Rule, ...]:
         """The rules that bear on some table of `product`."""

@@ -26,7 +26,7 @@ class PolicyStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._good = PolicySet(Policies((), {}, {}, {}, "none", Documents({})), (), ())
+        self._good = PolicySet(Policies((), {}, {}, {}, "none", Documents({}), ()), (), ())
         self._seen: tuple[Stamp, frozenset[tuple[str, str]]] | None = None
         self._stamp: Stamp = ()
         self._looked_at = float("-inf")

@@ -52,7 +52,8 @@ class Principal:
 
     `attributes` is read-only; "role" and "purpose" are always there, as tuples of str (purposes *granted* to it).
     `valid_until` is the credential's expiry in epoch seconds, `NEVER` for none. `scope` is the credential's: it takes
-    away from what the policies decide, and adds nothing.
+    away from what the policies decide, and adds nothing. `behalf` is on whose behalf it asks, None for itself: what it
+    may then do is what both of them may.
     """
 
     subject: str
@@ -60,17 +61,30 @@ class Principal:
     attributes: Mapping[str, Claim]
     valid_until: float
     scope: Scope = WHOLE
+    behalf: Principal | None = None
 
     def __post_init__(self) -> None:
         frozen = {"role": (), "purpose": (), **self.attributes}
         object.__setattr__(self, "attributes", MappingProxyType(frozen))
+        if self.behalf is not None and self.behalf.behalf is not None:
+            raise ValueError("who is asked for asks for nobody else")
+
+    @property
+    def both(self) -> tuple[Principal, ...]:
+        """Everybody who must be allowed what is asked: the one who asks, and on whose behalf."""
+        return (self,) if self.behalf is None else (self, self.behalf)
 
     @property
     def fingerprint(self) -> str:
-        """A stable hash of subject, kind, attributes and scope."""
-        scope = (self.scope.ports, self.scope.products, self.scope.actions)
-        body = json.dumps([self.subject, self.kind, sorted(self.attributes.items()), scope], default=str)
+        """A stable hash of subject, kind, attributes and scope, of both where one asks on behalf of the other."""
+        told = [_told(one) for one in self.both]
+        body = json.dumps(told[0] if len(told) == 1 else told, default=str)
         return hashlib.sha256(body.encode()).hexdigest()[:16]
+
+
+def _told(one: Principal) -> list[object]:
+    scope = (one.scope.ports, one.scope.products, one.scope.actions)
+    return [one.subject, one.kind, sorted(one.attributes.items()), scope]
 
 
 @dataclass(frozen=True, slots=True)

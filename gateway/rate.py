@@ -29,6 +29,11 @@ class Quota:
     reset_s: int
 
 
+def narrower(one: Quota | None, other: Quota | None) -> Quota | None:
+    """Of two quotas that a request counts against the one that is over first; None where nothing limits it."""
+    return min((each for each in (one, other) if each is not None), key=lambda each: each.remaining, default=None)
+
+
 class Rate:
     """At most `limit` a key at once, and `refill` a WINDOW_S from then on: a token bucket for each key. Thread-safe.
 

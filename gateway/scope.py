@@ -20,6 +20,14 @@ IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 CATALOG = "outport"
 
 
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Whom current_user and session_user name: on whose behalf is asked, and who has signed in."""
+
+    current: str
+    session: str
+
+
 @dataclass
 class Names:
     """What a walk has found: the paths asked for, and the CTEs' own names."""
@@ -142,7 +150,7 @@ def _strip_schemas(statement: Node, names: Names) -> None:
             node["column_names"] = parts[1:]
 
 
-def substitute_session(statement: Node, text: str, subject: str, search_path: tuple[str, ...]) -> bool:
+def substitute_session(statement: Node, text: str, users: Users, search_path: tuple[str, ...]) -> bool:
     """Replace current_user, current_schema and their like by constants, in place; True if any stood there.
 
     The engine's own answers would speak of itself. A quoted "user" is a column and stays.
@@ -151,10 +159,10 @@ def substitute_session(statement: Node, text: str, subject: str, search_path: tu
     found = False
     for query in nodes(statement):
         for item in query.get("select_list") or ():
-            if not item["alias"] and _session_value(item, subject, search_path) is not None:
+            if not item["alias"] and _session_value(item, users, search_path) is not None:
                 item["alias"] = item["column_names"][0] if item["class"] == "COLUMN_REF" else item["function_name"]
     for node in nodes(statement):
-        value = _session_value(node, subject, search_path)
+        value = _session_value(node, users, search_path)
         place = position(node)
         if value is None or place is None or encoded[place : place + 1] == b'"':
             continue
@@ -167,7 +175,7 @@ def substitute_session(statement: Node, text: str, subject: str, search_path: tu
     return found
 
 
-def _session_value(node: Node, subject: str, search_path: tuple[str, ...]) -> str | None:
+def _session_value(node: Node, users: Users, search_path: tuple[str, ...]) -> str | None:
     if node.get("class") == "COLUMN_REF" and len(node["column_names"]) == 1:
         name = str(node["column_names"][0]).lower()
     elif node.get("class") == "FUNCTION" and not node["arguments"] and not node["schema"]:
@@ -175,7 +183,7 @@ def _session_value(node: Node, subject: str, search_path: tuple[str, ...]) -> st
     else:
         return None
     if name in grammar.SESSION_NAMES:
-        return subject
+        return users.session if name == "session_user" else users.current
     if name in grammar.CATALOG_NAMES:
         return CATALOG
     if name in grammar.SCHEMA_NAMES:

@@ -10,6 +10,7 @@ from gateway.credentials import Proof
 from gateway.policy import PolicySet
 from gateway.principal import Principal
 from gateway.rate import Quota
+from gateway.scope import Users
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Session:
 
     `snapshots` are the ids of those that it is pinned to: they stand in place of what is served. `quota` is what the
     principal might still ask for when the session was opened, None where nothing limits it. `proof` is what proved the
-    principal, None where nobody had to (the demo's page, the operator's commands).
+    principal, None where nobody had to (the demo's page, the operator's commands). `authorization` is the subject that
+    a connection has taken for its own (SET SESSION AUTHORIZATION), None for the one that signed in.
     """
 
     principal: Principal
@@ -28,6 +30,23 @@ class Session:
     snapshots: tuple[str, ...] = ()
     quota: Quota | None = field(default=None, compare=False)
     proof: Proof | None = field(default=None, compare=False, repr=False)
+    authorization: str | None = None
+
+    @property
+    def on_behalf_of(self) -> str | None:
+        """The subject on whose behalf the principal asks, None for its own."""
+        return self.principal.behalf.subject if self.principal.behalf is not None else None
+
+    @property
+    def askers(self) -> tuple[str, ...]:
+        """The subjects of who asks and on whose behalf, () where that is one."""
+        return tuple(one.subject for one in self.principal.both) if self.principal.behalf is not None else ()
+
+    @property
+    def users(self) -> Users:
+        """The session's current_user and session_user."""
+        subject = self.principal.subject
+        return Users(self.on_behalf_of or subject, self.authorization or subject)
 
     def at(self, *search_path: str) -> Session:
         """The same session with another search path."""

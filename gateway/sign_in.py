@@ -49,7 +49,7 @@ class SignIn:
             principal = self._proved(credentials, port)
             proof = self._directory.proof(principal, credentials)
             _enters(principal, port)
-        return Admitted(principal, self._counted(principal, port, purpose), proof)
+        return Admitted(principal, self.counted(principal, port, purpose), proof)
 
     def challenge(self, subject: str, first: bytes, port: str, binding: Binding) -> Challenge:
         """The answer to the first message of a SCRAM sign-in. Raises Unauthenticated, Exhausted (rate)."""
@@ -66,7 +66,7 @@ class SignIn:
             last = challenge.answered(final)
             principal = self._directory.proved(subject, challenge.verifier)
             self._guesses.give(port, subject)
-        return Admitted(principal, self._counted(principal, port, None), challenge.verifier), last
+        return Admitted(principal, self.counted(principal, port, None), challenge.verifier), last
 
     @contextmanager
     def _noted(self, port: str) -> Iterator[None]:
@@ -79,7 +79,8 @@ class SignIn:
                 self._rate.take("refused at", port)
             raise
 
-    def _counted(self, principal: Principal, port: str, purpose: str | None) -> Quota | None:
+    def counted(self, principal: Principal, port: str, purpose: str | None) -> Quota | None:
+        """What `principal` may still ask for after this request. Raises Exhausted (rate)."""
         try:
             return None if self._rate is None else self._rate.take("subject", principal.subject)
         except Exhausted as error:

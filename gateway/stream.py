@@ -49,13 +49,15 @@ class ProductProvenance:
 class Provenance:
     """Where an answer comes from. `policy` is the decisions' fingerprint, keyed per principal.
 
-    `origins` has the table's column that each column is, None where it is none, () where nothing is certain.
+    `origins` has the table's column that each column is, None where it is none, () where nothing is certain. `askers`
+    are who asked and on whose behalf, () where that is one.
     """
 
     query_id: str
     products: tuple[ProductProvenance, ...]
     policy: str
     origins: tuple[Origin | None, ...] = ()
+    askers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

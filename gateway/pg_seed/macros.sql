@@ -6,7 +6,7 @@
 CREATE MACRO cat__path() AS (string_split(getvariable('outport')['  path'], chr(31)));
 
 -- text
-CREATE MACRO cat__subject() AS (getvariable('outport')['session_authorization']);
+CREATE MACRO cat__subject() AS (getvariable('outport')['  user']);
 
 -- bool
 CREATE MACRO cat__reads(o, p) AS (CASE WHEN o IS NULL THEN NULL ELSE list_has_any(['select', 'usage', 'connect'],
@@ -375,7 +375,7 @@ CREATE MACRO cat_pg_typeof(x) AS (CASE WHEN typeof(x) = 'VARCHAR' THEN 25::UINTE
 CREATE MACRO cat_quote_literal(n) AS ('''' || replace(n::VARCHAR, '''', '''''') || '''');
 
 -- name
-CREATE MACRO cat_session_user() AS (cat__subject());
+CREATE MACRO cat_session_user() AS (getvariable('outport')['session_authorization']);
 
 -- text
 CREATE MACRO cat_shobj_description(o, k) AS (NULL::VARCHAR);

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Annotated
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ from ports.command.flags import PLACES, with_settings
 
 Door = Annotated[str, typer.Option("--port", help="the door that the question comes through")]
 Purpose = Annotated[str | None, typer.Option(help="the purpose that is stated")]
+Behalf = Annotated[str | None, typer.Option(help="a principal on whose behalf is asked: what both may see")]
 
 
 @with_settings(*PLACES)
@@ -38,12 +40,16 @@ def attempt(
     rows: Annotated[int, typer.Option(min=1, max=1000, help="rows shown at most")] = 20,
     port: Door = "rest",
     purpose: Purpose = None,
+    on_behalf_of: Behalf = None,
     settings: Settings,
 ) -> None:
     """Ask one query as several principals: answers, column treatments and rules side by side."""
     names = [name.strip() for name in subjects.split(",") if name.strip()]
     with opened(settings) as gateway:
-        panels = [_panel(gateway, name, query, rows, port, purpose) for name in names]
+        panels = [
+            _panel(partial(_session, gateway, name, port, purpose, on_behalf_of), gateway, name, query, rows)
+            for name in names
+        ]
     grid = Grid.grid(*("" for _ in panels), padding=(0, 1))
     grid.add_row(*panels)
     show.console().print(grid)
@@ -56,23 +62,24 @@ def explain_access(
     *,
     port: Door = "rest",
     purpose: Purpose = None,
+    on_behalf_of: Behalf = None,
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
     settings: Settings,
 ) -> None:
     """Say, for each column of a product, what a principal gets and which rule made it so."""
     with opened(settings) as gateway:
-        session = _session(gateway, subject, port, purpose)
+        session = _session(gateway, subject, port, purpose, on_behalf_of)
         snapshot = gateway.pin().deployment.find(product)
         if snapshot is None:
             raise NotFound(f"{product} is not served", reason="product", hint="outport get")
         tables = accesses(gateway, session, snapshot)
     if as_json:
-        show.line(
-            json.dumps({"subject": subject, "product": product, "port": port, "tables": _document(tables)}, indent=2)
-        )
+        asked = {"subject": subject, "on_behalf_of": on_behalf_of, "product": product, "port": port}
+        show.line(json.dumps({**asked, "tables": _document(tables)}, indent=2))
     else:
+        asking = subject if on_behalf_of is None else f"{subject} on behalf of {on_behalf_of}"
         for table in tables:
-            _explain(subject, product, port, table)
+            _explain(asking, product, port, table)
 
 
 def accesses(gateway: Gateway, session: Session, snapshot: Snapshot) -> tuple[TableAccess, ...]:
@@ -95,17 +102,18 @@ def opened(settings: Settings) -> Iterator[Gateway]:
         gateway.close()
 
 
-def _session(gateway: Gateway, subject: str, port: str, purpose: str | None) -> Session:
+def _session(gateway: Gateway, subject: str, port: str, purpose: str | None, on_behalf_of: str | None) -> Session:
     session = gateway.impersonate(subject, port)
     granted = session.principal.attributes["purpose"]
     if purpose is not None and not (isinstance(granted, tuple) and purpose in granted):
         raise Forbidden(f"purpose {purpose:.64} is not granted to {subject}", reason="purpose")
-    return replace(session, purpose=purpose)
+    stated = replace(session, purpose=purpose)
+    return stated if on_behalf_of is None else gateway.on_behalf_of(stated, on_behalf_of)
 
 
-def _panel(gateway: Gateway, subject: str, query: str, rows: int, port: str, purpose: str | None) -> RenderableType:
+def _panel(opened: Callable[[], Session], gateway: Gateway, subject: str, query: str, rows: int) -> RenderableType:
     try:
-        session = _session(gateway, subject, port, purpose)
+        session = opened()
         with gateway.answer(session, Query(query), form="text", batch_rows=rows) as result:
             answer = _answer(result.schema.names, result.batches(), rows)
         used = _named(query)

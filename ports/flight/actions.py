@@ -19,8 +19,8 @@ ACTIONS: Mapping[str, str] = {
     "CancelFlightInfo": "stop the queries of a FlightInfo and refuse its tickets",
     "CancelQuery": "CancelFlightInfo as it was called before",
     "RenewFlightEndpoint": "a ticket that can be redeemed for longer, while its snapshots are kept",
-    "SetSessionOptions": "choose schema, purpose, snapshot and endpoints",
-    "GetSessionOptions": "tell catalog, schema, purpose, snapshot and endpoints",
+    "SetSessionOptions": "choose schema, purpose, snapshot, endpoints and on_behalf_of",
+    "GetSessionOptions": "tell catalog, schema, purpose, snapshot, endpoints and on_behalf_of",
     "CloseSession": "forget the options",
 }
 _NO_TRANSACTIONS = "there are no transactions: each query sees one snapshot of each product"

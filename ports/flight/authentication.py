@@ -25,7 +25,10 @@ from ports.flight.wire import field
 
 NAME = "authentication"
 PORT = "flightsql"
-HEADERS = {name: f"x-outport-{name}" for name in ("schema", "purpose", "snapshot", "endpoints")}
+HEADERS = {
+    name: f"x-outport-{name.replace('_', '-')}"
+    for name in ("schema", "purpose", "snapshot", "endpoints", "on_behalf_of")
+}
 TOKEN_S = 3600
 _KIND = "flight token"
 _Headers = Mapping[str, Sequence[str | bytes]]
@@ -101,7 +104,7 @@ class Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
             return Authenticated(self._gateway, opened, _chosen(headers), kept, news, sealed)
 
     def _opened(self, credentials: Credentials | None, chosen: Options) -> Session:
-        session = self._gateway.open(credentials, PORT, chosen.purpose or None)
+        session = self._gateway.open(credentials, PORT, chosen.purpose or None, chosen.on_behalf_of or None)
         return session.at(*filter(None, [chosen.schema])).pinned(chosen.snapshots)
 
     def _news(self, method: fl.FlightMethod, credentials: Credentials | None, held: _Token | None) -> str | None:
@@ -152,12 +155,15 @@ def session_of(context: fl.ServerCallContext) -> Session:
 
 def _chosen(headers: _Headers) -> Options:
     """The options that the headers of this call name. Raises BadQuery."""
-    given = {name: _single(headers, header) or "" for name, header in HEADERS.items()}
+    named = {name: _single(headers, header) for name, header in HEADERS.items()}
+    if named["on_behalf_of"] == "":
+        raise BadQuery("on whose behalf? The name is empty", reason="value")
+    given = {name: value or "" for name, value in named.items()}
     ids = options.snapshots(given["snapshot"].split(",") if given["snapshot"] else ())
     if options.CURRENT in ids:
         raise BadQuery("`current` would be another state at each call: set it as a session option", reason="value")
     count = options.endpoints(given["endpoints"]) if given["endpoints"] else 0
-    return Options(options.schema(given["schema"]), given["purpose"], ids, count)
+    return Options(options.schema(given["schema"]), given["purpose"], ids, count, given["on_behalf_of"])
 
 
 def _single(headers: _Headers, name: str) -> str | None:

@@ -19,7 +19,7 @@ CLOSED = 1  # CloseSessionResult.Status
 ENDPOINT_LIMIT = 64
 SNAPSHOT_LIMIT = 64
 CURRENT = "current"
-NAMES = ("catalog", "schema", "purpose", "snapshot", "endpoints")
+NAMES = ("catalog", "schema", "purpose", "snapshot", "endpoints", "on_behalf_of")
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _SNAPSHOT = re.compile(r"[0-9a-z_]{1,128}", re.ASCII)
 
@@ -32,6 +32,7 @@ class Options:
     purpose: str = field(2, "text")
     snapshots: tuple[str, ...] = field(3, "text", repeated=True)
     endpoints: int = field(4, "int32")
+    on_behalf_of: str = field(5, "text")
 
     def over(self, others: Options) -> Options:
         """These, and what they leave open from `others`."""
@@ -40,6 +41,7 @@ class Options:
             self.purpose or others.purpose,
             self.snapshots or others.snapshots,
             self.endpoints or others.endpoints,
+            self.on_behalf_of or others.on_behalf_of,
         )
 
 
@@ -137,6 +139,8 @@ def _with(options: Options, name: str, value: _Value) -> Options:
             return replace(options, schema=schema(text))
         case "purpose", str():
             return replace(options, purpose=text)
+        case "on_behalf_of", str():
+            return replace(options, on_behalf_of=text)
         case "snapshot", str():
             return replace(options, snapshots=snapshots(text.split(",") if text else ()))
         case "endpoints", str():
@@ -175,6 +179,7 @@ def shown(options: Options) -> bytes:
         "schema": _Value(string_value=options.schema) if options.schema else None,
         "purpose": _Value(string_value=options.purpose) if options.purpose else None,
         "snapshot": _Value(string_list_value=_Texts(options.snapshots)) if options.snapshots else None,
+        "on_behalf_of": _Value(string_value=options.on_behalf_of) if options.on_behalf_of else None,
         "endpoints": _Value(int64_value=options.endpoints) if options.endpoints else None,
     }
     return wire.encode(_Options(tuple(_Option(name, value) for name, value in present.items() if value is not None)))

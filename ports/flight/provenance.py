@@ -10,8 +10,14 @@ from gateway import ProductProvenance, Provenance
 
 def of_answer(provenance: Provenance) -> bytes:
     """What goes with the first batch of an answer: its query, the products' states, the policy's fingerprint."""
-    products = states(provenance.products)
-    return _document({"query_id": provenance.query_id, "products": products, "policy": provenance.policy})
+    told: dict[str, object] = {
+        "query_id": provenance.query_id,
+        "products": states(provenance.products),
+        "policy": provenance.policy,
+    }
+    if provenance.askers:
+        told |= dict(zip(("subject", "on_behalf_of"), provenance.askers, strict=True))
+    return _document(told)
 
 
 def of_description(products: Iterable[ProductProvenance]) -> bytes:

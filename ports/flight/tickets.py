@@ -28,7 +28,8 @@ class Statement:
 
     `names` are the parameters' names, () where they go by their places. A ticket also has the `promise`, digest of the
     schema that FlightInfo named, the `snapshots` that it speaks of, the `id` of its flight, and its share of the rows:
-    `part` (from 0) of `parts` where the flight has several endpoints, else 0 of 0. `expires` is epoch seconds.
+    `part` (from 0) of `parts` where the flight has several endpoints, else 0 of 0. `expires` is epoch seconds. It is
+    of `subject` alone, or of it on behalf of `behalf`.
     """
 
     subject: str = field(1, "text")
@@ -42,6 +43,7 @@ class Statement:
     id: bytes = field(9, "bytes")
     part: int = field(10, "int32")
     parts: int = field(11, "int32")
+    behalf: str = field(12, "text")
 
     def queries(self) -> tuple[Query, ...]:
         """One query for each row of parameters. Raises BadQuery (parameter)."""
@@ -66,7 +68,8 @@ class Tickets:
 
     def seal(self, kind: Kind, session: Session, statement: Statement) -> bytes:
         """`statement` for the session's principal, to be handed back within the kind's lifetime."""
-        bound = replace(statement, subject=session.principal.subject, expires=self.expires(kind))
+        subject, behalf = _owner(session)
+        bound = replace(statement, subject=subject, behalf=behalf, expires=self.expires(kind))
         return self._gateway.seal(f"flight {kind}", wire.encode(bound)).encode()
 
     def open(self, kind: Kind, session: Session, sealed: bytes) -> Statement:
@@ -75,11 +78,16 @@ class Tickets:
             statement = wire.decode(Statement, self._gateway.unseal(f"flight {kind}", sealed.decode("ascii")))
         except (UnicodeDecodeError, BadQuery) as error:
             raise _foreign(kind) from error
-        if statement.subject != session.principal.subject:
+        if (statement.subject, statement.behalf) != _owner(session):
             raise _foreign(kind)
         if statement.expires < time.time():
             raise Expired(f"this {kind} has expired; ask again", reason=kind)
         return statement
+
+
+def _owner(session: Session) -> tuple[str, str]:
+    """Whose a ticket is: of who has signed in, and of whom it is asked for, "" for itself."""
+    return session.principal.subject, session.on_behalf_of or ""
 
 
 def _foreign(kind: Kind) -> BadQuery:

@@ -8,11 +8,12 @@ import binascii
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
-from gateway import Bearer, ClientCertificate, Credentials, Gateway, Password, Session, Unauthenticated
+from gateway import BadQuery, Bearer, ClientCertificate, Credentials, Gateway, Password, Session, Unauthenticated
 from ports.http import quota
 from ports.http.protocol import CERTIFICATE
 
 PURPOSE_HEADER = "x-outport-purpose"
+BEHALF_HEADER = "x-outport-on-behalf-of"
 
 
 def credentials(headers: Headers) -> Credentials | None:
@@ -52,12 +53,24 @@ def _password(value: str) -> Password:
     return Password(subject, secret)
 
 
+def on_behalf_of(headers: Headers) -> str | None:
+    """On whose behalf is asked, None where no header says so; an empty one is a name that nobody has.
+
+    Raises BadQuery for several: a proxy that adds one must not be overruled by its client.
+    """
+    given = headers.getlist(BEHALF_HEADER)
+    if len(given) > 1:
+        raise BadQuery("several X-Outport-On-Behalf-Of headers were sent; send one", reason="value")
+    return given[0].strip() if given else None
+
+
 def session(gateway: Gateway, request: HTTPConnection, port: str) -> Session:
     """The session of whoever sent `request`, whose answer will say what may still be asked for.
 
-    Raises Unauthenticated; Exhausted (rate); Forbidden for a purpose that is not granted.
+    Raises Unauthenticated; Exhausted (rate); Forbidden for a purpose or a delegation that is not granted; BadQuery.
     """
     headers = request.headers
-    opened = gateway.open(credentials(headers) or _certificate(request), port, headers.get(PURPOSE_HEADER))
+    proof = credentials(headers) or _certificate(request)
+    opened = gateway.open(proof, port, headers.get(PURPOSE_HEADER), on_behalf_of(headers))
     quota.note(request.scope, opened.quota)
     return opened

@@ -16,7 +16,10 @@ from gateway import Provenance, Query, Result, Session
 from ports.http.exchange import Answer
 
 # What any answer may depend on beside its address; a store that keeps it must keep one for each.
-VARY = ("Accept", "Accept-Encoding", "Authorization", "Prefer", "X-Outport-Purpose", "X-Outport-Snapshot")
+VARY = (
+    *("Accept", "Accept-Encoding", "Authorization", "Prefer"),
+    *("X-Outport-On-Behalf-Of", "X-Outport-Purpose", "X-Outport-Snapshot"),
+)
 _VARY = ", ".join(VARY)
 # To be kept by the client alone, which asks every time whether it still holds: a right may have been withdrawn.
 REVALIDATED = "private, no-cache"

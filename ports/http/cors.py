@@ -13,7 +13,10 @@ from ports.http import errors
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 # What a script may send beside the headers that any may (Fetch standard, "CORS-safelisted request-header").
-SENT = ("Authorization", "Content-Type", "If-None-Match", "Prefer", "X-Outport-Purpose", "X-Outport-Snapshot")
+SENT = (
+    *("Authorization", "Content-Type", "If-None-Match", "Prefer"),
+    *("X-Outport-On-Behalf-Of", "X-Outport-Purpose", "X-Outport-Snapshot"),
+)
 # What a script may read of an answer.
 EXPOSED = (
     "Allow",
@@ -27,6 +30,7 @@ EXPOSED = (
     "RateLimit-Policy",
     "Retry-After",
     "Sunset",
+    "X-Outport-On-Behalf-Of",
     "X-Outport-Policy",
     "X-Outport-Products",
     "X-Outport-Query-Id",

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from gateway import Gateway, GatewayError
-from ports.http.authentication import credentials
+from ports.http.authentication import credentials, on_behalf_of
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # What proxies add. It is believed in one direction only: whoever sends it does not count as this machine.
@@ -46,7 +46,9 @@ def _granted(gateway: Gateway, request: Request) -> bool:
     if "authorization" not in request.headers:
         return False
     try:
-        roles = gateway.open(credentials(request.headers), "metrics").principal.attributes["role"]
+        named = on_behalf_of(request.headers)
+        principal = gateway.open(credentials(request.headers), "metrics", None, named).principal
     except GatewayError:
         return False
-    return isinstance(roles, tuple) and gateway.settings.metrics_role in roles
+    roles = [one.attributes["role"] for one in principal.both]
+    return all(isinstance(one, tuple) and gateway.settings.metrics_role in one for one in roles)

@@ -9,14 +9,16 @@ from email.utils import format_datetime
 from gateway import Lifespan, ProductProvenance, Provenance, VisibleProduct
 
 PRODUCTS_HEADER = "X-Outport-Products"
+BEHALF_HEADER = "X-Outport-On-Behalf-Of"
 
 
 def headers(provenance: Provenance) -> dict[str, str]:
-    """The headers of one answered query: its id, each product's state, the policy's fingerprint."""
+    """The headers of one answered query: its id, each product's state, the policy's fingerprint, on whose behalf."""
     return {
         "X-Outport-Query-Id": provenance.query_id,
         PRODUCTS_HEADER: ", ".join(_state(one) for one in provenance.products),
         "X-Outport-Policy": provenance.policy,
+        **({BEHALF_HEADER: provenance.askers[1]} if provenance.askers else {}),
         **_ending([one.lifespan for one in provenance.products]),
     }
 

@@ -96,10 +96,8 @@ def _set(words: tuple[str, ...], _: str) -> Command:
         rest = ("timezone", "=", *rest[2:])
     if rest[:1] == ("names",):
         rest = ("client_encoding", "=", *rest[1:])
-    if rest in {("role", "none"), ("session", "authorization", "default")}:
-        return Nothing("SET")
-    if rest[:1] in {("role",), ("session",)}:
-        raise BadQuery("a role cannot be set", reason="unsupported", hint="connect as the principal itself")
+    if (rest[:1] == ("role",) and rest[1:2] not in {("=",), ("to",)}) or rest[:2] == ("session", "authorization"):
+        return _identity(rest, local)
     setting, place = _dotted(rest)
     if rest[place : place + 1] not in {("=",), ("to",)} or len(rest) <= place + 1:
         raise syntax(rest, place)
@@ -108,6 +106,15 @@ def _set(words: tuple[str, ...], _: str) -> Command:
         return Set(setting, None, local)
     signed = "".join(values) if values[0] == "-" else ", ".join(values)
     return Set(setting, signed, local)
+
+
+def _identity(words: tuple[str, ...], local: bool) -> Command:
+    """SET ROLE and SET SESSION AUTHORIZATION, whose name is a word or a text; NONE is no role, quoted too."""
+    setting, default = ("role", "none") if words[0] == "role" else ("session_authorization", "default")
+    rest = words[1:] if words[0] == "role" else words[2:]
+    if len(rest) != 1 or not (_NAME.fullmatch(rest[0]) or rest[0][-1:] in {'"', "'"}):
+        raise syntax(rest, min(len(rest), 1))
+    return Set(setting, None if rest[0] == default else literal(rest[0]), local)
 
 
 def _dotted(words: tuple[str, ...]) -> tuple[str, int]:
@@ -135,7 +142,7 @@ def _reset(words: tuple[str, ...], _: str) -> Command:
     if words[1:] == ("time", "zone"):
         return Reset("timezone")
     if words[1:] == ("session", "authorization"):
-        return Nothing("RESET")
+        return Reset("session_authorization")
     setting, place = _dotted(words[1:])
     _ended(words[1:], place)
     return Reset(setting)

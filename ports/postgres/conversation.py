@@ -38,11 +38,13 @@ class Conversation(WireSession):  # type: ignore[misc]
     def __init__(self, gateway: Gateway, session: Session, process: int, options: Mapping[str, str]) -> None:
         super().__init__()
         self.process = process
+        self.subject = session.principal.subject
         self.state = State.READY
-        self.variables = Variables.of(session.principal.subject)
+        self.variables = Variables(self.subject, lambda subject: self.transaction.stand(subject))
+        self.transaction = Transaction(gateway, session, self.variables, process)
         for name, value in options.items():
             self.variables.set(name, value)
-        self.transaction = Transaction(gateway, session, self.variables, process)
+        self.transaction.rest()
         self._work = Work(self.transaction, process)
         self._statements = self._work.statements
         self._table: Mapping[tuple[State, type[Any]], Callable[[Any], Answer]] = {

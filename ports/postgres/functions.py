@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ports.postgres import split
-from ports.postgres.variables import VERSION_TEXT, Variables
+from ports.postgres.variables import SESSION, VERSION_TEXT, Variables
 
 
 @dataclass(frozen=True)
@@ -90,15 +90,18 @@ def _schema(_: tuple[str, ...], variables: Variables, __: int) -> str | None:
 
 
 _Answer = Callable[[tuple[str, ...], Variables, int], str | None]
-_WITHOUT_PARENTHESES = frozenset({"current_user", "session_user", "user", "current_schema", "current_catalog"})
+_WITHOUT_PARENTHESES = frozenset(
+    {"current_role", "current_user", "session_user", "user", "current_schema", "current_catalog"}
+)
 _ARGUMENTS: Mapping[str, tuple[int, int]] = {"current_setting": (1, 2), "set_config": (3, 3)}
 ANSWERS: Mapping[str, _Answer] = {
     "version": lambda *_: VERSION_TEXT,
     "current_database": lambda *_: "outport",
     "current_catalog": lambda *_: "outport",
-    "current_user": lambda _, variables, __: variables.user,
-    "session_user": lambda _, variables, __: variables.user,
-    "user": lambda _, variables, __: variables.user,
+    "current_role": lambda _, variables, __: variables.current,
+    "current_user": lambda _, variables, __: variables.current,
+    "session_user": lambda _, variables, __: variables.values[SESSION],
+    "user": lambda _, variables, __: variables.current,
     "current_schema": _schema,
     "current_setting": _setting,
     "set_config": _set_config,

@@ -44,6 +44,9 @@ class Asked(Protocol):
     def answer(self, fields: Sequence[Field]) -> Result:
         """Begin."""
 
+    def require_own(self) -> None:
+        """Raises WireError where it was asked on behalf of somebody else than is asked for now."""
+
     def confirm(self, result: Result) -> None:
         """Raises NotFound where the answer would be another one now."""
 
@@ -53,7 +56,8 @@ class Statement:
     """A prepared statement: a query with the types of its parameters and columns, or a session command.
 
     `fields` is None where it gives no rows. `text` is the statement itself, "" for an empty one. `catalog`: whether it
-    asks PostgreSQL's catalogs. `pin` is the state in which a query was described, None where its columns never change.
+    asks PostgreSQL's catalogs. `pin` is the state in which a query was described, None where its columns never change,
+    `asker` on whose behalf; `given` are the types that the client gave.
     """
 
     name: str
@@ -63,6 +67,8 @@ class Statement:
     fields: tuple[Field, ...] | None
     catalog: bool = False
     pin: Pin | None = None
+    asker: str = ""
+    given: tuple[int, ...] = ()
 
     @property
     def weight(self) -> int:
@@ -114,9 +120,15 @@ class Portal(QueryResult):  # type: ignore[misc]
         for batch in self.batches(0):
             yield from (list(row.values()) for row in batch.to_pylist())
 
+    def require_own(self) -> None:
+        """Raises WireError where its rows are those of somebody else than is asked for now."""
+        if self._question is not None:
+            self._question.require_own()
+
     def batches(self, limit: int) -> Iterator[pa.RecordBatch]:
         """The next rows, at most `limit` (0: all). `done` tells whether they were the last. Raises GatewayErrors."""
         left = limit or None
+        self.require_own()
         self._confirm(0.0)
         while left is None or left > 0:
             batch = self._rest if self._rest is not None else self._next()

@@ -20,11 +20,12 @@ class Question:
         self._transaction = transaction
         self._statement = statement
         self._query = Query(statement.text, tuple(given), dialect="postgres")
-        self._session = transaction.session
+        self._session, self._asker = transaction.session, transaction.asker
         self._pin: Pin | None = None
 
     def answer(self, fields: Sequence[Field]) -> Result:
         """The answer in these fields' formats. Raises GatewayErrors; WireError where its columns have changed."""
+        self.require_own()
         transaction = self._transaction
         gateway, settings = transaction.gateway, transaction.gateway.settings
         self._session, self._pin = transaction.session, transaction.pin()
@@ -39,6 +40,12 @@ class Question:
             batch_rows=BATCH_ROWS,
             pin=self._pin,
         )
+
+    def require_own(self) -> None:
+        """Raises WireError where it was asked on behalf of somebody else than is asked for now: these are not his."""
+        if self._transaction.asker != self._asker:
+            hint = "it goes on under the role that it was opened under"
+            raise WireError("42501", "this portal was opened on behalf of another principal", hint)
 
     def confirm(self, result: Result) -> None:
         """Whether the policies of now would give the same answer. Raises GatewayErrors, WireError if not."""

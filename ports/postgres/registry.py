@@ -14,7 +14,7 @@ from typing import Protocol
 
 from buenavista.core import Connection as Connections
 
-from gateway import Gateway, Session, Unauthenticated, Unavailable
+from gateway import Gateway, Unauthenticated, Unavailable
 from ports.postgres.authentication import SignIn
 from ports.postgres.conversation import Conversation
 from ports.postgres.errors import WireError
@@ -55,7 +55,7 @@ class Registry(Connections):  # type: ignore[misc]
         self.space = Space(LONG_MESSAGES * settings.postgres_message_bytes)
         self._lock = threading.Condition()
         self._knocking: dict[Ended, None] = {}
-        self._signed: dict[Ended, Session] = {}
+        self._signed: dict[Ended, Conversation] = {}
         self._keys: dict[int, tuple[int, Conversation]] = {}
         self._numbers = itertools.count(secrets.randbelow(1 << 20) + 1)
         self._closing: WireError | None = None
@@ -78,11 +78,11 @@ class Registry(Connections):  # type: ignore[misc]
         session = proof.session
         assert session is not None
         made = Conversation(self.gateway, session, next(self._numbers) & 0x7FFFFFFF, options)
-        self.places.take(session.principal.subject)
+        self.places.take(made.subject)
         key = secrets.randbits(32)
         with self._lock:
             self._knocking.pop(connection, None)
-            self._signed[connection] = session
+            self._signed[connection] = made
             self._keys[made.process] = (key, made)
             if self._watching is None:
                 self._watching = threading.Thread(target=self._watch, name="outport-postgres-watch", daemon=True)
@@ -98,7 +98,7 @@ class Registry(Connections):  # type: ignore[misc]
                 del self._keys[process]
             self._lock.notify_all()
         if signed is not None:
-            self.places.give(signed.principal.subject)
+            self.places.give(signed.subject)
 
     def cancel(self, process: int, key: int) -> bool:
         """Stop what a connection runs, if the key is its own; whether it is."""
@@ -144,14 +144,14 @@ class Registry(Connections):  # type: ignore[misc]
             if time.monotonic() - asked < STANDS_S:
                 continue
             asked = time.monotonic()
-            for connection, session in signed:
-                self._ask(connection, session)
+            for connection, conversation in signed:
+                self._ask(connection, conversation)
 
-    def _ask(self, connection: Ended, session: Session) -> None:
+    def _ask(self, connection: Ended, conversation: Conversation) -> None:
         try:
             # A directory that cannot be read for a moment admits nobody, and sends nobody away.
             with contextlib.suppress(Unavailable):
-                self.gateway.stands(session)
+                self.gateway.stands(conversation.transaction.standing)
         except Unauthenticated as error:
             connection.end(WireError("57P01", f"terminating connection: {error.message}"))
             connection.stop()

@@ -34,7 +34,8 @@ class Statements:
             self._transaction.require_usable()
         calls = functions.understand(text) if command is None and text else None
         if not text or command is not None or calls is not None:
-            return Statement(name, text, command or calls, (), self._columns(command or calls))
+            fields = self._columns(command or calls)
+            return Statement(name, text, command or calls, (), fields, asker=self._transaction.asker)
         return self.query(name, text, given)
 
     def query(self, name: str, text: str, given: Sequence[int]) -> Statement:
@@ -53,7 +54,9 @@ class Statements:
             given[place] if place < len(given) and given[place] not in _UNKNOWN else oid
             for place, oid in enumerate(inferred)
         ]
-        return Statement(name, text, None, tuple(chosen), fields, catalog, None if catalog else pin)
+        described = None if catalog else pin
+        asker = self._transaction.asker
+        return Statement(name, text, None, tuple(chosen), fields, catalog, described, asker, tuple(given))
 
     def described(self, query: Query, catalog: bool, pin: Pin) -> Description:
         """What a query over products, or one over the catalogs, gives and takes."""
@@ -91,7 +94,21 @@ class Statements:
         if name not in self._held:
             known = f'prepared statement "{name[:63]}"' if name else "unnamed prepared statement"
             raise WireError("26000", f"{known} does not exist")
-        return self._held[name]
+        held = self._held[name]
+        if held.fields is not None and held.asker != self._transaction.asker:
+            held = self._held[name] = self._anew(held)
+        return held
+
+    def _anew(self, held: Statement) -> Statement:
+        """What somebody else has prepared, as it is for who is asked for now: he is not told of the other's columns.
+
+        Raises WireError where it has other columns or parameters, and as `made` does.
+        """
+        now = self.made(held.name, held.text, held.given)
+        told = [(one.name, one.oid) for one in held.fields or ()]
+        if [(one.name, one.oid) for one in now.fields or ()] != told or now.parameters != held.parameters:
+            raise WireError("0A000", "cached plan must not change result type", "prepare the statement again")
+        return now
 
     def forget(self, name: str | None) -> None:
         """Forget one, or all (None)."""

@@ -5,11 +5,15 @@ What is granted is decided anew for each statement: a transaction keeps the data
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway import Backend, Gateway, Pin, Session
 from ports.postgres.errors import WireError
-from ports.postgres.variables import VERSION_TEXT, Variables
+from ports.postgres.variables import VERSION_TEXT, Marked, Variables
+
+# Subjects that a connection remembers it may ask for.
+STANDING = 100
 
 
 class Transaction:
@@ -22,18 +26,43 @@ class Transaction:
         self.open = False
         self.failed = False
         self._session = self._present = session
-        self._settled: tuple[str, str] | None = None
+        # By subject: whom this connection has asked for. It is replaced, never changed: another thread reads it.
+        self._standing: Mapping[str, Session] = {session.principal.subject: session}
+        self._settled: tuple[object, ...] | None = None
         self._pin: Pin | None = None
         self._pinned: tuple[str, ...] = ()
-        self._savepoints: list[str] = []
+        self._savepoints: list[tuple[str, Marked]] = []
+        self._start = variables.mark()
+
+    @property
+    def asker(self) -> str:
+        """On whose behalf is asked now: current_user."""
+        return self.variables.current
+
+    @property
+    def standing(self) -> Session:
+        """The session of who asks now, as it was last allowed; from any thread."""
+        return self._standing.get(self.variables.current, self._session)
+
+    def stand(self, subject: str) -> None:
+        """Have the connection's principal ask on behalf of `subject`. Raises Forbidden, Exhausted."""
+        made = self.gateway.on_behalf_of(self._session, subject)
+        known = {name: one for name, one in self._standing.items() if name != subject}
+        kept = dict(list(known.items())[-STANDING:]) if len(known) > STANDING else known
+        self._standing = {self._session.principal.subject: self._session, **kept, subject: made}
 
     @property
     def session(self) -> Session:
-        """The session with the search path and the pinned snapshots that are set now."""
-        settings = self.variables.values["search_path"], self.variables.values["outport.snapshot"]
+        """The session of who asks now, with the search path and the pinned snapshots that are set now."""
+        asker = self.variables.current
+        if asker not in self._standing:
+            self.stand(asker)
+        values, standing = self.variables.values, self._standing[asker]
+        settings = standing, values["search_path"], values["outport.snapshot"], values["session_authorization"]
         if self._settled != settings:
             self._settled = settings
-            self._present = self._session.at(*self.variables.search_path).pinned(self.variables.snapshots)
+            named = replace(standing, authorization=values["session_authorization"])
+            self._present = named.at(*self.variables.search_path).pinned(self.variables.snapshots)
         return self._present
 
     @property
@@ -55,18 +84,21 @@ class Transaction:
             raise WireError("25P02", "current transaction is aborted, commands ignored until end of transaction block")
 
     def fail(self) -> None:
-        """An error: in a transaction block everything but its end is refused from now on."""
+        """An error: in a transaction block everything but its end is refused from now on; else nothing stays set."""
         self.failed = self.open
+        if not self.open:
+            self.variables.back_to(self._start)
 
     def rest(self) -> None:
         """An implicit transaction has ended."""
-        self._pin = None
+        self.variables.end(committed=True)
+        self._pin, self._start = None, self.variables.mark()
 
     def begin(self) -> None:
         """BEGIN. A second one changes nothing."""
         if not self.open:
             self.open = True
-            self.variables.begin()
+            self.variables.begin(self._start)
 
     def end(self, *, commit: bool) -> bool:
         """COMMIT or ROLLBACK; whether it was a commit, which it is not once the transaction has failed."""
@@ -74,7 +106,7 @@ class Transaction:
         self.variables.end(committed=committed)
         self.open = self.failed = False
         self._savepoints.clear()
-        self._pin = None
+        self._pin, self._start = None, self.variables.mark()
         return committed
 
     def save(self, name: str) -> None:
@@ -83,20 +115,22 @@ class Transaction:
             raise WireError("25P01", "SAVEPOINT can only be used in transaction blocks")
         if len(self._savepoints) > 1000:
             raise WireError("53400", "too many savepoints")
-        self._savepoints.append(name)
+        self._savepoints.append((name, self.variables.mark()))
 
     def release(self, name: str) -> None:
         """RELEASE: this savepoint and those after it."""
         self._savepoints = self._savepoints[: self._place(name, "RELEASE SAVEPOINT")]
 
     def back_to(self, name: str) -> None:
-        """ROLLBACK TO: those after it, and the failure, are forgotten."""
+        """ROLLBACK TO: those after it, what was set since, and the failure, are forgotten."""
         self._savepoints = self._savepoints[: self._place(name, "ROLLBACK TO SAVEPOINT") + 1]
+        self.variables.back_to(self._savepoints[-1][1])
         self.failed = False
 
     def _place(self, name: str, command: str) -> int:
         if not self.open:
             raise WireError("25P01", f"{command} can only be used in transaction blocks")
-        if name not in self._savepoints:
+        names = [one for one, _ in self._savepoints]
+        if name not in names:
             raise WireError("3B001", f'savepoint "{name[:63]}" does not exist')
-        return len(self._savepoints) - 1 - self._savepoints[::-1].index(name)
+        return len(names) - 1 - names[::-1].index(name)

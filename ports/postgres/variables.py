@@ -68,10 +68,11 @@ _DEFAULTS: Mapping[str, str] = {
     "transaction_isolation": "repeatable read",
     "transaction_read_only": "on",
 }
+ROLE, SESSION, NONE = "role", "session_authorization", "none"
 _FIXED = frozenset(
     """
-    in_hot_standby integer_datetimes is_superuser lc_collate lc_ctype max_identifier_length max_index_keys role
-    server_encoding server_version server_version_num session_authorization
+    in_hot_standby integer_datetimes is_superuser lc_collate lc_ctype max_identifier_length max_index_keys
+    server_encoding server_version server_version_num
     """.split()
 )
 # What is taken of those settings whose other values this server could not honour.
@@ -94,19 +95,24 @@ def canonical(name: str) -> str:
     return _NAMES.get(name.lower(), name.lower())
 
 
-@dataclass
+@dataclass(frozen=True)
+class Marked:
+    """The settings at one moment, and those that a transaction's end brings back (None: that it takes away)."""
+
+    values: Mapping[str, str]
+    local: Mapping[str, str | None]
+
+
 class Variables:
-    """Present values, and those that a transaction's end brings back: `saved` while one is open."""
+    """Present values; `stand` is asked whether the connection may ask on behalf of a subject, and raises if not."""
 
-    user: str
-    values: dict[str, str]
-    saved: dict[str, str] | None = None
-    local: dict[str, str | None] | None = None
-
-    @classmethod
-    def of(cls, user: str) -> Variables:
+    def __init__(self, user: str, stand: Callable[[str], None]) -> None:
         """The defaults for a connection of `user`."""
-        return cls(user, {**_DEFAULTS, "session_authorization": user})
+        self.user = user
+        self._stand = stand
+        self.values: Mapping[str, str] = {**_DEFAULTS, SESSION: user}
+        self._local: Mapping[str, str | None] = {}
+        self._saved: Mapping[str, str] | None = None
 
     def show(self, name: str) -> str:
         """The value of a setting. Raises WireError (42704)."""
@@ -128,8 +134,17 @@ class Variables:
         """Every setting, by name."""
         return sorted(self.values.items(), key=lambda one: one[0].lower())
 
+    @property
+    def current(self) -> str:
+        """The subject on whose behalf is asked: current_user."""
+        role = self.values[ROLE]
+        return self.values[SESSION] if role == NONE else role
+
     def set(self, name: str, value: str | None, *, local: bool = False) -> tuple[str, str]:
-        """Change a setting (None: to its default); its name and value as they are now. Raises WireError."""
+        """Change a setting (None: to its default); its name and value as they are now. Raises WireError, Forbidden.
+
+        `local`: until the transaction ends, be it the implicit one of a statement.
+        """
         known = canonical(name)
         if known in _FIXED and value is not None:
             raise WireError("55P02", f'parameter "{known}" cannot be changed')
@@ -138,36 +153,64 @@ class Variables:
         if known not in self.values and len(self.values) > len(_DEFAULTS) + _CUSTOM_LIMIT:
             raise WireError("53400", "too many settings of one's own")
         if value is None:
-            chosen = self.user if known == "session_authorization" else _DEFAULTS.get(known, "")
+            chosen = self.user if known == SESSION else _DEFAULTS.get(known, "")
+        elif known in {ROLE, SESSION}:
+            chosen = self._identity(known, value)
         else:
             chosen = self._taken(known, value)
-        if local:
-            if self.local is None:
-                return known, self.values.get(known, "")
-            self.local.setdefault(known, self.values.get(known))
-        self.values[known] = chosen
+        self._change(known, chosen, local)
+        if known == SESSION:
+            self._change(ROLE, NONE, local)
         return known, chosen
 
-    def reset(self) -> None:
-        """All settings to their defaults."""
-        kept = self.values["application_name"]
-        self.values = {**_DEFAULTS, "session_authorization": self.user, "application_name": kept}
+    def _change(self, known: str, chosen: str, local: bool) -> None:
+        if local:
+            self._local = {known: self.values.get(known), **self._local}
+        else:
+            self._local = {name: value for name, value in self._local.items() if name != known}
+        self.values = {**self.values, known: chosen}
 
-    def begin(self) -> None:
-        """A transaction begins: what is set in it goes with it, if it fails."""
-        self.saved, self.local = dict(self.values), {}
+    def _identity(self, known: str, value: str) -> str:
+        """A subject as role or session authorization. Raises Forbidden, WireError.
+
+        It is always the one who has signed in that must be allowed to stand for it: nobody stands for another through
+        a third.
+        """
+        if known == ROLE and value == NONE:
+            return NONE
+        authorized = self.values[SESSION]
+        if known == ROLE and authorized not in {self.user, value}:
+            raise WireError("42501", "a role is set by the one who has signed in", "RESET SESSION AUTHORIZATION")
+        self._stand(value)
+        return value
+
+    def reset(self, *, identity: bool) -> None:
+        """All settings to their defaults; those of who asks only if `identity`."""
+        names = {"application_name"} if identity else {"application_name", ROLE, SESSION}
+        kept = {name: self.values[name] for name in names}
+        self.values = {**_DEFAULTS, SESSION: self.user, **kept}
+        self._local = {}
+
+    def mark(self) -> Marked:
+        """This moment."""
+        return Marked(self.values, self._local)
+
+    def back_to(self, marked: Marked) -> None:
+        """As it was then."""
+        self.values, self._local = marked.values, marked.local
+
+    def begin(self, since: Marked) -> None:
+        """A transaction begins: what is set in it, and was set since then, goes with it if it fails."""
+        self._saved = since.values
 
     def end(self, *, committed: bool) -> None:
-        """A transaction has ended."""
-        if self.saved is not None and not committed:
-            self.values = self.saved
-        elif self.local:
-            for name, value in self.local.items():
-                if value is None:
-                    self.values.pop(name, None)
-                else:
-                    self.values[name] = value
-        self.saved = self.local = None
+        """A transaction has ended, an explicit one or a statement's own."""
+        if self._saved is not None and not committed:
+            self.values = self._saved
+        elif self._local:
+            there = {**self.values, **self._local}
+            self.values = {name: value for name, value in there.items() if value is not None}
+        self._local, self._saved = {}, None
 
     @property
     def search_path(self) -> tuple[str, ...]:

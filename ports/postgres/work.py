@@ -89,6 +89,7 @@ class Work:
         """The portal of that name. Raises WireError (34000)."""
         if name not in self._portals:
             raise WireError("34000", f'portal "{name[:63]}" does not exist')
+        self._portals[name].require_own()
         return self._portals[name]
 
     def forget(self, name: str) -> None:
@@ -173,7 +174,7 @@ class Work:
                 variables.set(name, value, local=local)
                 tag = "SET"
             case Reset(name="all"):
-                variables.reset()
+                variables.reset(identity=False)
                 tag = "RESET"
             case Reset(name=name):
                 variables.set(name, None)
@@ -247,7 +248,7 @@ class Work:
                 raise WireError("25001", "DISCARD ALL cannot run inside a transaction block")
             self.close_all()
             self.statements.forget(None)
-            self._transaction.variables.reset()
+            self._transaction.variables.reset(identity=True)
         return f"DISCARD {what.upper()}"
 
     def _close_cursor(self, name: str | None) -> None:
@@ -255,13 +256,15 @@ class Work:
             for one in [one for one in self._portals if one]:
                 self.forget(one)
         else:
-            self._cursor(name)
+            if name not in self._portals:
+                raise WireError("34000", f'cursor "{name[:63]}" does not exist')
             self.forget(name)
 
     def _cursor(self, name: str) -> Portal:
         """The cursor of that name. Raises WireError (34000)."""
         if name not in self._portals:
             raise WireError("34000", f'cursor "{name[:63]}" does not exist')
+        self._portals[name].require_own()
         return self._portals[name]
 
     def _declared(self, command: Declare) -> Answer:

@@ -57,6 +57,7 @@ def product(visible: VisibleProduct, session: Session, path: str) -> Json:
         ],
         "access": {
             "subject": principal.subject,
+            "on_behalf_of": session.on_behalf_of,
             "kind": principal.kind,
             "purpose": session.purpose,
             "purposes": list(purposes) if isinstance(purposes, tuple) else [],

@@ -181,6 +181,7 @@ def _header(name: str, schema: Json, told: str) -> Json:
 
 
 _PURPOSE = _header("X-Outport-Purpose", {"type": "string"}, "one of the purposes that you were granted")
+_BEHALF = _header("X-Outport-On-Behalf-Of", {"type": "string"}, "the principal on whose behalf you ask, if you may")
 _PINNED = _header("X-Outport-Snapshot", {"type": "string"}, "ids of kept snapshots, with commas between them")
 _PREFER = _header(
     "Prefer",
@@ -231,7 +232,7 @@ def _rows(product: VisibleProduct, table: VisibleTable) -> Json:
         _SNAPSHOT,
         *_logic(table),
         *(_filter(one) for one in table.columns if one.name not in _RESERVED),
-        *(_PREFER, _IF_NONE_MATCH, _PINNED, _PURPOSE),
+        *(_PREFER, _IF_NONE_MATCH, _PINNED, _PURPOSE, _BEHALF),
     ]
     name = _row_name(product, table)
     row = {"$ref": f"#/components/schemas/{name}"}
@@ -272,7 +273,7 @@ def _by_key(product: VisibleProduct, table: VisibleTable) -> Json:
     row = {"$ref": f"#/components/schemas/{_row_name(product, table)}"}
     one: Json = {"type": "object", "required": ["data"], "properties": {"data": row}}
     summary = f"One row of {product.product.name}.{table.table.name}"
-    parameters = [*key, _select(table), _FORMAT, _INT64, _SNAPSHOT, _IF_NONE_MATCH, _PINNED, _PURPOSE]
+    parameters = [*key, _select(table), _FORMAT, _INT64, _SNAPSHOT, _IF_NONE_MATCH, _PINNED, _PURPOSE, _BEHALF]
     found = _operation(f"get_{_id(product, table)}", product.product.name, summary, parameters, _contents(row, one))
     found["responses"]["304"] = {"description": "The answer to If-None-Match is the same as before"}
     return found
@@ -290,7 +291,9 @@ def _listing() -> Json:
 def _described(name: str) -> Json:
     schema: Json = {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}}
     content = {"application/json": {"schema": schema}}
-    return _operation(f"describe_{name}", name, f"What {name} is", [*_JSON_ONLY, _SNAPSHOT, _PINNED, _PURPOSE], content)
+    return _operation(
+        f"describe_{name}", name, f"What {name} is", [*_JSON_ONLY, _SNAPSHOT, _PINNED, _PURPOSE, _BEHALF], content
+    )
 
 
 def _query(product: VisibleProduct) -> Json:
@@ -315,7 +318,7 @@ def _query(product: VisibleProduct) -> Json:
         f"query_{name}",
         name,
         f"A question to {name} in a body",
-        [_PREFER, _PINNED, _PURPOSE],
+        [_PREFER, _PINNED, _PURPOSE, _BEHALF],
         _contents({"type": "object"}, _page({"type": "object"})),
     )
     found["responses"]["206"] = {**found["responses"]["200"], "description": "A part of the rows, counted"}
@@ -335,7 +338,9 @@ def _sql() -> Json:
     }
     content = _contents({"type": "object"}, _page({"type": "object"}))
     return _with_body(
-        _operation("sql", None, "One SELECT over products", [_FORMAT, _INT64, _SNAPSHOT, _PINNED, _PURPOSE], content),
+        _operation(
+            "sql", None, "One SELECT over products", [_FORMAT, _INT64, _SNAPSHOT, _PINNED, _PURPOSE, _BEHALF], content
+        ),
         body,
     )
 

@@ -17,8 +17,10 @@ from gateway.engine import Engine
 from gateway.forms import Form
 from gateway.product import Column, Product, Table
 from gateway.scope import Path as Name
+from gateway.scope import Users
 from gateway.stream import Limits, Provenance, Result, Summary
 
+USERS = Users("tester", "tester")
 NOWHERE = Provenance("test", (), "")
 LIMITS = Limits(20, 20, None)
 
@@ -100,7 +102,7 @@ class Bench:
 
     def start(self, text: str, parameters: Any = (), form: Form = "arrow", limits: Limits = LIMITS) -> Result:
         """The running query."""
-        plan = self.binder.bind(Query(text, parameters), "tester", (), self.resolve)
+        plan = self.binder.bind(Query(text, parameters), USERS, (), self.resolve)
         return self.engine.run(plan, form, limits, 2048, float("inf"), NOWHERE, self.summaries.append)
 
     def batches(self, text: str, parameters: Any = (), form: Form = "arrow") -> Iterator[pa.RecordBatch]:

@@ -11,7 +11,7 @@ from gateway import bind, duck, scope, tree
 from gateway.bind import Lookup, Query, Scan
 from gateway.decision import Treatment
 from gateway.errors import BadQuery, NotFound
-from tests.gateway.bench import Bench, grant, product, table
+from tests.gateway.bench import USERS, Bench, grant, product, table
 
 COLUMNS = {"id": "BIGINT", "name": "VARCHAR", "region": "VARCHAR", "born": "DATE", "info": "STRUCT(a INTEGER)"}
 ROWS = (
@@ -119,7 +119,7 @@ def test_a_hidden_column_is_unknown_and_no_hint_names_it(shop: Bench) -> None:
 
 
 def test_the_text_that_runs_names_only_views_of_its_plan(shop: Bench) -> None:
-    plan = shop.binder.bind(Query("WITH c AS (FROM shop.people) SELECT * FROM c, shop.people"), "t", (), shop.resolve)
+    plan = shop.binder.bind(Query("WITH c AS (FROM shop.people) SELECT * FROM c, shop.people"), USERS, (), shop.resolve)
     named = {
         tuple(node["qualified_name"]["path"])
         for node in tree.nodes(duck.parse(plan.text))
@@ -132,7 +132,7 @@ def test_a_deparser_that_writes_another_name_is_caught(shop: Bench, monkeypatch:
     honest = duck.deparse
     monkeypatch.setattr(duck, "deparse", lambda statement: honest(statement).replace("gov_a1", "core"))
     with pytest.raises(BadQuery, match="cannot be bound"):
-        bind.Binder().bind(Query("SELECT id FROM shop.people"), "t", (), shop.resolve)
+        bind.Binder().bind(Query("SELECT id FROM shop.people"), USERS, (), shop.resolve)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_deparser_that_writes_another_name_is_caught(shop: Bench, monkeypatch:
     ],
 )
 def test_a_whole_key_equal_to_parameters_is_a_lookup(shop: Bench, text: str, kind: type) -> None:
-    assert type(shop.binder.bind(Query(text), "t", (), shop.resolve)) is kind
+    assert type(shop.binder.bind(Query(text), USERS, (), shop.resolve)) is kind
 
 
 def test_a_bound_plan_is_reused_whatever_the_values(shop: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,11 +178,11 @@ def test_a_plan_is_not_shared_by_those_who_may_see_different_things(shop: Bench)
 
 def test_describe_tells_types_without_running(shop: Bench) -> None:
     text = "SELECT id, name FROM shop.people WHERE id = $1 AND name LIKE $2 AND at2 = 1 LIMIT $3"
-    plan = shop.binder.bind(Query(text.replace(" AND at2 = 1", "")), "t", (), shop.resolve)
+    plan = shop.binder.bind(Query(text.replace(" AND at2 = 1", "")), USERS, (), shop.resolve)
     described = shop.engine.describe(plan)
     assert described.schema.names == ["id", "name"]
     assert described.parameter_types == ("BIGINT", None, "BIGINT")
-    plan = shop.binder.bind(Query("SELECT $b::DATE AS d, $a BETWEEN 1 AND 2 AS x"), "t", (), shop.resolve)
+    plan = shop.binder.bind(Query("SELECT $b::DATE AS d, $a BETWEEN 1 AND 2 AS x"), USERS, (), shop.resolve)
     assert shop.engine.describe(plan).parameter_types == ("INTEGER", "DATE")
 
 
@@ -196,5 +196,7 @@ def test_a_secure_barrier_makes_a_secure_view(tmp_path: Path) -> None:
     snapshot = made.snapshot("s1", product("shop", table("people", COLUMNS), "secure"), ROWS)
     made.names[("shop", "people")] = grant(snapshot, "\"region\" = 'N'")
     assert made.rows("SELECT count(*) AS n FROM shop.people") == [{"n": 5}]
-    assert [view.secure for view in made.binder.bind(Query("FROM shop.people"), "t", (), made.resolve).views] == [True]
+    assert [view.secure for view in made.binder.bind(Query("FROM shop.people"), USERS, (), made.resolve).views] == [
+        True
+    ]
     made.engine.close()

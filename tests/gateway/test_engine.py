@@ -12,7 +12,7 @@ import pytest
 
 from gateway.errors import BadQuery, Cancelled, Exhausted, Expired, NotFound, Timeout
 from gateway.stream import Limits
-from tests.gateway.bench import Bench, grant, product, table
+from tests.gateway.bench import USERS, Bench, grant, product, table
 
 ENDLESS = "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i FROM r) SELECT sum(i) FROM r"
 LARGE = "SELECT i, 'row ' || i AS s FROM range(9000000) r(i)"
@@ -115,7 +115,7 @@ def test_too_many_queries_at_once_are_refused_after_a_short_queue(tmp_path: Path
 def test_a_right_that_ends_ends_the_open_stream(bench: Bench) -> None:
     from tests.gateway.bench import NOWHERE, Query
 
-    plan = bench.binder.bind(Query(LARGE), "tester", (), bench.resolve)
+    plan = bench.binder.bind(Query(LARGE), USERS, (), bench.resolve)
     limits = Limits(5, 5, None)
     result = bench.engine.run(plan, "arrow", limits, 2048, time.time() + 0.1, NOWHERE, bench.summaries.append)
     with pytest.raises(NotFound), result:

@@ -55,6 +55,7 @@ def test_a_record_says_who_what_by_which_rule_and_how_it_ended(tmp_path: Path) -
     (record,) = records(audit)
     assert record.pop("time").endswith("Z")
     assert record == {
+        "on_behalf_of": None,
         "event": "query_answered",
         "query_id": "q-1",
         "subject": "analyst",

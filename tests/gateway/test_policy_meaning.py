@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,31 @@ def test_a_further_restriction_mask_hide_or_deny_never_reveals(
     rules: list[Rule], more: Rule, roles: frozenset[str], claims: Mapping[str, Any]
 ) -> None:
     assert reveals(seen(rules, roles, claims), seen([*rules, more], roles, claims)) == []
+
+
+delegated: Rule = {"id": "d", "to": {"subject": "p"}, "delegate": {"for": {"subject": "q"}}}
+
+
+@FEWER
+@given(rule_lists, roles, claims, roles, claims)
+@example([grant({}, ["*"], LEAVES[0]), grant({}, ["id"], None)], frozenset(), {}, frozenset(), {})
+def test_who_asks_on_behalf_of_another_sees_nothing_that_either_does_not(
+    rules: list[Rule],
+    roles: frozenset[str],
+    claims: Mapping[str, Any],
+    others: frozenset[str],
+    held: Mapping[str, Any],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        policies = load(Path(folder), [*written(rules), delegated])
+    asks = principal("p", role=tuple(sorted(roles)), **claims)
+    behalf = principal("q", role=tuple(sorted(others)), **held)
+    both = world().ask(policies, replace(asks, behalf=behalf))
+    alone = [world().ask(policies, one) for one in (asks, behalf)]
+    assert [reveals(one, both) for one in alone] == [[], []]
+    # Each cell is what one of the two sees, or nothing; and what is the same to both stays.
+    same = world().ask(policies, replace(asks, behalf=replace(asks, subject="q")))
+    assert same == alone[0]
 
 
 def turns(rule: Rule) -> bool:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gateway import shares
 from gateway.bind import Part, Query
 from gateway.errors import BadQuery
-from tests.gateway.bench import LIMITS, NOWHERE, Bench, grant, product, table
+from tests.gateway.bench import LIMITS, NOWHERE, USERS, Bench, grant, product, table
 
 ROWS = 400_000
 
@@ -33,7 +33,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 
 def share(shop: Bench, text: str, part: Part | None) -> list[int]:
-    plan = shop.binder.bind(Query(text, (), part), "tester", (), shop.resolve)
+    plan = shop.binder.bind(Query(text, (), part), USERS, (), shop.resolve)
     with shop.engine.run(plan, "arrow", LIMITS, 8192, float("inf"), NOWHERE, shop.summaries.append) as result:
         return [*pa.Table.from_batches(result.batches(), result.schema).column(0).to_pylist()]
 

@@ -69,7 +69,7 @@ def test_a_simple_query_is_answered_statement_by_statement(raw: Raw, text: str, 
         ("EXECUTE nothing", "26000"),
         ("CLOSE nothing", "34000"),
         ("SAVEPOINT a", "25P01"),
-        ("SET ROLE steward", "0A000"),
+        ("SET ROLE steward", "42501"),
         ("DECLARE c CURSOR FOR SELECT 1", "25P01"),
     ],
 )
