@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 
 from gateway.settings import Settings
 
-PLACES = ("config", "products", "policies", "state", "secret_key_file")
-ALL = tuple(Settings.model_fields)
+PLACES = ("config", "products", "policies", "state", "secret_key_file", "mask_key_file")
+# Other users of a machine see the flags of its processes: no secret is one.
+SECRETS = frozenset({"secret_key", "mask_key"})
+ALL = tuple(name for name in Settings.model_fields if name not in SECRETS)
 _PLAIN = (bool, int, float, Path, str)
 
 
@@ -67,13 +68,10 @@ def _flag(name: str) -> inspect.Parameter:
 def _help(name: str) -> str:
     field = Settings.model_fields[name]
     default = "" if field.default in (None, False) else f" (default {field.default})"
-    warning = "; other users of this machine see flags: prefer secret_key_file" if name == "secret_key" else ""
-    return f"{(field.description or '')}{warning}{default}"
+    return f"{(field.description or '')}{default}"
 
 
 def _plain(annotation: Any) -> Any:
-    """The one plain type of a field, None left out: SecretStr is typed as a text."""
+    """The one plain type of a field, None left out."""
     options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    if SecretStr in options:
-        return str
     return next(plain for plain in _PLAIN if plain in options)

@@ -1,0 +1,196 @@
+"""Secrets that a real server is given and is asked with, well and badly, stand in nothing that it leaves or says."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import psycopg
+import pyarrow.flight as fl
+import pytest
+import yaml
+
+from gateway import keys
+from gateway.identity import Directory
+from gateway.settings import Settings
+from tests.demo import BIN, environment
+from tests.idp import OTHER, Idp, jwt
+
+COUNT = "SELECT count(*) AS n FROM shop.orders"
+CANARY = "kanari"
+SECRET = f"{CANARY}-secret-of-the-deployment-3c1b9a"
+BEFORE = f"{CANARY}-secret-before-the-rotation-77"
+MASK = f"{CANARY}-mask-of-the-deployment-5d20e4f"
+PASSWORD, WRONG = f"{CANARY}-password", f"{CANARY}-wrong-password"
+
+
+class Server:
+    """A running server, and every word that was said or left about it."""
+
+    def __init__(self, process: subprocess.Popen[str], folder: Path, variables: dict[str, str]) -> None:
+        self.process, self.folder, self.variables = process, folder, variables
+        self.said: list[str] = []
+        noted = json.loads((folder / "state" / "doors.json").read_text())["addresses"]
+        self.at = {name: f"{host}:{port}" for name, (host, port) in noted.items()}
+
+    def command(self, *words: str) -> None:
+        """Run a command of the operator's beside the server."""
+        ran = subprocess.run(
+            [BIN / "outport", *words], env=self.variables, capture_output=True, text=True, timeout=60, check=False
+        )
+        self.said += [ran.stdout, ran.stderr]
+
+    def rest(self, *authorizations: str) -> int:
+        """Ask over HTTP; the status of the last answer."""
+        status = 0
+        for one in authorizations:
+            with httpx.Client(base_url=f"http://{self.at['http']}", headers={"Authorization": one}) as web:
+                for answer in (web.post("/sql", json={"sql": COUNT}), web.get("/products"), web.get("/metrics")):
+                    self.said += [answer.text, *answer.headers.values()]
+                status = web.post("/sql", json={"sql": COUNT}).status_code
+        return status
+
+    def flight(self, *authorizations: str) -> None:
+        with fl.connect(f"grpc://{self.at['flight']}") as client:
+            for one in authorizations:
+                options = fl.FlightCallOptions(headers=[(b"authorization", one.encode())])
+                try:
+                    list(client.list_actions(options))
+                except (fl.FlightError, OSError, ValueError) as error:
+                    self.said.append(str(error))
+
+    def postgres(self, user: str, password: str) -> None:
+        host, _, port = self.at["postgres"].partition(":")
+        try:
+            with psycopg.connect(host=host, port=port, user=user, password=password, dbname="outport") as connection:
+                self.said.append(str(connection.execute(COUNT).fetchall()))
+        except psycopg.Error as error:
+            self.said.append(str(error))
+
+
+@contextmanager
+def serving(settings: Settings, idp: Idp) -> Iterator[Server]:
+    """A server of the world of `settings`, with canaries as its secrets."""
+    folder = settings.state.parent
+    (folder / "secrets").write_text(f"{SECRET}\n{BEFORE}\n")
+    issuer = {"name": "corp", "issuer": idp.url, "audience": "outport", "jwks": f"{idp.url}/jwks"}
+    (folder / "issuers.yaml").write_text(yaml.safe_dump({"issuers": [issuer]}))
+    given = {name: str(getattr(settings, name)) for name in ("products", "policies", "state")}
+    given |= {f"{door}_port": "0" for door in ("http", "flight", "postgres")}
+    given |= {"secret_key_file": str(folder / "secrets"), "mask_key": MASK, "issuers": str(folder / "issuers.yaml")}
+    variables = environment() | {f"OUTPORT_{name.upper()}": value for name, value in given.items()}
+    with (
+        (folder / "out").open("w") as out,
+        (folder / "err").open("w") as err,
+        subprocess.Popen([BIN / "outport", "serve"], env=variables, stdout=out, stderr=err, text=True) as process,
+    ):
+        try:
+            until_open(folder, process)
+            yield Server(process, folder, variables)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def until_open(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until every door is open."""
+    while "PostgreSQL" not in (folder / "out").read_text():
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+            raise AssertionError((folder / "err").read_text())
+
+
+@pytest.fixture
+def idp() -> Iterator[Idp]:
+    running = Idp()
+    yield running
+    running.close()
+
+
+def basic(subject: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{subject}:{password}".encode()).decode()
+
+
+def leaves(server: Server) -> dict[str, str]:
+    """Everything that was said, printed, logged, audited, noted or listed, by where."""
+    folder, found = server.folder, {"answers": "\n".join(server.said)}
+    for path in (folder / "state").rglob("*"):
+        if path.is_file() and path.suffix not in {".duckdb", ".db"} and path.name != "principals.yaml":
+            found[str(path.relative_to(folder))] = path.read_bytes().decode("utf-8", "replace")
+    found |= {name: (folder / name).read_text() for name in ("out", "err")}
+    for process in processes(server.process.pid):
+        found[f"process {process}"] = Path(f"/proc/{process}/cmdline").read_text()
+    return found
+
+
+def processes(own: int) -> list[int]:
+    """A process and its children."""
+    listed = (path.read_text().split() for path in Path(f"/proc/{own}/task").glob("*/children"))
+    return [own, *(int(child) for children in listed for child in children)]
+
+
+def test_no_secret_is_left_or_said_by_a_server_whatever_it_is_asked(own_world: Settings, idp: Idp) -> None:
+    given = own_world.model_copy(update={"secret_key": None, "secret_key_file": own_world.state.parent / "secrets"})
+    (own_world.state.parent / "secrets").write_text(f"{SECRET}\n{BEFORE}\n")
+    people = Directory(own_world.principals, keys.load(given))
+    people.add("steward", "person", {"role": ["steward", "metrics"]}, PASSWORD)
+    key, token = people.add_key("steward", 600), people.issue_token("steward", 600)
+    theirs, forged = idp.token(), jwt(idp.claims(), OTHER)
+    cut = [one[:-1] for one in (key, token, theirs)]
+    with serving(own_world, idp) as server:
+        assert server.rest(basic("steward", PASSWORD)) == 200
+        headers = [basic("steward", PASSWORD), *(f"Bearer {one}" for one in (key, token, theirs))]
+        wrong = [basic("steward", WRONG), basic(WRONG, PASSWORD), f"Basic {WRONG}", f"Digest {WRONG}", WRONG]
+        wrong += [f"Bearer {one}" for one in (*cut, forged, WRONG, f"{WRONG}.{PASSWORD}.x")]
+        server.rest(*headers, *wrong)
+        server.flight(*headers, *wrong)
+        for user, password in [("steward", PASSWORD), ("steward", WRONG), ("nobody", WRONG), ("token", token)]:
+            server.postgres(user, password)
+        for one in (key, theirs, *cut, forged, WRONG):
+            server.postgres("token", one)
+        kept = own_world.principals.read_text()
+        own_world.principals.write_text(f"principals: {{steward: {{kind: person, verifier: {PASSWORD}, {WRONG}: 1}}}}")
+        server.rest(basic("steward", PASSWORD))
+        server.command("principal", "list")
+        own_world.principals.write_text(kept)
+        server.command("doctor")
+        places = leaves(server)
+    places["err"] = (server.folder / "err").read_text()
+    assert "Traceback" not in places["err"]
+    secrets = [
+        CANARY,
+        key.partition(".")[2],
+        *(one.rpartition(".")[2] for one in (token, theirs, forged)),
+        theirs,
+        cut[2],
+    ]
+    secrets += [
+        base64.b64encode(f"steward:{PASSWORD}".encode()).decode()[:24],
+        base64.b64encode(MASK.encode()).decode()[:40],
+    ]
+    found = {where: [one[:12] for one in secrets if one in text] for where, text in places.items()}
+    assert {where: names for where, names in found.items() if names} == {}
+    assert "corp" in "".join(places.values()), "the honest token of the issuer has left its holder's name"
+
+
+@pytest.mark.parametrize("name", ["OUTPORT_SECRET_KEY", "OUTPORT_MASK_KEY"])
+def test_a_secret_that_cannot_be_used_is_not_shown(tmp_path: Path, name: str) -> None:
+    given = {"OUTPORT_SECRET_KEY": SECRET, "OUTPORT_STATE": str(tmp_path), name: f"{CANARY}-short"}
+    ran = subprocess.run(
+        [BIN / "outport", "serve"], env=environment() | given, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 1
+    assert "32 bytes" in ran.stderr
+    assert CANARY not in ran.stdout + ran.stderr
+
+
+def test_no_secret_can_be_a_flag() -> None:
+    ran = subprocess.run([BIN / "outport", "serve", "--help"], capture_output=True, text=True, timeout=60, check=True)
+    assert "--secret-key-file" in ran.stdout
+    for flag in ("--secret-key ", "--mask-key "):
+        assert flag not in ran.stdout
