@@ -317,7 +317,10 @@ def settle(item: Node, types: Types, *, shown: bool) -> bool:
 
 
 def _average(item: Node, types: Types) -> bool:
-    """The mean of exact numbers is exact: quotient and rest of two whole numbers, rounded half away from zero."""
+    """The mean of exact numbers is exact: quotient and rest of two whole numbers, rounded half away from zero.
+
+    The rest has one digit more, cut off there, by which the last cast rounds. Without rows all is NULL, as the sum is.
+    """
     (argument,) = (one["expression"] for one in item["arguments"])
     kind = types.of(argument)
     if kind is None or (kind.other and kind.name == "numeric") or kind.scale > _EXACT_SCALE:
@@ -325,8 +328,9 @@ def _average(item: Node, types: Types) -> bool:
     total, count = ({**item, "function_name": name, "qualified_name": {"path": [name]}} for name in ("sum", "count"))
     factor = 10**kind.scale
     whole = filled(f"CAST($1 * {factor} AS HUGEINT)" if kind.name == "numeric" else "CAST($1 AS HUGEINT)", total)
-    parts = filled(f"CAST($1 AS HUGEINT) * {factor}", count)
-    rest = f"(($1 % $2) * {2 * 10**_AVERAGE} + sign($1) * $2) // (2 * $2)"
-    text = f"CAST($1 // $2 AS DECIMAL(22,0)) + CAST({rest} AS DECIMAL(22,0)) * 0.{'0' * (_AVERAGE - 1)}1"
-    replaced(item, cast(filled(text, whole, filled("nullif($1, 0)", parts)), f"DECIMAL(38,{_AVERAGE})"))
+    parts = filled(f"$1 * {factor}", count) if factor > 1 else count
+    digits = _AVERAGE + 1
+    rest = f"CAST(($1 % $2) * {10**digits} // $2 AS DECIMAL({digits + 1},0)) * 0.{'0' * _AVERAGE}1"
+    text = f"CAST($1 // $2 AS DECIMAL({38 - digits},0)) + {rest}"
+    replaced(item, cast(filled(text, whole, parts), f"DECIMAL(38,{_AVERAGE})"))
     return True

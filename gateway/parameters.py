@@ -8,12 +8,16 @@ from decimal import Decimal
 
 from gateway import duck, tree
 from gateway.bind import Parameters, Plan
+from gateway.cache import BytesLru
 from gateway.tree import Node
+
+_Told = tuple[tuple[str, ...], tuple[str | None, ...]]
+_known: BytesLru[tuple[object, ...], _Told] = BytesLru(16 << 20)
 
 
 def identifiers(plan: Plan) -> tuple[str, ...]:
     """The parameters that `plan` names: "1", "2", ... or names, in order."""
-    return named(plan.tree)
+    return _told(plan)[0]
 
 
 def named(statement: Node) -> tuple[str, ...]:
@@ -35,12 +39,26 @@ def types(plan: Plan) -> tuple[str | None, ...]:
 
     A parameter compared with a column has the column's type, one under a cast that type, a LIMIT is a BIGINT.
     """
-    columns: dict[str, set[str]] = {}
-    for grant in plan.grants:
-        for column in grant.table.columns:
-            if column.name in grant.decision.visible:
-                columns.setdefault(column.name, set()).add(column.type)
-    return inferred(plan.tree, columns)
+    return _told(plan)[1]
+
+
+def _told(plan: Plan) -> _Told:
+    """Names and types, kept by all that they depend on: a walk through the tree takes a millisecond or two."""
+    key = (
+        plan.client_text,
+        plan.text,
+        tuple((grant.snapshot.id, grant.table.name, grant.decision.fingerprint) for grant in plan.grants),
+    )
+    known = _known.get(key)
+    if known is None:
+        columns: dict[str, set[str]] = {}
+        for grant in plan.grants:
+            for column in grant.table.columns:
+                if column.name in grant.decision.visible:
+                    columns.setdefault(column.name, set()).add(column.type)
+        known = named(plan.tree), inferred(plan.tree, columns)
+        _known.put(key, known, len(plan.client_text) + len(plan.text) + 500)
+    return known
 
 
 def inferred(statement: Node, columns: Mapping[str, set[str]]) -> tuple[str | None, ...]:

@@ -54,7 +54,7 @@ def text(value: str, kind: str, zone: str = UTC) -> str:
     if kind == "BOOLEAN":
         return f"CASE WHEN {value} THEN 't' WHEN NOT {value} THEN 'f' END"
     if kind in {"DOUBLE", "FLOAT"}:
-        return _float(value, "1e15" if kind == "DOUBLE" else "1e6")
+        return _float(value, kind)
     if kind == "BLOB":
         return f"'\\x' || lower(hex({value}))"
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
@@ -100,19 +100,22 @@ def binary(value: str, kind: str) -> str:
     return value
 
 
-def _float(value: str, exponential: str) -> str:
-    """Without the `.0` of whole numbers, NaN and infinities spelled out, an exponent from `exponential` on."""
+def _float(value: str, kind: str) -> str:
+    """Without the `.0` of whole numbers, NaN and infinities spelled out, an exponent from 1e15 (DOUBLE) or 1e6 on.
+
+    Few calls: what a query's float columns cost to plan is what a short answer takes.
+    """
     shown = f"{value}::VARCHAR"
-    plain = f"replace({shown}, '-', '')"
-    digits = f"rtrim(replace({plain}, '.', ''), '0')"
-    power = f"lpad((length(split_part({plain}, '.', 1)) - 1)::VARCHAR, 2, '0')"
-    rest = f"CASE WHEN length({digits}) > 1 THEN '.' || ({digits})[2:] ELSE '' END"
-    far = f"concat(CASE WHEN {value} < 0 THEN '-' ELSE '' END, ({digits})[1], {rest}, 'e+', {power})"
-    special = f"CASE WHEN isnan({value}) THEN 'NaN' WHEN {value} > 0 THEN 'Infinity' ELSE '-Infinity' END"
     whole = f"CASE WHEN ends_with({shown}, '.0') THEN ({shown})[:-3] ELSE {shown} END"
-    # From 1e16 on the engine writes an exponent itself.
-    large = f"abs({value}) >= {exponential} AND abs({value}) < 1e16"
-    return f"CASE WHEN NOT isfinite({value}) THEN {special} WHEN {large} THEN {far} ELSE {whole} END"
+    digits = f"regexp_replace(rtrim(replace({shown}, '.', ''), '0'), '^(-?[0-9])([0-9]+)$', '\\1.\\2')"
+    power = "'15'"
+    if kind == "FLOAT":
+        power = f"lpad((length(split_part(replace({shown}, '-', ''), '.', 1)) - 1)::VARCHAR, 2, '0')"
+    # From 1e16 on the engine writes an exponent itself; NULL, NaN and infinities come there too.
+    other = f"replace(regexp_replace({shown}, '-?nan', 'NaN'), 'inf', 'Infinity')"
+    least = "1e6" if kind == "FLOAT" else "1e15"
+    far = f"WHEN abs({value}) < 1e16 THEN {digits} || 'e+' || {power}"
+    return f"CASE WHEN abs({value}) < {least} THEN {whole} {far} ELSE {other} END"
 
 
 def _interval(value: str) -> str:
