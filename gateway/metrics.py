@@ -17,6 +17,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from gateway.audit_chain import Head
 from gateway.observe import (
     MetadataRead,
     Observation,
@@ -46,7 +47,9 @@ class Exposition:
 class Metrics:
     """The counters of one gateway. Thread-safe; recording an answer takes some microseconds."""
 
-    def __init__(self, snapshots: Callable[[], Iterable[Snapshot]], load: Callable[[], Load]) -> None:
+    def __init__(
+        self, snapshots: Callable[[], Iterable[Snapshot]], load: Callable[[], Load], head: Callable[[], Head]
+    ) -> None:
         self._registry = CollectorRegistry()
         counter = partial(Counter, namespace="outport", registry=self._registry)
         several = "; an answer from several products counts for each"
@@ -67,12 +70,12 @@ class Metrics:
         self._failures = counter("sign_in_failures", "Credentials that were refused", ("port", "reason"))
         self._policies = counter("policy_loads", "Policy sets that came into force, or were refused", ("outcome",))
         self._swaps = counter("snapshots_served", "Snapshots that came into service", ("product",))
-        self._audit = counter("audit_failures", "Records that could not be written: nothing was answered")
+        self._audit = counter("audit_failures", "Records that could not be written")
         self._requests = counter("http_requests", "HTTP requests by route", ("method", "route", "status"))
         # Finding a child by its labels costs more than counting does.
         self._ended, self._read = cache(self._of_port), cache(self._of_product)
         ProcessCollector(registry=self._registry)
-        self._registry.register(_State(snapshots, load))
+        self._registry.register(_State(snapshots, load, head))
 
     def record(self, observation: Observation) -> None:
         """Count what happened."""
@@ -126,8 +129,10 @@ class Metrics:
 class _State(Collector):
     """What is so when it is asked: the engine's load, and the served snapshots."""
 
-    def __init__(self, snapshots: Callable[[], Iterable[Snapshot]], load: Callable[[], Load]) -> None:
-        self._snapshots, self._load = snapshots, load
+    def __init__(
+        self, snapshots: Callable[[], Iterable[Snapshot]], load: Callable[[], Load], head: Callable[[], Head]
+    ) -> None:
+        self._snapshots, self._load, self._head = snapshots, load, head
 
     def describe(self) -> Iterable[Metric]:
         """None: nothing is asked when it is registered."""
@@ -140,6 +145,10 @@ class _State(Collector):
         yield GaugeMetricFamily("outport_queries_running", "Queries that compute now", load.running)
         yield GaugeMetricFamily("outport_queries_waiting", "Queries that wait for their turn", load.waiting)
         yield GaugeMetricFamily("outport_queries_running_limit", "Queries that may compute at once", load.limit)
+        head = self._head()
+        sequence = GaugeMetricFamily("outport_audit_sequence", "The last line of the audit's chain", labels=("chain",))
+        sequence.add_metric((head.chain,), head.seq)
+        yield sequence
         yield from self._served()
 
     def _served(self) -> Iterator[Metric]:

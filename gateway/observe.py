@@ -1,29 +1,19 @@
-"""What happened, as one closed union, and the audit that keeps it. Touches the audit folder only, by appending.
+"""What happened, as one closed union, recorded in the audit first and then counted. Touches the audit by asking it.
 
 No record holds a value of a product, a literal of a statement, or a credential. A record that cannot be written makes
-the query fail: nothing is answered unseen.
+the query fail, where the audit is required: nothing is answered unseen.
 """
 
 from __future__ import annotations
 
 import functools
-import json
-import logging
-import os
 import re
-import threading
-import time
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Protocol
-
-import orjson
+from typing import Protocol
 
 from gateway.decision import ColumnUse
 from gateway.errors import Unavailable
-
-_log = logging.getLogger("outport.audit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,46 +107,37 @@ class SnapshotServed:
     snapshot: str
 
 
-Observation = QueryAnswered | QueryRefused | MetadataRead | SignInFailed | PolicyLoaded | PolicyRefused | SnapshotServed
+@dataclass(frozen=True, slots=True)
+class AuditRead:
+    """Somebody read the audit: `reader` is the account of the machine, `filters` what was asked for."""
+
+    reader: str
+    action: str
+    filters: tuple[str, ...]
 
 
-class Audit:
-    """Appends one JSON line a record to a file of this process, readable by its owner only."""
+Observation = (
+    QueryAnswered
+    | QueryRefused
+    | MetadataRead
+    | SignInFailed
+    | PolicyLoaded
+    | PolicyRefused
+    | SnapshotServed
+    | AuditRead
+)
 
-    def __init__(self, folder: Path) -> None:
-        """Opens the file. Raises Unavailable if it cannot be opened."""
-        self._lock = threading.Lock()
-        started = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        self.path = folder / f"{started}-{os.getpid()}.jsonl"
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Unavailable("the audit cannot be opened", reason="audit") from error
 
-    def record(self, observation: Observation) -> None:
-        """Append `observation`: one write of one line. Raises Unavailable if it is not on file as a whole."""
-        line = _line(observation)
-        with self._lock:
-            try:
-                self._append(line)
-            except OSError as error:
-                _log.error("the audit cannot be written: %s", error.strerror)
-                raise Unavailable("the audit cannot be written, so nothing is answered", reason="audit") from error
+class Record(Protocol):
+    """What keeps observations. Each raises Unavailable where it cannot."""
 
-    def close(self) -> None:
-        """Close the file; a later record raises Unavailable."""
-        with self._lock:
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-            self._descriptor = -1
+    def open(self) -> None: ...
 
-    def _append(self, line: bytes) -> None:
-        written = os.write(self._descriptor, line)
-        if written != len(line):
-            # A full disk cuts a line: half a record would spoil the next one.
-            os.truncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
-            raise OSError(28, "the disk is full")
+    def record(self, observation: Observation) -> None: ...
+
+    def check(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Count(Protocol):
@@ -168,39 +149,41 @@ class Count(Protocol):
 
 
 class Observer:
-    """The one place where an observation is recorded: on file first, then counted."""
+    """The one place where an observation is recorded: on file first, then counted.
 
-    def __init__(self, audit: Audit, count: Count) -> None:
-        self._audit, self._count = audit, count
+    Where the audit is not `required`, what cannot be on file is counted all the same, and as lost.
+    """
+
+    def __init__(self, audit: Record, count: Count, *, required: bool) -> None:
+        self._audit, self._count, self._required = audit, count, required
+
+    def open(self) -> None:
+        """Begin. Raises Unavailable if the audit is required and cannot be opened."""
+        try:
+            self._audit.open()
+        except Unavailable:
+            if self._required:
+                raise
 
     def record(self, observation: Observation) -> None:
-        """Record `observation`. Raises Unavailable if it is not on file."""
+        """Record `observation`. Raises Unavailable if it is not on file and must be."""
         try:
             self._audit.record(observation)
         except Unavailable:
             self._count.unrecorded()
-            raise
+            if self._required:
+                raise
         self._count.record(observation)
 
+    def check(self) -> None:
+        """Before a query is run: raises Unavailable while its record could not be kept, and must be."""
+        if self._required:
+            self._audit.check()
 
-def _line(observation: Observation) -> bytes:
-    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    body = {"time": moment, "event": _event(type(observation).__name__), **_fields(observation)}
-    try:
-        return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:  # half a surrogate pair, say in a name that no one has: escaped
-        return json.dumps(body, default=_fields, separators=(",", ":")).encode() + b"\n"
-
-
-def _fields(value: Any) -> dict[str, object]:
-    # A class with slots keeps its fields' names there; dataclasses.fields takes four times as long.
-    return {name: getattr(value, name) for name in value.__slots__}
-
-
-@functools.cache
-def _event(name: str) -> str:
-    """QueryAnswered -> query_answered."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    def close(self) -> None:
+        """End the audit in good order."""
+        with suppress(Unavailable):
+            self._audit.close()
 
 
 _TOKENS = re.compile(

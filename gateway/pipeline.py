@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
-from gateway import delegation, grants, identity, keys, oidc, sasl
+from gateway import audit, delegation, grants, identity, keys, oidc, sasl
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept, Snapshot
 from gateway.credentials import ClientCertificate, Credentials
@@ -26,7 +26,7 @@ from gateway.evidence import columns, lifespan, refused, states
 from gateway.forms import Form
 from gateway.lineage import origins
 from gateway.metrics import Metrics
-from gateway.observe import Audit, MetadataRead, Observer, QueryAnswered, QueryRefused, stripped
+from gateway.observe import MetadataRead, Observer, QueryAnswered, QueryRefused, stripped
 from gateway.pg_catalog import Backend, PgCatalog
 from gateway.pg_objects import visible
 from gateway.pins import Pins
@@ -51,7 +51,12 @@ class Gateway:
         self._directory = identity.Directory(settings.principals, self._keys, oidc.load(settings))
         self._catalog = Catalog(settings.state)
         self._policies = PolicyStore(settings.policies)
-        audit = Audit(settings.audit)
+        chain = audit.of(settings, self._keys)
+        self.metrics = Metrics(
+            lambda: self._catalog.current().snapshots, lambda: self._engine.load(), lambda: chain.head
+        )
+        self._audit = Observer(chain, self.metrics, required=settings.audit_required)
+        self._audit.open()
         self._binder = Binder()
         self._tables = Tables()
         threads = settings.threads or default_threads()
@@ -63,8 +68,6 @@ class Gateway:
             running_limit=settings.concurrency or 2 * threads,
             queue_s=settings.queue_s,
         )
-        self.metrics = Metrics(lambda: self._catalog.current().snapshots, self._engine.load)
-        self._audit = Observer(audit, self.metrics)
         self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit)
         self._standing = Standing(self.stands)
         self._limits = Limits(settings.compute_s, settings.idle_s, None)
@@ -165,6 +168,7 @@ class Gateway:
 
         Raises Unauthenticated (credential expired), NotFound, Forbidden, BadQuery, Exhausted, Expired, Unavailable.
         """
+        self._audit.check()
         query_id = uuid.uuid4().hex
         with self._refusals(session, query, query_id):
             pin = pin or self.pin(session)
@@ -224,6 +228,7 @@ class Gateway:
         pin: Pin | None = None,
     ) -> Result:
         """The answer to a query about PostgreSQL's catalogs, of what the principal may see. Raises as `answer` does."""
+        self._audit.check()
         query_id = uuid.uuid4().hex
         with self._refusals(session, query, query_id):
             self._live(session)
@@ -308,6 +313,7 @@ class Gateway:
         self._standing.close()
         self._engine.close()
         self._pg_catalog.close()
+        self._audit.close()
 
     def _opened(self, admitted: Admitted, port: str, purpose: str | None) -> Session:
         session = self._session(admitted.principal, port, purpose)

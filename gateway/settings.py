@@ -102,6 +102,16 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^\s,/*]+(, *https?://[^\s,/*]+)*$",
         description="origins whose pages may ask from a browser, such as https://a.example, separated by commas",
     )
+    audit_required: bool = Field(
+        True, description="refuse queries while their records cannot be written; else count them"
+    )
+    audit_file_bytes: int = Field(
+        268_435_456, ge=65_536, description="bytes of an audit file before the next one is begun"
+    )
+    audit_daily: bool = Field(True, description="begin an audit file on each day, UTC")
+    audit_head_s: float = Field(
+        3600.0, ge=0, allow_inf_nan=False, description="seconds between log lines of the audit's head; 0: none"
+    )
     metrics_role: str = Field("metrics", min_length=1, description="role that reads /metrics from other machines")
     drain_s: Seconds = Field(10.0, description="seconds that running answers get to end when the server stops")
 

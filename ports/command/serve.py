@@ -73,6 +73,7 @@ def serve(*, settings: Settings) -> None:
     """Serve the published products through every door, until SIGTERM or SIGINT."""
     ending = _Ending()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.WARNING)
+    logging.getLogger("outport.audit").setLevel(logging.INFO)  # which tells the head now and then
     people = directory(settings)
     guard = Guard(people, settings.demo, Tls.of(settings) is not None)
     guard.check((settings.host,))

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import Gateway, GatewayError, Password, Query, Unauthenticated, Unavailable
+from gateway.audit_chain import Head
 from gateway.metrics import Metrics
 from gateway.observe import Observer, QueryAnswered, QueryRefused, Refused, SignInFailed
 from gateway.stream import Load
@@ -87,6 +88,7 @@ def test_the_state_of_the_moment_is_told(own: Gateway) -> None:
     assert of(found, "outport_snapshot_quality_ratio", product="hr", major="1") == 1
     assert of(found, "outport_snapshots_served_total", product="shop") == 1
     assert of(found, "outport_policy_loads_total", outcome="loaded") == 1
+    assert of(found, "outport_audit_sequence", chain=own._audit._audit.head.chain) >= 4  # type: ignore[attr-defined]
     assert of(found, "process_resident_memory_bytes") > 0
 
 
@@ -120,7 +122,7 @@ def test_a_record_that_the_audit_cannot_take_is_counted_as_that(world: World) ->
             raise Unavailable("the audit cannot be written", reason="audit")
 
     metrics = fresh()
-    observer = Observer(Full(), metrics)  # type: ignore[arg-type]
+    observer = Observer(Full(), metrics, required=True)  # type: ignore[arg-type]
     with pytest.raises(Unavailable):
         observer.record(SignInFailed(port="rest", reason="credentials", error_id="x"))
     found = numbers(metrics)
@@ -138,7 +140,7 @@ def test_an_unknown_method_makes_no_label_of_its_own() -> None:
 
 
 def fresh() -> Metrics:
-    return Metrics(lambda: (), lambda: Load(0, 0, 0, 1))
+    return Metrics(lambda: (), lambda: Load(0, 0, 0, 1), lambda: Head("0123456789abcdef", 7, "0" * 32))
 
 
 def answered() -> QueryAnswered:
