@@ -21,6 +21,8 @@ from gateway.errors import (
 from gateway.forms import Form
 from gateway.lineage import Origin
 from gateway.pg_catalog import Backend
+from gateway.pg_intervals import PgInterval
+from gateway.pg_intervals import read as pg_interval
 from gateway.pg_statement import asks_pg_catalog
 from gateway.pg_types import PG_TYPES, PgType, pg_type
 from gateway.pipeline import Gateway
@@ -64,6 +66,7 @@ __all__ = [
     "Parameters",
     "Part",
     "Password",
+    "PgInterval",
     "PgType",
     "Pin",
     "Product",
@@ -94,6 +97,7 @@ __all__ = [
     "client_text",
     "end_point",
     "explained",
+    "pg_interval",
     "pg_type",
     "time_zones",
     "visible_semantics",

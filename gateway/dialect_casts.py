@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from gateway import dialect_missing, dialect_times, syntax, tree
+from gateway import dialect_missing, dialect_times, pg_intervals, syntax, tree
 from gateway.dialect_nodes import Source, array_node, call, cast, filled, number_node, replaced, text_node
 from gateway.errors import BadQuery
 from gateway.tree import Node
@@ -47,6 +47,8 @@ def rewrite(node: Node, source: Source) -> None:
     name = str(kind.get("type_name", "")).upper()
     if name in _SPELLED:
         _spell(kind, _SPELLED[name])
+    elif name == "LIST":
+        _spell_items(kind)
     elif name == "FLOAT" and written == "float":
         _spell(kind, "DOUBLE")
     elif name in _TEXTS and kind.get("children"):
@@ -66,6 +68,18 @@ def _spell(kind: Node, name: str) -> None:
     kind["type_name"], kind["qualified_name"] = name, {**kind["qualified_name"], "path": [name]}
 
 
+def _spell_items(kind: Node) -> None:
+    """The type of a list's items."""
+    for item in kind.get("children") or ():
+        inner = str(item.get("type_name", "")).upper()
+        if inner == "LIST":
+            _spell_items(item)
+        elif inner in _SPELLED:
+            _spell(item, _SPELLED[inner])
+        elif inner == "DECIMAL" and not item.get("children"):
+            item.update(cast(item, _FREE)["type_expr"])
+
+
 def _literal(node: Node, name: str, written: str, text: str) -> None:
     """A constant text as a value of a type."""
     kind, child = node["type_expr"], node["child"]
@@ -77,10 +91,8 @@ def _literal(node: Node, name: str, written: str, text: str) -> None:
         if not re.fullmatch(r"(?:[0-9a-fA-F]{2}|\s)*", text[2:]):
             raise BadQuery("invalid hexadecimal data", reason="value", position=tree.position(child))
         replaced(child, call("unhex", text_node(re.sub(r"\s", "", text[2:]))))
-    elif name == "INTERVAL" and (months := re.fullmatch(r"\s*([+-]?)(\d{1,6})-(\d{1,2})\s*", text)):
-        replaced(child, text_node(f"{months[1]}{months[2]} years {months[1]}{months[3]} months"))
-    elif name == "INTERVAL" and (whole := dialect_times.interval(text)) is not None:
-        replaced(child, text_node(whole))
+    elif name == "INTERVAL" and (whole := pg_intervals.read(text)) is not None:
+        replaced(child, text_node(whole.text))
     elif name.startswith(("DATE", "TIMESTAMP")) and text.strip().lower() in dialect_times.SPECIAL:
         replaced(child, filled(dialect_times.SPECIAL[text.strip().lower()]))
     elif name == "DATE" and (before := re.fullmatch(r"\s*(\d{4,6}-\d\d-\d\d) BC\s*", text, re.IGNORECASE)):

@@ -5,9 +5,7 @@ Source: PostgreSQL 15, chapters 8.5 and 9.9.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from fractions import Fraction
 
 from gateway import syntax, tree
 from gateway.dialect_nodes import Source, cast, filled, operated, replaced
@@ -98,61 +96,6 @@ SPECIAL: Mapping[str, str] = {
     "yesterday": "date_trunc('day', now()) - to_days(1)",
     "tomorrow": "date_trunc('day', now()) + to_days(1)",
 }
-_UNIT_NAMES: Mapping[str, tuple[str, int]] = {
-    **dict.fromkeys(("y", "yr", "yrs", "year", "years"), ("months", 12)),
-    **dict.fromkeys(("mon", "mons", "month", "months"), ("months", 1)),
-    **dict.fromkeys(("w", "week", "weeks"), ("days", 7)),
-    **dict.fromkeys(("d", "day", "days"), ("days", 1)),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), ("us", 3_600_000_000)),
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), ("us", 60_000_000)),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), ("us", 1_000_000)),
-    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), ("us", 1_000)),
-    **dict.fromkeys(("us", "usec", "microsecond", "microseconds"), ("us", 1)),
-    **dict.fromkeys(("decade", "decades"), ("months", 120)),
-    **dict.fromkeys(("century", "centuries"), ("months", 1200)),
-}
-_PIECE = re.compile(
-    r"\s*(?:([+-]?)(\d{1,9}):(\d\d?)(?::(\d\d?(?:\.\d{0,6})?))?|([+-]?\d{1,9}(?:\.\d{0,9})?)\s*([a-z]+))(?=[\s+-]|$|\d)",
-    re.IGNORECASE,
-)
-_ISO = re.compile(
-    r"\s*P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)W)?(?:(-?\d+)D)?(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?(?:(-?\d+(?:\.\d+)?)S)?)?\s*"
-)
-_ISO_UNITS = (("months", 12), ("months", 1), ("days", 7), ("days", 1), ("us", 3_600_000_000), ("us", 60_000_000),
-              ("us", 1_000_000))  # fmt: skip
-
-
-def interval(text: str) -> str | None:
-    """An interval's text as DuckDB reads it; None where it is none of those that are known here."""
-    found = {"months": Fraction(0), "days": Fraction(0), "us": Fraction(0)}
-    iso = _ISO.fullmatch(text) if len(text) < 100 else None
-    if iso is not None and any(iso.groups()):
-        for value, (unit, factor) in zip(iso.groups(), _ISO_UNITS, strict=True):
-            found[unit] += Fraction(value or 0) * factor
-        return _canonical(found)
-    place, body = 0, re.sub(r"\s+ago\s*$", "", text[:200].rstrip()).removeprefix("@")
-    while place < len(body):
-        piece = _PIECE.match(body, place)
-        if piece is None or (piece[6] or "day").lower() not in _UNIT_NAMES:
-            return None
-        if piece[6]:
-            unit, factor = _UNIT_NAMES[piece[6].lower()]
-            found[unit] += Fraction(piece[5]) * factor
-        else:
-            clock = int(piece[2]) * 3600 + int(piece[3]) * 60 + Fraction(piece[4] or 0)
-            found["us"] += (-1 if piece[1] == "-" else 1) * clock * 1_000_000
-        place = piece.end()
-    sign = -1 if re.search(r"\sago\s*$", text[:200]) else 1
-    return _canonical({unit: sign * value for unit, value in found.items()}) if body else None
-
-
-def _canonical(found: dict[str, Fraction]) -> str:
-    """Fractions of months are days of 30, fractions of days are hours of 24."""
-    months, days = int(found["months"]), found["days"]
-    days += (found["months"] - months) * 30
-    whole = int(days)
-    micros = int(found["us"] + (days - whole) * 86_400_000_000)
-    return f"{months} months {whole} days {micros} microseconds"
 
 
 def difference(node: Node, arguments: list[Node]) -> bool:

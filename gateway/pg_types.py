@@ -45,6 +45,7 @@ timetz 1266 12 1270
 interval 1186 16 1187
 numeric 1700 -1 1231
 uuid 2950 16 2951
+jsonb 3802 -1 3807
 
 char 18 1 1002
 name 19 64 1003
@@ -87,7 +88,7 @@ _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 _JSON_LIKE = ("STRUCT(", "MAP(", "UNION(", "TUPLE(")
 _HELD_IN: Mapping[str, str] = {
     "bool": "BOOLEAN", "bytea": "BLOB", "int8": "BIGINT", "int2": "SMALLINT", "int4": "INTEGER", "json": "JSON",
-    "float4": "FLOAT", "float8": "DOUBLE", "date": "DATE", "time": "TIME", "timestamp": "TIMESTAMP",
+    "jsonb": "JSON", "float4": "FLOAT", "float8": "DOUBLE", "date": "DATE", "time": "TIME", "timestamp": "TIMESTAMP",
     "timestamptz": "TIMESTAMP WITH TIME ZONE", "interval": "INTERVAL", "numeric": "DECIMAL(38,6)", "uuid": "UUID",
     "int2vector": "SMALLINT[]", "oidvector": "UINTEGER[]",
     **dict.fromkeys(("oid", "xid", "cid", "regproc", "regprocedure", "regoper", "regclass", "regtype"), "UINTEGER"),

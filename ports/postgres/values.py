@@ -9,15 +9,14 @@ import re
 import struct
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from decimal import Context, Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from gateway import BadQuery, Value
 from gateway import PgType as Type
-from ports.postgres import types
+from ports.postgres import moments, types
 
-_START = datetime(2000, 1, 1)
 _WIDE = Context(prec=200)
 
 
@@ -50,6 +49,9 @@ def read(data: bytes | None, code: int, oid: int, place: int, zone: str = "UTC")
         raise BadQuery('invalid byte sequence for encoding "UTF8"', reason="encoding") from error
     except TooLarge as error:
         raise BadQuery(f"a value is out of range for type {name} in parameter ${place}", reason="range") from error
+    except (moments.NoMoment, moments.OutOfRange) as error:
+        reason = "moment" if isinstance(error, moments.NoMoment) else "moment_range"
+        raise BadQuery(f"invalid input syntax for type {name} in parameter ${place}", reason=reason) from error
     except (ValueError, ArithmeticError, struct.error, KeyError, IndexError) as error:
         form = "binary data" if code else "input syntax"
         raise BadQuery(f"invalid {form} for type {name} in parameter ${place}", reason="value") from error
@@ -115,14 +117,6 @@ def _bytes(text: str) -> bytes:
     return bytes(parts)
 
 
-def _moment(text: str, zoned: bool) -> datetime:
-    written = text.strip()
-    read_ = datetime.fromisoformat(written.replace("Z", "+00:00") if written.endswith("Z") else written)
-    if zoned:
-        return read_.astimezone(UTC) if read_.tzinfo else read_
-    return read_.replace(tzinfo=None)
-
-
 _SAMPLES: Mapping[str, Value] = {
     "bool": True,
     "int2": 1,
@@ -137,10 +131,10 @@ _SAMPLES: Mapping[str, Value] = {
     "char": "",
     "oid": 1,
     "bytea": b"",
-    "date": _START.date(),
-    "time": _START.time(),
-    "timestamp": _START,
-    "timestamptz": _START.replace(tzinfo=UTC),
+    "date": moments.START.date(),
+    "time": moments.START.time(),
+    "timestamp": moments.START,
+    "timestamptz": moments.START.replace(tzinfo=UTC),
     "uuid": uuid.UUID(int=0),
 }
 _FROM_TEXT: Mapping[str, Callable[[str], Value]] = {
@@ -153,10 +147,11 @@ _FROM_TEXT: Mapping[str, Callable[[str], Value]] = {
     "numeric": _decimal,
     "oid": lambda text: int(text.strip()),
     "bytea": _bytes,
-    "date": lambda text: date.fromisoformat(text.strip()),
-    "time": lambda text: time.fromisoformat(text.strip()),
-    "timestamp": lambda text: _moment(text, zoned=False),
-    "timestamptz": lambda text: _moment(text, zoned=True),
+    "date": moments.day,
+    "time": moments.clock,
+    "timestamp": lambda text: moments.moment(text, zoned=False),
+    "timestamptz": lambda text: moments.moment(text, zoned=True),
+    "interval": moments.interval,
     "uuid": lambda text: uuid.UUID(text.strip()),
 }
 
@@ -180,32 +175,20 @@ def _numeric(data: bytes) -> Value:
         return {0xC000: float("nan"), 0xD000: float("inf"), 0xF000: float("-inf")}[sign]
     if sign not in {0, 0x4000} or any(not 0 <= one < 10_000 for one in digits) or not 0 <= scale <= 100 or weight > 40:
         raise Malformed
-    total = sum((Decimal(one).scaleb(4 * (weight - i), _WIDE) for i, one in enumerate(digits)), Decimal(0))
+    # Whole numbers, as sums of decimals keep no more digits than the context has.
+    whole = 0
+    for one in digits:
+        whole = whole * 10_000 + one
+    total = Decimal(whole).scaleb(4 * (weight + 1 - count), _WIDE)
     shown = _WIDE.quantize(total, Decimal(1).scaleb(-scale))
-    return -shown if sign else shown
+    return shown.copy_negate() if sign else shown
 
 
-def _moment_of(data: bytes, zoned: bool) -> datetime:
-    (micros,) = struct.unpack("!q", data)
-    found = _START + timedelta(microseconds=micros)
-    return found.replace(tzinfo=UTC) if zoned else found
-
-
-def _date_of(data: bytes) -> date:
-    (days,) = struct.unpack("!i", data)
-    return (_START + timedelta(days=days)).date()
-
-
-def _time_of(data: bytes) -> time:
-    (micros,) = struct.unpack("!q", data)
-    return (datetime.min + timedelta(microseconds=micros)).time() if 0 <= micros < 86_400_000_000 else time(_refuse())
-
-
-def _interval_of(data: bytes) -> timedelta:
-    micros, days, months = struct.unpack("!qii", data)
-    if months:
+def _jsonb(data: bytes) -> str:
+    """The text behind its version."""
+    if data[:1] != b"\x01":
         raise Malformed
-    return timedelta(days=days, microseconds=micros)
+    return data[1:].decode("utf-8")
 
 
 _FROM_BINARY: Mapping[str, Callable[[bytes], Value]] = {
@@ -218,11 +201,12 @@ _FROM_BINARY: Mapping[str, Callable[[bytes], Value]] = {
     "numeric": _numeric,
     **dict.fromkeys(("oid", "xid", "cid", "regclass", "regtype", "regproc", "regnamespace"), _unpacked("!I")),
     "bytea": bytes,
-    "date": _date_of,
-    "time": _time_of,
-    "timestamp": lambda data: _moment_of(data, zoned=False),
-    "timestamptz": lambda data: _moment_of(data, zoned=True),
-    "interval": _interval_of,
+    "date": moments.binary_day,
+    "time": moments.binary_clock,
+    "timestamp": lambda data: moments.binary_moment(data, zoned=False),
+    "timestamptz": lambda data: moments.binary_moment(data, zoned=True),
+    "interval": moments.binary_interval,
+    "jsonb": _jsonb,
     "uuid": lambda data: uuid.UUID(bytes=data),
 }
 

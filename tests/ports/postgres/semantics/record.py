@@ -10,7 +10,7 @@ import psycopg
 
 from benchmarks.postgres import started
 from tests.ports.postgres.conftest import Raw, eventually
-from tests.ports.postgres.semantics import answers, conversations
+from tests.ports.postgres.semantics import answers, conversations, parameters
 from tests.ports.postgres.semantics.answers import Answer
 from tests.ports.postgres.semantics.conversations import Said
 
@@ -23,14 +23,17 @@ SETTINGS = {
 }
 
 
-def asked() -> tuple[Mapping[str, Answer], Mapping[str, Said]]:
-    """What a private server says to every statement and in every conversation. Raises Absent."""
+def asked() -> tuple[Mapping[str, Answer], Mapping[str, Said], Mapping[str, parameters.Said]]:
+    """What a private server says to every statement, in every conversation, to every parameter. Raises Absent."""
     with started(SETTINGS) as running:
         eventually(lambda: _is_up(running.url))
         found = answers.asked(running.url)
         with psycopg.connect(running.url, autocommit=True) as door:
             door.execute("CREATE TABLE t (a int)")
-        return found, conversations.held(lambda: _read_only(running.url))
+        values = parameters.said(lambda: _read_only(running.url), {})
+        # Asked again with the binary forms that it gave.
+        again = parameters.said(lambda: _read_only(running.url), values)
+        return found, conversations.held(lambda: _read_only(running.url)), again
 
 
 def _is_up(url: str) -> bool:
@@ -53,6 +56,7 @@ def _read_only(url: str) -> Raw:
 
 
 if __name__ == "__main__":
-    statements, talks = asked()
+    statements, talks, given = asked()
     answers.write(statements)
     conversations.write(talks)
+    parameters.write(given)
