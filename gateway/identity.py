@@ -23,7 +23,7 @@ from gateway.jose import BadToken, Token
 from gateway.keys import Keys
 from gateway.oidc import Issuers
 from gateway.principal import NEVER, Claim, Kind, Principal
-from gateway.principals import Entry
+from gateway.principals import Entry, Register
 from gateway.scram import ITERATIONS, Verifier
 from gateway.tokens import Tokens
 
@@ -59,30 +59,32 @@ class Directory(Enrolment):
 
     def authenticate(self, credentials: Credentials | None) -> Principal:
         """The principal of `credentials`. Raises Unauthenticated; Unavailable if the directory cannot be read."""
+        return self.prove(credentials)[0]
+
+    def prove(self, credentials: Credentials | None) -> tuple[Principal, Proof]:
+        """The principal of `credentials`, and what `stands` asks again: no password. Raises as `authenticate`."""
+        register = self.current()
+        proof: Proof
         match credentials:
             case Password(subject, secret):
-                found = self._by_password(subject, secret)
+                found, proof = self._by_password(register, subject, secret)
             case Bearer(token):
-                found = self._by_token(token) if token.count(".") == 2 else self._by_key(token)
+                proof = credentials
+                found = self._by_token(register, token) if token.count(".") == 2 else _by_key(register, token)
             case ClientCertificate():
-                found = self._by_certificate(credentials)
+                proof = credentials
+                found = _by_certificate(register, credentials)
             case None:
                 raise Unauthenticated("credentials are required", reason="missing")
-        return self._admitted(found)
-
-    def proof(self, principal: Principal, credentials: Credentials | None) -> Proof | None:
-        """What of `credentials`, which have proved `principal`, `stands` asks again: no password is kept."""
-        if credentials is not None and not isinstance(credentials, Password):
-            return credentials
-        entry = self.current().entries.get(principal.subject)
-        return None if entry is None else entry.verifier
+        return _admitted(register, found), proof
 
     def proved(self, subject: str, verifier: Verifier) -> Principal:
         """The principal of a subject that has proved the password of `verifier`. Raises Unauthenticated."""
-        entry = self.current().entries.get(subject)
+        register = self.current()
+        entry = register.entries.get(subject)
         if entry is None or entry.verifier != verifier:
             raise Unauthenticated("wrong name or password", reason="password")
-        return self._admitted(_principal(entry, NEVER))
+        return _admitted(register, _principal(entry, NEVER))
 
     def familiar(self, password: Password) -> bool:
         """Whether this process has accepted this password, and it still stands."""
@@ -137,8 +139,8 @@ class Directory(Enrolment):
             if subject not in known:
                 self.add(subject, kind, attributes, f"{subject}-demo")
 
-    def _by_password(self, subject: str, secret: str) -> Principal:
-        entry = self.current().entries.get(subject)
+    def _by_password(self, register: Register, subject: str, secret: str) -> tuple[Principal, Verifier]:
+        entry = register.entries.get(subject)
         verifier = entry.verifier if entry is not None else None
         tried = self._nobody(subject) if verifier is None else verifier
         mark = self._mark(subject, secret)
@@ -148,12 +150,7 @@ class Directory(Enrolment):
                 raise _wrong()
             self._remember(mark, tried)
         assert entry is not None  # only a real verifier is ever remembered
-        return _principal(entry, NEVER)
-
-    def _admitted(self, principal: Principal) -> Principal:
-        if principal.subject in self.current().barred:
-            raise _wrong()
-        return principal
+        return _principal(entry, NEVER), tried
 
     def _renewed(self, principal: Principal, proof: Proof) -> Principal:
         return self.proved(principal.subject, proof) if isinstance(proof, Verifier) else self.authenticate(proof)
@@ -175,56 +172,62 @@ class Directory(Enrolment):
                 self._accepted.clear()
             self._accepted[mark] = (verifier, time.monotonic() + CACHE_S)
 
-    def _by_token(self, text: str) -> Principal:
+    def _by_token(self, register: Register, text: str) -> Principal:
         try:
             token = jose.parse(text)
-            return self._by_own(token) if token.issuer == OWN else self._by_issuer(token)
+            return self._by_own(register, token) if token.issuer == OWN else self._by_issuer(register, token)
         except BadToken as error:
             raise _wrong() from error
 
-    def _by_own(self, token: Token) -> Principal:
+    def _by_own(self, register: Register, token: Token) -> Principal:
         """Roles and purposes are those that the directory *and* the token name; all else is read anew by `sub`."""
         body, ends = self._tokens.read(token)
-        entry = self.current().entries.get(str(body.get("sub")))
+        entry = register.entries.get(str(body.get("sub")))
         if entry is None:
             raise BadToken("nobody of the directory")
         narrowed = {name: _narrowed(entry, name, body[name]) for name in _NARROWING if name in body}
         return _principal(replace(entry, attributes={**entry.attributes, **narrowed}), ends)
 
-    def _by_issuer(self, token: Token) -> Principal:
+    def _by_issuer(self, register: Register, token: Token) -> Principal:
         """What the issuer's token says, as far as it is mapped; of a listed principal what the directory says."""
         if self._issuers is None:
             raise BadToken("an issuer that is not known")
         found = self._issuers.identified(token)
         if found.kind is not None:
             return Principal(found.subject, found.kind, found.attributes, found.valid_until)
-        entry = self.current().entries.get(found.subject)
+        entry = register.entries.get(found.subject)
         if entry is None:
             raise BadToken("nobody of the directory")
         return _principal(entry, found.valid_until)
-
-    def _by_key(self, token: str) -> Principal:
-        identifier, _, secret = token.partition(".")
-        digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-        now = time.time()
-        for entry in self.current().entries.values():
-            for key in entry.keys:
-                if key.id == identifier and hmac.compare_digest(key.digest, digest) and key.expires > now:
-                    return replace(_principal(entry, key.expires), scope=key.scope)
-        raise _wrong()
-
-    def _by_certificate(self, certificate: ClientCertificate) -> Principal:
-        """Whom its names prove: one principal, by exact names. A handshake has checked who signed it."""
-        said, register = shown(certificate), self.current()
-        proved = {register.certified[name] for name in said.names if name in register.certified}
-        if len(proved) != 1 or said.fingerprint in register.barred or said.ends < time.time():
-            raise Unauthenticated("this client certificate proves nobody here", reason="certificate")
-        return _principal(register.entries[proved.pop()], said.ends)
 
     def _nobody(self, subject: str) -> Verifier:
         """A verifier that nothing fits, the same at every try: its salt must not tell that the subject is unknown."""
         seed = hmac.digest(self._unknown, subject.encode("utf-8", "surrogatepass"), "sha256")
         return Verifier(ITERATIONS, seed[:16], bytes(32), bytes(32))
+
+
+def _by_key(register: Register, token: str) -> Principal:
+    identifier, _, secret = token.partition(".")
+    digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+    entry, key = register.keyed.get(identifier, (None, None))
+    if entry is None or key is None or not hmac.compare_digest(key.digest, digest) or key.expires <= time.time():
+        raise _wrong()
+    return replace(_principal(entry, key.expires), scope=key.scope)
+
+
+def _by_certificate(register: Register, certificate: ClientCertificate) -> Principal:
+    """Whom its names prove: one principal, by exact names. A handshake has checked who signed it."""
+    said = shown(certificate)
+    proved = {register.certified[name] for name in said.names if name in register.certified}
+    if len(proved) != 1 or said.fingerprint in register.barred or said.ends < time.time():
+        raise Unauthenticated("this client certificate proves nobody here", reason="certificate")
+    return _principal(register.entries[proved.pop()], said.ends)
+
+
+def _admitted(register: Register, principal: Principal) -> Principal:
+    if principal.subject in register.barred:
+        raise _wrong()
+    return principal
 
 
 def _wrong() -> Unauthenticated:

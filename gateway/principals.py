@@ -74,6 +74,11 @@ class Register:
     barred: set[str]
 
     @cached_property
+    def keyed(self) -> Mapping[str, tuple[Entry, ApiKey]]:
+        """Each API key by its id, and whose it is."""
+        return {key.id: (entry, key) for entry in self.entries.values() for key in entry.keys}
+
+    @cached_property
     def certified(self) -> Mapping[str, str]:
         """Whom each name of a certificate proves."""
         return {name: entry.subject for entry in self.entries.values() for name in entry.certificates}
@@ -99,6 +104,9 @@ def read(path: Path) -> Register:
     names = [name for entry in entries.values() for name in entry.certificates]
     if len(set(names)) != len(names):
         raise PrincipalsError(f"{path.name}: one name of a certificate proves two principals")
+    ids = [key.id for entry in entries.values() for key in entry.keys]
+    if len(set(ids)) != len(ids):
+        raise PrincipalsError(f"{path.name}: two API keys have one id")
     return Register(entries, {checked_bar(one) for one in barred})
 
 

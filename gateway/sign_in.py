@@ -46,8 +46,7 @@ class SignIn:
     def admit(self, credentials: Credentials | None, port: str, purpose: str | None) -> Admitted:
         """Who `credentials` prove. Raises Unauthenticated, Exhausted (rate); Forbidden for a key of other ports."""
         with self._noted(port):
-            principal = self._proved(credentials, port)
-            proof = self._directory.proof(principal, credentials)
+            principal, proof = self._proved(credentials, port)
             _enters(principal, port)
         return Admitted(principal, self.counted(principal, port, purpose), proof)
 
@@ -95,13 +94,13 @@ class SignIn:
             )
             raise
 
-    def _proved(self, credentials: Credentials | None, port: str) -> Principal:
+    def _proved(self, credentials: Credentials | None, port: str) -> tuple[Principal, Proof]:
         if not isinstance(credentials, Password) or self._directory.familiar(credentials):
-            return self._directory.authenticate(credentials)
+            return self._directory.prove(credentials)
         self._guesses.take(port, credentials.subject)
-        principal = self._directory.authenticate(credentials)
+        proved = self._directory.prove(credentials)
         self._guesses.give(port, credentials.subject)
-        return principal
+        return proved
 
 
 def _enters(principal: Principal, port: str) -> None:

@@ -228,6 +228,9 @@ def test_what_is_written_is_read_back_alike(directory: Directory, tmp_path: Path
         "principals: {ann: {kind: person}, ann: {kind: agent}}",
         "principals: {ann: {kind: person, attributes: {role: [1]}}}",
         "principals: {ann: {kind: person, attributes: {x: {y: 1}}}}",
+        "barred: [ann]",
+        "principals: {ann: {kind: person, certificates: [ann.example]}}",
+        "principals: {ann: {kind: person, certificates: ['dns:a']}, bob: {kind: person, certificates: ['dns:a']}}",
         "principals: {ann: {kind: person, keys: [{id: a, sha256: b, expires: 2030-01-01}]}}",
         "principals: [",
     ],
@@ -363,13 +366,12 @@ def test_who_is_barred_comes_in_by_nothing_until_it_is_lifted(directory: Directo
         Bearer(directory.issue_token("ann", 60)),
         shown,
     ]
-    held = [(found, directory.proof(found, each)) for each in means for found in [directory.authenticate(each)]]
+    held = [directory.prove(each) for each in means]
     directory.bar("ann")
     for each in means:
         with pytest.raises(Unauthenticated):
             directory.authenticate(each)
     for principal, proof in held:
-        assert proof is not None
         with pytest.raises(Unauthenticated):
             directory.stands(principal, proof)
     directory.unbar("ann")
@@ -383,9 +385,7 @@ def test_who_is_barred_comes_in_by_nothing_until_it_is_lifted(directory: Directo
 
 def test_a_changed_password_ends_what_it_had_opened(directory: Directory) -> None:
     opened = Password("ann", "open sesame")
-    ann = directory.authenticate(opened)
-    proof = directory.proof(ann, opened)
-    assert proof is not None
+    ann, proof = directory.prove(opened)
     directory.stands(ann, proof)
     assert "sesame" not in repr(proof)
     directory.add("ann", "person", dict(ann.attributes), "another")
