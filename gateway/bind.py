@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Self
 from uuid import UUID
 
 from gateway import dialect, duck, lookup, scope, shares, tree, use
@@ -102,6 +103,12 @@ class Scan:
     client_text: str
     tree: Node = field(repr=False, hash=False, compare=False)
 
+    def asked(self, parameters: Parameters, grants: tuple[Grant, ...]) -> Self:
+        """The same for other values, under grants that decide the same; `replace` takes eight times as long."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__, parameters=parameters, grants=grants)
+        return made
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -159,7 +166,7 @@ class Binder:
                 return self._bind_cold(query, users, search_path, resolve)
             plan = self._plans.get(_key(query, shape, users, search_path, grants))
             if plan is not None:
-                return replace(plan, parameters=query.parameters, grants=grants)
+                return plan.asked(query.parameters, grants)
         return self._bind_cold(query, users, search_path, resolve)
 
     def _bind_cold(self, query: Query, users: scope.Users, search_path: tuple[str, ...], resolve: Resolver) -> Plan:
@@ -195,7 +202,7 @@ class Binder:
         self._shapes.put((query.text, query.dialect), shape, len(query.text))
         # The trees weigh about twenty times their text.
         self._plans.put(_key(query, shape, users, search_path, plan.grants), plan, 22 * len(text) + 1000)
-        return replace(plan, parameters=query.parameters)
+        return plan.asked(query.parameters, plan.grants)
 
 
 def _at(position: int | None, resolve: Resolver, path: scope.Path) -> Grant:

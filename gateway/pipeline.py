@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 from gateway import audit, delegation, grants, identity, keys, oidc, sasl
 from gateway.bind import Binder, Plan, Query
@@ -71,7 +71,8 @@ class Gateway:
         self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit)
         self._standing = Standing(self.stands)
         self._limits = Limits(settings.compute_s, settings.idle_s, None)
-        self._policy_key = self._keys.lasting("policy fingerprint")
+        key = self._keys.lasting("policy fingerprint")
+        self._keyed = lru_cache(maxsize=4096)(lambda body: hmac.digest(key, body.encode(), "sha256").hex()[:16])
         self._pg_catalog = PgCatalog(settings.concurrency or 2 * threads, settings.queue_s)
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
 
@@ -358,8 +359,7 @@ class Gateway:
 
     def _fingerprint(self, session: Session, plan: Plan) -> str:
         subjects = "\0".join(one.subject for one in session.principal.both)
-        body = "\n".join([subjects, *(grant.decision.fingerprint for grant in plan.grants)])
-        return hmac.digest(self._policy_key, body.encode(), "sha256").hex()[:16]
+        return self._keyed("\n".join([subjects, *(grant.decision.fingerprint for grant in plan.grants)]))
 
     def _provenance(self, session: Session, pin: Pin, plan: Plan, query_id: str) -> Provenance:
         policy = self._fingerprint(session, plan)

@@ -35,7 +35,7 @@ class Question:
         return ask(
             self._session,
             self._query,
-            form=Wire(tuple(field.format for field in fields), transaction.variables.zone),
+            form=Wire(tuple([field.format for field in fields]), transaction.variables.zone),
             limits=Limits(compute_s, settings.idle_s, None),
             batch_rows=BATCH_ROWS,
             pin=self._pin,

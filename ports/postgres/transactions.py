@@ -76,7 +76,8 @@ class Transaction:
         snapshots = self.variables.snapshots
         if self._pin is None or self._pinned != snapshots:
             self._pin, self._pinned = present, snapshots
-        return replace(present, deployment=self._pin.deployment)
+        same = present.deployment is self._pin.deployment
+        return present if same else replace(present, deployment=self._pin.deployment)
 
     def require_usable(self) -> None:
         """Raises WireError in a failed transaction."""
