@@ -23,6 +23,7 @@ from gateway.sources import sources
 _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 _SELECT = re.compile(r"\s*(SELECT|WITH|FROM)\b", re.IGNORECASE)
 RETENTION = "snapshotRetention"
+AGREEMENT = "agreementRequired"
 _DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _RETAIN_LIMIT_S = 3_660 * 86_400
@@ -83,6 +84,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
         documents=descriptor.documents,
         deprecated_on=deprecated_on,
         sunset_on=sunset_on,
+        agreement_required=product.custom(AGREEMENT) is True,
     )
 
 
@@ -100,6 +102,9 @@ def _names(descriptor: Descriptor, report: Report) -> None:
     barrier = product.custom("barrier")
     if barrier not in {None, "plain", "secure"}:
         report.error(file, ("customProperties",), f"barrier {barrier} is unknown", "plain or secure")
+    required = product.custom(AGREEMENT)
+    if required is not None and not isinstance(required, bool):
+        report.error(file, ("customProperties",), f"{AGREEMENT} {required} is unknown", "true or false")
 
 
 def _retain_s(descriptor: Descriptor, report: Report) -> int | None:

@@ -90,6 +90,10 @@ class Gateway:
         opened = self._opened(self._sign_in.admit(credentials, port, purpose), port, purpose)
         return opened if on_behalf_of is None else self.on_behalf_of(opened, on_behalf_of)
 
+    def stating(self, session: Session, purpose: str | None) -> Session:
+        """The session for another purpose, None for none. Raises Forbidden for one that is not granted to each."""
+        return replace(session, purpose=self._session(session.principal, session.port, purpose).purpose)
+
     def on_behalf_of(self, session: Session, subject: str) -> Session:
         """The session as who has signed in asks on behalf of `subject`; of itself where that is its own name.
 

@@ -17,12 +17,13 @@ from pathlib import Path
 import casbin
 from casbin.model import Model
 
-from gateway import claims, obligations, policy_lines
+from gateway import agreements, claims, obligations, policy_lines
+from gateway.agreements import Agreement, Covered
 from gateway.decision import Decision, unknown_relation
 from gateway.document import Finding, Report
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.policy_compile import Applied, ProductRules, check_names, compile_rules
-from gateway.policy_delegate import Delegations
+from gateway.policy_delegate import Delegations, hierarchy
 from gateway.policy_file import read_folder
 from gateway.policy_rules import Deny, Policies, PolicyError
 from gateway.policy_who import Asker, next_boundary
@@ -164,10 +165,14 @@ class PolicySet:
         self._policies = policies
         self._lock = threading.Lock()
         self._products: OrderedDict[tuple[str, str], _ProductPolicy | None] = OrderedDict()
+        self._asking: set[tuple[str, int]] = set()
         for one in compiled:
+            if one.product.agreement_required:
+                self._asking.add((one.product.name, one.product.major))
             self._products[(one.product.name, one.product.digest)] = _ProductPolicy(policies, one)
         self._decisions: OrderedDict[tuple[object, ...], tuple[float, Verdict]] = OrderedDict()
         self._delegations = Delegations(policies.delegations, policies.roles)
+        self._holds_role = hierarchy(policies.roles)
 
     def stands_until(self, principal: Principal, environment: Environment) -> float | None:
         """Until which epoch second it is settled that `principal` may ask as it does; None where it may not.
@@ -227,13 +232,29 @@ class PolicySet:
         until = self.stands_until(principal, environment)
         if until is None:
             return Verdict(None, "no rule delegates this", (), environment.now)
-        bounded = replace(principal, valid_until=min(principal.valid_until, until))
-        verdict = policy.verdict(bounded, table, environment, pseudonyms)
+        agreed = self._agreed(principal, product, environment)
+        if agreed is None:
+            return Verdict(None, "no agreement is in force", (), environment.now)
+        bounded = replace(principal, valid_until=min(principal.valid_until, until, agreed.until))
+        verdict = _under(agreed, policy.verdict(bounded, table, environment, pseudonyms))
         with self._lock:
             self._decisions[key] = (environment.now, verdict)
             if len(self._decisions) > CACHED_DECISIONS:
                 self._decisions.popitem(last=False)
         return verdict
+
+    @property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """Every agreement, in force or not."""
+        return self._policies.agreements
+
+    def _agreed(self, principal: Principal, product: Product, environment: Environment) -> Covered | None:
+        """The agreements by which `principal` may ask of `product` now; None where one is asked for and missing."""
+        # A snapshot that is still kept does not go round what the product asks for by now.
+        if not product.agreement_required and (product.name, product.major) not in self._asking:
+            return Covered((), NEVER)
+        every, known = self._policies.agreements, self._policies.claims
+        return agreements.covered(every, principal, product, environment, known, self._holds_role)
 
     def pseudonyms(self, product: Product) -> tuple[Pseudonym, ...]:
         """The keyed hashes that rules ask for on `product`: publication adds them to the next snapshot."""
@@ -267,10 +288,19 @@ def load(folder: Path, products: Iterable[Product]) -> PolicySet:
     policies, report = read_folder(folder)
     known = tuple(products)
     check_names(policies, known, report)
+    agreements.check(policies.agreements, known, report)
     compiled = [compile_rules(policies, product, report) for product in known]
     if report.errors:
         raise PolicyError(tuple(report.findings))
     return PolicySet(policies, report.warnings, compiled)
+
+
+def _under(agreed: Covered, verdict: Verdict) -> Verdict:
+    """`verdict` with the agreements that it is given under among its rules: they are on record with each answer."""
+    if verdict.decision is None or not agreed.ids:
+        return verdict
+    named = tuple(f"agreement:{one}" for one in agreed.ids)
+    return replace(verdict, decision=replace(verdict.decision, rules=(*verdict.decision.rules, *named)))
 
 
 def _identity(principal: Principal) -> str:

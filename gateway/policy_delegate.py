@@ -67,7 +67,7 @@ class Delegations:
 
     def __init__(self, every: Iterable[Delegation], roles: Mapping[str, tuple[str, ...]]) -> None:
         self._every = tuple(every)
-        self._included = {role: _included(role, roles) for role in roles}
+        self._holds = hierarchy(roles)
         self._hours = tuple(span for one in self._every for span in one.hours)
 
     def until(self, asker: Asker, behalf: Asker) -> float | None:
@@ -76,11 +76,17 @@ class Delegations:
             return None
         return next_boundary(self._hours, asker.environment.now) if self._hours else NEVER
 
-    def _holds(self, held: tuple[str, ...], wanted: str) -> bool:
-        return any(role == wanted or wanted in self._included.get(role, ()) for role in held)
+
+def hierarchy(roles: Mapping[str, tuple[str, ...]]) -> HoldsRole:
+    """Whether roles that are held include one that is wanted; the file's reader has refused a circle of them."""
+    included = {role: _included(role, roles) for role in roles}
+
+    def holds(held: tuple[str, ...], wanted: str) -> bool:
+        return any(role == wanted or wanted in included.get(role, ()) for role in held)
+
+    return holds
 
 
 def _included(role: str, roles: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
-    """The roles that `role` includes; the file's reader has refused one that includes itself."""
     direct = roles.get(role, ())
     return frozenset(direct).union(*(_included(one, roles) for one in direct))

@@ -11,7 +11,8 @@ import re
 from pathlib import Path as FilePath
 from typing import Any, get_args
 
-from gateway import masks, policy_delegate
+from gateway import agreements, masks, policy_delegate
+from gateway.agreements import FOLDER, Agreement
 from gateway.claims import KNOWN_TYPES, NAME, ClaimType, claim_type
 from gateway.document import DocumentError, Documents, Finding, Path, Report, read
 from gateway.policy_rules import (
@@ -41,9 +42,9 @@ _EFFECTS = ("grant", "restrict", "mask", "hide", "use", "deny")
 _RULE_KEYS = {"id", "on", "to", "unless", "uses", "description", *_EFFECTS}
 # casbin's role manager stops at ten links without a word (pycasbin 2.8, RoleManager.max_hierarchy_level).
 ROLE_DEPTH = 8
-LATER = {
-    "agreement": "agreements are not supported yet",
-    "requires": "agreements are not supported yet",
+ELSEWHERE = {
+    "agreement": "a product asks for agreements, not a rule",
+    "requires": "a product asks for agreements, not a rule",
 }
 
 
@@ -52,31 +53,35 @@ def read_folder(folder: FilePath) -> tuple[Policies, Report]:
 
     Raises PolicyError if there is no folder.
     """
-    documents = Documents({})
+    documents, agreed = Documents({}), Documents({})
     report = Report(documents)
     digest = hashlib.sha256()
     try:
         paths = sorted(path for path in folder.iterdir() if _is_policy(path))
+        if (folder / FOLDER).exists():
+            paths += sorted(path for path in (folder / FOLDER).iterdir() if _is_policy(path))
     except OSError as error:
         problem = Finding(folder.name, 0, "", "the folder of policies cannot be read", "a folder of *.yaml files")
         raise PolicyError((problem,)) from error
     for path in paths:
+        name = str(path.relative_to(folder))
         try:
             text = path.read_text(encoding="utf-8")
-            digest.update(f"{path.name}\n{len(text)}\n{text}".encode())
-            documents[path.name], documents.lines[path.name] = read(path.name, text)
+            digest.update(f"{name}\n{len(text)}\n{text}".encode())
+            kept = documents if path.parent == folder else agreed
+            kept[name], documents.lines[name] = read(name, text)
         except DocumentError as error:
             report.findings.append(error.finding)
         except (OSError, UnicodeError):
-            report.error(path.name, (), "the file cannot be read", "UTF-8 text")
-    return _policies(documents, report, digest.hexdigest()[:16]), report
+            report.error(name, (), "the file cannot be read", "UTF-8 text")
+    return _policies(documents, agreements.read(agreed, report), report, digest.hexdigest()[:16]), report
 
 
 def _is_policy(path: FilePath) -> bool:
     return path.suffix in {".yaml", ".yml"} and not path.name.startswith(".")
 
 
-def _policies(documents: Documents, report: Report, version: str) -> Policies:
+def _policies(documents: Documents, agreed: tuple[Agreement, ...], report: Report, version: str) -> Policies:
     found = masks.masks(documents.get(masks.FILE, {}), report)
     claims = _claims(documents.get(CLAIMS, {}), report)
     roles = _roles(documents.get(ROLES, {}), report)
@@ -98,7 +103,7 @@ def _policies(documents: Documents, report: Report, version: str) -> Policies:
                 files.setdefault(rule.id, file)
     of_tables = tuple(rule for rule in rules.values() if isinstance(rule, Rule))
     delegations = tuple(rule for rule in rules.values() if isinstance(rule, Delegation))
-    return Policies(of_tables, found, roles, claims, version, documents, delegations)
+    return Policies(of_tables, found, roles, claims, version, documents, delegations, agreed)
 
 
 def _claims(document: Any, report: Report) -> dict[str, ClaimType]:
@@ -159,8 +164,8 @@ class _RuleReader:
         if policy_delegate.KEY in body:
             return policy_delegate.read(str(identifier), body, self._vocabulary, file, path)
         for key in body:
-            if key in LATER:
-                self._report.error(file, (*path, key), LATER[key], "remove the rule: without it nothing is shown")
+            if key in ELSEWHERE:
+                self._report.error(file, (*path, key), ELSEWHERE[key], "agreementRequired: true in its descriptor")
             elif key not in _RULE_KEYS:
                 self._report.error(file, (*path, key), f"unknown key {key}", ", ".join(sorted(_RULE_KEYS)))
         target = self._target(body.get("on"), file, (*path, "on"))
@@ -200,7 +205,7 @@ class _RuleReader:
     def _effect(self, body: dict[str, Any], file: str, path: Path) -> Effect | None:
         named = [key for key in _EFFECTS if key in body]
         if len(named) != 1:
-            if not LATER.keys() & body.keys():
+            if not ELSEWHERE.keys() & body.keys():
                 self._report.error(file, path, "a rule has one effect", f"one of {', '.join(_EFFECTS)}")
             return None
         name = named[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.claims import ClaimType
 from gateway.decision import UseKind
@@ -12,6 +13,9 @@ from gateway.document import Documents, Finding, Path
 from gateway.masks import Mask
 from gateway.principal import Action
 from gateway.product import CLASSES, Column, Product, Table
+
+if TYPE_CHECKING:
+    from gateway.agreements import Agreement
 
 ALL = "*"
 Value = str | int | bool
@@ -178,6 +182,7 @@ class Policies:
     version: str
     documents: Documents
     delegations: tuple[Delegation, ...]
+    agreements: tuple[Agreement, ...]
 
     def covering(self, product: Product) -> tuple[Rule, ...]:
         """The rules that bear on some table of `product`."""

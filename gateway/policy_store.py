@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from gateway.agreements import FOLDER
 from gateway.document import Documents
 from gateway.policy import PolicySet, load
 from gateway.policy_rules import Policies, PolicyError
@@ -26,7 +27,7 @@ class PolicyStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._good = PolicySet(Policies((), {}, {}, {}, "none", Documents({}), ()), (), ())
+        self._good = PolicySet(Policies((), {}, {}, {}, "none", Documents({}), (), ()), (), ())
         self._seen: tuple[Stamp, frozenset[tuple[str, str]]] | None = None
         self._stamp: Stamp = ()
         self._looked_at = float("-inf")
@@ -57,7 +58,8 @@ class PolicyStore:
 def _stamp(folder: Path) -> Stamp:
     """Name, size, time and inode of each policy file: whatever a change of any moves."""
     try:
-        entries = [(path.name, path.stat()) for path in folder.iterdir() if path.suffix in {".yaml", ".yml"}]
+        every = [*folder.iterdir(), *((folder / FOLDER).iterdir() if (folder / FOLDER).exists() else ())]
+        entries = [(str(path), path.stat()) for path in every if path.suffix in {".yaml", ".yml"}]
     except OSError:
         return (("", 0, 0, 0),)
     return tuple(sorted((name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in entries))

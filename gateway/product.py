@@ -184,6 +184,7 @@ class Product:
     documents: Mapping[str, Any]
     deprecated_on: datetime | None = None
     sunset_on: datetime | None = None
+    agreement_required: bool = False
 
     @property
     def major(self) -> int:

@@ -13,6 +13,7 @@ from gateway.product import Product
 
 # Our own custom properties, wherever they stand in a descriptor.
 KNOWN = (
+    "agreementRequired",
     "barrier",
     "dataClock",
     "metricTree",

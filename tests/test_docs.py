@@ -37,7 +37,9 @@ def test_every_snippet_of_the_readme_says_what_it_says_and_works(demo: DemoServe
                 answer = demo.run(language, body)
                 ran += 1
             case ["yaml", place] if place.startswith("file="):
-                (demo.folder / place.removeprefix("file=")).write_text(body, encoding="utf-8")
+                file = demo.folder / place.removeprefix("file=")
+                file.parent.mkdir(exist_ok=True)
+                file.write_text(body, encoding="utf-8")
             case ["text", "contains"]:
                 missing = [line for line in body.splitlines() if line not in answer]
                 assert missing == [], answer

@@ -345,7 +345,7 @@ CASES = (
         holds=lambda a: a == [[(3,)], [(1,), (1,), (2,), (3,)], "forbidden"],
     ),
 )
-LATER = (("agreement ends between Describe and Execute", "NotFound, no rows"),)
+ELSEWHERE = (("agreement ends between Describe and Execute", "NotFound, no rows"),)  # tests/test_agreements.py
 
 
 @pytest.fixture(scope="module")
@@ -359,8 +359,8 @@ def test_the_answer_is_what_the_truth_table_says(one: Case, world: World, tmp_pa
     assert one.holds([world.told(policies, who, text) for text in one.asks] if one.asks else world.ask(policies, who))
 
 
-def test_an_agreement_is_refused_until_it_is_understood(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match="not supported yet"):
+def test_an_agreement_is_no_part_of_a_rule(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="a product asks for agreements"):
         load(tmp_path, [rule("g", grant=ALL), rule("u", grant=ALL, agreement="a1")])
 
 
@@ -381,7 +381,7 @@ def text() -> str:
         "| active rules | answer |",
         "| --- | --- |",
         *(f"| {one.rules} | {one.answer} |" for one in CASES),
-        *(f"| {rules} | {answer} (later: refused when loaded) |" for rules, answer in LATER),
+        *(f"| {rules} | {answer} |" for rules, answer in ELSEWHERE),
     ]
     return "\n".join(lines) + "\n"
 

@@ -40,7 +40,11 @@ class Conversation(WireSession):  # type: ignore[misc]
         self.process = process
         self.subject = session.principal.subject
         self.state = State.READY
-        self.variables = Variables(self.subject, lambda subject: self.transaction.stand(subject))
+        self.variables = Variables(
+            self.subject,
+            lambda subject: self.transaction.stand(subject),
+            lambda purpose: self.transaction.state(purpose),
+        )
         self.transaction = Transaction(gateway, session, self.variables, process)
         for name, value in options.items():
             self.variables.set(name, value)

@@ -44,8 +44,8 @@ class Question:
     def require_own(self) -> None:
         """Raises WireError where it was asked on behalf of somebody else than is asked for now: these are not his."""
         if self._transaction.asker != self._asker:
-            hint = "it goes on under the role that it was opened under"
-            raise WireError("42501", "this portal was opened on behalf of another principal", hint)
+            hint = "it goes on under the role and the purpose that it was opened under"
+            raise WireError("42501", "this portal was opened on behalf of another principal or purpose", hint)
 
     def confirm(self, result: Result) -> None:
         """Whether the policies of now would give the same answer. Raises GatewayErrors, WireError if not."""

@@ -36,17 +36,21 @@ class Transaction:
 
     @property
     def asker(self) -> str:
-        """On whose behalf is asked now: current_user."""
-        return self.variables.current
+        """On whose behalf, and for which purpose, is asked now."""
+        return f"{self.variables.current}\0{self.variables.purpose or ''}"
 
     @property
     def standing(self) -> Session:
         """The session of who asks now, as it was last allowed; from any thread."""
         return self._standing.get(self.variables.current, self._session)
 
+    def state(self, purpose: str) -> None:
+        """Have what is asked from now on be for `purpose`. Raises Forbidden."""
+        self.gateway.stating(self.standing, purpose)
+
     def stand(self, subject: str) -> None:
         """Have the connection's principal ask on behalf of `subject`. Raises Forbidden, Exhausted."""
-        made = self.gateway.on_behalf_of(self._session, subject)
+        made = self.gateway.on_behalf_of(self.gateway.stating(self._session, self.variables.purpose), subject)
         known = {name: one for name, one in self._standing.items() if name != subject}
         kept = dict(list(known.items())[-STANDING:]) if len(known) > STANDING else known
         self._standing = {self._session.principal.subject: self._session, **kept, subject: made}
@@ -58,11 +62,13 @@ class Transaction:
         if asker not in self._standing:
             self.stand(asker)
         values, standing = self.variables.values, self._standing[asker]
-        settings = standing, values["search_path"], values["outport.snapshot"], values["session_authorization"]
+        named = ("search_path", "outport.snapshot", "outport.purpose", "session_authorization")
+        settings = (standing, *[values[name] for name in named])
         if self._settled != settings:
+            stated = self.gateway.stating(standing, self.variables.purpose)
+            known = replace(stated, authorization=values["session_authorization"])
+            self._present = known.at(*self.variables.search_path).pinned(self.variables.snapshots)
             self._settled = settings
-            named = replace(standing, authorization=values["session_authorization"])
-            self._present = named.at(*self.variables.search_path).pinned(self.variables.snapshots)
         return self._present
 
     @property

@@ -54,6 +54,7 @@ _DEFAULTS: Mapping[str, str] = {
     "lock_timeout": "0",
     "max_identifier_length": "63",
     "max_index_keys": "32",
+    "outport.purpose": "",
     "outport.snapshot": "",
     "role": "none",
     "search_path": '"$user", public',
@@ -69,6 +70,7 @@ _DEFAULTS: Mapping[str, str] = {
     "transaction_read_only": "on",
 }
 ROLE, SESSION, NONE = "role", "session_authorization", "none"
+PURPOSE = "outport.purpose"
 _FIXED = frozenset(
     """
     in_hot_standby integer_datetimes is_superuser lc_collate lc_ctype max_identifier_length max_index_keys
@@ -104,12 +106,13 @@ class Marked:
 
 
 class Variables:
-    """Present values; `stand` is asked whether the connection may ask on behalf of a subject, and raises if not."""
+    """Present values; `stand` is asked whether the connection may ask on behalf of a subject, `state` whether it may
+    for a purpose: they raise if not."""
 
-    def __init__(self, user: str, stand: Callable[[str], None]) -> None:
+    def __init__(self, user: str, stand: Callable[[str], None], state: Callable[[str], None]) -> None:
         """The defaults for a connection of `user`."""
         self.user = user
-        self._stand = stand
+        self._stand, self._state = stand, state
         self.values: Mapping[str, str] = {**_DEFAULTS, SESSION: user}
         self._local: Mapping[str, str | None] = {}
         self._saved: Mapping[str, str] | None = None
@@ -140,6 +143,11 @@ class Variables:
         role = self.values[ROLE]
         return self.values[SESSION] if role == NONE else role
 
+    @property
+    def purpose(self) -> str | None:
+        """The purpose that is stated, None where none is."""
+        return self.values[PURPOSE] or None
+
     def set(self, name: str, value: str | None, *, local: bool = False) -> tuple[str, str]:
         """Change a setting (None: to its default); its name and value as they are now. Raises WireError, Forbidden.
 
@@ -158,6 +166,8 @@ class Variables:
             chosen = self._identity(known, value)
         else:
             chosen = self._taken(known, value)
+            if known == PURPOSE and chosen:
+                self._state(chosen)
         self._change(known, chosen, local)
         if known == SESSION:
             self._change(ROLE, NONE, local)

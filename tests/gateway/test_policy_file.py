@@ -88,7 +88,7 @@ def refusals(folder: Path, **files: str) -> tuple[Finding, ...]:
         ("- {id: x, to: {rank: b}, delegate: {for: {role: a}, unless: {kind: robot}}}", "neither a known key"),
         ("- {id: x, to: {role: b}, delegate: {for: {role: a}, unless: {kind: robot}}}", "kind is one of"),
         ("- {to: {role: b}, delegate: {for: {role: a}}}", "needs an id"),
-        ("- {id: x, on: {product: lab}, to: {}, agreement: a1, grant: {columns: ['*']}}", "not supported yet"),
+        ("- {id: x, on: {product: lab}, to: {}, agreement: a1, grant: {columns: ['*']}}", "asks for agreements"),
         ("- {id: x, on: {product: lab, table: peple}, to: {}, grant: {columns: ['*']}}", "no table peple"),
         ("- {id: x, on: {product: '*', table: peple}, to: {}, deny: {reason: r}}", "no table peple"),
         ("- {id: x, on: {product: lab, table: people}, to: {}, hide: {columns: [emial]}}", "no column emial"),
