@@ -32,6 +32,8 @@ from gateway.references import Reference
 from gateway.rendering import client_text
 from gateway.sasl import Binding, Challenge
 from gateway.session import Pin, Readiness, Session
+from gateway.settings import Settings
+from gateway.siblings import GONE, Siblings
 from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
 from gateway.tls import Tls, end_point
 from gateway.use_words import explained
@@ -40,6 +42,7 @@ from gateway.visible import VisibleProduct, VisibleTable
 from gateway.wire_forms import Wire
 
 __all__ = [
+    "GONE",
     "PG_TYPES",
     "Backend",
     "BadQuery",
@@ -80,6 +83,8 @@ __all__ = [
     "Result",
     "Semantic",
     "Session",
+    "Settings",
+    "Siblings",
     "Snapshot",
     "Summary",
     "Table",

@@ -6,6 +6,7 @@ number is bounded by what is deployed. Each gateway has a registry of its own.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -28,11 +29,15 @@ from gateway.observe import (
     SignInFailed,
     SnapshotServed,
 )
+from gateway.siblings import Siblings
 from gateway.snapshot import Snapshot
 from gateway.stream import Load
 
 # Seconds: from a cached lookup to a pull of tens of millions of rows.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+# What others of the same deployment have counted is waited for so long: who does not answer is left out.
+WAIT_S = 2.0
+_TOPIC = "metrics"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -48,9 +53,15 @@ class Metrics:
     """The counters of one gateway. Thread-safe; recording an answer takes some microseconds."""
 
     def __init__(
-        self, snapshots: Callable[[], Iterable[Snapshot]], load: Callable[[], Load], head: Callable[[], Head]
+        self,
+        snapshots: Callable[[], Iterable[Snapshot]],
+        load: Callable[[], Load],
+        head: Callable[[], Head],
+        siblings: Siblings | None = None,
     ) -> None:
         self._registry = CollectorRegistry()
+        self._siblings = siblings or Siblings()
+        self._siblings.on(_TOPIC, lambda _: self._told())
         counter = partial(Counter, namespace="outport", registry=self._registry)
         several = "; an answer from several products counts for each"
         self._queries = counter("queries", "Queries by how they ended", ("port", "outcome", "code"))
@@ -106,7 +117,18 @@ class Metrics:
     def exposition(self, accept: str) -> Exposition:
         """Everything now, as OpenMetrics where `accept` names it, else in Prometheus' own text format."""
         encode, media_type = choose_encoder(accept)
-        return Exposition(encode(self._registry), media_type)
+        if self._siblings.count == 1:
+            return Exposition(encode(self._registry), media_type)
+        every = [self._told(), *self._siblings.ask(_TOPIC, b"", WAIT_S)]
+        return Exposition(encode(_Together(every)), media_type)
+
+    def _told(self) -> bytes:
+        """The metrics of this process for another one."""
+        families = [
+            (one.name, one.documentation, one.type, [(s.name, s.labels, s.value) for s in one.samples])
+            for one in self._registry.collect()
+        ]
+        return json.dumps([str(self._siblings.index), families]).encode()
 
     def _answered(self, query: QueryAnswered) -> None:
         code = query.refused.code if query.refused is not None else ""
@@ -124,6 +146,23 @@ class Metrics:
 
     def _of_product(self, port: str, product: str) -> tuple[Counter, ...]:
         return tuple(one.labels(port, product) for one in self._by_product)
+
+
+class _Together(Collector):
+    """What several processes told, each sample with the number of its process as `worker`."""
+
+    def __init__(self, told: Iterable[bytes]) -> None:
+        self._told = [json.loads(one) for one in told]
+
+    def collect(self) -> Iterator[Metric]:
+        """Each family once."""
+        families: dict[str, Metric] = {}
+        for worker, told in sorted(self._told):
+            for name, documentation, kind, samples in told:
+                family = families.setdefault(name, Metric(name, documentation, kind))
+                for sample, labels, value in samples:
+                    family.add_sample(sample, {**labels, "worker": worker}, value)
+        yield from families.values()
 
 
 class _State(Collector):

@@ -35,7 +35,8 @@ from gateway.principal import Principal
 from gateway.rate import narrower
 from gateway.references import Reference, references
 from gateway.session import Pin, Readiness, Session
-from gateway.settings import Settings
+from gateway.settings import Settings, shared_memory
+from gateway.siblings import Siblings
 from gateway.sign_in import Admitted, SignIn
 from gateway.standing import Standing
 from gateway.stream import Limits, Provenance, Result, Summary
@@ -45,15 +46,16 @@ from gateway.visible import Tables, VisibleProduct, VisibleTable, shown
 class Gateway:
     """One process's gateway. Thread-safe. Raises SettingsError if it cannot start as it is set."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, siblings: Siblings | None = None) -> None:
         self.settings = settings
+        self.siblings = siblings or Siblings()
         self._keys = keys.load(settings)
         self._directory = identity.Directory(settings.principals, self._keys, oidc.load(settings))
         self._catalog = Catalog(settings.state)
         self._policies = PolicyStore(settings.policies)
         chain = audit.of(settings, self._keys)
         self.metrics = Metrics(
-            lambda: self._catalog.current().snapshots, lambda: self._engine.load(), lambda: chain.head
+            lambda: self._catalog.current().snapshots, lambda: self._engine.load(), lambda: chain.head, self.siblings
         )
         self._audit = Observer(chain, self.metrics, required=settings.audit_required)
         self._audit.open()
@@ -64,11 +66,11 @@ class Gateway:
             snapshots=settings.state / "snapshots",
             spill=settings.state / "spill" / str(os.getpid()),
             threads=threads,
-            memory_limit=settings.memory_limit or "4GB",
-            running_limit=settings.concurrency or 2 * threads,
+            memory_limit=shared_memory(settings.memory_limit or "4GB", self.siblings.count),
+            running_limit=-(-(settings.concurrency or 2 * threads) // self.siblings.count),
             queue_s=settings.queue_s,
         )
-        self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit)
+        self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit, self.siblings)
         self._standing = Standing(self.stands)
         self._limits = Limits(settings.compute_s, settings.idle_s, None)
         key = self._keys.lasting("policy fingerprint")
@@ -316,6 +318,7 @@ class Gateway:
     def close(self) -> None:
         """Stop every query and free the engines."""
         self._standing.close()
+        self._sign_in.close()
         self._engine.close()
         self._pg_catalog.close()
         self._audit.close()

@@ -85,11 +85,12 @@ class Settings(BaseSettings):
     tls_ca: Path | None = Field(None, description="PEM file by which clients trust it; unset: their system's")
     tls_client_ca: Path | None = Field(None, description="PEM file of authorities; clients must show their certificate")
     demo: bool = Field(False, description="demo personas and a generated secret; loopback only")
-    threads: int | None = Field(None, ge=1, description="threads of the engine; unset: one a core")
+    workers: int = Field(1, ge=1, le=64, description="processes that serve together, each with an engine of its own")
+    threads: int | None = Field(None, ge=1, description="threads of an engine; unset: one a core")
     memory_limit: str | None = Field(
         None,
         pattern=r"^\d+(\.\d+)?\s?(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
-        description="memory of the engine, such as 4GB",
+        description="memory of the engines together, such as 4GB",
     )
     concurrency: int | None = Field(None, ge=1, description="queries that run at once; unset: two a core")
     queue_s: Seconds = Field(5.0, description="seconds that a query waits for its turn before it is refused")
@@ -202,3 +203,9 @@ def _line(finding: Any) -> str:
     if finding["type"] == "extra_forbidden":
         return _unknown(name, list(Settings.model_fields))
     return f"{name}: {finding['msg'][:1].lower()}{finding['msg'][1:]} ({PREFIX}{name.upper()})"
+
+
+def shared_memory(limit: str, count: int) -> str:
+    """The share of one of `count` processes of `memory_limit`."""
+    number = limit.rstrip(" BKMGTi")
+    return f"{float(number) / count:g}{limit[len(number) :]}"

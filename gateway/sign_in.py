@@ -7,6 +7,8 @@ tried, so that a guesser does not lock out who signs in already; tokens and keys
 
 from __future__ import annotations
 
+import json
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +23,13 @@ from gateway.observe import Observer, QueryRefused, SignInFailed
 from gateway.principal import Principal
 from gateway.rate import Quota, Rate
 from gateway.sasl import Binding, Challenge
+from gateway.siblings import Siblings
 
 GUESSES = 20
 GUESSES_MINUTE = 10
+# So late the processes of one deployment know of each other's requests and wrong passwords.
+SHARE_S = 0.5
+_TOPIC = "rates"
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,19 @@ class Admitted:
 class SignIn:
     """Who comes through the doors of one process. Thread-safe. `limit` is of requests a minute, 0 for none."""
 
-    def __init__(self, directory: Directory, audit: Observer, limit: int) -> None:
-        self._directory, self._audit = directory, audit
-        self._rate = Rate(limit, limit) if limit else None
-        self._guesses = Rate(GUESSES, GUESSES_MINUTE)
+    def __init__(self, directory: Directory, audit: Observer, limit: int, siblings: Siblings) -> None:
+        self._directory, self._audit, self._siblings = directory, audit, siblings
+        shared = siblings.count > 1
+        self._rate = Rate(limit, limit, shared=shared) if limit else None
+        self._guesses = Rate(GUESSES, GUESSES_MINUTE, shared=shared)
+        self._closed = threading.Event()
+        siblings.on(_TOPIC, self._heard)
+        if shared:
+            threading.Thread(target=self._share, name="outport-rates", daemon=True).start()
+
+    def close(self) -> None:
+        """Tell the others nothing more."""
+        self._closed.set()
 
     def admit(self, credentials: Credentials | None, port: str, purpose: str | None) -> Admitted:
         """Who `credentials` prove. Raises Unauthenticated, Exhausted (rate); Forbidden for a key of other ports."""
@@ -66,6 +81,18 @@ class SignIn:
             principal = self._directory.proved(subject, challenge.verifier)
             self._guesses.give(port, subject)
         return Admitted(principal, self.counted(principal, port, None), challenge.verifier), last
+
+    def _share(self) -> None:
+        while not self._closed.wait(SHARE_S):
+            news = [rate.news() if rate is not None else [] for rate in (self._rate, self._guesses)]
+            if any(news):
+                self._siblings.tell(_TOPIC, json.dumps(news).encode())
+
+    def _heard(self, body: bytes) -> bytes:
+        for rate, news in zip((self._rate, self._guesses), json.loads(body), strict=True):
+            if rate is not None:
+                rate.spent(news)
+        return b""
 
     @contextmanager
     def _noted(self, port: str) -> Iterator[None]:

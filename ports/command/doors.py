@@ -116,6 +116,12 @@ def _tls_files(settings: Settings) -> dict[str, Path]:
     return {name: path for name in _TLS if (path := getattr(settings, name)) is not None}
 
 
+def address_of(bound: socket.socket) -> Address:
+    """Where a socket is bound."""
+    host, number = bound.getsockname()[:2]
+    return str(host), int(number)
+
+
 def free(host: str, number: int) -> bool:
     """Whether a door could listen on `host` and `number` now; 0 always can."""
     family, kind, protocol, _, at = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from types import FrameType
-from typing import Protocol
 
 from gateway import Gateway
 from gateway.credentials import Password
@@ -23,22 +20,12 @@ from gateway.settings import Settings, SettingsError
 from gateway.tls import Tls
 from ports.command import connect, connect_postgres, demo, doors, show
 from ports.command.flags import ALL, with_settings
+from ports.command.opening import held, opened, settle, warn
 from ports.command.people import directory
 from ports.command.retention import Collector
+from ports.command.supervisor import Supervisor
 
-GROUP = "outport.ports"
 _WATCH_S = 1.0
-
-
-class Port(Protocol):
-    """What a port class is: made with the gateway, bound by start(), at its address until stop()."""
-
-    @property
-    def address(self) -> doors.Address: ...
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -79,13 +66,23 @@ def serve(*, settings: Settings) -> None:
     guard.check((settings.host,))
     if settings.demo:
         people.add_demo_personas()
+    if settings.workers > 1:
+        _serve_together(settings, guard)
+    else:
+        _serve_alone(settings, guard)
+    show.note("stopped")
+    ending.code = 0
+
+
+def _serve_alone(settings: Settings, guard: Guard) -> None:
     gateway = Gateway(settings)
     try:
         with _signals() as stop, opened(gateway) as addresses:
             hosts = tuple(host for host, _ in addresses.values())
             guard.check(hosts)
             doors.note(settings, addresses)
-            _greet(settings, gateway)
+            _greet(settings)
+            warn(settings, gateway)
             if settings.demo:
                 demo.Publisher(settings, stop).start()
             Collector(gateway, stop).start()
@@ -95,15 +92,26 @@ def serve(*, settings: Settings) -> None:
     finally:
         doors.forget(settings)
         gateway.close()
-    show.note("stopped")
-    ending.code = 0
 
 
-def settle() -> None:
-    """Say that what exists now stays: the garbage collector took a twelfth of a busy server's time to see so itself."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+def _serve_together(settings: Settings, guard: Guard) -> None:
+    """The doors are bound here, once; workers that are made as they are needed serve them."""
+    with _signals() as stop, held(settings) as places:
+        addresses = places.addresses(settings.host)
+        guard.check(tuple(host for host, _ in addresses.values()))
+        supervisor = Supervisor(settings, places)
+        try:
+            supervisor.start()
+            doors.note(settings, addresses)
+            _greet(settings)
+            if settings.demo:
+                demo.Publisher(settings, stop).start()
+            while not stop.is_set():
+                supervisor.look(_WATCH_S)
+                guard.check(tuple(host for host, _ in addresses.values()))
+        finally:
+            doors.forget(settings)
+            supervisor.stop()
 
 
 class _Ending:
@@ -142,54 +150,7 @@ def _signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def opened(gateway: Gateway) -> Iterator[Mapping[str, doors.Address]]:
-    """Every installed port, started; all are stopped at the end, also those before one that fails."""
-    opened: dict[str, Port] = {}
-    entries = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
-    for entry in entries:
-        # Asked before any door opens: gRPC would write lines of its own about an address in use.
-        if not doors.free(gateway.settings.host, getattr(gateway.settings, f"{entry.name}_port", 0)):
-            raise _in_use(gateway.settings, entry.name)
-    try:
-        for entry in entries:
-            port = _made(entry, gateway)
-            try:
-                port.start()
-            except OSError as error:
-                raise _in_use(gateway.settings, entry.name) from error
-            opened[entry.name] = port
-        yield {name: port.address for name, port in opened.items()}
-    finally:
-        _stop(opened.values())
-
-
-def _stop(ports: Collection[Port]) -> None:
-    """Stop all at once: none takes what is new while another one's running answers end."""
-    stopping = [threading.Thread(target=port.stop, name="outport-stop") for port in ports]
-    for thread in stopping:
-        thread.start()
-    for thread in stopping:
-        thread.join()
-
-
-def _made(entry: EntryPoint, gateway: Gateway) -> Port:
-    try:
-        kind: Callable[[Gateway], Port] = entry.load()
-    except (ImportError, AttributeError) as error:
-        raise SettingsError((f"the door {entry.name} ({entry.value}) is installed and cannot be loaded",)) from error
-    return kind(gateway)
-
-
-def _in_use(settings: Settings, name: str) -> SettingsError:
-    field = f"{name}_port"
-    number = getattr(settings, field, None)
-    return SettingsError(
-        (f"{field}: cannot listen on {settings.host} port {number}; free it, or choose another ({field}=0 takes one)",)
-    )
-
-
-def _greet(settings: Settings, gateway: Gateway) -> None:
+def _greet(settings: Settings) -> None:
     """The page's address, and one line per door that works when pasted."""
     http, flight, postgres = (doors.reach(settings, name) for name in ("http", "flight", "postgres"))
     show.line(f"page        {http.http}/")
@@ -203,9 +164,3 @@ def _greet(settings: Settings, gateway: Gateway) -> None:
         show.line(f"Flight SQL  {flight.flight}   (outport connect adbc --as NAME)")
         host, number = postgres.address
         show.line(f"PostgreSQL  {host}:{number}   (outport connect psycopg --as NAME)")
-    ready = gateway.ready()
-    for problem in ready.problems:
-        show.note(f"warning: {problem}")
-    if ready.missing and not settings.demo:
-        paths = " ".join(str(settings.products / name) for name in ready.missing)
-        show.note(f"not published yet: {', '.join(ready.missing)} (outport apply {paths})")

@@ -5,6 +5,7 @@ Touches the calls' contexts and the gateway's results, no socket.
 
 from __future__ import annotations
 
+import struct
 import threading
 import time
 from collections import OrderedDict
@@ -13,10 +14,11 @@ from contextlib import contextmanager
 
 import pyarrow.flight as fl
 
-from gateway import Cancelled, Result
+from gateway import Cancelled, Result, Siblings
 
 POLL_S = 0.05
 REMEMBERED = 10_000
+_TOPIC = "flight cancelled"
 
 
 class Call:
@@ -56,6 +58,12 @@ class Running:
         self._some = threading.Event()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._siblings = Siblings()
+
+    def shared(self, siblings: Siblings) -> None:
+        """Cancel what is cancelled at another process of the same deployment, and tell the others what is here."""
+        self._siblings = siblings
+        siblings.on(_TOPIC, self._heard)
 
     @contextmanager
     def over(self, context: fl.ServerCallContext, flight: bytes) -> Iterator[Call]:
@@ -88,6 +96,14 @@ class Running:
 
     def cancel(self, flight: bytes, until: float) -> None:
         """Stop every stream of `flight`, and refuse it until its tickets end, at the epoch second `until`."""
+        self._siblings.tell(_TOPIC, struct.pack("!d", until) + flight)
+        self._cancel(flight, until)
+
+    def _heard(self, body: bytes) -> bytes:
+        self._cancel(body[8:], struct.unpack_from("!d", body)[0])
+        return b""
+
+    def _cancel(self, flight: bytes, until: float) -> None:
         with self._lock:
             self._cancelled[flight] = until
             self._cancelled.move_to_end(flight)

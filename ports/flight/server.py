@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.flight as fl
 
 from gateway import BadQuery, Gateway, Tls, Unavailable
+from ports.flight import locations
 from ports.flight.actions import ACTIONS, Actions
 from ports.flight.authentication import NAME, Authentication, Handshake, authenticated, session_of
 from ports.flight.errors import translated
@@ -44,8 +45,7 @@ class FlightPort:
         """Bind and serve. Raises OSError if the address cannot be bound, SettingsError for a wrong TLS."""
         host, port = self._gateway.settings.host, self._gateway.settings.flight_port
         tls = Tls.of(self._gateway.settings)
-        scheme = "grpc" if tls is None else "grpc+tls"
-        location = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        location = locations.written(host, port, tls)
         # Tried first: gRPC says only that it did not start, and pyarrow keeps what it was given for ever.
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         socket.create_server((host, port), family=family).close()
@@ -77,7 +77,9 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
         self.closing = threading.Event()
         self._statements = Statements(gateway)
         self._streams = Streams(gateway, self.running)
+        self._locations = locations.every(gateway, tls)
         self._actions = Actions(gateway, self._statements, self.running)
+        self.running.shared(gateway.siblings)
         # gRPC speaks TLS 1.2 and 1.3 only.
         super().__init__(
             location,
@@ -96,10 +98,16 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
         return fl.FlightInfo(
             info.schema,
             descriptor,
-            [_endpoint(one) for one in info.endpoints],
+            [self._endpoint(one, place) for place, one in enumerate(info.endpoints)],
             ordered=info.ordered,
             app_metadata=info.app_metadata,
         )
+
+    def _endpoint(self, one: Endpoint, place: int) -> fl.FlightEndpoint:
+        """An endpoint; without a location the client redeems the ticket on the connection that it has."""
+        expires = None if one.expires is None else pa.scalar(one.expires * 1000, pa.timestamp("ms", "UTC"))
+        first = place % max(1, len(self._locations))
+        return fl.FlightEndpoint(one.ticket, [*self._locations[first:], *self._locations[:first]], expires)
 
     @translated
     def get_schema(self, context: fl.ServerCallContext, descriptor: fl.FlightDescriptor) -> fl.SchemaResult:
@@ -145,12 +153,6 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
     def do_exchange(self, context: fl.ServerCallContext, *_: object) -> None:
         """Not offered."""
         raise BadQuery("DoExchange is not part of Flight SQL", reason="protocol")
-
-
-def _endpoint(one: Endpoint) -> fl.FlightEndpoint:
-    """An endpoint without a location: the client redeems the ticket on the connection that it has."""
-    expires = None if one.expires is None else pa.scalar(one.expires * 1000, pa.timestamp("ms", "UTC"))
-    return fl.FlightEndpoint(one.ticket, [], expires)
 
 
 def _command(descriptor: fl.FlightDescriptor) -> bytes:

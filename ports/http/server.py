@@ -9,7 +9,7 @@ import threading
 
 import uvicorn
 
-from gateway import Gateway, Tls, Unavailable
+from gateway import Gateway, Settings, Tls, Unavailable
 from ports.http.application import application
 from ports.http.protocol import BoundedProtocol
 from ports.hub.routes import routes as hub_routes
@@ -46,14 +46,19 @@ class HttpPort:
         host, port = self._socket.getsockname()[:2]
         return str(host), int(port)
 
-    def start(self) -> None:
-        """Bind and serve. Raises OSError if the address is taken, Unavailable if the server does not come up.
+    @staticmethod
+    def bind(settings: Settings) -> socket.socket:
+        """The address that the settings name, not listening yet. Raises OSError."""
+        return _bind(settings.host, settings.http_port)
+
+    def start(self, bound: socket.socket | None = None) -> None:
+        """Bind and serve; `bound` is bound already. Raises OSError if the address is taken, Unavailable if it fails.
 
         In the demo, whose page needs no login, nothing but loopback is bound. Raises SettingsError for a wrong TLS.
         """
         settings = self._gateway.settings
         tls = Tls.of(settings)
-        bound = _bind(settings.host, settings.http_port)
+        bound = bound or self.bind(settings)
         if settings.demo and not ipaddress.ip_address(bound.getsockname()[0]).is_loopback:
             bound.close()
             raise Unavailable("the demo listens on loopback only: set host to 127.0.0.1", reason="startup")

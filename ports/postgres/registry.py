@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import secrets
+import struct
 import threading
 import time
 from typing import Protocol
@@ -26,6 +27,7 @@ KNOCKING = 100
 LONG_MESSAGES = 8
 TICK_S = 0.25
 STANDS_S = 1.0
+_TOPIC = "postgres cancel"
 
 
 class Ended(Protocol):
@@ -51,7 +53,8 @@ class Registry(Connections):  # type: ignore[misc]
         super().__init__()
         settings = gateway.settings
         self.gateway = gateway
-        self.places = Places(settings.postgres_connections, settings.postgres_principal_connections)
+        self.places = Places(settings.postgres_connections, settings.postgres_principal_connections, gateway.siblings)
+        gateway.siblings.on(_TOPIC, self._heard)
         self.space = Space(LONG_MESSAGES * settings.postgres_message_bytes)
         self._lock = threading.Condition()
         self._knocking: dict[Ended, None] = {}
@@ -77,7 +80,7 @@ class Registry(Connections):  # type: ignore[misc]
         """A conversation for who has signed in, with its process number and cancel key. Raises WireError (53300)."""
         session = proof.session
         assert session is not None
-        made = Conversation(self.gateway, session, next(self._numbers) & 0x7FFFFFFF, options)
+        made = Conversation(self.gateway, session, self._number(), options)
         self.places.take(made.subject)
         key = secrets.randbits(32)
         with self._lock:
@@ -101,7 +104,22 @@ class Registry(Connections):  # type: ignore[misc]
             self.places.give(signed.subject)
 
     def cancel(self, process: int, key: int) -> bool:
-        """Stop what a connection runs, if the key is its own; whether it is."""
+        """Stop what a connection runs, if the key is its own; whether it is. Another process may know it."""
+        if self._cancelled(process, key):
+            return True
+        self.gateway.siblings.tell(_TOPIC, struct.pack("!II", process, key))
+        return False
+
+    def _heard(self, body: bytes) -> bytes:
+        self._cancelled(*struct.unpack("!II", body))
+        return b""
+
+    def _number(self) -> int:
+        """The next connection's, which no other process of the deployment gives."""
+        siblings = self.gateway.siblings
+        return (next(self._numbers) * siblings.count + siblings.index) & 0x7FFFFFFF
+
+    def _cancelled(self, process: int, key: int) -> bool:
         with self._lock:
             known, conversation = self._keys.get(process, (secrets.randbits(32), None))
         right = secrets.compare_digest(known.to_bytes(4, "big"), key.to_bytes(4, "big"))

@@ -13,7 +13,7 @@ from typing import Any
 
 from buenavista.postgres import BuenaVistaServer
 
-from gateway import Gateway, Tls, Unavailable
+from gateway import Gateway, Settings, Tls, Unavailable
 from ports.postgres.connection import Connected
 from ports.postgres.errors import WireError
 from ports.postgres.registry import Registry
@@ -31,13 +31,21 @@ class _Server(BuenaVistaServer):  # type: ignore[misc]
     daemon_threads = True
     request_queue_size = BACKLOG
 
-    def __init__(self, address: tuple[str, int], registry: Registry, tls: ssl.SSLContext | None) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, registry)
+    def __init__(self, bound: socket.socket, registry: Registry, tls: ssl.SSLContext | None) -> None:
+        self.socket: socket.socket
+        self._bound = bound
+        super().__init__(bound.getsockname()[:2], registry)
         self.RequestHandlerClass = Connected
         self.registry = registry
         self.turns = Turns()
         self.tls = tls
+
+    def server_bind(self) -> None:
+        """Take the socket that is bound already. Where others accept from it too, none may wait for what they took."""
+        self.socket.close()
+        self.socket = self._bound
+        self.socket.setblocking(False)
+        self.server_address = self.socket.getsockname()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Everyone may knock; who they are is asked inside."""
@@ -73,13 +81,27 @@ class PostgresPort:
         host, port = self._server.server_address[:2]
         return str(host), int(port)
 
-    def start(self) -> None:
-        """Bind and serve. Raises OSError if the address is taken, SettingsError for a wrong TLS."""
+    @staticmethod
+    def bind(settings: Settings) -> socket.socket:
+        """The address that the settings name, not listening yet. Raises OSError."""
+        host = settings.host
+        bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, settings.postgres_port))
+        except OSError:
+            bound.close()
+            raise
+        return bound
+
+    def start(self, bound: socket.socket | None = None) -> None:
+        """Bind and serve; `bound` is bound already. Raises OSError if the address is taken, SettingsError for TLS."""
         settings = self._gateway.settings
         tls = Tls.of(settings)
         registry = Registry(self._gateway)
+        registry.places.learn()
         context = None if tls is None else tls.context()
-        self._server = _Server((settings.host, settings.postgres_port), registry, context)
+        self._server = _Server(bound or self.bind(settings), registry, context)
         self._thread = threading.Thread(target=self._server.serve_forever, name="outport-postgres", daemon=True)
         self._thread.start()
 

@@ -176,3 +176,20 @@ def test_failed_sign_ins_at_a_door_have_a_limit_too(limited: Gateway) -> None:
     assert told[:5] == ["missing"] * 5
     assert told[-1] == "rate"
     assert guess(limited, "rest", password("analyst")) == "admitted"
+
+
+def test_what_others_have_taken_is_taken_here_too() -> None:
+    here, there = Rate(10, 1, shared=True), Rate(10, 1, shared=True)
+    for _ in range(6):
+        here.take("subject", "ann")
+    here.take("subject", "ben")
+    here.give("subject", "ben")
+    there.spent(here.news())
+    assert here.news() == []
+    assert [there.take("subject", "ann").remaining for _ in range(4)] == [3, 2, 1, 0]
+    with pytest.raises(Exhausted):
+        there.take("subject", "ann")
+    assert there.take("subject", "ben").remaining == 9
+    here.spent(there.news())
+    with pytest.raises(Exhausted):
+        here.take("subject", "ann")

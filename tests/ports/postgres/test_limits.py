@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from gateway import Siblings
 from gateway.identity import Directory
 from gateway.keys import load
 from ports.postgres import registry
@@ -60,7 +61,7 @@ def test_a_principal_may_hold_so_many_connections_and_no_more(world: World) -> N
 
 
 def test_the_last_places_are_kept_for_principals_that_have_none() -> None:
-    places = Places(10, 100)
+    places = Places(10, 100, Siblings())
     for _ in range(9):
         places.take("one")
     with pytest.raises(WireError, match="reserved"):
