@@ -120,7 +120,7 @@ class KeySet:
 
     def _fetch(self, over: threading.Event) -> None:
         try:
-            made = _State(_fetched(self.source), self._clock())
+            made = _State(fetched(self.source), self._clock())
         except FetchError as error:
             _log.warning("the keys of the issuer %s: %s", self.source.issuer, error)
         except Exception:
@@ -137,7 +137,8 @@ def _unavailable() -> Unavailable:
     return Unavailable("the issuer of this token cannot be asked for its keys now", reason="issuer")
 
 
-def _fetched(source: Source) -> tuple[PublicKey, ...]:
+def fetched(source: Source) -> tuple[PublicKey, ...]:
+    """The keys that an issuer publishes now. Raises FetchError."""
     url = source.url
     if url is None:
         said = _document(fetch(f"{source.issuer.rstrip('/')}/.well-known/openid-configuration", source.authorities))

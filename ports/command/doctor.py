@@ -13,10 +13,12 @@ from typing import Literal
 
 import typer
 
-from gateway import document, keys, policy
+from gateway import document, issuers, jwks, keys, policy
 from gateway.catalog import Catalog
 from gateway.errors import GatewayError
+from gateway.fetch import FetchError
 from gateway.identity import Directory
+from gateway.issuers import IssuersError
 from gateway.policy_rules import PolicyError
 from gateway.principals import PrincipalsError
 from gateway.settings import Settings, SettingsError
@@ -45,7 +47,7 @@ Check = Callable[[Settings], Iterator[Finding]]
 
 @with_settings(*ALL)
 def doctor(*, settings: Settings) -> None:
-    """Look at ports, TLS, keys, principals, disk, clock, policies and products; exit code 1 if something is wrong."""
+    """Look at ports, TLS, keys, principals, issuers, disk, clock, policies, products; exit code 1 if one is wrong."""
     found = tuple(examine(as_demo(settings)))
     rows = [(finding.topic, finding.level, finding.what, finding.fix) for finding in found]
     show.console().print(show.table(("topic", "", "finding", "fix"), rows))
@@ -55,7 +57,7 @@ def doctor(*, settings: Settings) -> None:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Every finding, in the order of the checks; a check that fails is itself a finding."""
-    for check in (_ports, _tls, _keys, _principals, _disk, _clock, _products, _policies):
+    for check in (_ports, _tls, _keys, _principals, _issuers, _disk, _clock, _products, _policies):
         topic = check.__name__.strip("_")
         try:
             yield from check(settings)
@@ -101,20 +103,23 @@ def _tls(settings: Settings) -> Iterator[Finding]:
         fix = "make one with subject alternative names"
         yield Finding("tls", "warning", "the certificate names no host, so clients refuse it", fix)
     if tls.mutual:
-        yield Finding("tls", "ok", "clients must show a certificate, and credentials")
+        yield Finding("tls", "ok", "clients must show a certificate")
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:
     try:
-        keys.load(settings)
+        known = keys.load(settings)
     except SettingsError as error:
         for finding in error.findings:
             yield Finding("keys", "error", finding, "export OUTPORT_SECRET_KEY_FILE=..., or serve --demo")
         return
     file = settings.secret_key_file or (settings.demo_key if settings.demo else None)
-    yield Finding("keys", "ok", "the secret is set" + (" (the demo's)" if settings.demo else ""))
-    if file is not None:
-        yield from _private("keys", file)
+    set_up = "the demo's secret" if settings.demo and file == settings.demo_key else f"key {known.ids[0]} signs"
+    older = f", {', '.join(known.ids[1:])} still taken" if known.ids[1:] else ""
+    yield Finding("keys", "ok", f"{set_up}{older}; pseudonyms of version {known.mask_version}")
+    for one in (file, settings.mask_key_file):
+        if one is not None:
+            yield from _private("keys", one)
 
 
 def _private(topic: str, path: Path) -> Iterator[Finding]:
@@ -137,6 +142,24 @@ def _principals(settings: Settings) -> Iterator[Finding]:
     if people.holds_demo_credentials() and doors.beyond_loopback(settings.host):
         what = f"demo credentials open the doors at {settings.host}: serve will refuse"
         yield Finding("principals", "error", what, "remove them (outport principal remove NAME), or --host 127.0.0.1")
+
+
+def _issuers(settings: Settings) -> Iterator[Finding]:
+    try:
+        known = () if settings.issuers is None else issuers.read(settings.issuers)
+    except IssuersError as error:
+        yield Finding("issuers", "error", str(error), f"mend {settings.issuers}")
+        return
+    if not known:
+        yield Finding("issuers", "ok", "no tokens but those of outport token are taken")
+    for one in known:
+        try:
+            keys = jwks.fetched(jwks.Source(one.issuer, one.jwks, one.ca))
+        except FetchError as error:
+            fix = f"see that this machine reaches {one.jwks or one.issuer}"
+            yield Finding("issuers", "error", f"{one.name}: its keys: {error}", fix)
+        else:
+            yield Finding("issuers", "ok", f"{one.name}: {len(keys)} keys")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

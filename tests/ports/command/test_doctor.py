@@ -9,6 +9,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from gateway.identity import Directory
 from gateway.keys import load
@@ -16,6 +17,7 @@ from gateway.settings import Settings
 from ports.command.doctor import Finding, examine
 from tests.certificates import DAY, Authority
 from tests.conftest import World
+from tests.idp import Idp
 from tests.ports.command.conftest import Outport, invoke
 
 
@@ -27,7 +29,7 @@ def test_a_sound_deployment_has_no_error(outport: Outport, world: World) -> None
     answer = outport("doctor")
     assert answer.exit_code == 0, answer.stdout
     topics = {finding.topic for finding in examine(world.settings)}
-    assert topics == {"ports", "tls", "keys", "principals", "disk", "clock", "products", "policies"}
+    assert topics == {"ports", "tls", "keys", "principals", "issuers", "disk", "clock", "products", "policies"}
 
 
 def test_every_finding_that_is_not_ok_says_how_to_fix_it(world: World) -> None:
@@ -62,7 +64,7 @@ def test_the_state_of_tls_and_the_end_of_the_certificate_are_said(world: World, 
         files |= {"tls_cert": pair.cert, "tls_key": pair.key}
         assert f"in {days} days" in said(level, **files)[0]
         assert said("error", host="0.0.0.0", **files) == []
-    assert said("ok", **files)[1] == "clients must show a certificate, and credentials"
+    assert said("ok", **files)[1] == "clients must show a certificate"
     pair.key.chmod(0o644)
     assert "readable by every user" in said("error", **files)[0]
     assert "not that of the first" in said("error", **files | {"tls_cert": authority.cert})[0]
@@ -73,6 +75,29 @@ def test_the_state_of_tls_and_the_end_of_the_certificate_are_said(world: World, 
 def test_a_missing_secret_is_found(world: World) -> None:
     (finding,) = found(world.settings.model_copy(update={"secret_key": None}), "keys", "error")
     assert "OUTPORT_SECRET_KEY" in finding.what
+
+
+def test_the_keys_that_sign_and_that_are_still_taken_are_named_by_their_ids(world: World) -> None:
+    before, now = "the secret of last year, 32 bytes long", "the secret of this year, 32 bytes long"
+    settings = world.settings.model_copy(update={"secret_key": SecretStr(f"{now}\n{before}"), "mask_key_version": 2})
+    (finding,) = found(settings, "keys", "ok")
+    first, second = load(settings).ids
+    assert finding.what == f"key {first} signs, {second} still taken; pseudonyms of version 2"
+
+
+def test_an_issuer_whose_keys_cannot_be_had_is_found(world: World, tmp_path: Path) -> None:
+    idp, file = Idp(), tmp_path / "issuers.yaml"
+    settings = world.settings.model_copy(update={"issuers": file})
+    try:
+        file.write_text(f"issuers: [{{name: corp, issuer: '{idp.url}', audience: outport}}]")
+        assert [one.what for one in found(settings, "issuers", "ok")] == ["corp: 3 keys"]
+        idp.answer = lambda _: (500, b"")
+        (finding,) = found(settings, "issuers", "error")
+        assert finding.what == "corp: its keys: it answers 500"
+    finally:
+        idp.close()
+    file.write_text("issuers: [{name: corp}]")
+    assert "issuers.0.issuer" in found(settings, "issuers", "error")[0].what
 
 
 def test_a_full_disk_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
