@@ -1,4 +1,4 @@
-"""What an answer tells of itself: the states it has read, the columns with their treatments, the refusal. Pure."""
+"""What an answer tells of itself: the states it has read, the columns with their treatments, its records. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from gateway.bind import Plan
 from gateway.decision import ColumnUse
 from gateway.errors import GatewayError
 from gateway.grants import sees
-from gateway.observe import Refused
+from gateway.observe import QueryAnswered, QueryRefused, Refused, stripped
 from gateway.session import Pin, Session
 from gateway.snapshot import Lifespan, Snapshot
-from gateway.stream import ProductProvenance
+from gateway.stream import ProductProvenance, Provenance, Summary
 
 ENDING = frozenset({"deprecated", "retired"})
 
@@ -56,3 +56,36 @@ def columns(plan: Plan) -> tuple[ColumnUse, ...]:
 def refused(error: GatewayError) -> Refused:
     """A refusal as the audit keeps it."""
     return Refused(error.code, error.reason, error.error_id)
+
+
+def answered(session: Session, plan: Plan, provenance: Provenance, summary: Summary) -> QueryAnswered:
+    """The record of a query that was run."""
+    return QueryAnswered(
+        query_id=provenance.query_id,
+        subject=session.principal.subject,
+        on_behalf_of=session.on_behalf_of,
+        port=session.port,
+        purpose=session.purpose,
+        products=tuple(f"{one.name}@{one.version}/{one.snapshot}" for one in provenance.products),
+        columns=columns(plan),
+        rules=tuple(sorted({rule for grant in plan.grants for rule in grant.decision.rules})),
+        statement=stripped(plan.client_text),
+        rows=summary.rows,
+        bytes=summary.bytes,
+        elapsed_ms=summary.elapsed_ms,
+        outcome=summary.outcome,
+        refused=refused(summary.error) if summary.error is not None else None,
+    )
+
+
+def refusal(session: Session, text: str, query_id: str, on_behalf_of: str | None, error: GatewayError) -> QueryRefused:
+    """The record of a query that was not run, or of one on behalf of another that was not to be."""
+    return QueryRefused(
+        query_id=query_id,
+        subject=session.principal.subject,
+        on_behalf_of=on_behalf_of or session.on_behalf_of,
+        port=session.port,
+        purpose=session.purpose,
+        statement=stripped(text),
+        refused=refused(error),
+    )

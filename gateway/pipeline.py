@@ -16,17 +16,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 
-from gateway import audit, delegation, grants, identity, keys, oidc, sasl
+from gateway import audit, delegation, grants, identity, keys, oidc, sasl, tracing
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept, Snapshot
 from gateway.credentials import ClientCertificate, Credentials
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
-from gateway.evidence import columns, lifespan, refused, states
+from gateway.evidence import answered, lifespan, refusal, states
 from gateway.forms import Form
 from gateway.lineage import origins
 from gateway.metrics import Metrics
-from gateway.observe import MetadataRead, Observer, QueryAnswered, QueryRefused, stripped
+from gateway.observe import MetadataRead, Observer
 from gateway.pg_catalog import Backend, PgCatalog
 from gateway.pg_objects import visible
 from gateway.pins import Pins
@@ -40,6 +40,7 @@ from gateway.siblings import Siblings
 from gateway.sign_in import Admitted, SignIn
 from gateway.standing import Standing
 from gateway.stream import Limits, Provenance, Result, Summary
+from gateway.tracing import Trace
 from gateway.visible import Tables, VisibleProduct, VisibleTable, shown
 
 
@@ -50,6 +51,7 @@ class Gateway:
         self.settings = settings
         self.siblings = siblings or Siblings()
         self._keys = keys.load(settings)
+        self._tracing = tracing.load(settings)
         self._directory = identity.Directory(settings.principals, self._keys, oidc.load(settings))
         self._catalog = Catalog(settings.state)
         self._policies = PolicyStore(settings.policies)
@@ -177,11 +179,12 @@ class Gateway:
         """
         self._audit.check()
         query_id = uuid.uuid4().hex
-        with self._refusals(session, query, query_id):
+        with self._refusals(session, query, query_id) as trace:
             pin = pin or self.pin(session)
             plan = self._plan(session, query, pin)
             provenance = self._provenance(session, pin, plan, query_id)
-            finish = partial(self._finished, session, plan, provenance)
+            trace.bound(provenance)
+            finish = partial(self._finished, session, plan, provenance, trace)
             result = self._engine.run(
                 plan, form, limits or self._limits, batch_rows, _valid_until(session, plan), provenance, finish
             )
@@ -191,22 +194,14 @@ class Gateway:
     @contextmanager
     def _refusals(
         self, session: Session, query: Query, query_id: str, on_behalf_of: str | None = None
-    ) -> Iterator[None]:
-        """Keep in the audit that a query was refused, or to ask on another's behalf."""
+    ) -> Iterator[Trace]:
+        """Keep in the audit that a query was refused, or to ask on another's behalf; its trace begins here."""
+        trace = self._tracing.begin(session.port, session.trace, query_id)
         try:
-            yield
+            yield trace
         except GatewayError as error:
-            self._audit.record(
-                QueryRefused(
-                    query_id=query_id,
-                    subject=session.principal.subject,
-                    on_behalf_of=on_behalf_of or session.on_behalf_of,
-                    port=session.port,
-                    purpose=session.purpose,
-                    statement=stripped(query.text),
-                    refused=refused(error),
-                )
-            )
+            trace.refused(error)
+            self._audit.record(refusal(session, query.text, query_id, on_behalf_of, error))
             raise
 
     def confirm(self, session: Session, query: Query, pin: Pin, provenance: Provenance) -> None:
@@ -237,9 +232,16 @@ class Gateway:
         """The answer to a query about PostgreSQL's catalogs, of what the principal may see. Raises as `answer` does."""
         self._audit.check()
         query_id = uuid.uuid4().hex
-        with self._refusals(session, query, query_id):
+        with self._refusals(session, query, query_id) as trace:
             self._live(session)
             seen = visible(session, pin or self.pin(session))
+            provenance = Provenance(query_id, (), "")
+            trace.bound(provenance)
+
+            def finish(summary: Summary) -> None:
+                trace.ended(summary)
+                self._read(session, (one.name for one in seen))
+
             return self._pg_catalog.run(
                 session,
                 query,
@@ -248,8 +250,8 @@ class Gateway:
                 form,
                 limits or self._limits,
                 batch_rows,
-                Provenance(query_id, (), ""),
-                lambda _: self._read(session, (one.name for one in seen)),
+                provenance,
+                finish,
             )
 
     def describe_pg_catalog(
@@ -322,6 +324,7 @@ class Gateway:
         self._engine.close()
         self._pg_catalog.close()
         self._audit.close()
+        self._tracing.close()
 
     def _opened(self, admitted: Admitted, port: str, purpose: str | None) -> Session:
         session = self._session(admitted.principal, port, purpose)
@@ -372,25 +375,9 @@ class Gateway:
         policy = self._fingerprint(session, plan)
         return Provenance(query_id, states(session, pin, plan), policy, origins(plan), session.askers)
 
-    def _finished(self, session: Session, plan: Plan, provenance: Provenance, summary: Summary) -> None:
-        self._audit.record(
-            QueryAnswered(
-                query_id=provenance.query_id,
-                subject=session.principal.subject,
-                on_behalf_of=session.on_behalf_of,
-                port=session.port,
-                purpose=session.purpose,
-                products=tuple(f"{one.name}@{one.version}/{one.snapshot}" for one in provenance.products),
-                columns=columns(plan),
-                rules=tuple(sorted({rule for grant in plan.grants for rule in grant.decision.rules})),
-                statement=stripped(plan.client_text),
-                rows=summary.rows,
-                bytes=summary.bytes,
-                elapsed_ms=summary.elapsed_ms,
-                outcome=summary.outcome,
-                refused=refused(summary.error) if summary.error is not None else None,
-            )
-        )
+    def _finished(self, session: Session, plan: Plan, provenance: Provenance, trace: Trace, summary: Summary) -> None:
+        trace.ended(summary)
+        self._audit.record(answered(session, plan, provenance, summary))
 
 
 def _valid_until(session: Session, plan: Plan) -> float:

@@ -20,7 +20,8 @@ class Session:
     `snapshots` are the ids of those that it is pinned to: they stand in place of what is served. `quota` is what the
     principal might still ask for when the session was opened, None where nothing limits it. `proof` is what proved the
     principal, None where nobody had to (the demo's page, the operator's commands). `authorization` is the subject that
-    a connection has taken for its own (SET SESSION AUTHORIZATION), None for the one that signed in.
+    a connection has taken for its own (SET SESSION AUTHORIZATION), None for the one that signed in. `trace` is the
+    traceparent that came with the question (W3C Trace Context), as it came.
     """
 
     principal: Principal
@@ -31,6 +32,7 @@ class Session:
     quota: Quota | None = field(default=None, compare=False)
     proof: Proof | None = field(default=None, compare=False, repr=False)
     authorization: str | None = None
+    trace: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def on_behalf_of(self) -> str | None:
@@ -47,6 +49,10 @@ class Session:
         """The session's current_user and session_user."""
         subject = self.principal.subject
         return Users(self.on_behalf_of or subject, self.authorization or subject)
+
+    def traced(self, parent: str | None) -> Session:
+        """The same session, for a question that came with that traceparent."""
+        return self if parent is None else replace(self, trace=parent)
 
     def at(self, *search_path: str) -> Session:
         """The same session with another search path."""

@@ -114,6 +114,7 @@ class Settings(BaseSettings):
         3600.0, ge=0, allow_inf_nan=False, description="seconds between log lines of the audit's head; 0: none"
     )
     metrics_role: str = Field("metrics", min_length=1, description="role that reads /metrics from other machines")
+    telemetry: bool = Field(False, description="send OpenTelemetry traces; `OTEL_*` variables say where to")
     drain_s: Seconds = Field(10.0, description="seconds that running answers get to end when the server stops")
 
     def __init__(self, **given: Any) -> None:

@@ -62,11 +62,13 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Summary:
-    """What an answer was, once it has ended."""
+    """What an answer was, once it has ended: `first_ms` until it had rows, `computed_ms` of computing in all."""
 
     rows: int
     bytes: int
     elapsed_ms: float
+    first_ms: float
+    computed_ms: float
     outcome: Outcome
     error: GatewayError | None
 
@@ -112,6 +114,7 @@ class Result:
         self._started = time.monotonic()
         # None while a batch is asked of the source: whoever waits then is not the consumer.
         self._waiting_since: float | None = self._started
+        self._first: float | None = None
         self._rows = self._bytes = 0
         watchdog.add(self)
 
@@ -231,6 +234,8 @@ class Result:
             self._fail(NotFound("the permission for this answer has ended", reason="expired"))
 
     def _counted(self, rows: int, size: int) -> None:
+        if self._first is None:
+            self._first = time.monotonic()
         self._rows += rows
         self._bytes += size
         if self._limits.rows is not None and self._rows > self._limits.rows:
@@ -258,8 +263,11 @@ class Result:
             return
         self._closed = True
         self._stop = error
-        elapsed_ms = (time.monotonic() - self._started) * 1000
-        self.summary = Summary(self._rows, self._bytes, elapsed_ms, outcome, error)
+        now = time.monotonic()
+        first = now if self._first is None else self._first
+        elapsed_ms, first_ms = (now - self._started) * 1000, (first - self._started) * 1000
+        computed_ms = self._source.computed_s * 1000
+        self.summary = Summary(self._rows, self._bytes, elapsed_ms, first_ms, computed_ms, outcome, error)
         self._watchdog.remove(self)
         try:
             self._source.close()

@@ -100,12 +100,13 @@ class Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
             kept = choices.of_cookies(self._gateway, headers.get("cookie", ())) or in_token or Options()
             news = self._news(info.method, credentials, held)
             sealed = None if held is None else partial(self._with_options, held)
-            opened = partial(self._opened, credentials)
+            opened = partial(self._opened, credentials, next(iter(headers.get("traceparent", ())), None))
             return Authenticated(self._gateway, opened, _chosen(headers), kept, news, sealed)
 
-    def _opened(self, credentials: Credentials | None, chosen: Options) -> Session:
+    def _opened(self, credentials: Credentials | None, trace: str | bytes | None, chosen: Options) -> Session:
         session = self._gateway.open(credentials, PORT, chosen.purpose or None, chosen.on_behalf_of or None)
-        return session.at(*filter(None, [chosen.schema])).pinned(chosen.snapshots)
+        parent = trace if isinstance(trace, str) else None
+        return session.at(*filter(None, [chosen.schema])).pinned(chosen.snapshots).traced(parent)
 
     def _news(self, method: fl.FlightMethod, credentials: Credentials | None, held: _Token | None) -> str | None:
         """The token to send: a first one after a handshake, a successor once half the time is over."""

@@ -13,6 +13,7 @@ from ports.http import quota
 from ports.http.protocol import CERTIFICATE
 
 PURPOSE_HEADER = "x-outport-purpose"
+TRACE_HEADER = "traceparent"
 BEHALF_HEADER = "x-outport-on-behalf-of"
 
 
@@ -73,4 +74,4 @@ def session(gateway: Gateway, request: HTTPConnection, port: str) -> Session:
     proof = credentials(headers) or _certificate(request)
     opened = gateway.open(proof, port, headers.get(PURPOSE_HEADER), on_behalf_of(headers))
     quota.note(request.scope, opened.quota)
-    return opened
+    return opened.traced(headers.get(TRACE_HEADER))
