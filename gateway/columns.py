@@ -117,6 +117,7 @@ def _column(item: Property, key: tuple[str, ...], file: str, path: Path, report:
         description=item.description or "",
         business_name=item.businessName or "",
         physical_name="" if physical == item.name else physical,
+        declassified=str(item.custom("declassified") or ""),
     )
 
 

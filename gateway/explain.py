@@ -5,19 +5,21 @@ Never for a client's request: refusals are told with their reasons, row filters 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.decision import Treatment, TreatmentKind, Use
 from gateway.policy import PolicySet
 from gateway.principal import Environment, Principal
-from gateway.product import Product, Pseudonym
+from gateway.product import Inherited, Product, Pseudonym
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnAccess:
     """One column: its treatment, the mask's name ("" for none), the rules that made it so, and the SQL.
 
-    `use` is what it is only for, "" where it is shown.
+    `use` is what it is only for, "" where it is shown. `made_of` are the columns that a model makes it of, whose class
+    and tags it has, unless the rule `declassified` lets it keep its contract's ("" where none does).
     """
 
     column: str
@@ -26,6 +28,8 @@ class ColumnAccess:
     rules: tuple[str, ...]
     expression: str
     use: str
+    made_of: tuple[str, ...]
+    declassified: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +50,27 @@ def explain(
     product: Product,
     environment: Environment,
     pseudonyms: frozenset[Pseudonym],
+    inherited: Iterable[Inherited] = (),
 ) -> tuple[TableAccess, ...]:
     """What `principal` may see of each table of `product`, and by which rule. Raises Unauthenticated."""
     found: list[TableAccess] = []
+    lineage = {(one.table, one.column): one for one in inherited}
     for table in product.tables:
         verdict = policies.verdict(principal, product, table, environment, pseudonyms)
         decision = verdict.decision
         if decision is None:
             found.append(TableAccess(table.name, verdict.refusal, verdict.matched, None, (), ()))
             continue
-        columns = tuple(_column(name, one, decision.uses.get(name)) for name, one in decision.treatments.items())
+        columns = tuple(
+            _column(name, one, decision.uses.get(name), lineage.get((table.name, name)))
+            for name, one in decision.treatments.items()
+        )
         found.append(TableAccess(table.name, "", decision.rules, decision.rows, columns, decision.pending))
     return tuple(found)
 
 
-def _column(name: str, treatment: Treatment, use: Use | None) -> ColumnAccess:
+def _column(name: str, treatment: Treatment, use: Use | None, lineage: Inherited | None) -> ColumnAccess:
     rules = (*treatment.rules, *(use.rules if use is not None else ()))
     words = use.words if use is not None else ""
-    return ColumnAccess(name, treatment.kind, treatment.mask, rules, treatment.expression, words)
+    made_of, rule = (lineage.sources, lineage.rule) if lineage is not None else ((), "")
+    return ColumnAccess(name, treatment.kind, treatment.mask, rules, treatment.expression, words, made_of, rule)

@@ -217,7 +217,7 @@ def _uses(rules: Iterable[Applied], visible: Iterable[str]) -> dict[str, Use]:
             if effect.kind == "aggregate":
                 floors[effect.entity] = max(effect.least, floors.get(effect.entity, 0))
         if said:
-            named = tuple(rule for rule, _ in said)
+            named = tuple(dict.fromkeys(rule for rule, _ in said))
             found[name] = Use("aggregate" if floors else "join", tuple(sorted(floors.items())), named)
     return found
 

@@ -169,7 +169,7 @@ class PolicySet:
         for one in compiled:
             if one.product.agreement_required:
                 self._asking.add((one.product.name, one.product.major))
-            self._products[(one.product.name, one.product.digest)] = _ProductPolicy(policies, one)
+            self._products[(one.product.name, one.product.identity)] = _ProductPolicy(policies, one)
         self._decisions: OrderedDict[tuple[object, ...], tuple[float, Verdict]] = OrderedDict()
         self._delegations = Delegations(policies.delegations, policies.roles)
         self._holds_role = hierarchy(policies.roles)
@@ -217,7 +217,7 @@ class PolicySet:
             raise Unauthenticated("the credentials have expired", reason="expired")
         key = (
             _identity(principal),
-            (product.name, product.digest, table.name),
+            (product.name, product.identity, table.name),
             (environment.port, environment.purpose, environment.action),
             pseudonyms,
         )
@@ -266,7 +266,7 @@ class PolicySet:
 
         A version that the set was not loaded with is one that a caller has pinned, or that was published just now.
         """
-        key = (product.name, product.digest)
+        key = (product.name, product.identity)
         with self._lock:
             if key in self._products:
                 self._products.move_to_end(key)

@@ -17,6 +17,7 @@ from gateway.claims import KNOWN_TYPES, NAME, ClaimType, claim_type
 from gateway.document import DocumentError, Documents, Finding, Path, Report, read
 from gateway.policy_rules import (
     ALL,
+    Declassified,
     Delegation,
     Deny,
     Effect,
@@ -38,7 +39,7 @@ CLAIMS, ROLES = "claims.yaml", "roles.yaml"
 _DECLARING = {masks.FILE, CLAIMS, ROLES}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){0,2}")
-_EFFECTS = ("grant", "restrict", "mask", "hide", "use", "deny")
+_EFFECTS = ("grant", "restrict", "mask", "hide", "use", "declassify", "deny")
 _RULE_KEYS = {"id", "on", "to", "unless", "uses", "description", *_EFFECTS}
 # casbin's role manager stops at ten links without a word (pycasbin 2.8, RoleManager.max_hierarchy_level).
 ROLE_DEPTH = 8
@@ -214,6 +215,7 @@ class _RuleReader:
             "restrict": ({"rows"}, set()),
             "mask": ({"columns", "with"}, {"if", "link"}),
             "hide": ({"columns"}, set()),
+            "declassify": ({"columns"}, set()),
             "use": ({"columns", "as"}, {"k", "entity"}),
             "deny": ({"reason"}, set()),
         }[name]
@@ -230,11 +232,19 @@ class _RuleReader:
             return Restrict(self._text(value, "rows", file, place) or "")
         if name == "hide":
             return Hide(columns)
+        if name == "declassify":
+            return self._declassified(body, columns, file, place)
         if name == "use":
             return self._used(value, columns, file, place)
         if name == "deny":
             return Deny(self._text(value, "reason", file, place) or "")
         return self._masked(value, columns, file, place)
+
+    def _declassified(self, body: dict[str, Any], columns: tuple[str, ...], file: str, path: Path) -> Declassified:
+        """What a column is classified as is so for everybody, and each column is named."""
+        if body.get("to") or "unless" in body or any(name == ALL or ":" in name for name in columns):
+            self._report.error(file, path, "declassify names columns, for everybody", "to: {}, columns by name")
+        return Declassified(columns)
 
     def _used(self, value: dict[str, Any], columns: tuple[str, ...], file: str, path: Path) -> Used | None:
         kind, least, entity = value["as"], value.get("k"), value.get("entity")

@@ -109,7 +109,14 @@ class Used:
     entity: str
 
 
-Effect = Grant | Restrict | Masked | Hide | Used | Deny
+@dataclass(frozen=True, slots=True)
+class Declassified:
+    """Lets `columns` of models keep their contract's class and tags, where the contract names the rule."""
+
+    columns: tuple[str, ...]
+
+
+Effect = Grant | Restrict | Masked | Hide | Used | Declassified | Deny
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +135,7 @@ class Rule:
     @property
     def columns(self) -> tuple[str, ...]:
         """The selectors of columns that the effect names."""
-        return self.effect.columns if isinstance(self.effect, Grant | Masked | Hide | Used) else ()
+        return self.effect.columns if isinstance(self.effect, Grant | Masked | Hide | Used | Declassified) else ()
 
     def selects(self, column: Column) -> bool:
         """Whether the effect is about `column`: each selector is read the stricter way.

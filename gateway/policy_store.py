@@ -36,7 +36,7 @@ class PolicyStore:
     def current(self, products: Iterable[Product]) -> PolicySet:
         """The policies in force over `products`. Never raises: what cannot be loaded leaves the last good set."""
         known = tuple(products)
-        digests = frozenset((product.name, product.digest) for product in known)
+        digests = frozenset((product.name, product.identity) for product in known)
         with self._lock:
             now = time.monotonic()
             if now - self._looked_at >= STAT_S:

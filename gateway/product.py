@@ -21,6 +21,7 @@ class Column:
 
     `classification` is None where the contract declares none: it then counts as restricted, and no `*` grant covers it
     below that class. `physical_name` is the column's name in the source file where that differs, "" otherwise.
+    `declassified` is the policy's rule that may keep it from inheriting the class and tags of what it is made of.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Column:
     description: str
     business_name: str
     physical_name: str = ""
+    declassified: str = ""
 
     @property
     def effective_class(self) -> Classification:
@@ -158,7 +160,7 @@ class Product:
     `documents` maps file name -> parsed descriptor, vendor properties included, so that it round-trips.
     `data_clock` is the source's own "now" as an ISO timestamp or an SQL scalar over the inputs, None for real time.
     `sources` maps table -> the file that it is read from, for tables without a model. `retain_s` is how long a replaced
-    snapshot stays, None where the deployment's setting says it.
+    snapshot stays, None where the deployment's setting says it. `lineage` is the hash of what columns have inherited.
     """
 
     name: str
@@ -185,6 +187,12 @@ class Product:
     deprecated_on: datetime | None = None
     sunset_on: datetime | None = None
     agreement_required: bool = False
+    lineage: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The hash of all that policies look at: its documents, and what its columns have inherited."""
+        return f"{self.digest}.{self.lineage}"
 
     @property
     def major(self) -> int:
@@ -223,3 +231,18 @@ class Pseudonym:
     def physical(self) -> str:
         """The column's name in the snapshot: `$` keeps it out of the reach of any contract identifier."""
         return f"{self.column}${self.link}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What one column of a model is served as: its class and tags, and the columns `sources` that it is made of.
+
+    `rule` is the policy's rule that declassifies it, "" where it has inherited; it is then served as the contract says.
+    """
+
+    table: str
+    column: str
+    classification: Classification | None
+    tags: tuple[str, ...]
+    sources: tuple[str, ...]
+    rule: str

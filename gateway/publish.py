@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from gateway import blueprint, build, child, contract, keys, manifest, policy, pseudonym, record, shelf
+from gateway import blueprint, build, child, contract, inheritance, keys, manifest, policy, pseudonym, record, shelf
 from gateway.blueprint import Blueprint
 from gateway.child import Refused
 from gateway.contract import ContractError
@@ -22,8 +22,9 @@ from gateway.document import Finding
 from gateway.engine import default_threads
 from gateway.job import Built, Order
 from gateway.manifest import Manifest, ManifestError
+from gateway.policy_file import read_folder
 from gateway.policy_rules import PolicyError
-from gateway.product import Product, Pseudonym
+from gateway.product import Inherited, Product, Pseudonym
 from gateway.record import Record, RecordError
 from gateway.settings import Settings
 from gateway.snapshot import Deployment, Snapshot
@@ -71,15 +72,17 @@ def publish(
         product = contract.load(folder)
         progress(Step(product.name, "contract", product.version, None))
         deployment = _deployment(settings.state, known)
+        inherited, doubts = _inherited(settings, product, deployment)
+        product = inheritance.applied(product, inherited)
         drawn = _drawn(settings, product, folder, deployment)
-        for finding in drawn.warnings:
+        for finding in (*doubts, *drawn.warnings):
             progress(Warned(product.name, finding))
-        fingerprint = drawn.fingerprint(product.digest)
+        fingerprint = drawn.fingerprint(product.identity)
         same = _same(settings.state, known, product, fingerprint)
         if same is not None and not force:
             progress(Step(product.name, "unchanged", same.id, 1.0))
             return same
-        snapshot = _built(settings, product, drawn, fingerprint, held, progress)
+        snapshot = _built(settings, product, inherited, drawn, fingerprint, held, progress)
         retain_until = time.time() + retain_s(settings, product)
         manifest.write(
             settings.state,
@@ -139,6 +142,17 @@ def _deployment(state: Path, known: Manifest) -> Deployment:
     return Deployment(tuple(found))
 
 
+def _inherited(
+    settings: Settings, product: Product, deployment: Deployment
+) -> tuple[tuple[Inherited, ...], list[Finding]]:
+    """What the columns of models are to be served as. What is wrong with the policies is told where they are loaded."""
+    try:
+        policies, _ = read_folder(settings.policies)
+    except PolicyError as error:
+        raise ContractError(error.findings) from error
+    return inheritance.inherited(product, deployment, policies.rules)
+
+
 def _drawn(settings: Settings, product: Product, folder: Path, deployment: Deployment) -> Blueprint:
     others = [one.product for one in deployment.snapshots if (one.product.name, one.product.major) != _key(product)]
     try:
@@ -170,6 +184,7 @@ def _same(state: Path, known: Manifest, product: Product, fingerprint: str) -> S
 def _built(
     settings: Settings,
     product: Product,
+    inherited: tuple[Inherited, ...],
     drawn: Blueprint,
     fingerprint: str,
     held: int,
@@ -189,7 +204,7 @@ def _built(
         built = child.run(
             order, held, lambda said: progress(Step(product.name, said.step, said.subject, said.fraction))
         )
-        if drawn.fingerprint(product.digest) != fingerprint:
+        if drawn.fingerprint(product.identity) != fingerprint:
             raise Refused([Finding("", 0, product.name, "a file changed while it was read", "publish again")])
     except Refused as error:
         (folder / FINDINGS).write_text("".join(f"{finding}\n" for finding in error.findings))
@@ -201,7 +216,8 @@ def _built(
     for finding in built.findings:
         progress(Warned(product.name, finding))
     (folder / build.LOG).unlink(missing_ok=True)
-    record.write(folder, _record(product, snapshot_id, now, built, folder, time.monotonic() - started, fingerprint))
+    made = _record(product, snapshot_id, now, built, folder, time.monotonic() - started, fingerprint)
+    record.write(folder, replace(made, inherited=inherited))
     return record.load(shelf.path(settings.state, shelf.complete(folder).name))
 
 

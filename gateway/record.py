@@ -19,7 +19,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway import contract
 from gateway.contract import ContractError
-from gateway.product import Pseudonym
+from gateway.inheritance import applied
+from gateway.product import Inherited, Pseudonym
 from gateway.snapshot import RuleOutcome, Snapshot
 
 NAME = "snapshot.json"
@@ -60,6 +61,7 @@ class Record:
     fingerprint: str
     documents: Mapping[str, Any]
     models: Mapping[str, str]
+    inherited: tuple[Inherited, ...] = ()
     format: Literal[1] = 1
 
 
@@ -97,7 +99,7 @@ def load(folder: Path) -> Snapshot:
     """The snapshot that a folder holds. Raises RecordError."""
     record = read(folder)
     try:
-        product = contract.from_documents(record.documents, record.models)
+        product = applied(contract.from_documents(record.documents, record.models), record.inherited)
     except ContractError as error:
         raise RecordError(f"{folder.name}: its contract is no longer understood; publish the product anew") from error
     return Snapshot(
@@ -109,6 +111,7 @@ def load(folder: Path) -> Snapshot:
         row_counts=dict(record.row_counts),
         outcomes=tuple(_outcome(one) for one in record.outcomes),
         pseudonyms=frozenset(record.pseudonyms),
+        inherited=record.inherited,
     )
 
 

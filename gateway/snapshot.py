@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from gateway.product import Product, Pseudonym
+from gateway.product import Inherited, Product, Pseudonym
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Snapshot:
     """One immutable published state of one product: a DuckDB file whose tables stand in the schema `core`.
 
     `pseudonyms` are the keyed-hash columns that the file holds beside the contract's. `data_time` is the data clock's
-    value, None where the product declares no clock; `quality` the share of rules that hold (0..1).
+    value, None where the product declares no clock; `quality` the share of rules that hold (0..1). `inherited` tells
+    what the columns of models are served as, by what they are made of.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Snapshot:
     row_counts: Mapping[str, int]
     outcomes: tuple[RuleOutcome, ...]
     pseudonyms: frozenset[Pseudonym]
+    inherited: tuple[Inherited, ...] = ()
 
     @cached_property
     def quality(self) -> float:

@@ -89,7 +89,8 @@ def accesses(gateway: Gateway, session: Session, snapshot: Snapshot) -> tuple[Ta
         absent = f"{product.name} is not served at {session.port}"
         return tuple(TableAccess(table.name, absent, (), None, (), ()) for table in product.tables)
     environment = Environment(session.port, session.purpose, "query", time.time())
-    return explain(gateway.pin().policies, principal, product, environment, snapshot.pseudonyms)
+    policies = gateway.pin().policies
+    return explain(policies, principal, product, environment, snapshot.pseudonyms, snapshot.inherited)
 
 
 @contextmanager
@@ -171,7 +172,8 @@ def _takes_star(select: tree.Node) -> bool:
 
 def _treatment(one: ColumnAccess) -> str:
     words = one.treatment if one.mask in ("", one.treatment) else f"{one.treatment} ({one.mask})"
-    return f"{words}, only for {one.use}" if one.use else words
+    words += f", only for {one.use}" if one.use else ""
+    return f"{words}, declassified by {one.declassified}" if one.declassified else words
 
 
 def _explain(subject: str, product: str, port: str, table: TableAccess) -> None:
