@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from gateway.credentials import Bearer, Password
 from gateway.errors import NotFound, Unauthenticated
-from gateway.identity import Bearer, Directory, Password
+from gateway.identity import Directory
 from gateway.keys import load
+from gateway.principal import Scope
 from gateway.settings import Settings
 from ports.command.main import app
 
@@ -62,6 +64,38 @@ def test_a_key_works_until_it_is_removed(state: Path) -> None:
         people(state).authenticate(Bearer(key))
 
 
+def test_a_key_may_be_worth_less_than_its_principal(state: Path) -> None:
+    outport("principal", "add", "robot", "--no-password")
+    given = ("--port", "rest", "--port", "flightsql", "--product", "shop", "--action", "query")
+    key = outport("principal", "key", "robot", *given).stdout.strip()
+    robot = people(state).authenticate(Bearer(key))
+    assert robot.scope == Scope(("rest", "flightsql"), ("shop",), ("query",))
+    (entry,) = people(state).entries()
+    assert entry.keys[0].scope == robot.scope
+    assert "for rest flightsql" in " ".join(outport("principal", "list").stdout.split())
+
+
+def test_a_name_of_certificates_is_listed_until_it_is_removed(state: Path) -> None:
+    outport("principal", "add", "robot", "--no-password")
+    assert outport("principal", "certificate", "robot", "dns:robot.example").exit_code == 0
+    assert people(state).entries()[0].certificates == ("dns:robot.example",)
+    outport("principal", "add", "robot", "--role", "shop", "--no-password")
+    assert people(state).entries()[0].certificates == ("dns:robot.example",)
+    assert outport("principal", "remove", "robot", "--certificate", "dns:robot.example").exit_code == 0
+    assert people(state).entries()[0].certificates == ()
+
+
+def test_who_is_barred_is_told_and_admitted_again(state: Path) -> None:
+    outport("principal", "add", "ann", "--password-stdin", given="open sesame\n")
+    assert outport("principal", "bar", "ann").exit_code == 0
+    assert outport("principal", "bar", "corp:bob").exit_code == 0
+    with pytest.raises(Unauthenticated):
+        people(state).authenticate(Password("ann", "open sesame"))
+    assert "barred: ann, corp:bob" in outport("principal", "list").stdout
+    assert outport("principal", "bar", "ann", "--lift").exit_code == 0
+    assert people(state).authenticate(Password("ann", "open sesame")).subject == "ann"
+
+
 def test_a_removed_principal_is_gone(state: Path) -> None:
     outport("principal", "add", "ann", "--no-password")
     assert outport("principal", "remove", "ann").exit_code == 0
@@ -75,6 +109,11 @@ def test_a_removed_principal_is_gone(state: Path) -> None:
         (["token", "nobody"], "there is no principal nobody"),
         (["principal", "remove", "nobody"], "there is no principal nobody"),
         (["principal", "key", "nobody"], "there is no principal nobody"),
+        (["principal", "key", "ann", "--port", "smtp"], "ports: some of rest, "),
+        (["principal", "key", "ann", "--action", "write"], "actions: some of query, metadata"),
+        (["principal", "certificate", "ann", "ann.example"], "ann.example: uri:, dns: or email:"),
+        (["principal", "certificate", "nobody", "dns:a.example"], "there is no principal nobody"),
+        (["principal", "bar", "ann", "--lift"], "ann is not barred"),
         (["principal", "add", "a b"], "subject a b: letters, digits"),
         (["principal", "add", "product:retail"], "subject product:retail: letters, digits"),
         (["principal", "add", "ann", "--kind", "product"], "kind product: one of person, application, agent"),
