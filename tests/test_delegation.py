@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy
 import yaml
 
-from gateway import Forbidden, Gateway, GatewayError, Password, Query, Session
+from gateway import Exhausted, Forbidden, Gateway, GatewayError, Password, Query, Session
 from gateway.identity import Directory
 from gateway.keys import load
 from gateway.settings import Settings
@@ -328,6 +328,29 @@ def test_a_role_is_set_and_taken_back_as_postgresql_does(doors: Doors, name: str
             assert role is not None
             told.append((text, (*users, *role)))
     assert told == TRANSACTIONS[name]
+
+
+def test_a_local_role_holds_for_the_rest_of_its_message(doors: Doors) -> None:
+    with doors.connection(cursor_factory=psycopg.ClientCursor) as connection:
+        cursor = connection.execute(f"SET LOCAL ROLE alice; {NORTH}")
+        assert cursor.nextset()
+        assert cursor.fetchone() == (300, "N")
+        assert connection.execute(NORTH).fetchone() == (600, "S")
+
+
+def test_a_request_on_another_s_behalf_counts_against_both(doors: Doors) -> None:
+    gateway = Gateway(doors.settings.model_copy(update={"rate_limit": 5}))
+    asked = Password("superset", "superset-secret"), "rest", None
+    gateway.open(*asked, "alice")
+    left = gateway.open(Password("alice", "alice-secret"), "rest").quota
+    assert left is not None
+    assert left.remaining == 3
+    for _ in range(3):
+        gateway.open(Password("alice", "alice-secret"), "rest")
+    with pytest.raises(Exhausted):
+        gateway.open(*asked, "alice")
+    assert gateway.open(*asked).quota is not None
+    gateway.close()
 
 
 @pytest.mark.parametrize(
