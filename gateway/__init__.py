@@ -20,6 +20,7 @@ from gateway.errors import (
 )
 from gateway.forms import Form
 from gateway.lineage import Origin
+from gateway.metrics import OpenThere
 from gateway.pg_catalog import Backend
 from gateway.pg_intervals import PgInterval
 from gateway.pg_intervals import read as pg_interval
@@ -65,6 +66,7 @@ __all__ = [
     "Lifespan",
     "Limits",
     "NotFound",
+    "OpenThere",
     "Origin",
     "Parameters",
     "Part",

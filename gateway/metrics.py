@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -49,6 +49,15 @@ class Exposition:
     media_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class OpenThere:
+    """What is open at a door where connections last: those signed in, those that are not yet, and their portals."""
+
+    connections: int
+    knocking: int
+    portals: int
+
+
 class Metrics:
     """The counters of one gateway. Thread-safe; recording an answer takes some microseconds."""
 
@@ -86,7 +95,9 @@ class Metrics:
         # Finding a child by its labels costs more than counting does.
         self._ended, self._read = cache(self._of_port), cache(self._of_product)
         ProcessCollector(registry=self._registry)
+        self._watched: dict[str, Callable[[], OpenThere]] = {}
         self._registry.register(_State(snapshots, load, head))
+        self._registry.register(_Watched(self._watched))
 
     def record(self, observation: Observation) -> None:
         """Count what happened."""
@@ -113,6 +124,10 @@ class Metrics:
     def request(self, method: str, route: str, status: int) -> None:
         """Count an HTTP request by its route's template; `status` 0: the client had gone before anything was sent."""
         self._requests.labels(method if method in METHODS else "other", route, status).inc()
+
+    def watch(self, port: str, count: Callable[[], OpenThere]) -> None:
+        """Ask `count`, whenever the metrics are read, what is open at that door, from now on."""
+        self._watched[port] = count
 
     def exposition(self, accept: str) -> Exposition:
         """Everything now, as OpenMetrics where `accept` names it, else in Prometheus' own text format."""
@@ -203,6 +218,28 @@ class _State(Collector):
             if one.data_time is not None:
                 behind.add_metric(key, now - _utc(one.data_time).timestamp())
         yield from (age, behind, quality)
+
+
+class _Watched(Collector):
+    """What is open at the doors that tell."""
+
+    def __init__(self, watched: Mapping[str, Callable[[], OpenThere]]) -> None:
+        self._watched = watched
+
+    def describe(self) -> Iterable[Metric]:
+        """None: nothing is asked when it is registered."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges."""
+        connections = GaugeMetricFamily("outport_connections", "Connections that are open", labels=("port", "state"))
+        portals = GaugeMetricFamily("outport_portals", "Portals and cursors that are open", labels=("port",))
+        for port, count in list(self._watched.items()):
+            there = count()
+            connections.add_metric((port, "signed_in"), there.connections)
+            connections.add_metric((port, "signing_in"), there.knocking)
+            portals.add_metric((port,), there.portals)
+        yield from (connections, portals)
 
 
 def _utc(moment: datetime) -> datetime:

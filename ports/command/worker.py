@@ -25,6 +25,7 @@ _log = logging.getLogger("outport.worker")
 def work(settings: Settings, index: int, held: Held, connection: Connection[Message, Message]) -> None:
     """The whole life of the process."""
     logging.basicConfig(format=f"%(asctime)s %(levelname)s %(name)s [{index}] %(message)s", level=logging.WARNING)
+    logging.getLogger("outport.audit").setLevel(logging.INFO)  # which tells the head now and then
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's goes to the supervisor too, which says when
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

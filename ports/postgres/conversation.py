@@ -97,6 +97,11 @@ class Conversation(WireSession):  # type: ignore[misc]
         idle_s = min(settings.postgres_idle_session_s, own("idle_session_timeout"))
         return idle_s, WireError("57P05", "terminating connection due to idle-session timeout")
 
+    @property
+    def portals(self) -> int:
+        """How many are open."""
+        return self._work.portals
+
     def cancel(self) -> None:
         """Stop what is running now, if anything is."""
         self._work.cancel()

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from buenavista.core import Connection as Connections
 
-from gateway import Gateway, Unauthenticated, Unavailable
+from gateway import Gateway, OpenThere, Unauthenticated, Unavailable
 from ports.postgres.authentication import SignIn
 from ports.postgres.conversation import Conversation
 from ports.postgres.errors import WireError
@@ -127,6 +127,12 @@ class Registry(Connections):  # type: ignore[misc]
             return False
         conversation.cancel()
         return True
+
+    def count(self) -> OpenThere:
+        """What is open now."""
+        with self._lock:
+            signed, knocking = list(self._signed.values()), len(self._knocking)
+        return OpenThere(len(signed), knocking, sum(one.portals for one in signed))
 
     def close(self, why: WireError, drain_s: float, cut_s: float) -> None:
         """Let what runs end for `drain_s` seconds, then stop it; return when all have left, or after `cut_s` more."""

@@ -100,6 +100,7 @@ class PostgresPort:
         tls = Tls.of(settings)
         registry = Registry(self._gateway)
         registry.places.learn()
+        self._gateway.metrics.watch(self.name, registry.count)
         context = None if tls is None else tls.context()
         self._server = _Server(bound or self.bind(settings), registry, context)
         self._thread = threading.Thread(target=self._server.serve_forever, name="outport-postgres", daemon=True)

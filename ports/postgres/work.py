@@ -53,6 +53,11 @@ class Work:
         self._last: tuple[tuple[Field, ...], tuple[int, ...], tuple[Field, ...]] = ((), (), ())
         self._told = transaction.variables.reported()
 
+    @property
+    def portals(self) -> int:
+        """How many are open."""
+        return len(self._portals)
+
     def portal(self, statement: Statement, given: Sequence[Value], codes: Sequence[int], weight: int = 0) -> Portal:
         """A statement with its parameters of `weight` bytes, in these formats. Raises WireError for their number."""
         fields = statement.fields

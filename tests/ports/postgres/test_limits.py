@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import Siblings
 from gateway.identity import Directory
@@ -305,3 +306,34 @@ def test_nothing_is_taken_that_was_said_before_the_handshake(world: World, tmp_p
             assert kinds(client.query("SELECT 1 AS a")) == "TDCZ"
             port.stop()
             assert error(client.until_ready())["C"] == "57P01"
+
+
+def test_connections_and_portals_are_told_to_prometheus(world: World) -> None:
+    def told() -> tuple[float, ...]:
+        families = text_string_to_metric_families(world.gateway.metrics.exposition("").body.decode())
+        values = {
+            (one.name, one.labels.get("state", "")): one.value
+            for family in families
+            for one in family.samples
+            if one.labels.get("port") == "postgres"
+        }
+        return tuple(
+            values[name]
+            for name in (
+                ("outport_connections", "signed_in"),
+                ("outport_connections", "signing_in"),
+                ("outport_portals", ""),
+            )
+        )
+
+    with opened(world) as port:
+        assert told() == (0, 0, 0)
+        with Raw(port.address) as first, Raw(port.address):
+            first.start()
+            eventually(lambda: told() == (1, 1, 0))
+            first.query("BEGIN")
+            first.query("DECLARE c CURSOR FOR SELECT customer_id FROM shop.customers")
+            assert told() == (1, 1, 1)
+            first.query("COMMIT")
+            assert told() == (1, 1, 0)
+        eventually(lambda: told() == (0, 0, 0))
