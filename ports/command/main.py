@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from gateway.errors import GatewayError
 from gateway.principals import PrincipalsError
 from gateway.settings import SettingsError
-from ports.command import access, agreements, audit, connect, doctor, people, products, serve, show
+from ports.command import access, agreements, audit, connect, doctor, people, products, security, serve, show
 
 # A command's answer is its own words: the log of the gateway is for `serve`, which sends it to standard error.
 logging.getLogger("outport").addHandler(logging.NullHandler())
@@ -59,3 +59,4 @@ app.add_typer(people.app, name="principal")
 app.add_typer(audit.app, name="audit")
 app.add_typer(agreements.app, name="agreement")
 app.command("doctor")(doctor.doctor)
+app.command("security-test")(security.security_test)

@@ -1,0 +1,102 @@
+"""The corpus as it is published: YAML files beside this room, read into attacks whose templates are then filled. Pure.
+
+A template's words in braces are filled per target; an attack is tried on each target of the kind that its words need.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Annotated, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from ports.command.attack.judge import Expectation
+from ports.command.attack.terrain import Kind, Target
+
+Door = Literal["rest", "flight", "postgres"]
+DOORS: tuple[Door, ...] = get_args(Door)
+_WORD = re.compile(r"\{([a-z_]+)\}")
+_NEEDS: Mapping[str, Kind] = {"hidden": "hidden", "masked": "masked", "filtered": "filtered", "denied": "denied"}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Attack(_Strict):
+    ask: str
+    expect: Expectation | None = None
+
+
+class Category(_Strict):
+    """Attacks of one kind: through which doors, what is expected unless an attack says otherwise, and its twin."""
+
+    category: str
+    doors: tuple[Door, ...] = DOORS
+    form: Literal["sql", "request"] = "sql"
+    expect: Expectation = "harmless"
+    honest: str
+    attacks: tuple[Annotated[_Attack | str, Field()], ...]
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One template; `id` is its category's file, its category and its place there."""
+
+    id: str
+    category: str
+    doors: tuple[Door, ...]
+    form: Literal["sql", "request"]
+    expect: Expectation
+    template: str
+    honest: str
+
+    @property
+    def needs(self) -> Kind:
+        """The kind of target that the template's words are of."""
+        words = _WORD.findall(self.template)
+        for word in words:
+            for stem, kind in _NEEDS.items():
+                if word.removeprefix("bare_").startswith(stem):
+                    return kind
+        return "visible"
+
+    def fits(self, target: Target) -> bool:
+        """Whether the target has every word that the template and its twin need."""
+        known = {"table", "product", "bare", *target.names}
+        wanted = {*_WORD.findall(self.template), *_WORD.findall(self.honest)}
+        return all(word in target.names for word in wanted if word in known or word in _VOCABULARY)
+
+
+_VOCABULARY = frozenset(
+    "table product bare column bare_column text number count hidden bare_hidden masked bare_masked filtered "
+    "bare_filtered denied denied_product denied_table denied_column secret value".split()
+)
+
+
+def filled(template: str, names: Mapping[str, str]) -> str:
+    """`template` with its words in place; braces of its own language stay."""
+    return _WORD.sub(lambda found: names.get(found.group(1), found.group(0)), template)
+
+
+@cache
+def corpus() -> tuple[Attack, ...]:
+    """Every attack that is published."""
+    found: list[Attack] = []
+    folder = resources.files("ports.command.attack") / "corpus"
+    for file in sorted(folder.iterdir(), key=lambda one: one.name):
+        if not file.name.endswith(".yaml"):
+            continue
+        stem = file.name.removesuffix(".yaml")
+        for one in TypeAdapter(tuple[Category, ...]).validate_python(yaml.safe_load(file.read_text(encoding="utf-8"))):
+            for number, item in enumerate(one.attacks, start=1):
+                attack = _Attack(ask=item) if isinstance(item, str) else item
+                name = f"{stem}/{one.category.replace(' ', '-')}/{number}"
+                expect = attack.expect or one.expect
+                found.append(Attack(name, one.category, one.doors, one.form, expect, attack.ask, one.honest))
+    return tuple(found)

@@ -1,0 +1,151 @@
+"""What a principal may and may not name at one door: the words that the corpus's templates are filled with.
+
+Touches the decisions (as explain-access tells them) and the oracle; sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gateway import duck
+from gateway.catalog import Snapshot
+from gateway.explain import TableAccess
+from gateway.product import Table
+from ports.command.attack.oracle import Oracle, Secret
+
+Kind = Literal["visible", "hidden", "masked", "filtered", "denied"]
+KINDS: tuple[Kind, ...] = ("visible", "hidden", "masked", "filtered", "denied")
+_MASKS = frozenset({"partial", "bucket", "constant", "null", "hash"})
+_UNKNOWN = "zqxjkvwy"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Words by placeholder; `unknown` are names of nothing that stand where `names` name what is kept from sight.
+
+    `secret` is the raw value in `names`, by its text, None where there is none.
+    """
+
+    kind: Kind
+    names: Mapping[str, str]
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One table of the deployment, and what the principal may do with it."""
+
+    snapshot: Snapshot
+    table: Table
+    access: TableAccess
+
+    @property
+    def path(self) -> tuple[str, str]:
+        """Product and table."""
+        return self.snapshot.product.name, self.table.name
+
+    @property
+    def visible(self) -> bool:
+        """Whether it exists for the principal."""
+        return not self.access.refusal
+
+    def columns(self, *treatments: str) -> tuple[str, ...]:
+        """The columns of these treatments that are shown, or hidden."""
+        return tuple(one.column for one in self.access.columns if one.treatment in treatments and not one.use)
+
+
+def targets(tables: Sequence[Seen], oracle: Oracle, limit: int) -> dict[Kind, tuple[Target, ...]]:
+    """At most `limit` targets of each kind; as many tables as that allows."""
+    shown = [one for one in tables if one.visible and one.columns("raw")]
+    found: dict[Kind, list[Target]] = {kind: [] for kind in KINDS}
+    found["visible"] = [Target("visible", _names(one, oracle)) for one in shown]
+    for one in shown:
+        found["hidden"] += _hidden(one, oracle)
+        found["masked"] += _masked(one, oracle)
+        found["filtered"] += _filtered(one, oracle)
+    found["denied"] = list(_denied(shown, tables, oracle))
+    return {kind: tuple(_spread(members, limit)) for kind, members in found.items()}
+
+
+def _spread(members: Sequence[Target], limit: int) -> Iterator[Target]:
+    """`limit` of `members`, evenly: the first of them does not stand for all."""
+    step = max(1, len(members) // limit)
+    yield from list(members[::step])[:limit]
+
+
+def _names(one: Seen, oracle: Oracle) -> dict[str, str]:
+    raw = one.columns("raw")
+    kinds = {column.name: column.type for column in one.table.columns}
+    texts = [name for name in raw if kinds[name] == "VARCHAR"]
+    numbers = [name for name in raw if kinds[name].startswith(("BIGINT", "INTEGER", "DECIMAL", "DOUBLE", "SMALLINT"))]
+    product, table = one.path
+    return {
+        "table": f"{duck.quote(product)}.{duck.quote(table)}",
+        "product": product,
+        "bare": table,
+        "column": duck.quote(raw[0]),
+        "bare_column": raw[0],
+        "text": duck.quote(texts[0]) if texts else f"CAST({duck.quote(raw[0])} AS VARCHAR)",
+        "number": duck.quote(numbers[0]) if numbers else f"length(CAST({duck.quote(raw[0])} AS VARCHAR))",
+        "count": str(oracle.count(one.path, one.access.rows)),
+    }
+
+
+def _hidden(one: Seen, oracle: Oracle) -> Iterator[Target]:
+    for name in one.columns("hidden"):
+        secret = oracle.secret(one.path, name, None)
+        nothing = _unknown(name)
+        named = {"hidden": duck.quote(name), "bare_hidden": name, **_value(secret)}
+        yield Target(
+            "hidden",
+            _names(one, oracle) | named,
+            {"hidden": duck.quote(nothing), "bare_hidden": nothing},
+            secret.text if secret else None,
+        )
+
+
+def _masked(one: Seen, oracle: Oracle) -> Iterator[Target]:
+    shown = {access.column: access.expression for access in one.access.columns}
+    for name in one.columns(*_MASKS):
+        secret = oracle.secret(one.path, name, shown[name], one.access.rows)
+        if secret is not None:
+            named = {"masked": duck.quote(name), "bare_masked": name, **_value(secret)}
+            yield Target("masked", _names(one, oracle) | named, secret=secret.text)
+
+
+def _filtered(one: Seen, oracle: Oracle) -> Iterator[Target]:
+    if one.access.rows is None:
+        return
+    raw = one.columns("raw")
+    key = [name for name in one.table.key if name in raw] if len(one.table.key) == 1 else []
+    for name in [*key, *(name for name in raw if name not in key)][:3]:
+        secret = oracle.secret(one.path, name, duck.quote(name), one.access.rows, hidden_rows=True)
+        if secret is not None:
+            named = {"filtered": duck.quote(name), "bare_filtered": name, **_value(secret)}
+            yield Target("filtered", _names(one, oracle) | named, secret=secret.text)
+
+
+def _denied(shown: Sequence[Seen], tables: Sequence[Seen], oracle: Oracle) -> Iterator[Target]:
+    visible = {one.path for one in shown}
+    for one in tables:
+        if one.visible:
+            continue
+        (product, table), column = one.path, one.table.columns[0].name
+        context = next((_names(other, oracle) for other in shown if (other.path[0], table) not in visible), {})
+        named = {"denied": f"{duck.quote(product)}.{duck.quote(table)}", "denied_product": product}
+        named |= {"denied_table": table, "denied_column": column}
+        gone = {"denied_product": _unknown(product), "denied_table": _unknown(table)}
+        gone["denied"] = f"{duck.quote(gone['denied_product'])}.{duck.quote(gone['denied_table'])}"
+        yield Target("denied", context | named, gone)
+
+
+def _value(secret: Secret | None) -> dict[str, str]:
+    return {} if secret is None else {"secret": secret.literal, "value": secret.text}
+
+
+def _unknown(name: str) -> str:
+    """A name as long as `name` that names nothing."""
+    return (_UNKNOWN * 8)[: len(name)]

@@ -1,0 +1,82 @@
+"""One run of the corpus through one door: each attack on each of its targets, its honest twin after it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ports.command.attack.attacks import Attack, Door, filled
+from ports.command.attack.judge import broken
+from ports.command.attack.oracle import Canary
+from ports.command.attack.reply import Client, Reply
+from ports.command.attack.terrain import Kind, Target
+
+
+@dataclass(frozen=True)
+class Try:
+    """One attack that was tried: `fault` is why it was not held, "" where it was; `honest`: its twin was answered."""
+
+    id: str
+    category: str
+    door: Door
+    fault: str
+    honest: bool
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where the attacks are tried: targets by kind, the canaries, and how long an answer may take."""
+
+    targets: Mapping[Kind, tuple[Target, ...]]
+    canaries: tuple[Canary, ...] = field(repr=False)
+    patience_s: float
+
+
+def attempts(door: Door, client: Client, attacks: Sequence[Attack], ground: Ground) -> Iterator[Try]:
+    """Every attack of `attacks` for this door, on each target that it fits."""
+    for number, attack in enumerate(attacks):
+        if door in attack.doors:
+            for target in _chosen(attack, number, ground.targets):
+                yield _tried(door, client, attack, target, ground)
+
+
+def unfit(attacks: Sequence[Attack], ground: Ground, door: Door) -> int:
+    """How many attacks for the door have no target here: nothing is hidden, masked, filtered or denied."""
+    ours = [(number, attack) for number, attack in enumerate(attacks) if door in attack.doors]
+    return sum(not _chosen(attack, number, ground.targets) for number, attack in ours)
+
+
+def _chosen(attack: Attack, number: int, targets: Mapping[Kind, tuple[Target, ...]]) -> tuple[Target, ...]:
+    """What needs something kept from sight is tried on each such target, anything else on one table, in turn."""
+    fitting = tuple(target for target in targets[attack.needs] if attack.fits(target))
+    if attack.needs != "visible" or not fitting:
+        return fitting
+    return (fitting[number % len(fitting)],)
+
+
+def _tried(door: Door, client: Client, attack: Attack, target: Target, ground: Ground) -> Try:
+    text = filled(attack.template, target.names)
+    guessed = [one for one in ground.canaries if one.text not in text]
+    begun = time.monotonic()
+    reply = client.ask(text)
+    twin = None
+    if attack.expect == "alike":
+        unknown = {**target.names, **target.unknown}
+        reply, twin = (
+            _bare(reply, target.names, target),
+            _bare(client.ask(filled(attack.template, unknown)), unknown, target),
+        )
+    fault = broken(attack.expect, reply, twin, guessed, target.names.get("count", ""))
+    if reply.outcome == "gone" or time.monotonic() - begun > 2 * ground.patience_s:
+        fault = fault or f"no answer within {ground.patience_s:g} s, or the connection broke"
+    honest = client.ask(filled(attack.honest, target.names))
+    return Try(attack.id, attack.category, door, fault, honest.outcome == "answered" and honest.rows > 0)
+
+
+def _bare(reply: Reply, names: Mapping[str, str], target: Target) -> Reply:
+    """`reply`, in whose words what was asked for is only called by its place."""
+    words = reply.words
+    for place in sorted(target.unknown, key=lambda one: -len(names[one])):
+        words = words.replace(names[place], place).replace(names[place].replace('"', ""), place)
+    return Reply(reply.outcome, reply.data, words, reply.rows, reply.first)
