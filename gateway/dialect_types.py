@@ -52,6 +52,8 @@ _COUNTS = frozenset("count count_star row_number rank dense_rank".split())
 _LENGTHS = frozenset("ntile width_bucket".split())
 _EXACT_SCALE = 6
 _AVERAGE = 16
+# How many columns of a statement are such means: each has some forty nodes.
+_AVERAGES = 200
 
 
 def column(text: str) -> Kind | None:
@@ -67,6 +69,7 @@ class Types:
 
     def __init__(self, statement: Node, columns: Mapping[str, Collection[str]], source: Source) -> None:
         self._source = source
+        self.averages = 0
         self._relations = _relations(statement)
         self._shown = {id(query) for query in outermost(statement["node"])}
         read = {name: _agreed(column(kind) for kind in kinds) for name, kinds in columns.items()}
@@ -287,7 +290,7 @@ def exact(statement: Node, types: Types) -> None:
 def named(statement: Node, types: Types) -> None:
     """Functions that have another name for arguments of some types."""
     for node in tree.nodes(statement):
-        if node.get("class") != "FUNCTION" or len(node["arguments"]) != 1:
+        if node.get("function_name") not in {"octet_length", "round"} or len(node["arguments"]) != 1:
             continue
         kind = types.of(node["arguments"][0]["expression"])
         if node["function_name"] == "octet_length" and kind is not None and kind.name == "text":
@@ -323,14 +326,16 @@ def _average(item: Node, types: Types) -> bool:
     """
     (argument,) = (one["expression"] for one in item["arguments"])
     kind = types.of(argument)
-    if kind is None or (kind.other and kind.name == "numeric") or kind.scale > _EXACT_SCALE:
+    types.averages += 1
+    whole = kind is not None and not (kind.other and kind.name == "numeric") and kind.scale <= _EXACT_SCALE
+    if kind is None or not whole or types.averages > _AVERAGES:
         return False
     total, count = ({**item, "function_name": name, "qualified_name": {"path": [name]}} for name in ("sum", "count"))
     factor = 10**kind.scale
-    whole = filled(f"CAST($1 * {factor} AS HUGEINT)" if kind.name == "numeric" else "CAST($1 AS HUGEINT)", total)
+    units = filled(f"CAST($1 * {factor} AS HUGEINT)" if kind.name == "numeric" else "CAST($1 AS HUGEINT)", total)
     parts = filled(f"$1 * {factor}", count) if factor > 1 else count
     digits = _AVERAGE + 1
     rest = f"CAST(($1 % $2) * {10**digits} // $2 AS DECIMAL({digits + 1},0)) * 0.{'0' * _AVERAGE}1"
     text = f"CAST($1 // $2 AS DECIMAL({38 - digits},0)) + {rest}"
-    replaced(item, cast(filled(text, whole, parts), f"DECIMAL(38,{_AVERAGE})"))
+    replaced(item, cast(filled(text, units, parts), f"DECIMAL(38,{_AVERAGE})"))
     return True

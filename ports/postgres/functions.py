@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from ports.postgres import split
+from gateway import Value
+from ports.postgres import split, types
 from ports.postgres.variables import SESSION, VERSION_TEXT, Variables
 
 
 @dataclass(frozen=True)
 class Call:
-    """One function of the list with its literals, and the name of its column."""
+    """One function of the list with its literals (of a parameter its place, from 1), and the name of its column."""
 
     function: str
-    arguments: tuple[str, ...]
+    arguments: tuple[str | int, ...]
     column: str
 
 
@@ -24,6 +25,26 @@ class Calls:
     """SELECT of such functions and nothing else."""
 
     items: tuple[Call, ...]
+
+    @property
+    def parameters(self) -> tuple[int, ...]:
+        """The types of the parameters that they name: texts, but for whether a setting is local or may be missing."""
+        places = {one: (call.function, place) for call in self.items for place, one in enumerate(call.arguments)
+                  if isinstance(one, int)}  # fmt: skip
+        return tuple((types.BOOL if places.get(place) in _TRUTHS else types.TEXT).oid
+                     for place in range(1, max(places, default=0) + 1))  # fmt: skip
+
+    def bound(self, given: Sequence[Value]) -> Calls:
+        """The same with the parameters' values, as texts."""
+        return Calls(tuple(replace(call, arguments=tuple(_bound(one, given) for one in call.arguments))
+                           for call in self.items))  # fmt: skip
+
+
+def _bound(argument: str | int, given: Sequence[Value]) -> str:
+    if isinstance(argument, str):
+        return argument
+    value = given[argument - 1]
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
 def understand(statement: str) -> Calls | None:
@@ -48,11 +69,14 @@ def _call(words: tuple[str, ...], place: int) -> tuple[Call | None, int]:
     if function not in ANSWERS:
         return None, place
     place += 1
-    arguments: list[str] = []
+    arguments: list[str | int] = []
     if words[place : place + 1] == ("(",):
         place += 1
         while place < len(words) and words[place] != ")":
-            if words[place] != ",":
+            if words[place] == "$" and re.fullmatch(r"[1-9]\d?", words[place + 1] if place + 1 < len(words) else ""):
+                place += 1
+                arguments.append(int(words[place]))
+            elif words[place] != ",":
                 arguments.append(split.literal(words[place]))
             place += 1
         place += 1
@@ -70,7 +94,7 @@ def _call(words: tuple[str, ...], place: int) -> tuple[Call | None, int]:
 
 def answer(call: Call, variables: Variables, process: int) -> str | None:
     """The value of `call` in this session. Raises WireError for an unknown setting."""
-    return ANSWERS[call.function](call.arguments, variables, process)
+    return ANSWERS[call.function](tuple(str(one) for one in call.arguments), variables, process)
 
 
 def _set_config(arguments: tuple[str, ...], variables: Variables, _: int) -> str:
@@ -93,6 +117,7 @@ _Answer = Callable[[tuple[str, ...], Variables, int], str | None]
 _WITHOUT_PARENTHESES = frozenset(
     {"current_role", "current_user", "session_user", "user", "current_schema", "current_catalog"}
 )
+_TRUTHS = frozenset({("set_config", 2), ("current_setting", 1)})
 _ARGUMENTS: Mapping[str, tuple[int, int]] = {"current_setting": (1, 2), "set_config": (3, 3)}
 ANSWERS: Mapping[str, _Answer] = {
     "version": lambda *_: VERSION_TEXT,

@@ -35,7 +35,8 @@ class Statements:
         calls = functions.understand(text) if command is None and text else None
         if not text or command is not None or calls is not None:
             fields = self._columns(command or calls)
-            return Statement(name, text, command or calls, (), fields, asker=self._transaction.asker)
+            taken = calls.parameters if calls is not None else ()
+            return Statement(name, text, command or calls, taken, fields, asker=self._transaction.asker)
         return self.query(name, text, given)
 
     def query(self, name: str, text: str, given: Sequence[int]) -> Statement:

@@ -63,6 +63,8 @@ class Work:
         fields = statement.fields
         if fields is not None:
             fields = self._formatted(fields, tuple(codes))
+        if isinstance(statement.command, Calls) and statement.parameters:
+            statement = replace(statement, command=statement.command.bound(given))
         asks = statement.command is None and statement.text
         return Portal(statement, fields, Question(self._transaction, statement, given) if asks else None, weight)
 
