@@ -17,6 +17,7 @@ from gateway import (
     dialect_names,
     dialect_rows,
     dialect_sets,
+    dialect_settle,
     dialect_text,
     dialect_times,
     dialect_types,
@@ -160,14 +161,14 @@ def typed(statement: Node, columns: Mapping[str, Collection[str]], source: Sourc
 
     `columns` are the types of every column that it may read, by name.
     """
-    dialect_types.exact(statement, dialect_types.Types(statement, columns, source))
+    dialect_settle.exact(statement, dialect_types.Types(statement, columns, source))
     types = dialect_types.Types(statement, columns, source)
-    dialect_types.named(statement, types)
+    dialect_settle.named(statement, types)
     shown = {id(query) for query in dialect_types.outermost(statement["node"])}
     for node in tree.nodes(statement):
         if node.get("type") == "SELECT_NODE" and not _distinct(node):
             for item in node["select_list"]:
-                if not dialect_types.settle(item, types, shown=id(node) in shown):
+                if not dialect_settle.settle(item, types, shown=id(node) in shown):
                     dialect_casts.settle(item)
 
 

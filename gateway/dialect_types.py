@@ -9,8 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from gateway import syntax, tree
-from gateway.dialect_casts import FREE
-from gateway.dialect_nodes import Source, cast, filled, replaced
+from gateway.dialect_nodes import Source
 from gateway.tree import Node
 
 
@@ -27,8 +26,8 @@ class Kind:
 
 
 Columns = Mapping[str, Kind | None]
-_INTEGERS = ("int2", "int4", "int8")
-_NUMBERS = (*_INTEGERS, "numeric", "float4", "float8")
+INTEGERS = ("int2", "int4", "int8")
+_NUMBERS = (*INTEGERS, "numeric", "float4", "float8")
 _TYPES: Mapping[str, str] = {
     **dict.fromkeys(("TINYINT", "UTINYINT", "SMALLINT", "INT2"), "int2"),
     **dict.fromkeys(("INTEGER", "INT", "INT4", "USMALLINT"), "int4"),
@@ -41,8 +40,6 @@ _TYPES: Mapping[str, str] = {
     **dict.fromkeys(("VARCHAR", "TEXT"), "text"),
     **{name.upper(): name for name in ("date", "time", "timestamp", "interval", "json")},
 }
-_WRITTEN: Mapping[str, str] = {"int2": "SMALLINT", "int4": "INTEGER", "int8": "BIGINT", "float8": "DOUBLE",
-                               "timestamptz": "TIMESTAMPTZ"}  # fmt: skip
 _NULL = Kind("null")
 _SAME = frozenset("min max lag lead first_value last_value nth_value abs any_value mode nullif".split()) | {
     "quantile_disc", "greatest", "least", "round_even",
@@ -50,10 +47,6 @@ _SAME = frozenset("min max lag lead first_value last_value nth_value abs any_val
 _FLOATS = frozenset("quantile_cont percent_rank cume_dist random pi degrees radians".split())
 _COUNTS = frozenset("count count_star row_number rank dense_rank".split())
 _LENGTHS = frozenset("ntile width_bucket".split())
-_EXACT_SCALE = 6
-_AVERAGE = 16
-# How many columns of a statement are such means: each has some forty nodes.
-_AVERAGES = 200
 
 
 def column(text: str) -> Kind | None:
@@ -75,6 +68,9 @@ class Types:
         read = {name: _agreed(column(kind) for kind in kinds) for name, kinds in columns.items()}
         self._columns: Columns = read
         named: Columns = {}
+        if any(node.get("type") == "PIVOT" for node in tree.nodes(statement)):
+            self._columns = {}  # its columns have names of their own making
+            return
         for _ in range(_ROUNDS):
             before, named = named, self._given(statement, read)
             self._columns = {**read, **named}
@@ -96,6 +92,9 @@ class Types:
                 if item["alias"]:
                     yield str(item["alias"]), self.of(item)
             return
+        if node.get("type") in _UNIONS or "query_node" in node:
+            yield from self._unsure(node)
+            return
         names = [str(one) for one in node.get("column_name_alias") or node.get("expected_names") or ()]
         series = None
         if node.get("type") == "TABLE_FUNCTION":
@@ -104,12 +103,30 @@ class Types:
         rows: list[list[Node]] = []
         inner = node["subquery"]["node"] if node.get("type") == "SUBQUERY" and "column_name_alias" in node else node
         if inner.get("type") == "SELECT_NODE":
-            values = inner.get("from_table") or {}
-            rows = values["values"] if values.get("type") == "EXPRESSION_LIST" else [inner["select_list"]]
+            values, whole = inner.get("from_table") or {}, _starred([inner["select_list"]])
+            rows = [] if whole else [inner["select_list"]]
+            if values.get("type") == "EXPRESSION_LIST" and whole and len(inner["select_list"]) == 1:
+                rows = values["values"]
         elif inner.get("type") == "EXPRESSION_LIST":
             rows = inner["values"]
         for place, name in enumerate(names):
             yield name, self._combined([row[place] for row in rows if place < len(row)]) if rows else series
+
+    def _unsure(self, node: Node) -> Iterable[tuple[str, None]]:
+        """Names of columns that may have another kind than what stands beside their name: it is not known then."""
+        if "query_node" in node:
+            yield from ((str(name), None) for name in node["aliases"])
+            return
+        sides = outermost(node)
+        if any(id(side) in self._shown for side in sides):
+            return
+        lists = [side["select_list"] for side in sides]
+        unclear = _starred(lists) or len({len(items) for items in lists}) > 1
+        for items in lists:
+            for place, item in enumerate(items):
+                kinds = set() if unclear else {self.of(other[place]) for other in lists}
+                if len(kinds) != 1 or None in kinds:
+                    yield str(item["alias"] or (item.get("column_names") or [""])[-1]), None
 
     def of(self, node: Node) -> Kind | None:
         """The kind of an expression, None where it is not known."""
@@ -149,10 +166,14 @@ class Types:
             return Kind("float8")
         if name in {"date_part", "datepart"}:
             field = str(syntax.constant(arguments[0])).lower()
+            if field in {"julian", "none"}:
+                return None
             extract = self._source.word(node) == "extract"
             return Kind("numeric", 6 if field == "epoch" else 0, other=True) if extract else Kind("float8", other=True)
         if name in _SAME and arguments:
             kinds = [self.of(one) for one in arguments]
+            if name in {"min", "max"} and len(arguments) > 1:
+                return None  # the first of them, as a list
             return _common(kinds) if name in {"greatest", "least"} else kinds[0]
         return self._computed(name, arguments)
 
@@ -163,7 +184,7 @@ class Types:
             return replace(kinds[1], name="timestamptz", other=True) if kinds[1].name == "date" else kinds[1]
         if first is None or first.name not in _NUMBERS:
             return None
-        whole, exact = first.name in _INTEGERS, first.name in {*_INTEGERS, "numeric"}
+        whole, exact = first.name in INTEGERS, first.name in {*INTEGERS, "numeric"}
         if name == "sum":
             return Kind("numeric" if first.name == "int8" else "int8", other=first.name != "int8") if whole else first
         if name == "avg":
@@ -183,6 +204,12 @@ class Types:
 
 
 _ROUNDS = 8
+_UNIONS = frozenset({"SET_OPERATION_NODE", "RECURSIVE_CTE_NODE"})
+
+
+def _starred(lists: Iterable[list[Node]]) -> bool:
+    """Whether a place among the columns says nothing of which it is."""
+    return any(item["class"] == "STAR" for items in lists for item in items)
 
 
 def outermost(query: Node) -> list[Node]:
@@ -190,7 +217,7 @@ def outermost(query: Node) -> list[Node]:
     found, waiting = list[Node](), [query]
     while waiting:
         one = waiting.pop()
-        if one["type"] == "SET_OPERATION_NODE":
+        if one["type"] in _UNIONS:
             waiting += [side for side in (one["left"], one["right"], *(one.get("children") or ())) if side]
         elif one["type"] == "SELECT_NODE":
             found.append(one)
@@ -231,7 +258,7 @@ def _number(known: list[Kind], scale: int) -> Kind | None:
     widest = max(names, key=_NUMBERS.index)
     if widest == "float4":
         widest = "float4" if len(names) == 1 else "float8"
-    other = any(kind.other for kind in known) or (len(names) > 1 and names <= {*_INTEGERS})
+    other = any(kind.other for kind in known) or (len(names) > 1 and names <= {*INTEGERS})
     many = widest == "numeric" and any(kind.scale < 0 for kind in known)
     return Kind(widest, (-1 if many else scale) if widest == "numeric" else 0, other)
 
@@ -270,72 +297,6 @@ def _operated(name: str, kinds: list[Kind | None]) -> Kind | None:
     if name == "*":
         return _number(known, sum(kind.scale for kind in known))
     found = _number(known, -1) if name in {"/", "//"} else None
-    if found is None or found.name in _INTEGERS:
+    if found is None or found.name in INTEGERS:
         return found
     return replace(found, scale=-1 if found.name == "numeric" else 0, other=True)
-
-
-def exact(statement: Node, types: Types) -> None:
-    """numeric without a precision keeps the digits of exact numbers."""
-    for node in tree.nodes(statement):
-        if node.get("class") != "CAST" or node["type_expr"].get("alias") != FREE:
-            continue
-        node["type_expr"]["alias"] = ""
-        kind = types.of(node["child"])
-        if kind is not None and kind.name in {*_INTEGERS, "numeric"} and 0 <= kind.scale <= _EXACT_SCALE:
-            width = {"int2": 5, "int4": 10, "int8": 19}.get(kind.name, 38)
-            node["type_expr"] = cast(node, f"DECIMAL({width},{kind.scale})")["type_expr"]
-
-
-def named(statement: Node, types: Types) -> None:
-    """Functions that have another name for arguments of some types."""
-    for node in tree.nodes(statement):
-        if node.get("function_name") not in {"octet_length", "round"} or len(node["arguments"]) != 1:
-            continue
-        kind = types.of(node["arguments"][0]["expression"])
-        if node["function_name"] == "octet_length" and kind is not None and kind.name == "text":
-            node["function_name"], node["qualified_name"] = "strlen", {**node["qualified_name"], "path": ["strlen"]}
-        elif node["function_name"] == "round" and kind is not None and kind.name in {"float4", "float8"}:
-            replaced(node, filled("round_even($1, 0)", node["arguments"][0]["expression"]))
-
-
-def settle(item: Node, types: Types, *, shown: bool) -> bool:
-    """Cast a column of a SELECT to PostgreSQL's type; False where that is not known, or DuckDB's.
-
-    `shown` is whether nothing is computed from it any more: only there do numerics have their digits.
-    """
-    if item["class"] in {"CONSTANT", "STAR"} or (kind := types.of(item)) is None or not kind.other:
-        return False
-    if item["class"] == "COLUMN_REF":
-        item["alias"] = item["alias"] or str(item["column_names"][-1])
-    if kind.name in _INTEGERS or (shown and kind.name in _WRITTEN):
-        replaced(item, cast({**item}, _WRITTEN[kind.name]))
-    elif shown and kind.name == "numeric" and kind.scale >= 0:
-        replaced(item, cast({**item}, f"DECIMAL(38,{min(kind.scale, 18)})"))
-    elif shown and kind.name == "numeric" and item["class"] == "FUNCTION" and item["function_name"] == "avg":
-        return _average(item, types)
-    else:
-        return False
-    return True
-
-
-def _average(item: Node, types: Types) -> bool:
-    """The mean of exact numbers is exact: quotient and rest of two whole numbers, rounded half away from zero.
-
-    The rest has one digit more, cut off there, by which the last cast rounds. Without rows all is NULL, as the sum is.
-    """
-    (argument,) = (one["expression"] for one in item["arguments"])
-    kind = types.of(argument)
-    types.averages += 1
-    whole = kind is not None and not (kind.other and kind.name == "numeric") and kind.scale <= _EXACT_SCALE
-    if kind is None or not whole or types.averages > _AVERAGES:
-        return False
-    total, count = ({**item, "function_name": name, "qualified_name": {"path": [name]}} for name in ("sum", "count"))
-    factor = 10**kind.scale
-    units = filled(f"CAST($1 * {factor} AS HUGEINT)" if kind.name == "numeric" else "CAST($1 AS HUGEINT)", total)
-    parts = filled(f"$1 * {factor}", count) if factor > 1 else count
-    digits = _AVERAGE + 1
-    rest = f"CAST(($1 % $2) * {10**digits} // $2 AS DECIMAL({digits + 1},0)) * 0.{'0' * _AVERAGE}1"
-    text = f"CAST($1 // $2 AS DECIMAL({38 - digits},0)) + {rest}"
-    replaced(item, cast(filled(text, units, parts), f"DECIMAL(38,{_AVERAGE})"))
-    return True

@@ -159,3 +159,30 @@ def test_types_of_columns_are_told_by_what_the_columns_hold(postgres: tuple[str,
         total, stores, count = plain.fetchone() or ()
         assert abs(mean - total / count) < 1e-15
         assert abs(store - Decimal(stores) / count) < 1e-15
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT sum(a) FROM (SELECT 1 AS a UNION ALL SELECT 2.5 AS b) q",
+        "SELECT sum(i) FROM (SELECT i FROM (VALUES (1)) v(i) UNION ALL SELECT 2.5) q",
+        "WITH c(n) AS (SELECT 3.5), d AS (SELECT 1 AS n) SELECT sum(c.n) FROM c, d",
+        "SELECT sum(a) FROM (SELECT v.i * 3.5 FROM (VALUES (1)) v(i)) AS t(a)",
+        "SELECT sum(a) FROM (SELECT * FROM (SELECT 3.5 AS x, 1 AS a) q) AS t(a)",
+        "SELECT sum(a) FROM (SELECT i / 2.0 AS a, 1 AS i FROM (VALUES (7)) v(i)) q",
+        "SELECT sum(u) FROM (SELECT 1 AS w) q, unnest(ARRAY[3.5]) AS t(u), (SELECT 2 AS v) r",
+        "SELECT sum(amount) FROM (SELECT 3.5 AS amount) q",
+        "SELECT sum(x) FROM (SELECT 1::int4 AS x UNION ALL SELECT 2.5::float8) q",
+        "SELECT sum(n) FROM (SELECT 7 / 2.0 AS n) q",
+        "WITH RECURSIVE c(n) AS (SELECT 1.0 UNION ALL SELECT n + 0.5 FROM c WHERE n < 1.4) SELECT max(n) + 2 FROM c",
+        "SELECT sum(a) FROM (SELECT 1 AS a UNION ALL SELECT list_sum([2.5]) AS b) q",
+        "SELECT sum(CASE WHEN true THEN 3.5 ELSE 1 END)",
+        "SELECT coalesce(NULL, 3.5) + 0",
+    ],
+)
+def test_no_type_is_told_that_would_cut_a_value(postgres: tuple[str, int], text: str) -> None:
+    host, port = postgres
+    address = f"host={host} port={port} user=analyst password=analyst-secret dbname=outport"
+    with psycopg.connect(address, autocommit=True) as door:
+        (value,) = door.execute(text.encode()).fetchone() or (None,)
+    assert float(value) == 3.5
