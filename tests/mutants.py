@@ -20,6 +20,9 @@ WEIGHT = ("tests/gateway/test_weight.py",)
 FLIGHT = ("tests/ports/flight/test_tickets.py", "tests/ports/flight/test_cancelling.py")
 LINEAGE = ("tests/gateway/test_lineage.py",)
 USE = ("tests/test_use.py", "tests/test_policy_table.py")
+IDENTITY = ("tests/gateway/test_identity.py", "tests/gateway/test_sasl.py")
+TOKENS = ("tests/gateway/test_oidc.py", "tests/ports/test_tokens.py")
+SCOPES = ("tests/ports/test_scopes.py",)
 WORLD = ("tests/test_no_way_round.py", "tests/test_one_truth.py")
 
 
@@ -71,10 +74,16 @@ MUTANTS = (
     Mutant("session names", "gateway/scope.py", "if value is None or place is None or", "if True or"),
     Mutant("declared doors", "gateway/grants.py", "if session.port not in _INNER_PORTS and not product.serves(session.port):", "if False:", WORLD),
     Mutant("expired credentials", "gateway/pipeline.py", "if time.time() > session.principal.valid_until:", "if False:", WORLD),
-    Mutant("granted purposes", "gateway/pipeline.py", "if purpose is not None and not (", "if False and not (", WORLD),
+    Mutant("granted purposes", "gateway/pipeline.py", "if purpose is not None and not all(", "if False and not all(", WORLD),
     Mutant("same words", "gateway/grants.py", 'raise unknown_relation(".".join(path))', 'raise unknown_relation(".".join(path) + "!" * any(pin.deployment.find(schema) for schema, _ in candidates))', WORLD),
     Mutant("engine text", "gateway/duck_errors.py", "return logged(BadQuery(words, reason=reason), error)", "return BadQuery(message)", WORLD),
-    Mutant("tickets of others", "ports/flight/tickets.py", "if statement.subject != session.principal.subject:", "if False:", FLIGHT),
+    Mutant("whose signature", "gateway/oidc.py", "if not any(token.signed_by(one.key, token.algorithm) for one in fitting):", "if not fitting:", TOKENS),
+    Mutant("whose audience", "gateway/oidc.py", "not set(named) & set(issuer.audience):", "False:", TOKENS),
+    Mutant("headers that bring keys", "gateway/jose.py", "if _REFUSED & header.keys():", "if False:", TOKENS),
+    Mutant("the scope of a key", "gateway/grants.py", "if not scope.reaches(session.port, product.name):", "if False:", SCOPES),
+    Mutant("who is barred", "gateway/identity.py", "if principal.subject in register.barred:", "if False:", IDENTITY),
+    Mutant("a hidden offer", "gateway/sasl.py", 'if flag == b"y" and binding.end_point is not None:', "if False:", IDENTITY),
+    Mutant("tickets of others", "ports/flight/tickets.py", "if (statement.subject, statement.behalf) != _owner(session):", "if False:", FLIGHT),
     Mutant("tickets that ended", "ports/flight/tickets.py", "if statement.expires < time.time():", "if False:", FLIGHT),
     Mutant("promised schema", "ports/flight/streams.py", "if digest(told) != asked.promise:", "if False:", FLIGHT),
     Mutant("cancelled flights", "ports/flight/running.py", "if flight in self._cancelled:", "if False:", FLIGHT),
