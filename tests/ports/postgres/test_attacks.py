@@ -68,16 +68,16 @@ def test_an_attack_shows_nothing_in_any_form(raw: Raw, category: str, form: str)
 @pytest.mark.parametrize(
     ("text", "state"),
     [
-        ("SET ROLE steward", "0A000"),
-        ("SET LOCAL ROLE steward", "0A000"),
-        ("SET SESSION AUTHORIZATION steward", "0A000"),
-        ("SET SESSION SESSION AUTHORIZATION 'steward'", "0A000"),
-        ("SET role = steward", "0A000"),
-        ("SET role TO 'steward'", "0A000"),
-        ('SET "role" = steward', "55P02"),
-        ("SET session_authorization = steward", "55P02"),
-        ("SELECT set_config('role', 'steward', false)", "55P02"),
-        ("SELECT set_config('session_authorization', 'steward', false)", "55P02"),
+        ("SET ROLE steward", "42501"),
+        ("SET LOCAL ROLE steward", "42501"),
+        ("SET SESSION AUTHORIZATION steward", "42501"),
+        ("SET SESSION SESSION AUTHORIZATION 'steward'", "42501"),
+        ("SET role = steward", "42501"),
+        ("SET role TO 'steward'", "42501"),
+        ('SET "role" = steward', "42501"),
+        ("SET session_authorization = steward", "42501"),
+        ("SELECT set_config('role', 'steward', false)", "42501"),
+        ("SELECT set_config('session_authorization', 'steward', false)", "42501"),
         ("SET is_superuser = on", "55P02"),
         ("SET transaction_read_only = off", "22023"),
         ("SET default_transaction_read_only = off", "22023"),
@@ -106,7 +106,7 @@ def test_nobody_becomes_another_nor_copies_what_is_hidden(raw: Raw, text: str, s
 def test_a_startup_message_makes_nobody_another(postgres: tuple[str, int]) -> None:
     for parameters in ({"role": "steward"}, {"session_authorization": "steward"}, {"options": "-c role=steward"}):
         with Raw(postgres) as client:
-            assert error(client.start(**parameters))["C"] == "55P02"
+            assert error(client.start(**parameters))["C"] == "42501"
 
 
 @pytest.mark.parametrize(
