@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.csv as csv
 
 from benchmarks.deployment import deployed
-from benchmarks.processes import Absent, free_port, listening
+from benchmarks.processes import Absent, free_port
 from gateway import Gateway, Query
 
 MAJOR = "15"
@@ -102,11 +102,21 @@ def started(settings: Mapping[str, str]) -> Iterator[Running]:
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         process = run(command)
         try:
-            listening(port)
+            _ready(data / "postmaster.pid")
             yield Running(process.pid, f"postgresql://postgres@127.0.0.1:{port}/postgres", binaries / "psql")
         finally:
             process.send_signal(signal.SIGINT)  # fast: SIGTERM waits for the clients
             process.wait()
+
+
+def _ready(state: Path, patience_s: float = 60) -> None:
+    """Wait until a server says in its own file that it takes connections: it listens before. Raises TimeoutError."""
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        if state.exists() and state.read_text().splitlines()[7:8] == ["ready   "]:
+            return
+        time.sleep(0.1)
+    raise TimeoutError("PostgreSQL does not start")
 
 
 def _binaries() -> Path:

@@ -320,6 +320,8 @@ def catalog(*, memory_limit: str) -> Connection:
     instance = duckdb.connect(":memory:", config=config)
     instance.execute("LOAD icu")
     instance.execute("SET GLOBAL TimeZone = 'UTC'")
+    # It makes 2.0.0 fail with an error of its own where a join's condition has a subquery ("dict-surviving cache").
+    instance.execute("SET GLOBAL disabled_optimizers = 'statistics_propagation'")
     return locked(instance)
 
 

@@ -36,7 +36,6 @@ _OWN = """CREATE TABLE x.definitions (oid UINTEGER, place INTEGER, head VARCHAR,
 CREATE TABLE x.functions (oid UINTEGER, result VARCHAR, arguments VARCHAR, signature VARCHAR);
 CREATE TABLE x.formats (oid UINTEGER, base VARCHAR, suffix VARCHAR);
 CREATE TABLE x.type_names (name VARCHAR, oid UINTEGER);
-CREATE TABLE x.reserved (word VARCHAR);
 CREATE TABLE x.keywords (word VARCHAR, catcode VARCHAR, barelabel BOOLEAN, catdesc VARCHAR, baredesc VARCHAR)"""
 
 
@@ -240,7 +239,6 @@ def _static() -> Mapping[str, pa.Table]:
         functions, pa.schema({"oid": pa.uint32(), **dict.fromkeys(("result", "arguments", "signature"), pa.string())})
     )
     words = keywords()
-    found["x.reserved"] = pa.table({"word": [one["word"] for one in words if one["catcode"] != "U"]})
     kinds = {"U": "unreserved", "C": "unreserved (cannot be function or type name)", "R": "reserved",
              "T": "reserved (can be function or type name)"}  # fmt: skip
     found["x.keywords"] = pa.table(

@@ -163,6 +163,10 @@ class Rewriting:
         if name is None:
             return node
         if name in pg_macros.REG_TYPES and not listed:
+            known = _known_relation(child) if name == "regclass" else None
+            if known is not None:
+                made = pg_nodes.cast(pg_nodes.number(known), "UINTEGER")
+                return self.kinds.mark(self._named(made, node), name)
             return self._named(pg_nodes.call(f"cat_to_{name}_value", child), node)
         held = held_in(name)
         if listed:
@@ -267,6 +271,15 @@ def _formatted(node: Node, arguments: list[Node]) -> Node:
         elif piece:
             parts.append(pg_nodes.text(piece[:1] if piece == "%%" else piece))
     return pg_nodes.call("concat", *parts)
+
+
+def _known_relation(node: Node) -> int | None:
+    """The oid of the relation of pg_catalog that a constant names, None for anything else."""
+    literal = node.get("literal") if node["class"] == "CONSTANT" else None
+    if literal is None or literal["kind"] != "STRING":
+        return None
+    found = relations().get((CATALOG, str(literal["text"]).removeprefix(f"{CATALOG}.")))
+    return None if found is None else found.oid
 
 
 def _type_of(node: Node, place: int | None) -> tuple[str | None, bool]:

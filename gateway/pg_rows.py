@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.pg_objects import Oids, PgReference, PgTable, Visible
@@ -130,6 +130,15 @@ def _describe(made: Made, oid: int, kind: int, column: int, text: str) -> None:
         made.add("pg_description", objoid=oid, classoid=kind, objsubid=column, description=text)
 
 
+def _depend(
+    made: Made, what: tuple[int, int], on: tuple[int, int], kind: str, columns: Sequence[object] = (0,)
+) -> None:
+    """What an object needs: class and oid of both, and the columns of the second. Source: PostgreSQL 15, 53.18."""
+    for number in columns:
+        made.add("pg_depend", classid=what[0], objid=what[1], objsubid=0, refclassid=on[0], refobjid=on[1],
+                 refobjsubid=number, deptype=kind)  # fmt: skip
+
+
 def _table(made: Made, schema: str, table: PgTable, referred: Container[tuple[str, str]]) -> None:
     oid, namespace = made.oids.of("table", schema, table.name), made.oids.of("schema", schema)
     refers = bool(table.references) or (schema, table.name) in referred
@@ -139,6 +148,7 @@ def _table(made: Made, schema: str, table: PgTable, referred: Container[tuple[st
         relfilenode=oid, relhasindex=bool(table.key), relhastriggers=refers, relfrozenxid=736,
         relminmxid=1,
     )  # fmt: skip
+    _depend(made, (RELATIONS_CLASS, oid), (SCHEMAS_CLASS, namespace), "n")
     _row_type(made, schema, table.name, row_type, oid, namespace)
     for number, column in enumerate(table.columns, 1):
         row = _attribute_row(oid, number, column.name, column.type.oid, column.type.modifier)
@@ -153,6 +163,8 @@ def _row_type(made: Made, schema: str, name: str, oid: int, relation: int, names
     array = made.oids.of("type", schema, f"_{name}")
     same: Row = {"typnamespace": namespace, "typowner": OWNER_OID, "typlen": -1, "typisdefined": True, "typdelim": ",",
                  "typalign": "d", "typstorage": "x", "typtypmod": -1}  # fmt: skip
+    _depend(made, (TYPES_CLASS, oid), (RELATIONS_CLASS, relation), "i")
+    _depend(made, (TYPES_CLASS, array), (TYPES_CLASS, oid), "i")
     like = _type_named("_pg_class")
     functions = ("typinput", "typoutput", "typreceive", "typsend")
     record = _type_named("pg_class")
@@ -182,6 +194,8 @@ def _primary_key(made: Made, schema: str, table: PgTable, oid: int, namespace: i
     )  # fmt: skip
     made.add("pg_constraint", **_constraint_row(constraint, name, namespace, "p", oid), conindid=index, conkey=numbers,
              confupdtype=" ", confdeltype=" ", confmatchtype=" ")  # fmt: skip
+    _depend(made, (CONSTRAINTS_CLASS, constraint), (RELATIONS_CLASS, oid), "a", numbers)
+    _depend(made, (RELATIONS_CLASS, index), (CONSTRAINTS_CLASS, constraint), "i")
     listed = ", ".join(quoted(column) for column in table.key)
     made.definitions.append(
         Definition(index, 0, f"CREATE UNIQUE INDEX {quoted(name)} ON ", oid, f" USING btree ({listed})")
@@ -202,11 +216,15 @@ def _reference(made: Made, schema: str, table: PgTable, one: PgReference, name: 
     there = next(row for row in made.rows["pg_index"] if row["indexrelid"] == index)
     numbers = [row["attnum"] for column in one.to_columns for row in made.rows["pg_attribute"]
                if row["attrelid"] == target and row["attname"] == column]  # fmt: skip
+    own = [table.number(column) for column in one.columns]
     made.add(
         "pg_constraint", **_constraint_row(constraint, name, made.oids.of("schema", schema), "f", oid),
-        conindid=there["indexrelid"], confrelid=target, conkey=[table.number(column) for column in one.columns],
-        confkey=numbers, confupdtype="a", confdeltype="a", confmatchtype="s",
+        conindid=there["indexrelid"], confrelid=target, conkey=own, confkey=numbers,
+        confupdtype="a", confdeltype="a", confmatchtype="s",
     )  # fmt: skip
+    _depend(made, (CONSTRAINTS_CLASS, constraint), (RELATIONS_CLASS, oid), "a", own)
+    _depend(made, (CONSTRAINTS_CLASS, constraint), (RELATIONS_CLASS, target), "n", numbers)
+    _depend(made, (CONSTRAINTS_CLASS, constraint), (RELATIONS_CLASS, index), "n")
     here, beyond = (", ".join(map(quoted, columns)) for columns in (one.columns, one.to_columns))
     made.definitions.append(Definition(constraint, 0, f"FOREIGN KEY ({here}) REFERENCES ", target, f"({beyond})"))
 

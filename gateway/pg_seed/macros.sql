@@ -33,8 +33,8 @@ CREATE MACRO cat__granted(o, p) AS (CASE WHEN EXISTS (SELECT 1 FROM pg.pg_class 
   WHERE m_g.oid = cat_to_regclass_value(o)) THEN cat__reads(1, p) END);
 
 -- text
-CREATE MACRO cat_quote_ident(n) AS (CASE WHEN regexp_full_match(n, '[a-z_][a-z0-9_$]*') AND NOT EXISTS (SELECT 1 FROM
-  x.reserved AS m_k WHERE m_k.word = n) THEN n ELSE '"' || replace(n, '"', '""') || '"' END);
+CREATE MACRO cat_quote_ident(n) AS (CASE WHEN regexp_full_match(n, '[a-z_][a-z0-9_$]*') AND NOT
+  regexp_full_match(n, '$reserved') THEN n ELSE '"' || replace(n, '"', '""') || '"' END);
 
 -- text
 CREATE MACRO cat_regclass_out(x) AS ((CASE WHEN x = 0 THEN '-' ELSE coalesce((SELECT CASE WHEN m_s.nspname =

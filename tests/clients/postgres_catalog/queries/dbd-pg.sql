@@ -158,3 +158,88 @@ LEFT JOIN pg_catalog.pg_attribute att ON att.attrelid = d.oid
 AND att.attnum = i.indkey[col.i - 1]
 WHERE d.relname = $3 AND n.nspname = $4 AND (i.indisunique OR NOT($5))
 ORDER BY "NON_UNIQUE", "TYPE", "INDEX_QUALIFIER", "INDEX_NAME", "ORDINAL_POSITION";
+
+-- name: foreign-keys
+SELECT quote_ident(current_database()), quote_ident(uk_ns.nspname), quote_ident(uk_class.relname), quote_ident(uk_col.attname),
+  quote_ident(fk_ns.nspname), quote_ident(fk_class.relname), quote_ident(fk_col.attname), colnum.i,
+  CASE constr.confupdtype WHEN 'c' THEN 0 WHEN 'r' THEN 1 WHEN 'n' THEN 2 WHEN 'a' THEN 3 WHEN 'd' THEN 4 ELSE -1 END,
+  quote_ident(constr.conname), quote_ident(uk_constr.conname),
+  CASE coalesce(uk_constr.contype, 'u') WHEN 'u' THEN 'UNIQUE' WHEN 'p' THEN 'PRIMARY' END,
+  quote_ident(uk_type.typname), quote_ident(fk_type.typname)
+FROM pg_catalog.pg_constraint constr
+JOIN pg_catalog.pg_class uk_class ON constr.confrelid = uk_class.oid
+JOIN pg_catalog.pg_namespace uk_ns ON uk_class.relnamespace = uk_ns.oid
+JOIN pg_catalog.pg_class fk_class ON constr.conrelid = fk_class.oid
+JOIN pg_catalog.pg_namespace fk_ns ON fk_class.relnamespace = fk_ns.oid
+JOIN pg_catalog.generate_series(1, pg_catalog.current_setting('max_index_keys')::integer) colnum(i)
+  ON colnum.i <= pg_catalog.array_upper(constr.conkey,1)
+JOIN pg_catalog.pg_attribute uk_col ON uk_col.attrelid = constr.confrelid AND uk_col.attnum = constr.confkey[colnum.i]
+JOIN pg_catalog.pg_type uk_type ON uk_col.atttypid = uk_type.oid
+JOIN pg_catalog.pg_attribute fk_col ON fk_col.attrelid = constr.conrelid AND fk_col.attnum = constr.conkey[colnum.i]
+JOIN pg_catalog.pg_type fk_type ON fk_col.atttypid = fk_type.oid
+JOIN pg_catalog.pg_depend dep ON (dep.classid = 'pg_catalog.pg_constraint'::regclass AND dep.objid = constr.oid AND dep.objsubid = 0
+  AND dep.deptype = 'n' AND dep.refclassid = 'pg_catalog.pg_class'::regclass AND dep.refobjsubid=0)
+JOIN pg_catalog.pg_class idx ON (idx.oid = dep.refobjid AND idx.relkind='i')
+LEFT JOIN pg_catalog.pg_depend dep2 ON (dep2.classid = 'pg_catalog.pg_class'::regclass AND dep2.objid = idx.oid
+  AND dep2.objsubid = 0 AND dep2.deptype = 'i' AND dep2.refclassid = 'pg_catalog.pg_constraint'::regclass AND dep2.refobjsubid = 0)
+LEFT JOIN pg_catalog.pg_constraint uk_constr ON (uk_constr.oid = dep2.refobjid AND uk_constr.contype IN ('p','u'))
+WHERE fk_class.relname = 'monthly' AND fk_ns.nspname = 'customer_360'
+  AND uk_class.relkind ~ 'r|p' AND fk_class.relkind ~ 'r|p' AND constr.contype = 'f'
+ORDER BY constr.conname, colnum.i;
+
+-- name: foreign-keys-2
+SELECT quote_ident(current_database()), quote_ident(uk_ns.nspname), quote_ident(uk_class.relname), quote_ident(uk_col.attname),
+  quote_ident(fk_ns.nspname), quote_ident(fk_class.relname), quote_ident(fk_col.attname), colnum.i,
+  CASE constr.confupdtype WHEN 'c' THEN 0 WHEN 'r' THEN 1 WHEN 'n' THEN 2 WHEN 'a' THEN 3 WHEN 'd' THEN 4 ELSE -1 END,
+  quote_ident(constr.conname), quote_ident(uk_constr.conname),
+  CASE coalesce(uk_constr.contype, 'u') WHEN 'u' THEN 'UNIQUE' WHEN 'p' THEN 'PRIMARY' END,
+  quote_ident(uk_type.typname), quote_ident(fk_type.typname)
+FROM pg_catalog.pg_constraint constr
+JOIN pg_catalog.pg_class uk_class ON constr.confrelid = uk_class.oid
+JOIN pg_catalog.pg_namespace uk_ns ON uk_class.relnamespace = uk_ns.oid
+JOIN pg_catalog.pg_class fk_class ON constr.conrelid = fk_class.oid
+JOIN pg_catalog.pg_namespace fk_ns ON fk_class.relnamespace = fk_ns.oid
+JOIN pg_catalog.generate_series(1, pg_catalog.current_setting('max_index_keys')::integer) colnum(i)
+  ON colnum.i <= pg_catalog.array_upper(constr.conkey,1)
+JOIN pg_catalog.pg_attribute uk_col ON uk_col.attrelid = constr.confrelid AND uk_col.attnum = constr.confkey[colnum.i]
+JOIN pg_catalog.pg_type uk_type ON uk_col.atttypid = uk_type.oid
+JOIN pg_catalog.pg_attribute fk_col ON fk_col.attrelid = constr.conrelid AND fk_col.attnum = constr.conkey[colnum.i]
+JOIN pg_catalog.pg_type fk_type ON fk_col.atttypid = fk_type.oid
+JOIN pg_catalog.pg_depend dep ON (dep.classid = 'pg_catalog.pg_constraint'::regclass AND dep.objid = constr.oid AND dep.objsubid = 0
+  AND dep.deptype = 'n' AND dep.refclassid = 'pg_catalog.pg_class'::regclass AND dep.refobjsubid=0)
+JOIN pg_catalog.pg_class idx ON (idx.oid = dep.refobjid AND idx.relkind='i')
+LEFT JOIN pg_catalog.pg_depend dep2 ON (dep2.classid = 'pg_catalog.pg_class'::regclass AND dep2.objid = idx.oid
+  AND dep2.objsubid = 0 AND dep2.deptype = 'i' AND dep2.refclassid = 'pg_catalog.pg_constraint'::regclass AND dep2.refobjsubid = 0)
+LEFT JOIN pg_catalog.pg_constraint uk_constr ON (uk_constr.oid = dep2.refobjid AND uk_constr.contype IN ('p','u'))
+WHERE uk_class.relname = 'households' AND uk_ns.nspname = 'retail'
+  AND uk_class.relkind ~ 'r|p' AND fk_class.relkind ~ 'r|p' AND constr.contype = 'f'
+ORDER BY constr.conname, colnum.i;
+
+-- name: foreign-keys-visible
+-- search_path: retail
+SELECT quote_ident(current_database()), quote_ident(uk_ns.nspname), quote_ident(uk_class.relname), quote_ident(uk_col.attname),
+  quote_ident(fk_ns.nspname), quote_ident(fk_class.relname), quote_ident(fk_col.attname), colnum.i,
+  CASE constr.confupdtype WHEN 'c' THEN 0 WHEN 'r' THEN 1 WHEN 'n' THEN 2 WHEN 'a' THEN 3 WHEN 'd' THEN 4 ELSE -1 END,
+  quote_ident(constr.conname), quote_ident(uk_constr.conname),
+  CASE coalesce(uk_constr.contype, 'u') WHEN 'u' THEN 'UNIQUE' WHEN 'p' THEN 'PRIMARY' END,
+  quote_ident(uk_type.typname), quote_ident(fk_type.typname)
+FROM pg_catalog.pg_constraint constr
+JOIN pg_catalog.pg_class uk_class ON constr.confrelid = uk_class.oid
+JOIN pg_catalog.pg_namespace uk_ns ON uk_class.relnamespace = uk_ns.oid
+JOIN pg_catalog.pg_class fk_class ON constr.conrelid = fk_class.oid
+JOIN pg_catalog.pg_namespace fk_ns ON fk_class.relnamespace = fk_ns.oid
+JOIN pg_catalog.generate_series(1, pg_catalog.current_setting('max_index_keys')::integer) colnum(i)
+  ON colnum.i <= pg_catalog.array_upper(constr.conkey,1)
+JOIN pg_catalog.pg_attribute uk_col ON uk_col.attrelid = constr.confrelid AND uk_col.attnum = constr.confkey[colnum.i]
+JOIN pg_catalog.pg_type uk_type ON uk_col.atttypid = uk_type.oid
+JOIN pg_catalog.pg_attribute fk_col ON fk_col.attrelid = constr.conrelid AND fk_col.attnum = constr.conkey[colnum.i]
+JOIN pg_catalog.pg_type fk_type ON fk_col.atttypid = fk_type.oid
+JOIN pg_catalog.pg_depend dep ON (dep.classid = 'pg_catalog.pg_constraint'::regclass AND dep.objid = constr.oid AND dep.objsubid = 0
+  AND dep.deptype = 'n' AND dep.refclassid = 'pg_catalog.pg_class'::regclass AND dep.refobjsubid=0)
+JOIN pg_catalog.pg_class idx ON (idx.oid = dep.refobjid AND idx.relkind='i')
+LEFT JOIN pg_catalog.pg_depend dep2 ON (dep2.classid = 'pg_catalog.pg_class'::regclass AND dep2.objid = idx.oid
+  AND dep2.objsubid = 0 AND dep2.deptype = 'i' AND dep2.refclassid = 'pg_catalog.pg_constraint'::regclass AND dep2.refobjsubid = 0)
+LEFT JOIN pg_catalog.pg_constraint uk_constr ON (uk_constr.oid = dep2.refobjid AND uk_constr.contype IN ('p','u'))
+WHERE fk_class.relname = 'transactions' AND pg_catalog.pg_table_is_visible(fk_class.oid)
+  AND uk_class.relkind ~ 'r|p' AND fk_class.relkind ~ 'r|p' AND constr.contype = 'f'
+ORDER BY constr.conname, colnum.i;

@@ -96,3 +96,64 @@ SELECT t.oid, t.typname, pg_catalog.format_type(t.oid, NULL) AS typname_shown, t
 FROM pg_catalog.pg_type t
 WHERE t.typname IN ('int8', 'text', 'numeric', '_text', 'timestamptz', 'bpchar', 'interval', 'varchar')
 ORDER BY 1;
+
+-- name: columns
+SELECT DISTINCT att.attname AS name, att.attnum AS oid, pg_catalog.format_type(ty.oid, NULL) AS datatype,
+  pg_catalog.format_type(ty.oid, att.atttypmod) AS displaytypname, att.attnotnull AS not_null,
+  CASE WHEN att.atthasdef OR att.attidentity != '' OR ty.typdefault IS NOT NULL THEN True ELSE False END
+    AS has_default_val, des.description
+FROM pg_catalog.pg_attribute att
+JOIN pg_catalog.pg_type ty ON ty.oid=atttypid
+LEFT OUTER JOIN pg_catalog.pg_description des ON (des.objoid=att.attrelid AND des.objsubid=att.attnum
+  AND des.classoid='pg_class'::regclass)
+WHERE att.attrelid = ${customer_360.customers}::oid AND att.attnum > 0 AND att.attisdropped IS FALSE
+ORDER BY att.attnum;
+
+-- name: columns-nodes
+SELECT DISTINCT att.attname AS name, att.attnum AS oid, pg_catalog.format_type(ty.oid, NULL) AS datatype,
+  att.attnotnull AS not_null, att.atthasdef AS has_default_val, des.description, seq.seqtypid
+FROM pg_catalog.pg_attribute att
+JOIN pg_catalog.pg_type ty ON ty.oid=atttypid
+JOIN pg_catalog.pg_namespace tn ON tn.oid=ty.typnamespace
+JOIN pg_catalog.pg_class cl ON cl.oid=att.attrelid
+JOIN pg_catalog.pg_namespace na ON na.oid=cl.relnamespace
+LEFT OUTER JOIN pg_catalog.pg_type et ON et.oid=ty.typelem
+LEFT OUTER JOIN pg_catalog.pg_attrdef def ON adrelid=att.attrelid AND adnum=att.attnum
+LEFT OUTER JOIN (pg_catalog.pg_depend JOIN pg_catalog.pg_class cs ON classid='pg_class'::regclass AND objid=cs.oid
+  AND cs.relkind='S') ON refobjid=att.attrelid AND refobjsubid=att.attnum
+LEFT OUTER JOIN pg_catalog.pg_namespace ns ON ns.oid=cs.relnamespace
+LEFT OUTER JOIN pg_catalog.pg_index pi ON pi.indrelid=att.attrelid AND indisprimary
+LEFT OUTER JOIN pg_catalog.pg_description des ON (des.objoid=att.attrelid AND des.objsubid=att.attnum
+  AND des.classoid='pg_class'::regclass)
+LEFT OUTER JOIN pg_catalog.pg_sequence seq ON cs.oid=seq.seqrelid
+WHERE att.attrelid = ${customer_360.monthly}::oid AND att.attnum > 0 AND att.attisdropped IS FALSE
+ORDER BY att.attnum;
+
+-- name: columns-properties
+SELECT DISTINCT ON (att.attnum) att.attname AS name, att.atttypid, att.attlen, att.attnum, att.attndims,
+  att.atttypmod, att.attacl, att.attnotnull, att.attoptions, att.attfdwoptions, att.attstattarget, att.attstorage, att.attidentity,
+  pg_catalog.pg_get_expr(def.adbin, def.adrelid) AS defval,
+  pg_catalog.format_type(ty.oid, NULL) AS typname, pg_catalog.format_type(ty.oid, att.atttypmod) AS displaytypname,
+  pg_catalog.format_type(ty.oid, att.atttypmod) AS cltype,
+  CASE WHEN ty.typelem > 0 THEN ty.typelem ELSE ty.oid END AS elemoid,
+  (SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = ty.typnamespace) AS typnspname,
+  ty.typstorage AS defaultstorage, description, pi.indkey,
+  (SELECT count(1) FROM pg_catalog.pg_type t2 WHERE t2.typname=ty.typname) > 1 AS isdup,
+  CASE WHEN length(coll.collname::text) > 0 AND length(nspc.nspname::text) > 0
+    THEN pg_catalog.concat(pg_catalog.quote_ident(nspc.nspname), '.', pg_catalog.quote_ident(coll.collname)) ELSE '' END AS collspcname,
+  EXISTS(SELECT 1 FROM pg_catalog.pg_constraint WHERE conrelid=att.attrelid AND contype='f' AND att.attnum=ANY(conkey)) AS is_fk,
+  (SELECT pg_catalog.array_agg(provider || '=' || label) FROM pg_catalog.pg_seclabels sl1 WHERE sl1.objoid=att.attrelid AND sl1.objsubid=att.attnum) AS seclabels,
+  CASE WHEN tab.relkind IN ('r','p') THEN 1 ELSE 2 END AS k,
+  CASE WHEN att.attnum = ANY(pi.indkey) THEN TRUE ELSE FALSE END AS is_pk, att.attgenerated AS colconstype, tab.relname AS relname, seq.*
+FROM pg_catalog.pg_attribute att
+JOIN pg_catalog.pg_type ty ON ty.oid=atttypid
+LEFT OUTER JOIN pg_catalog.pg_attrdef def ON adrelid=att.attrelid AND adnum=att.attnum
+LEFT OUTER JOIN pg_catalog.pg_description des ON (des.objoid=att.attrelid AND des.objsubid=att.attnum AND des.classoid='pg_class'::regclass)
+LEFT OUTER JOIN (pg_catalog.pg_depend dep JOIN pg_catalog.pg_class cs ON dep.classid='pg_class'::regclass AND dep.objid=cs.oid AND cs.relkind='S') ON dep.refobjid=att.attrelid AND dep.refobjsubid=att.attnum
+LEFT OUTER JOIN pg_catalog.pg_index pi ON pi.indrelid=att.attrelid AND indisprimary
+LEFT OUTER JOIN pg_catalog.pg_collation coll ON att.attcollation=coll.oid
+LEFT OUTER JOIN pg_catalog.pg_namespace nspc ON coll.collnamespace=nspc.oid
+LEFT OUTER JOIN pg_catalog.pg_sequence seq ON cs.oid=seq.seqrelid
+LEFT OUTER JOIN pg_catalog.pg_class tab ON tab.oid=att.attrelid
+WHERE att.attrelid = ${customer_360.monthly}::oid AND att.attnum > 0 AND att.attisdropped IS FALSE
+ORDER BY att.attnum;
