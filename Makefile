@@ -12,7 +12,7 @@ demo: .venv/.demo
 test: .venv/.dev
 	@$(BIN)/pytest
 
-test-clients: .venv/.dev .venv-clients/.installed .venv-superset/.installed
+test-clients: .venv/.dev .venv-clients/.installed .venv-superset/.installed .venv-dbt/.installed
 	@$(BIN)/pytest tests/clients
 
 check: .venv/.dev
@@ -24,7 +24,7 @@ bench: .venv/.dev
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-clients .venv-superset .outport
+	rm -rf .venv .venv-clients .venv-superset .venv-dbt .outport
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "outport needs Python 3.11 or later")'
@@ -49,9 +49,9 @@ comma := ,
 	@npm ci --prefix .venv-clients --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# Superset wants other versions of nearly everything.
-.venv-superset/.installed: tests/clients/superset/requirements.txt | .venv/bin/python
-	@echo "installing Superset into .venv-superset (once)"
-	@$(PYTHON) -m venv .venv-superset
-	@.venv-superset/bin/pip --disable-pip-version-check -qq install --requirement $<
+# Superset and dbt want other versions of nearly everything.
+.venv-superset/.installed .venv-dbt/.installed: .venv-%/.installed: tests/clients/%/requirements.txt | .venv/bin/python
+	@echo "installing $* into .venv-$* (once)"
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/pip --disable-pip-version-check -qq install --requirement $<
 	@touch $@
