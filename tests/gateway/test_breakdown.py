@@ -95,6 +95,7 @@ def test_what_is_closed_is_not_made_anew(shop: Shop) -> None:
 def test_a_catalog_that_breaks_down_is_made_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     session, backend = world.gateway.impersonate("steward", "postgres"), Backend(1, "PostgreSQL", {})
     query = Query("SELECT count(*) AS n FROM pg_class WHERE relname = 'orders'")
+    world.gateway._pg_catalog._engines.close()
 
     def asked() -> list[Any]:
         with world.gateway.pg_catalog(session, query, backend) as result:
@@ -107,7 +108,7 @@ def test_a_catalog_that_breaks_down_is_made_anew(world: World, monkeypatch: pyte
         raise duckdb.InternalException(f"INTERNAL Error: {SECRET}")
 
     monkeypatch.setattr(duck, "stream", broken)
-    (kept,) = world.gateway._pg_catalog._engines._kept.values() or [None]
+    (kept,) = world.gateway._pg_catalog._engines._kept.values()
     with pytest.raises(Unavailable):
         asked()
     assert kept not in world.gateway._pg_catalog._engines._kept.values()
