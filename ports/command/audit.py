@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import json
 import os
 import pwd
 import re
 import sys
-from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -87,11 +89,11 @@ def find_records(
         for hit in hits:
             show.line(json.dumps({**hit.fields, "file": hit.file, "line": hit.line, "sealed": hit.sealed}))
         return
-    last: deque[Hit] = deque(maxlen=limit)
-    number = 0
-    for hit in hits:
-        number += 1
-        last.append(hit)
+    numbers = itertools.count()
+    numbered = ((str(hit.fields.get("time")), next(numbers), hit) for hit in hits)
+    # Of all files together: processes write at the same time, each its own.
+    last = [hit for *_, hit in sorted(heapq.nlargest(limit, numbered, key=itemgetter(0, 1)), key=itemgetter(0, 1))]
+    number = next(numbers)
     columns = ("time", "event", "subject", "port", "products", "outcome", "rows", "query", "place")
     show.console().print(show.table(columns, map(_row, last)))
     show.note(f"{number} records" + (f", the last {limit} shown" if number > limit else ""))

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from gateway import Gateway, GatewayError, Query
+from gateway.audit import of
+from gateway.keys import load
+from gateway.observe import MetadataRead
 from gateway.settings import Settings
 from tests.conftest import World, password
 from tests.ports.command.conftest import environ, invoke
@@ -136,6 +139,29 @@ def test_the_last_records_are_shown_and_the_number_of_all(asked: Settings) -> No
     answer = invoke("audit", "find", "--outcome", "answered", "--limit", "2")
     assert answer.stderr == "3 records, the last 2 shown\n"
     assert answer.stdout.count("query_answered") == 2
+
+
+def test_records_of_several_processes_are_shown_in_the_order_of_time(asked: Settings) -> None:
+    first, second = Gateway(asked), Gateway(asked)
+    for subject, gateway in (("clerk", first), ("ml", second), ("lost-clerk", first), ("stranger", second)):
+        with suppress(GatewayError), gateway.answer(gateway.open(password(subject), "rest"), Query(LOOKUP)):
+            pass
+    for gateway in (first, second):
+        gateway.close()
+    lines = [line for line in invoke("audit", "find").stdout.splitlines() if "query_" in line]
+    times = [next(word for word in line.split() if word.endswith("Z")) for line in lines]
+    assert len(times) >= 6
+    assert times == sorted(times)
+    assert len({line.split("-")[-2] for line in lines}) == 3  # chains
+
+
+def test_who_asked_on_whose_behalf_is_found(asked: Settings) -> None:
+    chain = of(asked, load(asked))
+    chain.record(MetadataRead(subject="bi", port="postgres", purpose=None, products=("shop",), on_behalf_of="ann"))
+    chain.close()
+    (hit,) = found("--on-behalf-of", "ann")
+    assert (hit["subject"], hit["sealed"]) == ("bi", True)
+    assert "bi for ann" in invoke("audit", "find", "--on-behalf-of", "ann").stdout
 
 
 def test_a_look_into_the_audit_is_in_the_audit(asked: Settings) -> None:
