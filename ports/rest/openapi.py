@@ -181,7 +181,11 @@ def _header(name: str, schema: Json, told: str) -> Json:
 
 
 _PURPOSE = _header("X-Outport-Purpose", {"type": "string"}, "one of the purposes that you were granted")
-_BEHALF = _header("X-Outport-On-Behalf-Of", {"type": "string"}, "the principal on whose behalf you ask, if you may")
+_BEHALF = _header(
+    "X-Outport-On-Behalf-Of",
+    {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$"},
+    "the principal on whose behalf you ask, if you may",
+)
 _PINNED = _header("X-Outport-Snapshot", {"type": "string"}, "ids of kept snapshots, with commas between them")
 _PREFER = _header(
     "Prefer",
