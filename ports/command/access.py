@@ -119,7 +119,7 @@ def _panel(opened: Callable[[], Session], gateway: Gateway, subject: str, query:
             answer = _answer(result.schema.names, result.batches(), rows)
         used = _named(query)
         lines = [
-            (f"{table.table}.{one.column}", _treatment(one), ", ".join(one.rules or table.rules))
+            (f"{table.table}.{one.column}", treatment(one), ", ".join(one.rules or table.rules))
             for table in _asked(gateway, session, query)
             for one in table.columns
             if used is None or one.column in used
@@ -170,7 +170,8 @@ def _takes_star(select: tree.Node) -> bool:
     return any(item.get("class") == "STAR" for item in select.get("select_list", ()))
 
 
-def _treatment(one: ColumnAccess) -> str:
+def treatment(one: ColumnAccess) -> str:
+    """What is done to a column, in a few words."""
     words = one.treatment if one.mask in ("", one.treatment) else f"{one.treatment} ({one.mask})"
     words += f", only for {one.use}" if one.use else ""
     return f"{words}, declassified by {one.declassified}" if one.declassified else words
@@ -182,7 +183,7 @@ def _explain(subject: str, product: str, port: str, table: TableAccess) -> None:
         return
     show.line(f"{product}.{table.table} for {subject} at {port}, by {', '.join(table.rules)}")
     show.line(f"rows: {_bare(table.rows) if table.rows else 'all'}")
-    columns = [(one.column, _treatment(one), ", ".join(one.rules or table.rules)) for one in table.columns]
+    columns = [(one.column, treatment(one), ", ".join(one.rules or table.rules)) for one in table.columns]
     show.console().print(show.table(("column", "treatment", "rules"), columns))
     if table.pending:
         show.note(f"NULL until the next publication: {', '.join(table.pending)} (outport apply)")

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from gateway.errors import GatewayError
 from gateway.principals import PrincipalsError
 from gateway.settings import SettingsError
-from ports.command import access, agreements, audit, connect, doctor, people, products, security, serve, show
+from ports.command import access, agreements, audit, connect, doctor, people, policies, products, security, serve, show
 
 # A command's answer is its own words: the log of the gateway is for `serve`, which sends it to standard error.
 logging.getLogger("outport").addHandler(logging.NullHandler())
@@ -56,6 +56,7 @@ app.command("explain-access")(access.explain_access)
 app.command("connect")(connect.connect)
 app.command("token")(people.token)
 app.add_typer(people.app, name="principal")
+app.add_typer(policies.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.add_typer(agreements.app, name="agreement")
 app.command("doctor")(doctor.doctor)
