@@ -84,9 +84,10 @@ def rewrite(node: Node, name: str, arguments: list[Node], source: Source) -> Non
     if name in _NAMES:
         named(node, _NAMES[name])
     elif (name, len(arguments)) in _EXPRESSIONS:
+        expression = _EXPRESSIONS[name, len(arguments)]
         for argument in arguments:
-            source.spend(argument, 1)
-        replaced(node, filled(_EXPRESSIONS[name, len(arguments)], *arguments))
+            source.spend(argument, 1 + len(expression) // 20)  # about the nodes of its own
+        replaced(node, filled(expression, *arguments))
     elif name == "to_char":
         _to_char(node, arguments, source)
     elif name in _RULES:
@@ -148,7 +149,7 @@ def _to_char(node: Node, arguments: list[Node], source: Source) -> None:
     if not isinstance(pattern, str) or len(pattern) > _PATTERN_LIMIT:
         raise BadQuery("to_char takes a constant format", reason="unsupported", position=tree.position(node))
     if dialect_numbers.is_number(pattern):
-        source.spend(arguments[0], 4)
+        source.spend(arguments[0], 60)  # about the nodes of its own
         dialect_numbers.written(node, pattern, arguments[0])
         return
     span = dialect_times.is_interval(arguments[0])

@@ -81,6 +81,7 @@ def test_what_fails_on_visible_rows_fails(postgres: tuple[str, int]) -> None:
         "SELECT " + "to_char(" * 40 + "1" + ", 'FM999,999.00')::numeric" * 40,
         "SELECT " + "format('%1$s%1$s%1$s', " * 20 + "'a'" + ")" * 20,
         "SELECT " + "'a' LIKE ANY (ARRAY[" + ", ".join(["('a' LIKE ANY (ARRAY['a']))::text"] * 3000) + "])",
+        "SELECT " + ", ".join(["to_char(1, '9')"] * 3000),
         "SELECT ARRAY" + "[" * 200 + "1" + "]" * 200,
     ],
     ids=[
@@ -92,6 +93,7 @@ def test_what_fails_on_visible_rows_fails(postgres: tuple[str, int]) -> None:
         "numbers of numbers",
         "texts of texts",
         "patterns of patterns",
+        "many numbers",
         "arrays of arrays",
     ],
 )
