@@ -4,13 +4,19 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check -qq
 SOURCES := gateway ports tests benchmarks
 
-.PHONY: demo test test-clients check bench clean
+.PHONY: demo test fuzz test-clients check bench clean
 
 demo: .venv/.demo
 	@$(BIN)/outport serve --demo
 
 test: .venv/.dev
 	@$(BIN)/pytest
+
+# Hours, not minutes: for the night. What it last found stands in tests/FUZZ.md.
+fuzz: .venv/.dev
+	@FUZZ=$(or $(FUZZ),100) $(BIN)/pytest --timeout=7200 tests/gateway/test_leaks.py tests/gateway/test_generated_sql.py \
+		tests/ports/postgres/test_fuzz.py tests/ports/flight/test_malformed.py tests/ports/command/test_security.py
+	@$(BIN)/python -m tests.mutants
 
 test-clients: .venv/.dev .venv-clients/.installed .venv-superset/.installed .venv-dbt/.installed
 	@$(BIN)/pytest tests/clients
