@@ -6,6 +6,7 @@ Touches nothing itself: a supervisor passes on what `send` takes and gives `rece
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from typing import Literal
 GONE = "gone"  # a process has ended: the body is its index
 # What is heard may be answered, which only who asks waits for.
 Hearer = Callable[[bytes], bytes]
+_log = logging.getLogger("outport.siblings")
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,10 @@ class Siblings:
                     self._came.notify_all()
             return
         hearer = self._hearers.get(message.topic)
-        answer = b"" if hearer is None else hearer(message.body)
+        try:
+            answer = b"" if hearer is None else hearer(message.body)
+        except Exception:
+            _log.exception("what another process says about %s is not understood", message.topic)
+            answer = b""
         if message.kind == "ask" and self._send is not None:
             self._send(replace(message, kind="reply", body=answer))

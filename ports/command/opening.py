@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import secrets
 import socket
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
@@ -16,6 +17,9 @@ from gateway.settings import Settings, SettingsError
 from ports.command import doors, show
 
 GROUP = "outport.ports"
+# Below what systems use for outgoing connections (32768 on Linux, 49152 by RFC 6335).
+_LASTING = range(20_000, 32_000)
+_TRIES = 100
 NONE_BOUND: Mapping[str, socket.socket] = {}
 
 
@@ -114,11 +118,29 @@ def held(settings: Settings) -> Iterator[Held]:
 def _numbers(settings: Settings, name: str) -> tuple[int, ...]:
     """A free port for each worker: the one that is set and those that follow it, or any. Raises OSError."""
     first: int = getattr(settings, f"{name}_port")
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with ExitStack() as probes:
-        asked = range(first, first + settings.workers) if first else [0] * settings.workers
-        tried = [socket.create_server((settings.host, number), family=family) for number in asked]
-        return tuple(doors.address_of(probes.enter_context(one))[1] for one in tried)
+    asked = range(first, first + settings.workers) if first else _some(settings)
+    for number in asked:
+        _probed(settings.host, number)
+    return tuple(asked)
+
+
+def _some(settings: Settings) -> range:
+    """Free ports in a row, of those that the system gives nobody by itself: a worker made anew needs its own again.
+
+    Raises OSError where none are found.
+    """
+    for _ in range(_TRIES):
+        first = secrets.choice(_LASTING)
+        found = range(first, first + settings.workers)
+        with suppress(OSError):
+            for number in found:
+                _probed(settings.host, number)
+            return found
+    raise OSError("no free ports")
+
+
+def _probed(host: str, number: int) -> None:
+    socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
 
 
 def _start(port: Port, bound: socket.socket | None) -> None:

@@ -31,7 +31,6 @@ def work(settings: Settings, index: int, held: Held, connection: Connection[Mess
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     talk = _Talk(connection, stop)
     siblings = Siblings(index, settings.workers, talk.send, held.own_ports)
-    threading.Thread(target=talk.listen, args=(siblings,), name="outport-siblings", daemon=True).start()
     mine = {f"{name}_port": ports[index] for name, ports in held.own_ports.items()}
     code = 1
     try:
@@ -49,6 +48,8 @@ def work(settings: Settings, index: int, held: Held, connection: Connection[Mess
 
 def _serve(gateway: Gateway, held: Held, talk: _Talk, stop: threading.Event) -> None:
     index = gateway.siblings.index
+    # Not before the gateway can answer.
+    threading.Thread(target=talk.listen, args=(gateway.siblings,), name="outport-siblings", daemon=True).start()
     with opened(gateway, held.bound):
         Collector(gateway, stop).start()
         settle()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gateway.settings import shared_memory
 from gateway.siblings import Message, Siblings
 
@@ -44,6 +46,14 @@ def test_what_one_asks_the_others_answer() -> None:
 def test_who_does_not_answer_is_not_waited_for_long() -> None:
     silent = Siblings(0, 2, lambda _: None)
     assert silent.ask("who", b"", 0.01) == []
+
+
+def test_a_hearer_that_fails_hears_the_next_too(caplog: pytest.LogCaptureFixture) -> None:
+    first, second = linked(2)
+    second.on("number", lambda body: str(int(body) + 1).encode())
+    assert first.ask("number", b"x", 5) == [b""]
+    assert "about number" in caplog.text
+    assert first.ask("number", b"1", 5) == [b"2"]
 
 
 def test_who_serves_alone_has_nobody_to_tell() -> None:
