@@ -284,7 +284,7 @@ def test_another_deployment_has_other_pseudonyms(tmp_path: Path) -> None:
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
         shop = Workshop(tmp_path / name)
-        shop.settings = shop.settings.model_copy(update={"mask_key_version": 2})
+        shop.settings = shop.settings.model_copy(update={"secret_key": None, "demo": True})
         shop.allow(STEWARD, hashing("staff", "people", ["id"], "one"))
         shop.declare("staff", PEOPLE, data={"people": THREE})
         found.append(stored(shop.publish("staff"), 'SELECT "id$one" FROM people ORDER BY id'))
