@@ -92,7 +92,8 @@ class Types:
                 if item["alias"]:
                     yield str(item["alias"]), self.of(item)
             return
-        if node.get("type") in _UNIONS or "query_node" in node:
+        kind = node.get("type")  # of a constant, say how many rows a sample has, it is no text
+        if (isinstance(kind, str) and kind in _UNIONS) or "query_node" in node:
             yield from self._unsure(node)
             return
         names = [str(one) for one in node.get("column_name_alias") or node.get("expected_names") or ()]
