@@ -16,6 +16,7 @@ KNOWN = (
     "agreementRequired",
     "barrier",
     "dataClock",
+    "declassified",
     "metricTree",
     "package",
     "path",
