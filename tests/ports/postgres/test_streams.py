@@ -26,12 +26,17 @@ def first_s(client: Raw) -> float:
     return time.perf_counter() - started
 
 
+# What is held of an answer of many times that. This process serves every other test too, so that its memory is a rough
+# measure (the benchmarks have a server alone: < 300 MB); of the wide rows, engine, Arrow and encoder hold 80 MB each.
+HELD_BYTES = {LONG: 300 << 20, WIDE: 600 << 20, MANY: 300 << 20}
+
+
 @pytest.mark.parametrize("form", ["SELECT", "COPY", "COPY binary", "cursor"])
 @pytest.mark.parametrize("text", [LONG, WIDE, MANY], ids=["long", "wide", "many columns"])
 def test_an_answer_begins_at_once_and_waits_for_its_reader(
     world: World, postgres: tuple[str, int], text: str, form: str
 ) -> None:
-    before = resident_bytes()
+    before, limit = resident_bytes(), HELD_BYTES[text]
     with Raw(postgres) as client:
         client.start("steward")
         if form == "cursor":
@@ -43,7 +48,7 @@ def test_an_answer_begins_at_once_and_waits_for_its_reader(
         assert first_s(client) < 3
         # Nobody reads now: what is sent fills the socket, and no more is made.
         eventually(lambda: world.gateway._engine.load().running == 0)
-        assert resident_bytes() - before < 300 << 20
+        assert resident_bytes() - before < limit
     eventually(lambda: world.gateway._engine.load().open == 0)
 
 
