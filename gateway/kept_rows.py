@@ -52,7 +52,6 @@ class _Rows:
     batch: pa.RecordBatch | None
     places: Mapping[tuple[Scalar, ...], int]
     snapshots: frozenset[str]
-
     number: int
 
     def find(self, key: tuple[Scalar, ...], made: _Encoded) -> Found | None:

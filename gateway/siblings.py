@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -30,13 +29,6 @@ class Message:
     number: int = 0
 
 
-class _Replies:
-    """What came to one question."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-
-
 class Siblings:
     """The others of a process that is `index` of `count`; who serves alone has none. Thread-safe.
 
@@ -53,7 +45,7 @@ class Siblings:
         self.index, self.count, self.own_ports = index, count, own_ports or {}
         self._send = send
         self._hearers: dict[str, Hearer] = {}
-        self._asked: dict[int, _Replies] = {}
+        self._asked: dict[int, list[bytes]] = {}
         self._numbers = itertools.count(1)
         self._came = threading.Condition()
 
@@ -70,14 +62,13 @@ class Siblings:
         """What the others answer within `wait_s` seconds."""
         if self._send is None or self.count == 1:
             return []
-        number, replies = next(self._numbers), _Replies()
-        self._asked[number] = replies
+        number = next(self._numbers)
+        replies = self._asked[number] = list[bytes]()
         try:
             self._send(Message("ask", self.index, topic, body, number))
-            until = time.monotonic() + wait_s
             with self._came:
-                self._came.wait_for(lambda: len(replies.bodies) >= self.count - 1, max(0.0, until - time.monotonic()))
-                return list(replies.bodies)
+                self._came.wait_for(lambda: len(replies) >= self.count - 1, wait_s)
+                return list(replies)
         finally:
             del self._asked[number]
 
@@ -86,7 +77,7 @@ class Siblings:
         if message.kind == "reply":
             with self._came:
                 if (replies := self._asked.get(message.number)) is not None:
-                    replies.bodies.append(message.body)
+                    replies.append(message.body)
                     self._came.notify_all()
             return
         hearer = self._hearers.get(message.topic)

@@ -6,7 +6,7 @@ Reads folders of policies and asks the gateway as each principal; changes nothin
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -56,12 +56,7 @@ class Change:
 def check(*, settings: Settings) -> None:
     """Tell what is wrong or doubtful: rules that change nothing, contradict, or spare somebody; exit 1 for errors."""
     products = _served(settings)
-    try:
-        loaded = policy.load(settings.policies, products)
-    except PolicyError as error:
-        for finding in error.findings:
-            show.line(_line(finding))
-        raise typer.Exit(1) from error
+    loaded = _loaded(settings, products)
     policies, _ = read_folder(settings.policies)
     doubts = (*loaded.warnings, *checked(policies, products))
     for finding in doubts:
@@ -74,12 +69,7 @@ def check(*, settings: Settings) -> None:
 def test(*, settings: Settings) -> None:
     """Try the scenarios of policies/tests/*.yaml on the policies; exit 1 where one does not hold."""
     products = _served(settings)
-    try:
-        loaded = policy.load(settings.policies, products)
-    except PolicyError as error:
-        for finding in error.findings:
-            show.line(_line(finding))
-        raise typer.Exit(1) from error
+    loaded = _loaded(settings, products)
     outcomes = tuple(trials.tried(settings.policies, loaded, products))
     for one in outcomes:
         show.line(f"{'FAILS' if one.failure else 'holds'}  {one.where}{f': {one.failure}' if one.failure else ''}")
@@ -105,6 +95,16 @@ def diff(
     for one in changes:
         show.line(f"{one.subject}  {one.table}  {_words(one)}")
     show.line(f"{len(changes)} changes")
+
+
+def _loaded(settings: Settings, products: Sequence[Product]) -> policy.PolicySet:
+    """The policies as they stand; where they do not load, what is wrong is told and the command ends."""
+    try:
+        return policy.load(settings.policies, products)
+    except PolicyError as error:
+        for finding in error.findings:
+            show.line(_line(finding))
+        raise typer.Exit(1) from error
 
 
 def _served(settings: Settings) -> list[Product]:

@@ -10,7 +10,6 @@ import logging
 import multiprocessing
 import select
 import time
-from dataclasses import replace
 from multiprocessing import connection as connections
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -142,7 +141,7 @@ class Supervisor:
         one.due = time.monotonic() + pause_s
         for other in self._workers:
             if other is not one:
-                self._send(other, replace(Message("tell", one.index, GONE), body=str(one.index).encode()))
+                self._send(other, Message("tell", one.index, GONE, str(one.index).encode()))
 
     def _send(self, one: _Worker, message: Message) -> None:
         """Send, unless nobody takes it: a worker that hangs must not make the others wait."""

@@ -42,8 +42,8 @@ def guard(message: Message, more: Mapping[str, str]) -> None:
         added.append((b"vary", ", ".join([_VARY, *others]).encode("latin-1")))
     else:
         added.append((b"vary", _VARY.encode()))
-    added += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in more.items()]
-    message["headers"] = [*message["headers"], *added]
+    own = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in more.items()}
+    message["headers"] = [*(header for header in message["headers"] if header[0] not in own), *added, *own.items()]
 
 
 def tag(session: Session, provenance: Provenance, question: Query, variant: str) -> str:

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway import Siblings
+from gateway import GONE, Siblings
 from gateway.identity import Directory
 from gateway.keys import load
+from gateway.siblings import Message
 from ports.postgres import registry
 from ports.postgres.errors import WireError
 from ports.postgres.places import Places, Space
@@ -59,6 +60,34 @@ def test_a_principal_may_hold_so_many_connections_and_no_more(world: World) -> N
         assert first.read() == (b"", b"")
         with Raw(port.address) as again:
             assert again.start()[-1] == (b"Z", b"I")
+
+
+def test_places_that_are_held_at_another_process_count_here() -> None:
+    every: list[Siblings] = []
+
+    def passed_on(message: Message) -> None:
+        others = [one for one in every if one.index != message.index]
+        for one in [every[message.index]] if message.kind == "reply" else others:
+            one.receive(message)
+
+    every += [Siblings(index, 2, passed_on) for index in range(2)]
+    here, there = Places(100, 3, every[0]), Places(100, 3, every[1])
+    here.take("ann")
+    there.take("ann")
+    here.take("ann")
+    for places in (here, there):
+        with pytest.raises(WireError, match="too many connections for role"):
+            places.take("ann")
+    here.give("ann")
+    there.take("ann")
+    late = Places(100, 3, every[1])  # as in a process that is made anew
+    late.learn()
+    late.take("ann")
+    late.take("ann")
+    with pytest.raises(WireError):
+        late.take("ann")
+    every[1].receive(Message("tell", 0, GONE, b"0"))
+    late.take("ann")
 
 
 def test_the_last_places_are_kept_for_principals_that_have_none() -> None:
