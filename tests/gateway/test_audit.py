@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import resource
+import signal
 import stat
 import subprocess
 import sys
@@ -259,6 +260,7 @@ def test_a_process_that_is_killed_loses_nothing_that_it_has_recorded(tmp_path: P
     assert writer.stdout is not None
     with writer:
         said = [int(writer.stdout.readline()) for _ in range(100)]
+        writer.send_signal(signal.SIGSTOP)  # whoever reads while a line is written may see half of it
         (report,) = reports(tmp_path)
         assert report.state == "running"
         writer.kill()
