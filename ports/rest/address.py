@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from fastapi import Request
 
 from gateway import BadQuery, Gateway, Session
-from ports.http import authentication
+from ports.http import authentication, pinning
 from ports.http.caching import Condition
 from ports.http.methods import is_head
 from ports.rest import prefer, question
@@ -18,8 +18,6 @@ from ports.rest.prefer import Preferences
 
 PORT = "rest"
 SNAPSHOT = "snapshot"
-SNAPSHOT_HEADER = "x-outport-snapshot"
-SNAPSHOT_LIMIT = 100
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -88,20 +86,7 @@ def key(request: Request) -> tuple[str, ...]:
     return tuple(unquote(part, errors="strict") for part in segments[4].split(","))
 
 
-def snapshot_ids(text: str) -> tuple[str, ...]:
-    """The ids of one or several snapshots, separated by commas. Raises BadQuery (value)."""
-    ids = tuple(part.strip() for part in text.split(","))
-    if not all(ids) or len(ids) > SNAPSHOT_LIMIT:
-        raise BadQuery(
-            f"snapshot takes ids of snapshots, separated by commas, at most {SNAPSHOT_LIMIT}",
-            reason="value",
-            hint="every answer names its own in X-Outport-Products: ;snapshot=<id>",
-        )
-    return ids
-
-
 def _snapshots(request: Request, given: Sequence[str]) -> tuple[str, ...]:
     if len(given) > 1:
         raise BadQuery('parameter "snapshot" is given twice', reason="parameter")
-    texts = [*given, *request.headers.getlist(SNAPSHOT_HEADER)]
-    return tuple(dict.fromkeys(one for text in texts for one in snapshot_ids(text)))
+    return pinning.snapshots(request.headers, *given)

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway import BadQuery, Query, Value
-from ports.rest import embedding, selection, values
-from ports.rest.conditions import Parameters, condition, quoted
-from ports.rest.names import Columns, OrderTerm
-from ports.rest.parts import PLACE, Page, expression, order_by, total
+from ports.http import places, values
+from ports.http.places import PLACE
+from ports.http.sql import Columns, OrderTerm, Parameters, order_by, quoted, total
+from ports.rest import embedding, selection
+from ports.rest.conditions import condition
+from ports.rest.parts import Page, expression
 from ports.rest.question import Question
 
 __all__ = ["PLACE", "Relation", "by_key", "count", "key_values", "rows", "sample", "source", "total_order"]
@@ -74,8 +76,8 @@ def rows(
     order = total(question.order, of.columns, of.key) if part else question.order
     text, where = _base(question, relation, parameters)
     if after is not None:
-        where.append(_after(order, of.columns, after, parameters))
-    place = f"{{{_members(order, of.columns)}}}" if placed else ""
+        where.append(places.behind(order, of.columns, after, parameters))
+    place = places.place(order, of.columns) if placed else ""
     end = order_by(order)
     if limit is not None:
         end += f" LIMIT {parameters.add(limit)}"
@@ -163,45 +165,3 @@ def _inexact(one: selection.Selected) -> bool:
 
 def _where(conditions: Sequence[str]) -> str:
     return " WHERE " + " AND ".join(conditions) if conditions else ""
-
-
-def _members(order: Sequence[OrderTerm], columns: Columns) -> str:
-    """The members of a place: each the engine's own text of a value, which casts back to the same value."""
-    return ", ".join(f"'k{i}': {_as_text(quoted(t.column), columns[t.column].type)}" for i, t in enumerate(order))
-
-
-def _as_text(value: str, kind: str) -> str:
-    if kind == "BLOB":
-        return f"to_base64({value})"
-    return value if kind == "VARCHAR" else f"CAST({value} AS VARCHAR)"
-
-
-def _after(order: Sequence[OrderTerm], columns: Columns, place: Sequence[str | None], parameters: Parameters) -> str:
-    """Behind `place` in `order`: for some n, equal in the first n columns and behind in the next; NULLs have a place.
-
-    A place comes as the values' own texts, cast back: it holds for every type that has an order.
-    """
-    marks = [
-        None if text is None else _cast(parameters.add(text), columns[term.column].type)
-        for term, text in zip(order, place, strict=True)
-    ]
-    equal: list[str] = []
-    branches: list[str] = []
-    for term, mark in zip(order, marks, strict=True):
-        branches.append(" AND ".join([*equal, _behind(term, mark)]))
-        equal.append(f"{quoted(term.column)} IS NULL" if mark is None else f"{quoted(term.column)} = {mark}")
-    return "(" + " OR ".join(f"({branch})" for branch in branches) + ")"
-
-
-def _behind(term: OrderTerm, mark: str | None) -> str:
-    name = quoted(term.column)
-    if mark is None:
-        return f"{name} IS NOT NULL" if term.nulls_first else "FALSE"
-    behind = f"{name} {'<' if term.descending else '>'} {mark}"
-    return behind if term.nulls_first else f"({behind} OR {name} IS NULL)"
-
-
-def _cast(placeholder: str, kind: str) -> str:
-    if kind == "BLOB":
-        return f"from_base64({placeholder})"
-    return placeholder if kind == "VARCHAR" else f"CAST({placeholder} AS {kind})"

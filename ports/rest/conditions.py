@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gateway import BadQuery, Column, Value
-from ports.rest import values
+from ports.http import values
+from ports.http.sql import Columns, Parameters, quoted
+from ports.http.sql import pattern as like
 from ports.rest.filters import Collection, Filter, Is, Logic, Membership, Quantified
-from ports.rest.names import Columns
 
 _COMPARISONS: Mapping[str, str] = {
     "eq": "=",
@@ -29,27 +30,6 @@ _IS: Mapping[str, str] = {
 # The condition that some row of an embedded table belongs to ours, by the table's alias.
 Exists = Mapping[str, Callable[[], str]]
 NO_TABLES: Exists = {}
-
-
-class Parameters:
-    """The values of one query, in the order of their `$1`, `$2`, ..."""
-
-    def __init__(self) -> None:
-        self._values: list[Value] = []
-
-    def add(self, value: Value) -> str:
-        """The placeholder of `value`."""
-        self._values.append(value)
-        return f"${len(self._values)}"
-
-    def all(self) -> tuple[Value, ...]:
-        """Every value so far."""
-        return tuple(self._values)
-
-
-def quoted(identifier: str) -> str:
-    """`identifier` as SQL, always double-quoted."""
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def condition(one: Filter, columns: Columns, parameters: Parameters, exists: Exists = NO_TABLES) -> str:
@@ -112,13 +92,8 @@ def _comparison(operator: str, text: str, column: Column, parameters: Parameters
 
 
 def _pattern(text: str, column: str, parameters: Parameters) -> str:
-    """A LIKE pattern, `*` standing for `%`; a backslash escapes, as in PostgreSQL.
-
-    Without a backslash the clause is left out: with it DuckDB loses its fast paths for prefixes and substrings.
-    """
-    pattern = text.replace("*", "%")
-    if "\\" not in pattern:
-        return parameters.add(pattern)
-    if (len(pattern) - len(pattern.rstrip("\\"))) % 2:
-        raise BadQuery(f'the pattern for column "{column}" ends with a single backslash', reason="value")
-    return parameters.add(pattern) + " ESCAPE '\\'"
+    """A LIKE pattern, `*` standing for `%`."""
+    try:
+        return like(text.replace("*", "%"), parameters)
+    except ValueError as error:
+        raise BadQuery(f'the pattern for column "{column}" ends with a single backslash', reason="value") from error

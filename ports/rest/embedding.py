@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from ports.http.places import PLACE
+from ports.http.sql import OrderTerm, Parameters, literal, order_by, quoted, terms, total
 from ports.rest import parts, selection
-from ports.rest.conditions import Exists, Parameters, condition, quoted
+from ports.rest.conditions import Exists, condition
 from ports.rest.embeds import Embedded, columns_of
-from ports.rest.names import OrderTerm
-from ports.rest.parts import PLACE, Page
+from ports.rest.parts import Page
 from ports.rest.selection import Selected
 
 # Names of ours inside a statement; `$` keeps them apart from contract names.
@@ -54,7 +55,7 @@ def joined(select: Sequence[Selected | Embedded], page: Page, parameters: Parame
     if page.place:
         outputs.append(f"{_PAGE}.{quoted(PLACE)} AS {quoted(PLACE)}")
     joins = "".join(_join(one, i, page.bounded, parameters) for i, one in enumerate(embeds))
-    order = parts.terms(page.order, [f"{_PAGE}.{quoted(f'o{i}')}" for i in range(len(page.order))])
+    order = terms(page.order, [f"{_PAGE}.{quoted(f'o{i}')}" for i in range(len(page.order))])
     tail = f" ORDER BY {order}" if order else ""
     return f"WITH {_PAGE} AS {kept}({page_text}) SELECT {', '.join(outputs)} FROM {_PAGE}{joins}{tail}"
 
@@ -70,13 +71,13 @@ def _some(one: Embedded, parameters: Parameters) -> str:
 def _outputs(one: Embedded, name: str) -> list[str]:
     value = f"{quoted(name)}.{_VALUE}"
     if one.spread:
-        return [f"{value}[{parts.literal(each.alias)}] AS {quoted(each.alias)}" for each in one.select]
+        return [f"{value}[{literal(each.alias)}] AS {quoted(each.alias)}" for each in one.select]
     if not one.reference.many:
         return [f"{value} AS {quoted(one.alias)}"]
     nothing = "[]"
     if selection.aggregated(one.select) and not selection.groups(one.select) and not one.offset and one.limit != 0:
         # The aggregates of no rows are one row, as in SQL without GROUP BY.
-        members = (f"{parts.literal(each.alias)}: {_of_nothing(each)}" for each in one.select)
+        members = (f"{literal(each.alias)}: {_of_nothing(each)}" for each in one.select)
         nothing = f"[{{{', '.join(members)}}}]"
     return [f"coalesce({value}, {nothing}) AS {quoted(one.alias)}"]
 
@@ -105,15 +106,15 @@ def _lists(one: Embedded, source: str, parameters: Parameters) -> str:
     far = columns_of(one.reference.table)
     if not selection.aggregated(one.select):
         keys = [quoted(name) for name in one.reference.to_columns]
-        order = parts.total(one.order, far, one.reference.table.key)
+        order = total(one.order, far, one.reference.table.key)
         return _listed(one, keys, parts.struct(one.select), source, order, parameters)
     groups = selection.groups(one.select)
     items = ", ".join(parts.expression(each) for each in one.select)
     by = [quoted(name) for name in one.reference.to_columns]
     by += [parts.expression(each, named=False) for each in groups]
     grouped = f'(SELECT {_named_keys(one)}, {items} FROM {source} GROUP BY {", ".join(by)}) AS "groups$"'
-    order = parts.total(one.order, selection.outputs(one.select), [each.alias for each in groups])
-    row = "{" + ", ".join(f"{parts.literal(each.alias)}: {quoted(each.alias)}" for each in one.select) + "}"
+    order = total(one.order, selection.outputs(one.select), [each.alias for each in groups])
+    row = "{" + ", ".join(f"{literal(each.alias)}: {quoted(each.alias)}" for each in one.select) + "}"
     return _listed(one, _keys(one), row, grouped, order, parameters)
 
 
@@ -121,7 +122,7 @@ def _listed(
     one: Embedded, keys: Sequence[str], row: str, source: str, order: Sequence[OrderTerm], parameters: Parameters
 ) -> str:
     named = ", ".join(f"{key} AS {name}" for key, name in zip(keys, _keys(one), strict=True))
-    ordered = parts.order_by(order)
+    ordered = order_by(order)
     if one.limit is None and not one.offset:
         return f"SELECT {named}, list({row}{ordered}) AS {_VALUE} FROM {source} GROUP BY {', '.join(keys)}"
     window = f"row_number() OVER (PARTITION BY {', '.join(keys)}{ordered}) AS {_NUMBER}"

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from gateway import BadQuery
+from ports.http.pinning import snapshot_ids
 from ports.rest import names, prefer, statement
-from ports.rest.address import Pairs, snapshot_ids
+from ports.rest.address import Pairs
 from ports.rest.prefer import Count
 from ports.rest.question import LOGIC, PARAMETER_LIMIT, RESERVED
 

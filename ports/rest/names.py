@@ -8,23 +8,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection as Names
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from gateway import BadQuery, Column
-from ports.rest import filters, values
+from gateway import BadQuery
+from ports.http import values
+from ports.http.sql import Columns, OrderTerm
+from ports.rest import filters
 from ports.rest.filters import Collection, Comparison, Filter, Is, Logic, Quantified
-
-Columns = Mapping[str, Column]
-
-
-@dataclass(frozen=True)
-class OrderTerm:
-    """One column of the order, with its direction and the place of NULLs."""
-
-    column: str
-    descending: bool
-    nulls_first: bool
 
 
 def column(name: str, columns: Columns, *also: str) -> str:

@@ -11,12 +11,12 @@ import pyarrow as pa
 from starlette.exceptions import HTTPException
 
 from gateway import Gateway, Limits, Pin, Query, Result, Session, Timeout
-from ports.http import caching, provenance
+from ports.http import caching, cursor, provenance
+from ports.http.cursor import Cursor
 from ports.http.exchange import Answer, Lifeline
-from ports.rest import compose, cursor, encode, formats, question, ranges
+from ports.rest import compose, encode, formats, question, ranges
 from ports.rest.address import Address
 from ports.rest.compose import Relation
-from ports.rest.cursor import Cursor
 from ports.rest.embeds import Embedded, columns_of
 from ports.rest.filters import Filter, Logic
 from ports.rest.formats import Format

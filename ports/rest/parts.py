@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway import client_text
-from ports.rest import values
-from ports.rest.conditions import quoted
-from ports.rest.names import Columns, OrderTerm
+from ports.http import values
+from ports.http.sql import OrderTerm, literal, quoted
 from ports.rest.selection import Selected
-
-# The trailing column of a page: where the next one begins. `$` keeps it apart from every contract name and alias.
-PLACE = "$"
 
 
 @dataclass(frozen=True)
@@ -46,31 +42,6 @@ def expression(one: Selected, *, named: bool = True) -> str:
 def struct(select: Sequence[Selected]) -> str:
     """An object of what is selected."""
     return "{" + ", ".join(f"{literal(one.alias)}: {expression(one, named=False)}" for one in select) + "}"
-
-
-def literal(alias: str) -> str:
-    """An alias as an SQL string."""
-    return "'" + alias.replace("'", "''") + "'"
-
-
-def total(order: Sequence[OrderTerm], columns: Columns, key: Sequence[str]) -> tuple[OrderTerm, ...]:
-    """`order` made total: by the key, or by every comparable column where there is none."""
-    named = {term.column for term in order}
-    rest = key or tuple(name for name, column in columns.items() if values.comparable(column.type))
-    return (*order, *(OrderTerm(name, False, False) for name in rest if name not in named))
-
-
-def order_by(order: Sequence[OrderTerm]) -> str:
-    """ORDER BY over columns of their own names."""
-    return " ORDER BY " + terms(order, [quoted(term.column) for term in order]) if order else ""
-
-
-def terms(order: Sequence[OrderTerm], expressions: Sequence[str]) -> str:
-    """The terms of an ORDER BY over these expressions."""
-    return ", ".join(
-        f"{text}{' DESC' if term.descending else ' ASC'} NULLS {'FIRST' if term.nulls_first else 'LAST'}"
-        for term, text in zip(order, expressions, strict=True)
-    )
 
 
 def _text(value: str, kind: str) -> str:

@@ -13,10 +13,10 @@ from typing import Literal
 from urllib.parse import parse_qsl
 
 from gateway import BadQuery, Reference, VisibleTable, explained
+from ports.http.sql import Columns, OrderTerm
 from ports.rest import embeds, filters, names, select, selection
 from ports.rest.embeds import Embedded, columns_of, used_of
 from ports.rest.filters import Filter, Logic
-from ports.rest.names import Columns, OrderTerm
 from ports.rest.selection import Selected
 
 LOGIC = ("and", "or", "not.and", "not.or")

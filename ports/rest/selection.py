@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway import BadQuery, Column
-from ports.rest import names, values
-from ports.rest.names import Columns
+from ports.http import values
+from ports.http.sql import Columns
+from ports.rest import names
 from ports.rest.select import AGGREGATES, Field
 
 TEXT = "VARCHAR"

@@ -11,9 +11,10 @@ from uuid import UUID
 import pytest
 
 from gateway import BadQuery, Query
-from ports.rest import compose, cursor, question, values
+from ports.http import cursor, values
+from ports.http.sql import OrderTerm
+from ports.rest import compose, question
 from ports.rest.compose import Relation
-from ports.rest.names import OrderTerm
 from ports.rest.question import Question
 from tests.ports.rest import shelf
 
