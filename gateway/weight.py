@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from gateway import budget, grammar, growth, series
+from gateway import budget, grammar, growth, recursion, series
 from gateway.budget import Budget
 from gateway.errors import BadQuery
 from gateway.extent import TABLE_WIDTH, Relation, Scope, alias, lambda_names, merged, selected, star_width
@@ -159,13 +159,21 @@ class _Walk:
         return scope, parts
 
     def _recursive(self, body: Node, name: str, aliases: list[str], outer: Scope) -> Relation:
-        """The bounds after some rounds. Refuses values that grow by more in later rounds than in the first ones.
+        """The bounds after some rounds. Refuses rows that nothing keeps from multiplying, and values that grow by more
+        in later rounds than in the first ones.
 
         Columns that hand values on to each other come round within as many rounds as there are columns.
         """
         scope, parts = self._with(body, outer)
         answer = self.query(body["left"], scope).called(name, aliases)
         parts += answer.parts
+        known = frozenset(name.lower() for name in answer.names if name) if answer.whole else None
+        if recursion.endless(name, known, body["right"]):
+            raise BadQuery(
+                "a recursive query may not join all of its rows with all of another relation's in each round: join "
+                "them by an equality, or end it by a condition on its own columns, as in WHERE depth < 10",
+                reason="limit",
+            )
         half, sizes = max(1, len(answer.outputs)), [answer.total]
         for _ in range(2 * half):
             inside = replace(scope, ctes={**scope.ctes, name.lower(): replace(answer, parts=budget.RELATION_PARTS)})

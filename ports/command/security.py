@@ -24,7 +24,7 @@ from ports.command.people import directory
 _PORTS: dict[Door, str] = {"rest": "http", "flight": "flight", "postgres": "postgres"}
 _SCHEMES: dict[str, Door] = {"http": "rest", "https": "rest", "grpc": "flight", "grpc+tls": "flight"}
 _SCHEMES |= {"postgres": "postgres", "postgresql": "postgres"}
-_TOKEN_S, _MARGIN_S = 3600.0, 30.0
+_TOKEN_S, _MARGIN_S = 3600.0, 5.0
 
 
 @with_settings(*PLACES)

@@ -125,6 +125,15 @@ LARGE = {
     "SELECT * FROM r",
     "dates by recursion": "WITH RECURSIVE r AS (SELECT DATE '2024-01-01' AS d UNION ALL SELECT (d + INTERVAL 1 DAY)::DATE FROM r "
     "WHERE d < DATE '2024-12-31') SELECT t.a, r.d FROM r LEFT JOIN t USING (d)",
+    "a walk by recursion": "WITH RECURSIVE walk(node, hops) AS (SELECT 1, 0 UNION SELECT CASE WHEN t.a = node THEN t.parent ELSE t.a END, "
+    "hops + 1 FROM walk, t WHERE t.a = node OR t.parent = node) SELECT node, min(hops) FROM walk GROUP BY node",
+    "combinations by recursion": "WITH RECURSIVE pick AS (SELECT 0 AS n, CAST('' AS VARCHAR) AS s UNION ALL SELECT n + 1, s || c.x FROM pick, "
+    "(VALUES ('a'), ('b')) AS c(x) WHERE n < 5) SELECT s FROM pick",
+    "bounds by recursion": "WITH RECURSIVE days AS (SELECT min(d) AS d FROM t UNION ALL SELECT (days.d + INTERVAL 1 DAY)::DATE FROM days, "
+    "(SELECT max(d) AS e FROM t) ends WHERE days.d < ends.e) SELECT d FROM days",
+    "one constant by recursion": "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i * f FROM r, (SELECT 2 AS f) x) SELECT i FROM r LIMIT 5",
+    "nested json by recursion": "WITH RECURSIVE r(k, v) AS (SELECT '', j FROM t UNION ALL SELECT e.key, e.value FROM r, json_each(r.v) e) "
+    "SELECT k FROM r",
     "cleaned text": "SELECT " + "replace(" * 8 + "s" + "".join(f", '{w}', '{w[:2]}.')" for w in
         "Street Avenue Boulevard Square Lane Court Terrace Drive".split()) + ", "
     "regexp_replace(regexp_replace(trim(lower(s)), '[^a-z0-9]+', '-', 'g'), '(^-|-$)', '', 'g'), "

@@ -84,6 +84,13 @@ ATTACKS = {
     "a doubling recursion": ("multiply", "WITH RECURSIVE r AS (SELECT 'a' AS s UNION ALL SELECT s || s FROM r) SELECT max(s) FROM r"),
     "a recursion through columns": ("multiply", "WITH RECURSIVE r(a, b, c, d) AS (SELECT 'a', 'b', 'c', 'd' UNION ALL SELECT b, c, d, a || a FROM r) SELECT max(a) FROM r"),
     "a recursion through lists": ("multiply", "WITH RECURSIVE r AS (SELECT [1] AS l UNION ALL SELECT list_concat(l, l) FROM r) SELECT max(len(l)) FROM r"),
+    "a recursion of all pairs": ("end it by a condition", "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + i FROM r, (SELECT 1 UNION ALL SELECT 2) x) SELECT count(*) FROM r"),
+    "a recursion joined with a table": ("end it by a condition", "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT r.i FROM t CROSS JOIN r WHERE t.a > 5) SELECT count(*) FROM r"),
+    "a recursion joined with itself": ("end it by a condition", "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT p.i FROM r p, r q) SELECT count(*) FROM r"),
+    "a recursion that is hidden": ("end it by a condition", "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL (WITH q AS (SELECT i FROM r) SELECT q.i FROM (SELECT * FROM q) q, t)) SELECT count(*) FROM r"),
+    "a recursion added up twice": ("end it by a condition", "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL (SELECT i FROM r UNION ALL SELECT i FROM r)) SELECT count(*) FROM r"),
+    "a recursion that unfolds": ("end it by a condition", "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT unnest([i, i]) FROM r) SELECT count(*) FROM r"),
+    "a recursion of series": ("end it by a condition", "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i FROM r, range(1000000)) SELECT count(*) FROM r"),
     "a wide recursion": ("fewer columns", f"WITH RECURSIVE r AS (SELECT {listed('# AS c#', 3_000)} UNION ALL SELECT {listed('c# + 1', 3_000)} FROM r) SELECT 1 FROM r"),
 }  # fmt: skip
 

@@ -87,9 +87,9 @@ class FlightClient:
 def refusal(error: Exception) -> Reply:
     """What the door said in place of an answer."""
     told = str(error)
-    code = (
-        "failed" if isinstance(error, _FAILED) else "gone" if isinstance(error, fl.FlightTimedOutError) else "refused"
-    )
+    # The door says DEADLINE_EXCEEDED of its own clock too, and then with the refusal's id.
+    silent = isinstance(error, fl.FlightTimedOutError) and not _ID.search(told)
+    code = "failed" if isinstance(error, _FAILED) else "gone" if silent else "refused"
     return Reply(code, told.encode(), f"{type(error).__name__} {_ID.sub('', told).partition('; ')[0]}")  # type: ignore[arg-type]
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
-from gateway import Gateway
+from gateway import Gateway, Password
 from gateway.settings import Settings
 from ports.command import doors
 from ports.command.attack.attacks import DOORS, corpus, filled
+from ports.command.attack.flight import FlightClient
+from ports.command.attack.trust import Files
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort
 from ports.postgres.server import PostgresPort
@@ -118,6 +120,23 @@ def test_refusing_everything_is_no_way_to_hold(ruled: Ruled, outport: Outport) -
         )
     assert answer.exit_code == 1
     assert "LOST    the honest twin of sql/hidden-columns/1 at rest was not answered" in answer.stdout
+
+
+@pytest.mark.parametrize(("patience_s", "outcome"), [(30.0, "refused"), (0.3, "gone")])
+def test_what_the_servers_clock_ends_is_no_lost_answer(world: World, patience_s: float, outcome: str) -> None:
+    gateway = Gateway(world.settings.model_copy(update={"compute_s": 1.0}))
+    port = FlightPort(gateway)
+    port.start()
+    try:
+        steward, clear = Password("steward", "steward-secret"), Files(secure=False, ca=None, cert=None, key=None)
+        client = FlightClient(doors.Reach(port.address, None), steward, 30.0, clear)
+        client._patience_s = patience_s
+        reply = client.ask("WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i FROM r) SELECT sum(i) FROM r")
+        client.close()
+    finally:
+        port.stop()
+        gateway.close()
+    assert reply.outcome == outcome
 
 
 def test_a_door_is_named_by_its_address(world: World, outport: Outport) -> None:
