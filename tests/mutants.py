@@ -6,6 +6,7 @@ Works on a copy of the sources in a temporary folder; prints one line a guard an
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -117,7 +118,11 @@ def notices(mutant: Mutant, folder: Path) -> bool:
     path = folder / mutant.file
     path.write_text(path.read_text().replace(mutant.guard, mutant.removed, 1))
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests]
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    # What the tests start must be the mutant too, wherever the package is installed.
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    ran = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
     if ran.returncode not in {0, 1}:
         raise RuntimeError(f"{mutant.name}: the tests could not run\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}")
     return ran.returncode == 1
