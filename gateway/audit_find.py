@@ -11,12 +11,16 @@ from typing import Any
 from gateway import audit_chain, audit_files
 from gateway.audit_chain import Seal
 
+BEGUN = "query_begun"
+# What has no outcome of its own, by event.
+_ENDINGS = {"query_refused": "refused", BEGUN: "unfinished"}
+
 
 @dataclass(frozen=True)
 class Search:
     """What is looked for: all of what is not None. `column` is product.table.column, or the beginning of one.
 
-    `outcome` is how a query ended, "refused", or the code or reason of a refusal.
+    `outcome` is how a query ended, "unfinished", "refused", or the code or reason of a refusal.
     """
 
     event: str | None = None
@@ -47,7 +51,11 @@ class Hit:
 
 
 def find(folder: Path, search: Search, seals: Iterable[Seal]) -> Iterator[Hit]:
-    """Every record that `search` names, file after file."""
+    """Every record that `search` names, file after file.
+
+    That an answer has begun is told only where no end of it is on file (at last), unless that event is asked for.
+    """
+    begun: dict[object, Hit] = {}
     known = {seal.key_id: seal for seal in seals}
     needles = _needles(search)
     since, until = _moment(search.since), _moment(search.until)
@@ -58,9 +66,18 @@ def find(folder: Path, search: Search, seals: Iterable[Seal]) -> Iterator[Hit]:
             if not all(needle in raw for needle in needles):
                 continue
             line = audit_chain.read(raw)
-            if line is None or not _matches(search, line.fields, since, until):
+            if line is None:
                 continue
-            yield Hit(file.path.name, number, line.fields, seal is not None and line.holds(seal))
+            if line.fields.get("event") == "query_answered":
+                begun.pop(line.fields.get("query_id"), None)
+            if not _matches(search, line.fields, since, until):
+                continue
+            hit = Hit(file.path.name, number, line.fields, seal is not None and line.holds(seal))
+            if line.fields.get("event") == BEGUN and search.event is None:
+                begun[line.fields.get("query_id")] = hit
+            else:
+                yield hit
+    yield from begun.values()
 
 
 def _matches(search: Search, fields: Mapping[str, Any], since: str | None, until: str | None) -> bool:
@@ -96,7 +113,7 @@ def _within(column: str, wanted: str) -> bool:
 
 def _outcomes(fields: Mapping[str, Any]) -> set[object]:
     refused = fields.get("refused") or {}
-    ending = "refused" if fields.get("event") == "query_refused" else fields.get("outcome")
+    ending = _ENDINGS.get(str(fields.get("event")), fields.get("outcome"))
     return {ending, refused.get("code"), refused.get("reason"), fields.get("reason")} - {None}
 
 

@@ -98,11 +98,13 @@ class Engine:
         valid_until: float,
         provenance: Provenance,
         finish: Callable[[Summary], None],
+        begin: Callable[[], None],
     ) -> Result:
         """Start `plan`; nothing is computed before the first batch is pulled.
 
-        `finish` is called once, when the stream has ended in whatever way. Raises BadQuery for what only the engine
-        can see (types, parameters), Unavailable.
+        `begin` is called before the first rows are handed over, unless all of the answer is at once: `finish` comes
+        before that. It is called once, when the stream has ended in whatever way. Raises BadQuery for what only the
+        engine can see (types, parameters), Unavailable.
         """
         serving = self._leased(plan)
         try:
@@ -117,6 +119,7 @@ class Engine:
                 free=lambda: serving.release(plan.views),
                 finish=finish,
                 explain=lambda error: self._explained(serving, error, plan),
+                begin=begin,
             )
         except BaseException:
             serving.release(plan.views)

@@ -6,7 +6,7 @@ from gateway.bind import Plan
 from gateway.decision import ColumnUse
 from gateway.errors import GatewayError
 from gateway.grants import sees
-from gateway.observe import QueryAnswered, QueryRefused, Refused, stripped
+from gateway.observe import QueryAnswered, QueryBegun, QueryRefused, Refused, stripped
 from gateway.session import Pin, Session
 from gateway.snapshot import Lifespan, Snapshot
 from gateway.stream import ProductProvenance, Provenance, Summary
@@ -58,6 +58,29 @@ def refused(error: GatewayError) -> Refused:
     return Refused(error.code, error.reason, error.error_id)
 
 
+def _products(provenance: Provenance) -> tuple[str, ...]:
+    return tuple(f"{one.name}@{one.version}/{one.snapshot}" for one in provenance.products)
+
+
+def _rules(plan: Plan) -> tuple[str, ...]:
+    return tuple(sorted({rule for grant in plan.grants for rule in grant.decision.rules}))
+
+
+def begun(session: Session, plan: Plan, provenance: Provenance) -> QueryBegun:
+    """The record of an answer whose rows are about to leave."""
+    return QueryBegun(
+        query_id=provenance.query_id,
+        subject=session.principal.subject,
+        on_behalf_of=session.on_behalf_of,
+        port=session.port,
+        purpose=session.purpose,
+        products=_products(provenance),
+        columns=columns(plan),
+        rules=_rules(plan),
+        statement=stripped(plan.client_text),
+    )
+
+
 def answered(session: Session, plan: Plan, provenance: Provenance, summary: Summary) -> QueryAnswered:
     """The record of a query that was run."""
     return QueryAnswered(
@@ -66,9 +89,9 @@ def answered(session: Session, plan: Plan, provenance: Provenance, summary: Summ
         on_behalf_of=session.on_behalf_of,
         port=session.port,
         purpose=session.purpose,
-        products=tuple(f"{one.name}@{one.version}/{one.snapshot}" for one in provenance.products),
+        products=_products(provenance),
         columns=columns(plan),
-        rules=tuple(sorted({rule for grant in plan.grants for rule in grant.decision.rules})),
+        rules=_rules(plan),
         statement=stripped(plan.client_text),
         rows=summary.rows,
         bytes=summary.bytes,

@@ -26,6 +26,24 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryBegun:
+    """The first rows of an answer are about to leave: on file before they do, whatever becomes of its end.
+
+    The fields are those of QueryAnswered, which follows; where none does, the process was killed.
+    """
+
+    query_id: str
+    subject: str
+    port: str
+    purpose: str | None
+    products: tuple[str, ...]
+    columns: tuple[ColumnUse, ...]
+    rules: tuple[str, ...]
+    statement: str
+    on_behalf_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryAnswered:
     """A query was bound and run; written when its result ends, however it ends.
 
@@ -117,7 +135,8 @@ class AuditRead:
 
 
 Observation = (
-    QueryAnswered
+    QueryBegun
+    | QueryAnswered
     | QueryRefused
     | MetadataRead
     | SignInFailed

@@ -57,6 +57,7 @@ class PgCatalog:
         batch_rows: int,
         provenance: Provenance,
         finish: Callable[[Summary], None],
+        begin: Callable[[], None],
     ) -> Result:
         """The answer for whoever may see `visible`, as a stream. Raises BadQuery, NotFound, Forbidden."""
         statement = pg_statement.bound(query.text)
@@ -74,6 +75,7 @@ class PgCatalog:
                 free=lambda: self._engines.release(engine),
                 finish=finish,
                 explain=lambda error: self._explained(engine, error, query.text),
+                begin=begin,
             )
         except BaseException:
             self._engines.release(engine)

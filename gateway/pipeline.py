@@ -22,7 +22,7 @@ from gateway.catalog import Catalog, Kept, Snapshot
 from gateway.credentials import ClientCertificate, Credentials
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
-from gateway.evidence import answered, lifespan, refusal, states
+from gateway.evidence import answered, begun, lifespan, refusal, states
 from gateway.forms import Form
 from gateway.lineage import origins
 from gateway.metrics import Metrics
@@ -186,7 +186,14 @@ class Gateway:
             trace.bound(provenance)
             finish = partial(self._finished, session, plan, provenance, trace)
             result = self._engine.run(
-                plan, form, limits or self._limits, batch_rows, _valid_until(session, plan), provenance, finish
+                plan,
+                form,
+                limits or self._limits,
+                batch_rows,
+                _valid_until(session, plan),
+                provenance,
+                finish,
+                partial(self._begun, session, plan, provenance),
             )
             self._standing.watch(session, result)
             return result
@@ -238,9 +245,13 @@ class Gateway:
             provenance = Provenance(query_id, (), "")
             trace.bound(provenance)
 
+            def begin() -> None:
+                self._read(session, (one.name for one in seen))
+
             def finish(summary: Summary) -> None:
                 trace.ended(summary)
-                self._read(session, (one.name for one in seen))
+                if not summary.rows:
+                    begin()
 
             return self._pg_catalog.run(
                 session,
@@ -252,6 +263,7 @@ class Gateway:
                 batch_rows,
                 provenance,
                 finish,
+                begin,
             )
 
     def describe_pg_catalog(
@@ -374,6 +386,9 @@ class Gateway:
     def _provenance(self, session: Session, pin: Pin, plan: Plan, query_id: str) -> Provenance:
         policy = self._fingerprint(session, plan)
         return Provenance(query_id, states(session, pin, plan), policy, origins(plan), session.askers)
+
+    def _begun(self, session: Session, plan: Plan, provenance: Provenance) -> None:
+        self._audit.record(begun(session, plan, provenance))
 
     def _finished(self, session: Session, plan: Plan, provenance: Provenance, trace: Trace, summary: Summary) -> None:
         trace.ended(summary)

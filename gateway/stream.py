@@ -101,13 +101,14 @@ class Result:
         free: Callable[[], None],
         finish: Callable[[Summary], None],
         explain: Callable[[BaseException], GatewayError],
+        begin: Callable[[], None],
     ) -> None:
         self.schema = schema
         self.provenance = provenance
         self.summary: Summary | None = None
         self._source, self._limits, self._valid_until = source, limits, valid_until
         self._watchdog = watchdog
-        self._free, self._finish, self._explain = free, finish, explain
+        self._free, self._begin, self._finish, self._explain = free, begin, finish, explain
         self._turn = threading.Lock()
         self._stop: GatewayError | None = None
         self._closed = False
@@ -224,6 +225,8 @@ class Result:
             if batch is None:
                 self._end("answered", None)
                 return None
+            if self._first is None and batch.num_rows:
+                self._on_record()
             self._counted(batch.num_rows, batch.get_total_buffer_size())  # nbytes costs 50 times as much
             return forms.zero_nulls(batch)
 
@@ -232,6 +235,13 @@ class Result:
             raise self._stop or Cancelled("the answer has ended", reason="closed")
         if time.time() > self._valid_until:
             self._fail(NotFound("the permission for this answer has ended", reason="expired"))
+
+    def _on_record(self) -> None:
+        """That rows are about to leave is on record before they do: its end may find the disk full, or never come."""
+        try:
+            self._begin()
+        except GatewayError as error:
+            self._fail(error)
 
     def _counted(self, rows: int, size: int) -> None:
         if self._first is None:

@@ -120,9 +120,7 @@ def notices(mutant: Mutant, folder: Path) -> bool:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests]
     # What the tests start must be the mutant too, wherever the package is installed.
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    ran = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
-    )
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False)
     if ran.returncode not in {0, 1}:
         raise RuntimeError(f"{mutant.name}: the tests could not run\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}")
     return ran.returncode == 1

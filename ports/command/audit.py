@@ -21,7 +21,7 @@ import typer
 
 from gateway import audit, audit_chain, audit_files, keys
 from gateway.audit_chain import Head
-from gateway.audit_find import Hit, Search, find
+from gateway.audit_find import BEGUN, Hit, Search, find
 from gateway.audit_verify import FileReport, verify
 from gateway.errors import Unavailable
 from gateway.observe import AuditRead
@@ -69,7 +69,7 @@ def find_records(
     product: Annotated[str | None, typer.Option(help="a product that was read")] = None,
     column: Annotated[str | None, typer.Option(help="PRODUCT.TABLE.COLUMN, or PRODUCT.TABLE")] = None,
     rule: Annotated[str | None, typer.Option(help="a rule that decided")] = None,
-    outcome: Annotated[str | None, typer.Option(help="answered, refused, timeout, ..., or an error's code")] = None,
+    outcome: Annotated[str | None, typer.Option(help="answered, refused, unfinished, ..., or an error's code")] = None,
     query_id: Annotated[str | None, typer.Option(help="one query")] = None,
     event: Annotated[str | None, typer.Option(help="a kind of record, such as sign_in_failed")] = None,
     since: Annotated[str | None, typer.Option(help="from this time on (ISO, UTC), or 90m, 24h, 7d ago")] = None,
@@ -178,6 +178,7 @@ def _row(hit: Hit) -> tuple[object, ...]:
     fields = hit.fields
     refused = fields.get("refused") or {}
     outcome = fields.get("outcome") or ("refused" if refused else fields.get("reason"))
+    outcome = "unfinished" if fields.get("event") == BEGUN else outcome
     behalf = fields.get("on_behalf_of")
     who = fields.get("subject") or fields.get("reader")
     cells = (

@@ -103,7 +103,7 @@ class Bench:
     def start(self, text: str, parameters: Any = (), form: Form = "arrow", limits: Limits = LIMITS) -> Result:
         """The running query."""
         plan = self.binder.bind(Query(text, parameters), USERS, (), self.resolve)
-        return self.engine.run(plan, form, limits, 2048, float("inf"), NOWHERE, self.summaries.append)
+        return self.engine.run(plan, form, limits, 2048, float("inf"), NOWHERE, self.summaries.append, lambda: None)
 
     def batches(self, text: str, parameters: Any = (), form: Form = "arrow") -> Iterator[pa.RecordBatch]:
         """The answer's batches."""

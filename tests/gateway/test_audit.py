@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from gateway import Gateway, Password, Query
+from gateway import Gateway, Password, Query, Session
 from gateway.audit import Audit, Filing
 from gateway.audit_chain import Seal
+from gateway.audit_find import Search, find
 from gateway.audit_verify import FileReport, verify
 from gateway.decision import ColumnUse
 from gateway.errors import Unavailable
@@ -283,9 +284,12 @@ def small(world: World, tmp_path: Path) -> Path:
     return state
 
 
+def opened(gateway: Gateway) -> Session:
+    return gateway.open(Password("steward", "steward-secret"), "rest")
+
+
 def ask(gateway: Gateway) -> int:
-    session = gateway.open(Password("steward", "steward-secret"), "rest")
-    with gateway.answer(session, Query("SELECT order_id FROM shop.orders LIMIT 7")) as result:
+    with gateway.answer(opened(gateway), Query("SELECT order_id FROM shop.orders LIMIT 7")) as result:
         return sum(batch.num_rows for batch in result.batches())
 
 
@@ -332,14 +336,7 @@ gateway.close()
 @pytest.mark.parametrize("required", [True, False])
 def test_a_disk_that_is_full_refuses_queries_by_setting(world: World, tmp_path: Path, required: bool) -> None:
     state = tmp_path / "state"
-    state.mkdir()
-    for one in world.settings.state.iterdir():
-        if one.name != "audit":
-            (state / one.name).symlink_to(one)
-    settings = json.loads(world.settings.model_dump_json()) | {"state": str(state)}
-    assert world.settings.secret_key is not None
-    settings["secret_key"] = world.settings.secret_key.get_secret_value()
-    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    (tmp_path / "settings.json").write_text(json.dumps(own_audit(world, state)))
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
     words = [sys.executable, "-c", FULL, str(tmp_path / "settings.json"), "required" if required else "optional"]
     ran = subprocess.run(words, capture_output=True, text=True, timeout=60)
@@ -349,6 +346,89 @@ def test_a_disk_that_is_full_refuses_queries_by_setting(world: World, tmp_path: 
     assert said[-1] == "answered 7"
     assert ran.stderr.count("the audit cannot be written") == 1
     assert whole_under(world, state / "audit")
+
+
+ROWS_OR_NOTHING = """
+import os, resource, signal, sys
+from pathlib import Path
+from gateway import Gateway, GatewayError, Query
+from gateway.settings import Settings
+from tests.gateway.test_audit import opened
+gateway = Gateway(Settings.model_validate_json(Path(sys.argv[1]).read_text()))
+session = opened(gateway)
+if sys.argv[2] == "full":
+    size = gateway._audit._audit.path.stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 64, resource.RLIM_INFINITY))
+seen = 0
+try:
+    with gateway.answer(session, Query(sys.argv[3]), batch_rows=1) as result:
+        for batch in result.batches():
+            seen += batch.num_rows
+            if sys.argv[2] == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+except GatewayError as error:
+    print(seen, error.code, error.reason)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+gateway.close()
+"""
+
+
+def rows_or_nothing(world: World, tmp_path: Path, how: str, text: str) -> subprocess.CompletedProcess[str]:
+    """One question to a gateway of its own, whose disk is full, or whose process is killed at its first row."""
+    (tmp_path / "settings.json").write_text(json.dumps(own_audit(world, tmp_path / "state")))
+    words = [sys.executable, "-c", ROWS_OR_NOTHING, str(tmp_path / "settings.json"), how, text]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT order_id FROM shop.orders LIMIT 7",
+        "SELECT order_id FROM shop.orders WHERE order_id = 1",
+        "SELECT count(*) FROM shop.orders",
+    ],
+)
+def test_no_row_leaves_before_its_record_is_on_a_full_disk(world: World, tmp_path: Path, text: str) -> None:
+    ran = rows_or_nothing(world, tmp_path, "full", text)
+    assert ran.stdout.splitlines() == ["0 unavailable audit"], ran.stderr
+
+
+def test_an_answer_whose_process_is_killed_is_on_record(world: World, tmp_path: Path) -> None:
+    ran = rows_or_nothing(world, tmp_path, "killed", "SELECT order_id FROM shop.orders")
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    (begun,) = [line for line in records(tmp_path / "state" / "audit") if line["event"].startswith("query_")]
+    assert (begun["event"], begun["subject"]) == ("query_begun", "steward")
+    assert any(one["column"] == "shop.orders.order_id" for one in begun["columns"])
+    assert whole_under(world, tmp_path / "state" / "audit")
+    unfinished = find(tmp_path / "state" / "audit", Search(outcome="unfinished", product="shop"), ())
+    assert [hit.fields["query_id"] for hit in unfinished] == [begun["query_id"]]
+
+
+def test_what_had_begun_and_ended_is_told_by_one_id(world: World, tmp_path: Path) -> None:
+    settings = world.settings.model_copy(update={"state": Path(own_audit(world, tmp_path / "state")["state"])})
+    gateway = Gateway(settings)
+    try:
+        ask(gateway)
+    finally:
+        gateway.close()
+    begun, ended = (line for line in records(tmp_path / "state" / "audit") if line["event"].startswith("query_"))
+    assert [begun["event"], ended["event"]] == ["query_begun", "query_answered"]
+    same = ("query_id", "subject", "port", "products", "columns", "rules", "statement")
+    assert [begun[name] for name in same] == [ended[name] for name in same]
+    (hit,) = find(tmp_path / "state" / "audit", Search(subject="steward"), ())
+    assert hit.fields["event"] == "query_answered"
+
+
+def own_audit(world: World, state: Path) -> dict[str, Any]:
+    """The world's settings over its state, but for an audit of its own under `state`."""
+    state.mkdir()
+    for one in world.settings.state.iterdir():
+        if one.name != "audit":
+            (state / one.name).symlink_to(one)
+    settings: dict[str, Any] = json.loads(world.settings.model_dump_json()) | {"state": str(state)}
+    assert world.settings.secret_key is not None
+    settings["secret_key"] = world.settings.secret_key.get_secret_value()
+    return settings
 
 
 def whole_under(world: World, folder: Path) -> bool:

@@ -117,7 +117,9 @@ def test_a_right_that_ends_ends_the_open_stream(bench: Bench) -> None:
 
     plan = bench.binder.bind(Query(LARGE), USERS, (), bench.resolve)
     limits = Limits(5, 5, None)
-    result = bench.engine.run(plan, "arrow", limits, 2048, time.time() + 0.1, NOWHERE, bench.summaries.append)
+    result = bench.engine.run(
+        plan, "arrow", limits, 2048, time.time() + 0.1, NOWHERE, bench.summaries.append, lambda: None
+    )
     with pytest.raises(NotFound), result:
         for _ in result.batches():
             pass

@@ -34,7 +34,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 def share(shop: Bench, text: str, part: Part | None) -> list[int]:
     plan = shop.binder.bind(Query(text, (), part), USERS, (), shop.resolve)
-    with shop.engine.run(plan, "arrow", LIMITS, 8192, float("inf"), NOWHERE, shop.summaries.append) as result:
+    with shop.engine.run(
+        plan, "arrow", LIMITS, 8192, float("inf"), NOWHERE, shop.summaries.append, lambda: None
+    ) as result:
         return [*pa.Table.from_batches(result.batches(), result.schema).column(0).to_pylist()]
 
 
