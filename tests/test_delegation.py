@@ -499,7 +499,8 @@ def test_both_are_on_record(doors: Doors, ask: Any) -> None:
     ask(doors, "superset", "alice", NORTH)
     ask(doors, "superset", "steward", NORTH)
     told = [one for one in doors.audited() if one not in before and one["event"].startswith("query_")]
-    answered, refused = told[0], told[-1]
+    begun, answered, refused = told[0], told[1], told[-1]
+    assert (begun["event"], begun["subject"], begun["on_behalf_of"]) == ("query_begun", "superset", "alice")
     assert (answered["subject"], answered["on_behalf_of"], answered["outcome"]) == ("superset", "alice", "answered")
     assert {"bi", "north"} <= set(answered["rules"])
     assert (refused["subject"], refused["on_behalf_of"]) == ("superset", "steward")
