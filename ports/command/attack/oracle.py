@@ -151,7 +151,7 @@ class Oracle:
         """The first column of an answer over raw rows. Raises GatewayError."""
         plan = self._binder.bind(Query(text, parameters), _USERS, (product,), self._grant(product))
         with self._engine.run(
-            plan, "arrow", _LIMITS, 8192, float("inf"), Provenance("", (), ""), lambda _: None
+            plan, "arrow", _LIMITS, 8192, float("inf"), Provenance("", (), ""), lambda _: None, lambda: None
         ) as answer:
             return [str(cell) for batch in answer.batches() for cell in batch.column(0).to_pylist() if cell is not None]
 
