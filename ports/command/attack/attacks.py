@@ -21,7 +21,14 @@ from ports.command.attack.terrain import Kind, Target
 Door = Literal["rest", "flight", "postgres"]
 DOORS: tuple[Door, ...] = get_args(Door)
 _WORD = re.compile(r"\{([a-z_]+)\}")
-_NEEDS: Mapping[str, Kind] = {"hidden": "hidden", "masked": "masked", "filtered": "filtered", "denied": "denied"}
+# `absent` is the product of a table that is denied, of which nothing else is granted either: else its name is known.
+_NEEDS: Mapping[str, Kind] = {
+    "hidden": "hidden",
+    "masked": "masked",
+    "filtered": "filtered",
+    "denied": "denied",
+    "absent": "denied",
+}
 
 
 class _Strict(BaseModel):
@@ -75,7 +82,7 @@ class Attack:
 
 _VOCABULARY = frozenset(
     "table product bare column bare_column text number count hidden bare_hidden masked bare_masked filtered "
-    "bare_filtered denied denied_product denied_table denied_column secret value".split()
+    "bare_filtered denied denied_product denied_table denied_column absent_product secret value".split()
 )
 
 

@@ -72,8 +72,8 @@ def targets(tables: Sequence[Seen], oracle: Oracle, limit: int) -> dict[Kind, tu
 
 def _spread(members: Sequence[Target], limit: int) -> Iterator[Target]:
     """`limit` of `members`, evenly: the first of them does not stand for all."""
-    step = max(1, len(members) // limit)
-    yield from list(members[::step])[:limit]
+    wanted = min(limit, len(members))
+    yield from (members[number * len(members) // wanted] for number in range(wanted))
 
 
 def _names(one: Seen, oracle: Oracle) -> dict[str, str]:
@@ -139,6 +139,8 @@ def _denied(shown: Sequence[Seen], tables: Sequence[Seen], oracle: Oracle) -> It
         named |= {"denied_table": table, "denied_column": column}
         gone = {"denied_product": _unknown(product), "denied_table": _unknown(table)}
         gone["denied"] = f"{duck.quote(gone['denied_product'])}.{duck.quote(gone['denied_table'])}"
+        if all(other.path[0] != product for other in shown):
+            named["absent_product"], gone["absent_product"] = product, _unknown(product)
         yield Target("denied", context | named, gone)
 
 

@@ -64,8 +64,8 @@ def _tried(door: Door, client: Client, attack: Attack, target: Target, ground: G
     if attack.expect == "alike":
         unknown = {**target.names, **target.unknown}
         reply, twin = (
-            _bare(reply, target.names, target),
-            _bare(client.ask(filled(attack.template, unknown)), unknown, target),
+            _bare(reply, target, target.names),
+            _bare(client.ask(filled(attack.template, unknown)), target, unknown, target.names),
         )
     fault = broken(attack.expect, reply, twin, guessed, target.names.get("count", ""))
     if reply.outcome == "gone" or time.monotonic() - begun > 2 * ground.patience_s:
@@ -74,9 +74,14 @@ def _tried(door: Door, client: Client, attack: Attack, target: Target, ground: G
     return Try(attack.id, attack.category, door, fault, honest.outcome == "answered" and honest.rows > 0)
 
 
-def _bare(reply: Reply, names: Mapping[str, str], target: Target) -> Reply:
-    """`reply`, in whose words what was asked for is only called by its place."""
+def _bare(reply: Reply, target: Target, *named: Mapping[str, str]) -> Reply:
+    """`reply`, in whose words what was asked for is only called by its place, part by part.
+
+    What is kept from sight may stand beside what is not: of the twin, whose table is unknown, the product may be known.
+    """
     words = reply.words
-    for place in sorted(target.unknown, key=lambda one: -len(names[one])):
-        words = words.replace(names[place], place).replace(names[place].replace('"', ""), place)
+    for names in named:
+        parts = {place: names[place].replace('"', "") for place in target.unknown if place != "denied"}
+        for place in sorted(parts, key=lambda one: -len(parts[one])):
+            words = words.replace(parts[place], place)
     return Reply(reply.outcome, reply.data, words, reply.rows, reply.first)
