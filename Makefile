@@ -19,6 +19,7 @@ fuzz: .venv/.dev
 	@$(BIN)/python -m tests.mutants
 
 test-clients: .venv/.dev .venv-clients/.installed .venv-superset/.installed .venv-dbt/.installed
+	@tests/clients/debian.sh
 	@$(BIN)/pytest tests/clients
 
 check: .venv/.dev

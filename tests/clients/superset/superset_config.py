@@ -2,8 +2,19 @@
 
 import os
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 SECRET_KEY = "only tests of this machine connect to it"
 SQLALCHEMY_DATABASE_URI = f"sqlite:///{Path(os.environ['HOME']) / 'superset.db'}?check_same_thread=false"
 WTF_CSRF_ENABLED = False
 TALISMAN_ENABLED = False
+
+
+@event.listens_for(Engine, "connect")
+def _hurried(connection: Any, _record: object) -> None:
+    """Its own tables may be lost with the machine: its migrations take half as long."""
+    if type(connection).__module__.startswith("sqlite3"):
+        connection.execute("PRAGMA synchronous = OFF")
