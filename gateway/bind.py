@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Self
 from uuid import UUID
 
-from gateway import dialect, duck, lookup, scope, shares, tree, use
+from gateway import dialect, duck, lookup, paging, scope, shares, tree, use
 from gateway.cache import BytesLru
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
@@ -46,13 +46,15 @@ class Query:
     """A client's SELECT over product names, its values apart from its text (`$1`, `?` or `$name`).
 
     `part` asks for one share of a plain scan's rows; any other statement is refused with it. `dialect` says whose SQL
-    the text is: what it means is settled before anything is checked.
+    the text is: what it means is settled before anything is checked. The last `beside` columns stay what they are
+    whatever the answer's form makes of the others.
     """
 
     text: str
     parameters: Parameters = ()
     part: Part | None = None
     dialect: Dialect = "duckdb"
+    beside: int = 0
 
 
 def given(parameters: Parameters) -> dict[str, Value] | list[Value]:
@@ -102,6 +104,7 @@ class Scan:
     grants: tuple[Grant, ...]
     client_text: str
     tree: Node = field(repr=False, hash=False, compare=False)
+    beside: int = field(default=0, kw_only=True)
 
     def asked(self, parameters: Parameters, grants: tuple[Grant, ...]) -> Self:
         """The same for other values, under grants that decide the same; `replace` takes eight times as long."""
@@ -134,7 +137,30 @@ class Lookup(Scan):
     batch: Batch | None
 
 
-Plan = Scan | Lookup
+@dataclass(frozen=True)
+class PageTexts:
+    """What a page is asked by, where its rows are kept: its text with the `key` behind its columns, and `every` row.
+
+    `every` has the page's columns without those beside them, and the `key` behind them.
+    """
+
+    keys: str
+    every: str
+    key: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Page(Scan):
+    """A Scan that is rows of one table, bare columns, at most `limit` of them (a number, or a parameter's identifier).
+
+    `texts` makes its other texts, once, when they are wanted; None where they cannot be written.
+    """
+
+    limit: int | str
+    texts: Callable[[], PageTexts | None] = field(repr=False, hash=False, compare=False)
+
+
+Plan = Scan | Lookup | Page
 Resolver = Callable[[scope.Path], Grant]
 
 
@@ -196,12 +222,14 @@ class Binder:
             dialect.typed(statement, _types(grants.values()), source)
         views |= {view.path: view for view in use.settle(statement, granted, inner_view_of)}
         text = _verified(statement, frozenset(views), frozenset(names.ctes))
-        plan: Plan = Scan(text, (), tuple(views.values()), tuple(grants.values()), query.text, client)
-        plan = _lookup(plan, statement) or plan
+        shown = tuple(views.values()), tuple(grants.values())
+        plan: Plan = Scan(text, (), *shown, query.text, client, beside=query.beside)
+        plan = _lookup(plan, statement) or _page(plan, statement, frozenset(names.ctes)) or plan
         shape = _Shape(tuple(grants), session)
         self._shapes.put((query.text, query.dialect), shape, len(query.text))
-        # The trees weigh about twenty times their text.
-        self._plans.put(_key(query, shape, users, search_path, plan.grants), plan, 22 * len(text) + 1000)
+        # A tree weighs about twenty times its text, and a page has two.
+        weight = 44 if isinstance(plan, Page) else 22
+        self._plans.put(_key(query, shape, users, search_path, plan.grants), plan, weight * len(text) + 1000)
         return plan.asked(query.parameters, plan.grants)
 
 
@@ -217,7 +245,14 @@ def _key(
     query: Query, shape: _Shape, users: scope.Users, search_path: tuple[str, ...], grants: tuple[Grant, ...]
 ) -> tuple[object, ...]:
     decisions = tuple((grant.snapshot.id, grant.decision.fingerprint) for grant in grants)
-    return (query.text, query.part, query.dialect, (users, search_path) if shape.session else None, decisions)
+    return (
+        query.text,
+        query.part,
+        query.dialect,
+        query.beside,
+        (users, search_path) if shape.session else None,
+        decisions,
+    )
 
 
 def _types(grants: Iterable[Grant]) -> dict[str, set[str]]:
@@ -307,13 +342,22 @@ def _name_counts(statement: Node) -> None:
                 item["alias"] = "count(*)"
 
 
-def _lookup(plan: Scan, statement: Node) -> Lookup | None:
-    """`plan` as a Lookup, if its resolved `statement` is one: its key must be shown as it is."""
+def _key_shown(plan: Scan) -> tuple[Column, ...]:
+    """The key of the one table of `plan`, if there is one and it is shown as it is."""
     if len(plan.grants) != 1:
-        return None
+        return ()
     (grant,) = plan.grants
     key = grant.table.key
     if any(grant.decision.treatments[name].kind != "raw" or name in grant.decision.uses for name in key):
+        return ()
+    return tuple(grant.table.column(name) for name in key)
+
+
+def _lookup(plan: Scan, statement: Node) -> Lookup | None:
+    """`plan` as a Lookup, if its resolved `statement` is one: its key must be shown as it is."""
+    columns = _key_shown(plan)
+    key = [column.name for column in columns]
+    if not key or plan.beside:
         return None
     values = lookup.parameters(statement, key)
     if values is None:
@@ -324,5 +368,25 @@ def _lookup(plan: Scan, statement: Node) -> Lookup | None:
         with suppress(BadQuery):  # a text at its limits has no room for more
             paths = frozenset(view.path for view in plan.views)
             text, every = (_verified(one, paths, frozenset()) for one in (many, lookup.whole(statement, key)))
-            batch = Batch(text, every, tuple(grant.table.column(name) for name in key), values)
+            batch = Batch(text, every, columns, values)
     return Lookup(plan.text, (), plan.views, plan.grants, plan.client_text, plan.tree, batch)
+
+
+def _page(plan: Scan, statement: Node, ctes: frozenset[str]) -> Page | None:
+    """`plan` as a Page, if its resolved `statement` is one: its key must be shown as it is."""
+    columns = _key_shown(plan)
+    limit = paging.limit(statement, plan.beside) if columns else None
+    if limit is None:
+        return None
+    texts = functools.cache(functools.partial(_page_texts, plan, statement, ctes, columns))
+    shared = (plan.text, (), plan.views, plan.grants, plan.client_text, plan.tree)
+    return Page(*shared, limit, texts, beside=plan.beside)
+
+
+def _page_texts(plan: Scan, statement: Node, ctes: frozenset[str], columns: tuple[Column, ...]) -> PageTexts | None:
+    key = [column.name for column in columns]
+    paths = frozenset(view.path for view in plan.views)
+    with suppress(BadQuery):  # a text at its limits has no room for more
+        keys = _verified(paging.keyed(statement, key), paths, ctes)
+        return PageTexts(keys, _verified(paging.whole(statement, key, plan.beside), paths, frozenset()), columns)
+    return None

@@ -24,7 +24,6 @@ import pyarrow as pa
 from gateway import duck, parameters
 from gateway.bind import Batch, Parameters, Scalar, Value
 from gateway.errors import Exhausted
-from gateway.product import Column
 from gateway.running import Alone, Encoded, Slots
 
 # So many groups wait for their turns at once; more of them wait for a thread before.
@@ -54,12 +53,13 @@ def key_of(batch: Batch, values: Parameters) -> tuple[Scalar, ...] | None:
 
     So a value must have exactly its column's type: anything that the engine would cast, NULL included, is left to it.
     """
-    key = [_value(values, identifier) for identifier in batch.parameters]
+    key = [value_of(values, identifier) for identifier in batch.parameters]
     exact = all(_exact(value, column.type) for value, column in zip(key, batch.key, strict=True))
     return tuple(key) if exact else None  # type: ignore[arg-type]
 
 
-def _value(values: Parameters, identifier: str) -> Value:
+def value_of(values: Parameters, identifier: str) -> Value:
+    """What a parameter is given, None for nothing."""
     if isinstance(values, tuple):
         place = int(identifier) if identifier.isdigit() else 0
         return values[place - 1] if 0 < place <= len(values) else None
@@ -78,15 +78,13 @@ def _exact(value: Value, kind: str) -> bool:
 
 @dataclass(frozen=True)
 class Shared:
-    """What lookups of one text and form share: the `text` that answers many of them, and `every` row with its key.
+    """What lookups of one text and form share: the `text` that answers many of them, and the `schema` of each answer.
 
-    `schema` is their answers', `key` the columns of the key, `zone` the time zone that a cursor must have.
+    `zone` is the time zone that a cursor must have.
     """
 
     text: str
-    every: str
     schema: pa.Schema
-    key: tuple[Column, ...]
     zone: str
 
 

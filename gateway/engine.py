@@ -12,21 +12,23 @@ import os
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
-from gateway import coalesce, duck, duck_errors, forms, parameters
+from gateway import coalesce, duck, duck_errors, forms, late_rows, parameters
 from gateway.attached import Attached
-from gateway.bind import Batch, Lookup, Parameters, Plan, given
+from gateway.bind import Lookup, Page, Parameters, Plan, given
 from gateway.coalesce import Shared
 from gateway.errors import BadQuery, GatewayError
 from gateway.forms import Form
-from gateway.kept_rows import KeptRows
+from gateway.kept_rows import Every, KeptRows
+from gateway.late_rows import Paged
 from gateway.lineage import Origin
 from gateway.lookup import PLACE, name_of
+from gateway.product import Column
 from gateway.running import Alone, Slots, Source
 from gateway.stream import Limits, Load, ProductProvenance, Provenance, Result, Summary, Watchdog
 from gateway.use_words import explained
@@ -34,6 +36,7 @@ from gateway.wire_forms import UTC, Wire
 
 # How many lookups by key one query answers at most; 1 asks each by itself. See benchmarks/rest_lookup.py.
 LOOKUPS_PER_QUERY = 256
+_TEXTS = 5_000  # that are known, by form
 
 _log = logging.getLogger("outport.engine")
 
@@ -54,13 +57,21 @@ class Description:
     types: tuple[str, ...] = ()
 
 
+_Named = tuple[object, ...]
+
+
 @dataclass(frozen=True)
 class _Typed:
-    """A bound text in one form, and its schema there; `shared` answers many lookups at once, None if it is none."""
+    """A bound text in one form, its schema there, and its columns' names and types before.
+
+    `shared` answers many lookups at once, and `every` tells all rows; None where it is no lookup.
+    """
 
     text: str
     schema: pa.Schema
     shared: Shared | None
+    every: Every | None
+    names: tuple[str, ...]
     kinds: tuple[str, ...]
 
 
@@ -82,7 +93,8 @@ class Engine:
         self._spill = spill
         self._serving = self._make()
         self._lock, self._renewing = threading.Lock(), threading.Lock()
-        self._schemas: OrderedDict[tuple[object, ...], _Typed] = OrderedDict()
+        self._schemas: OrderedDict[_Named, _Typed] = OrderedDict()
+        self._pages: OrderedDict[_Named, Paged | None] = OrderedDict()
         self._slots = Slots(running_limit, queue_s)
         self._coalescer = coalesce.Coalescer(self._slots, LOOKUPS_PER_QUERY)
         self._kept = KeptRows(self._slots)
@@ -170,16 +182,42 @@ class Engine:
     def _source(self, serving: Attached, plan: Plan, typed: _Typed, form: Form, batch_rows: int) -> Source:
         zone = _zone(form)
         alone = Alone(lambda: duck.zoned(serving.cursor(), zone), typed.text, plan.parameters, batch_rows, self._slots)
-        if typed.shared is None or not isinstance(plan, Lookup) or plan.batch is None:
+        if isinstance(plan, Page):
+            return self._page(serving, plan, typed, form, alone) if late_rows.short(plan) else alone
+        if typed.shared is None or typed.every is None or not isinstance(plan, Lookup) or plan.batch is None:
             return alone
         key = coalesce.key_of(plan.batch, plan.parameters)
         if key is None:
             return alone
-        found = self._kept.find(typed.shared, key, alone.open, serving, plan.views)
+        found = self._kept.find(typed.every, key, alone.open, serving, plan.views)
         return coalesce.Together(self._coalescer, typed.shared, key, alone, found)
 
+    def _page(self, serving: Attached, plan: Page, typed: _Typed, form: Form, alone: Alone) -> Source:
+        """A page whose rows are kept asks for their keys; one that is asked for the first time is left as it is."""
+        paged = self._paged(plan, typed, form)
+        rows = None if paged is None else self._kept.rows(paged.every, alone.open, serving, plan.views)
+        if paged is None or rows is None or rows.batch is None:
+            return alone
+        return late_rows.LateRows(alone, paged, rows, typed.schema)
+
+    def _paged(self, plan: Page, typed: _Typed, form: Form) -> Paged | None:
+        name = (plan.text, plan.beside, form)
+        with self._lock:
+            known = name in self._pages
+            found = self._pages.setdefault(name, None)
+            self._pages.move_to_end(name)
+            if len(self._pages) > _TEXTS:
+                self._pages.popitem(last=False)
+        if found is None and known and (texts := plan.texts()) is not None:
+            first = len(typed.names) - plan.beside
+            every = _every(texts.every, texts.key, typed.names[:first], typed.kinds[:first], form)
+            found = Paged(late_rows.keys(texts.keys, typed.names, plan.beside, len(texts.key)), every, plan.beside)
+            with self._lock:
+                self._pages[name] = found
+        return found
+
     def _typed(self, serving: Attached, plan: Plan, form: Form) -> _Typed:
-        key = (plan.text, form, parameters.kinds(plan.parameters))
+        key = (plan.text, plan.beside, form, parameters.kinds(plan.parameters))
         with self._lock:
             found = self._schemas.get(key)
             if found is not None:
@@ -188,7 +226,7 @@ class Engine:
         found = self._described(serving, plan, form, plan.parameters)
         with self._lock:
             self._schemas[key] = found
-            if len(self._schemas) > 5_000:
+            if len(self._schemas) > _TEXTS:
                 self._schemas.popitem(last=False)
         return found
 
@@ -201,16 +239,19 @@ class Engine:
             relation = cursor.sql(plan.text, params=given(values))
             names = columns = relation.columns
             kinds = [str(kind) for kind in relation.types]
-            text = forms.project(plan.text, columns, kinds, form)
+            end = len(columns) - plan.beside
+            text = forms.project(plan.text, columns[:end], kinds[:end], form, columns[end:])
             if text != plan.text:
                 relation = cursor.sql(text, params=given(values))
                 names = relation.columns
             schema = relation.limit(0).to_arrow_reader().schema
             fields = [field.with_name(name) for field, name in zip(schema, names, strict=True)]
-            shared = None
+            shared = every = None
             if isinstance(plan, Lookup) and plan.batch is not None and LOOKUPS_PER_QUERY > 1:
-                shared = _shared(plan.batch, columns, kinds, form, pa.schema(fields))
-            return _Typed(text, pa.schema(fields), shared, tuple(kinds))
+                together = forms.project(plan.batch.text, columns, kinds, form, [PLACE])
+                shared = Shared(together, pa.schema(fields), _zone(form))
+                every = _every(plan.batch.every, plan.batch.key, columns, kinds, form)
+            return _Typed(text, pa.schema(fields), shared, every, tuple(columns), tuple(kinds))
         except (duck.Error, pa.ArrowException, OSError, TypeError, ValueError, OverflowError) as error:
             raise self._explained(serving, error, plan) from error
         finally:
@@ -235,10 +276,9 @@ def _zone(form: Form) -> str:
     return form.zone if isinstance(form, Wire) else UTC
 
 
-def _shared(batch: Batch, columns: list[str], kinds: list[str], form: Form, schema: pa.Schema) -> Shared:
-    text = forms.project(batch.text, columns, kinds, form, [PLACE])
-    names = [name_of(place) for place in range(len(batch.key))]
-    return Shared(text, forms.project(batch.every, columns, kinds, form, names), schema, batch.key, _zone(form))
+def _every(text: str, key: tuple[Column, ...], names: Sequence[str], kinds: Sequence[str], form: Form) -> Every:
+    last = [name_of(place) for place in range(len(key))]
+    return Every(forms.project(text, names, kinds, form, last), key, _zone(form))
 
 
 def _translated(error: BaseException, plan: Plan) -> GatewayError:

@@ -1,8 +1,8 @@
 """Rows of small tables by key, as one text shows them: kept in memory once they are asked for often.
 
 What is kept is what the bound text gave for every key, under one Decision on one snapshot, neither of which ever
-changes; a lookup comes here after it was decided on, and is recorded like any other. Touches the engine only through
-the cursors that it is given.
+changes; lookups and pages come here after they were decided on, and are recorded like any other. Touches the engine
+only through the cursors that it is given.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -21,8 +21,9 @@ from gateway import duck
 from gateway.attached import Attached
 from gateway.bind import Scalar, View
 from gateway.cache import BytesLru
-from gateway.coalesce import Found, Shared
+from gateway.coalesce import Found
 from gateway.errors import Exhausted
+from gateway.product import Column
 from gateway.running import Encoded, Slots
 
 # So many lookups of one text are queries; a table with more rows, or whose rows take longer to read, stays one.
@@ -43,7 +44,19 @@ _Encoded = BytesLru[tuple[int, int, Hashable], Encoded]
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Every:
+    """Every row that a text could show: the `text` that has their columns and, last, those of the `key`.
+
+    `zone` is the time zone that a cursor must have.
+    """
+
+    text: str
+    key: tuple[Column, ...]
+    zone: str
+
+
+@dataclass(frozen=True)
+class Rows:
     """Every row of a text, and where that of each key is; `batch` None where there is too much to keep.
 
     No two have the same `number`.
@@ -60,6 +73,16 @@ class _Rows:
             return None
         place = self.places.get(key)
         return Found(None, None) if place is None else Found(self.batch, place, _Made(made, self.number, place))
+
+    def of(self, keys: Sequence[pa.Array], columns: int) -> list[pa.Array] | None:
+        """The first `columns` of the rows of these keys, in their order; None where one is not known here."""
+        if self.batch is None:
+            return None
+        places = [self.places.get(key) for key in zip(*(one.to_pylist() for one in keys), strict=True)]
+        if None in places:
+            return None
+        rows = pa.array(places, pa.int32())
+        return [column.take(rows) for column in self.batch.columns[:columns]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +108,7 @@ class KeptRows:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._rows: BytesLru[_Name, _Rows] = BytesLru(KEPT_BYTES)
+        self._rows: BytesLru[_Name, Rows] = BytesLru(KEPT_BYTES)
         self._made: _Encoded = BytesLru(MADE_BYTES)
         self._numbers = itertools.count()
         self._asked: OrderedDict[_Name, int] = OrderedDict()
@@ -93,18 +116,23 @@ class KeptRows:
         self._threads = ThreadPoolExecutor(1, "outport-kept")
 
     def find(
-        self, shared: Shared, key: tuple[Scalar, ...], cursor: Cursor, serving: Attached, views: Collection[View]
+        self, every: Every, key: tuple[Scalar, ...], cursor: Cursor, serving: Attached, views: Collection[View]
     ) -> Found | None:
         """The row of `key`, None where a query must tell. What is asked for often is read in the background.
 
         `cursor` opens one to the instance `serving`, which then must hold `views`.
         """
-        name = (shared.text, shared.zone)
+        rows = self.rows(every, cursor, serving, views)
+        return None if rows is None else rows.find(key, self._made)
+
+    def rows(self, every: Every, cursor: Cursor, serving: Attached, views: Collection[View]) -> Rows | None:
+        """The rows that are kept, None where there are none yet, or too many to keep; else as `find`."""
+        name = (every.text, every.zone)
         rows = self._rows.get(name)
         if rows is not None:
-            return rows.find(key, self._made)
-        if self._often(name) and all(column.type in _KEYS for column in shared.key):
-            self._threads.submit(self._read, shared, cursor, serving, tuple(views))
+            return rows
+        if self._often(name) and all(column.type in _KEYS for column in every.key):
+            self._threads.submit(self._read, every, cursor, serving, tuple(views))
         return None
 
     def keep(self, snapshot_ids: Collection[str]) -> None:
@@ -126,9 +154,9 @@ class KeptRows:
                 self._asked.popitem(last=False)
         return asked % ASKED == 0
 
-    def _read(self, shared: Shared, cursor: Cursor, serving: Attached, views: tuple[View, ...]) -> None:
+    def _read(self, every: Every, cursor: Cursor, serving: Attached, views: tuple[View, ...]) -> None:
         """Keep the rows, or that they are too many. Where the engine is busy, a later lookup tries again."""
-        name = (shared.text, shared.zone)
+        name = (every.text, every.zone)
         if self._rows.get(name) is not None:
             return
         snapshots = frozenset(view.snapshot.id for view in views)
@@ -139,7 +167,7 @@ class KeptRows:
         try:
             serving.lease(views)
             try:
-                batch = _whole(shared, cursor())
+                batch = _whole(every, cursor())
             finally:
                 serving.release(views)
         except Exception as error:
@@ -147,18 +175,18 @@ class KeptRows:
             batch = None
         finally:
             self._slots.give()
-        rows = _rows(batch, len(shared.key), snapshots, next(self._numbers))
+        rows = _rows(batch, len(every.key), snapshots, next(self._numbers))
         size = 0 if rows.batch is None else rows.batch.nbytes + _ENTRY_BYTES * rows.batch.num_rows
         self._rows.put(name, rows, size)
 
 
-def _whole(shared: Shared, cursor: duck.Connection) -> pa.RecordBatch | None:
+def _whole(every: Every, cursor: duck.Connection) -> pa.RecordBatch | None:
     """All rows in one batch; None if they are too many."""
     clock = threading.Timer(READ_S, cursor.interrupt)
     clock.start()
     batches: list[pa.RecordBatch] = []
     try:
-        reader = duck.stream(cursor, f"SELECT * FROM ({shared.every}) AS q LIMIT {ROWS + 1}", [], 8192)
+        reader = duck.stream(cursor, f"SELECT * FROM ({every.text}) AS q LIMIT {ROWS + 1}", [], 8192)
         for batch in reader:
             batches.append(batch)
             size = sum(one.nbytes for one in batches)
@@ -170,10 +198,10 @@ def _whole(shared: Shared, cursor: duck.Connection) -> pa.RecordBatch | None:
         cursor.close()
 
 
-def _rows(batch: pa.RecordBatch | None, width: int, snapshots: frozenset[str], number: int) -> _Rows:
+def _rows(batch: pa.RecordBatch | None, width: int, snapshots: frozenset[str], number: int) -> Rows:
     """The rows by key; nothing where a key has several, which no query of one key would answer with one row."""
     if batch is None:
-        return _Rows(None, {}, snapshots, number)
+        return Rows(None, {}, snapshots, number)
     keys = zip(*(column.to_pylist() for column in batch.columns[batch.num_columns - width :]), strict=True)
     places = {key: place for place, key in enumerate(keys)}
-    return _Rows(batch if len(places) == batch.num_rows else None, places, snapshots, number)
+    return Rows(batch if len(places) == batch.num_rows else None, places, snapshots, number)

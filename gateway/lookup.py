@@ -22,9 +22,11 @@ def parameters(statement: Node, key: Sequence[str]) -> tuple[str, ...] | None:
     It is one where it reads bare columns of one relation and asks for its whole key, and for nothing else.
     """
     select = statement["node"]
-    if select["type"] != "SELECT_NODE" or not key or not _plain(select) or not all(map(_bare, select["select_list"])):
+    if select["type"] != "SELECT_NODE" or not key or not one_table(select) or not all(map(bare, select["select_list"])):
         return None
     where = select["where_clause"]
+    if where is None or select["modifiers"]:
+        return None
     terms = where["children"] if where["type"] == "CONJUNCTION_AND" else [where]
     equal = [_equal(term, select["from_table"]["alias"].lower()) for term in terms]
     found = dict(one for one in equal if one is not None)
@@ -58,34 +60,40 @@ def together(statement: Node, key: Sequence[str]) -> Node | None:
 
 def whole(statement: Node, key: Sequence[str]) -> Node:
     """`statement`, a lookup, for every key: its columns, then those of `key` under their places."""
-    alias = statement["node"]["from_table"]["alias"]
-    columns = ", ".join(f"{quote(alias)}.{quote(name)} AS {quote(name_of(i))}" for i, name in enumerate(key))
-    made = duck.parse(f"SELECT {columns} FROM x")
+    made = duck.parse("SELECT 1 FROM x")
     asked = scope.copied(statement["node"])
-    made["node"]["select_list"] = [*asked["select_list"], *made["node"]["select_list"]]
+    made["node"]["select_list"] = [*asked["select_list"], *keys(statement, key)]
     made["node"]["from_table"] = asked["from_table"]
     return made
 
 
+def keys(statement: Node, key: Sequence[str]) -> list[Node]:
+    """The columns `key` of the one relation of `statement`, under the names of `name_of`."""
+    alias = statement["node"]["from_table"]["alias"]
+    columns = ", ".join(f"{quote(alias)}.{quote(name)} AS {quote(name_of(i))}" for i, name in enumerate(key))
+    made: list[Node] = duck.parse(f"SELECT {columns} FROM x")["node"]["select_list"]
+    return made
+
+
 def name_of(place: int) -> str:
-    """The column of `whole` that has the key's column of that place."""
+    """The column of `keys` that has the key's column of that place."""
     return f"$k{place}"
 
 
-def _plain(select: Node) -> bool:
-    """Whether there is one relation, under its own column names, with a condition, and no other clause."""
+def one_table(select: Node) -> bool:
+    """Whether there is one relation, under its own column names, and nothing that makes other rows of its rows."""
     source = select["from_table"]
-    others = ("modifiers", "group_expressions", "group_sets", "having", "sample", "qualify")
+    others = ("group_expressions", "group_sets", "having", "sample", "qualify")
     return (
         source["type"] == "BASE_TABLE"
         and not any((source["sample"], source["column_name_alias"], source["at_clause"]))
-        and select["where_clause"] is not None
         and not select["cte_map"]["map"]
         and not any(select[clause] for clause in others)
     )
 
 
-def _bare(item: Node) -> bool:
+def bare(item: Node) -> bool:
+    """Whether an item of a select list is columns of the relation as they are."""
     return item["class"] == "COLUMN_REF" or (
         item["class"] == "STAR" and not any((item["columns"], item["expr"], item["replace_list"]))
     )

@@ -108,9 +108,8 @@ class Alone:
         batch_rows: int,
         slots: Slots,
     ) -> None:
-        self.open = cursor
-        self._text, self._parameters, self._batch_rows = text, parameters, batch_rows
-        self._slots = slots
+        self.open, self.parameters, self.slots = cursor, parameters, slots
+        self._text, self._batch_rows = text, batch_rows
         self._cursor: duck.Connection | None = None
         self._reader: pa.RecordBatchReader | None = None
         self._stopped = False
@@ -130,11 +129,11 @@ class Alone:
 
     def next(self, wait_s: float | None) -> pa.RecordBatch | None:
         """The next batch, computed in a turn of its own."""
-        self._slots.take(wait_s)
+        self.slots.take(wait_s)
         try:
             return self.compute()
         finally:
-            self._slots.give()
+            self.slots.give()
 
     def compute(self) -> pa.RecordBatch | None:
         """The next batch, computed in the turn that the caller holds."""
@@ -150,7 +149,7 @@ class Alone:
             raise duck.Interrupted
         if self._reader is None:
             self._cursor = self.open()
-            self._reader = duck.stream(self._cursor, self._text, given(self._parameters), self._batch_rows)
+            self._reader = duck.stream(self._cursor, self._text, given(self.parameters), self._batch_rows)
         try:
             return self._reader.read_next_batch()
         except StopIteration:

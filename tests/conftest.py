@@ -16,6 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 
 from gateway import Gateway, Password
 from gateway.identity import Directory
@@ -27,6 +29,9 @@ from tests.doors import DOORS, Door
 # Clients that `make test-clients` installs; a folder that is named on the command line is run all the same.
 collect_ignore = ["clients"]
 HERE = Path(__file__).parent
+# How fast examples are drawn says what else the machine does.
+examples.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("shared machine")
 CUSTOMERS = 600
 PRINCIPALS: dict[str, dict[str, Any]] = {
     "steward": {"role": ("steward",), "purpose": ("audit",)},

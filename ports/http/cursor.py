@@ -62,12 +62,6 @@ def require(cursor: Cursor, question: str, snapshot: str) -> None:
         )
 
 
-def place(text: str) -> tuple[str | None, ...]:
-    """The texts in a row's place: a JSON object whose numbers keep every digit."""
-    members = json.loads(text, parse_int=str, parse_float=str)
-    return tuple(_text(value) for value in members.values())
-
-
 def _foreign() -> BadQuery:
     return BadQuery(
         "this cursor belongs to another question: repeat table, filters and order as they were", reason="value"
@@ -76,9 +70,3 @@ def _foreign() -> BadQuery:
 
 def _digest(value: object) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:32]
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return None if value is None else str(value)

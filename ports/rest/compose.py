@@ -68,7 +68,7 @@ def rows(
     """The rows of the question, at most `limit` of them, from `after` on.
 
     Where only a part of them is asked for, they come in total order. `after` is the place of the last row seen: the
-    text of each column of that order. If `placed`, the answer's last column, PLACE, is a struct of these texts.
+    text of each column of that order. If `placed`, PLACE stands beside the answer's columns: a struct of these texts.
     """
     parameters = Parameters()
     of = source(question, relation)
@@ -85,7 +85,7 @@ def rows(
         end += f" OFFSET {parameters.add(question.offset)}"
     bounded = limit is not None or bool(where)
     page = Page(text, tuple(where), order, end, place, bounded)
-    return Query(_text(question, relation, page, parameters), parameters.all())
+    return Query(_text(question, relation, page, parameters), parameters.all(), beside=int(placed))
 
 
 def key_values(relation: Relation, key: Sequence[str]) -> tuple[Value, ...]:

@@ -17,6 +17,8 @@ from ports.rest.formats import Name
 from ports.rest.parquet import parquet
 
 Chunk = bytes | memoryview
+# The texts of a row in the columns of a total order: where the next page begins.
+Place = tuple[str | None, ...]
 
 # Eight bytes that end an Arrow IPC stream: the continuation mark and a length of zero.
 # Source: Arrow Columnar Format, "IPC Streaming Format".
@@ -27,7 +29,7 @@ def stream(name: Name, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> 
     """Batches in the format `name`, rendered by the gateway in the form of that format; JSON without a next page."""
     match name:
         case "json" | "array":
-            return json_rows(batches, None, lambda *_: None, None, bare=name == "array")
+            return json_rows(batches, None, lambda *_: None, bare=name == "array")
         case "object":
             return _texts(batches)
         case "ndjson":
@@ -42,7 +44,7 @@ def stream(name: Name, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> 
 
 @dataclass(frozen=True)
 class Rows:
-    """A whole page: `text` holds its JSON texts with commas between; `last` is its last row's place, "" for none.
+    """A whole page: `text` holds its JSON texts with commas between; `last` is its last row's place, () for none.
 
     `more` says that other rows follow.
     """
@@ -50,16 +52,16 @@ class Rows:
     text: bytes
     sent: int
     more: bool
-    last: str
+    last: Place
 
 
-def page(batches: Iterable[pa.RecordBatch], limit: int | None, place: str | None) -> Rows:
-    """At most `limit` rows of batches of one column of JSON texts, read at once."""
+def page(batches: Iterable[pa.RecordBatch], limit: int | None) -> Rows:
+    """At most `limit` rows of batches of JSON texts, and their places if they have any, read at once."""
     parts: list[Chunk] = []
-    sent, more, last = 0, False, ""
-    for text, count, place_text, cut in _cut(batches, limit, place):
+    sent, more, last = 0, False, Place()
+    for text, count, place, cut in _cut(batches, limit):
         parts += [text] if count else []
-        sent, more, last = sent + count, cut, place_text
+        sent, more, last = sent + count, cut, place
     return Rows(b",".join(parts), sent, more, last)
 
 
@@ -68,20 +70,25 @@ def json_page(rows: Rows, following: str | None, *, bare: bool) -> Iterator[Chun
     yield b"[" + rows.text + b"]" if bare else b'{"data":[' + rows.text + b'],"next":' + _json(following) + b"}"
 
 
-def json_rows(batches: Iterable[pa.RecordBatch], limit: int | None, following: Callable[[int, str], str | None],
-              place: str | None, *, bare: bool = False) -> Iterator[Chunk]:  # fmt: skip
-    """`{"data":[...],"next":...}` of batches of one column of JSON texts, or `bare` their rows alone.
+def json_rows(
+    batches: Iterable[pa.RecordBatch],
+    limit: int | None,
+    following: Callable[[int, Place], str | None],
+    *,
+    bare: bool = False,
+) -> Iterator[Chunk]:
+    """`{"data":[...],"next":...}` of batches of JSON texts, or `bare` their rows alone.
 
-    At most `limit` rows are sent; where there are more, `next` is `following(limit, place of the last row sent)`.
-    `place` names the trailing member that is taken off every row and handed to `following`, None if there is none.
+    At most `limit` rows are sent; where there are more, `next` is `following(limit, place of the last row sent)`. A
+    place is what a second column has, a struct of texts; () where there is none.
     """
-    sent, more, last = 0, False, ""
+    sent, more, last = 0, False, Place()
     yield b"[" if bare else b'{"data":['
-    for text, count, place_text, cut in _cut(batches, limit, place):
+    for text, count, place, cut in _cut(batches, limit):
         if sent and count:
             yield b","
         yield text
-        sent, more, last = sent + count, cut, place_text
+        sent, more, last = sent + count, cut, place
     yield b"]" if bare else b'],"next":' + _json(following(sent, last) if more and sent else None) + b"}"
 
 
@@ -90,26 +97,26 @@ def json_row(row: str, *, bare: bool = False) -> Iterator[Chunk]:
     yield row.encode() if bare else b'{"data":' + row.encode() + b"}"
 
 
-def _cut(
-    batches: Iterable[pa.RecordBatch], limit: int | None, place: str | None
-) -> Iterator[tuple[memoryview, int, str, bool]]:
+def _cut(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[tuple[memoryview, int, Place, bool]]:
     """For each batch its texts with commas between, their number, its last row's place, and whether rows were left."""
-    sent, more, last = 0, False, ""
+    sent, more, last = 0, False, Place()
     for batch in batches:
-        rows = batch.column(0)
-        if limit is not None and sent + len(rows) > limit:
-            rows, more = rows.slice(0, limit - sent), True
-        if len(rows) == 0:
+        if limit is not None and sent + len(batch) > limit:
+            batch, more = batch.slice(0, limit - sent), True
+        if len(batch) == 0:
             # What was cut off begins with this batch: the one before was the last.
             if more and sent:
                 yield memoryview(b""), 0, last, True
             return
-        if place is not None:
-            rows, last = _without(rows, place)
-        yield _ended(rows, ",")[:-1], len(rows), last, more
-        sent += len(rows)
+        last = _place(batch)
+        yield _ended(batch.column(0), ",")[:-1], len(batch), last, more
+        sent += len(batch)
         if more:
             return
+
+
+def _place(batch: pa.RecordBatch) -> Place:
+    return tuple(batch.column(1)[len(batch) - 1].as_py().values()) if batch.num_columns > 1 else ()
 
 
 def _json(text: str | None) -> bytes:
@@ -160,14 +167,3 @@ def _buffer(texts: pa.Array) -> memoryview:
     _, offsets, data = texts.buffers()
     ends = np.frombuffer(offsets, np.int64 if pa.types.is_large_string(texts.type) else np.int32)
     return memoryview(data or b"")[ends[texts.offset] : ends[texts.offset + len(texts)]]
-
-
-def _without(rows: pa.Array, place: str) -> tuple[pa.Array, str]:
-    """`rows` without their last member, and that member's text in the last row.
-
-    The last `,"place":` of a row is never inside a string: there its quotes would have a backslash before them.
-    """
-    mark = f",{json.dumps(place)}:"
-    parts = pc.split_pattern(rows, mark, max_splits=1, reverse=True)
-    last: str = parts[-1][1].as_py()
-    return pc.binary_join_element_wise(pc.list_element(parts, 0), "}", ""), last[:-1]

@@ -18,6 +18,7 @@ from ports.rest import compose, encode, formats, question, ranges
 from ports.rest.address import Address
 from ports.rest.compose import Relation
 from ports.rest.embeds import Embedded, columns_of
+from ports.rest.encode import Place
 from ports.rest.filters import Filter, Logic
 from ports.rest.formats import Format
 from ports.rest.question import Question
@@ -123,15 +124,14 @@ class Pages:
             chunks = encode.stream(asked.form.name, result.schema, result.batches())
             return Answer(asked.form.media_type, chunks, headers, ranges.status(counted, asked.first, sent))
         assert asked.limit is not None
-        place = compose.PLACE if asked.placed else None
         following = partial(self._following, asked, tuple(one.snapshot for one in result.provenance.products))
         bare = asked.form.name == "array"
         if asked.limit > WHOLE_ROWS:
-            chunks = encode.json_rows(result.batches(), asked.limit, following, place, bare=bare)
+            chunks = encode.json_rows(result.batches(), asked.limit, following, bare=bare)
             sent = ranges.sent(counted, asked.first, asked.limit)
             headers |= ranges.headers(counted, asked.first, sent)
             return Answer(asked.form.media_type, chunks, headers, ranges.status(counted, asked.first, sent))
-        rows = encode.page(result.batches(), asked.limit, place)
+        rows = encode.page(result.batches(), asked.limit)
         behind = following(rows.sent, rows.last) if rows.more and rows.sent else None
         counted = ranges.known(counted, asked.first, rows.sent, last=not rows.more)
         headers |= ranges.headers(counted, asked.first, rows.sent)
@@ -189,11 +189,10 @@ class Pages:
             self._gateway.answer(asked.session, query, form=asked.form.form, batch_rows=asked.batch_rows, pin=asked.pin)
         )
 
-    def _following(self, asked: Asked, snapshots: Iterable[str], sent: int, last: str) -> str:
+    def _following(self, asked: Asked, snapshots: Iterable[str], sent: int, last: Place) -> str:
         """The cursor of the page behind the row whose place is `last`."""
-        place = cursor.place(last) if asked.placed else None
         belongs = _belongs(asked.question, asked.relation)
-        behind = Cursor(tuple(dict.fromkeys(snapshots)), place, asked.first + sent, belongs)
+        behind = Cursor(tuple(dict.fromkeys(snapshots)), last or None, asked.first + sent, belongs)
         return self._gateway.seal(cursor.KIND, cursor.pack(behind, _owner(asked.session, asked.address)))
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from gateway import BadQuery, Query
-from ports.http import cursor, values
+from ports.http import values
 from ports.http.sql import OrderTerm
 from ports.rest import compose, question
 from ports.rest.compose import Relation
@@ -182,12 +182,7 @@ def test_a_page_goes_on_behind_its_last_row_and_nulls_have_a_place() -> None:
         '("price" = CAST($1 AS DECIMAL(18,2)) AND "made" IS NULL AND ("id" > CAST($2 AS BIGINT) OR "id" IS NULL))) '
         'ORDER BY "price" DESC NULLS FIRST, "made" ASC NULLS FIRST, "id" ASC NULLS LAST LIMIT $3'
     )
-    assert query.parameters == ("1.50", "7", 3)
-
-
-def test_a_place_keeps_every_digit() -> None:
-    text = '{"k0":1.10,"k1":170141183460469231731687303715884105727,"k2":"a\\"b","k3":null,"k4":true}'
-    assert cursor.place(text) == ("1.10", "170141183460469231731687303715884105727", 'a"b', None, "true")
+    assert (query.parameters, query.beside) == (("1.50", "7", 3), 1)
 
 
 def test_a_row_is_found_by_its_key() -> None:
