@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway import bind, duck, scope, tree
-from gateway.bind import Lookup, Query, Scan
+from gateway.bind import Lookup, Page, Query, Scan
 from gateway.decision import Treatment
 from gateway.errors import BadQuery, NotFound
 from tests.gateway.bench import USERS, Bench, grant, product, table
@@ -145,7 +145,7 @@ def test_a_deparser_that_writes_another_name_is_caught(shop: Bench, monkeypatch:
         ("SELECT id FROM shop.people WHERE id = 1", Scan),
         ("SELECT id FROM shop.people WHERE id = $1 AND name = $2", Scan),
         ("SELECT id FROM shop.people WHERE name = $1", Scan),
-        ("SELECT id FROM shop.people WHERE id = $1 LIMIT 1", Scan),
+        ("SELECT id FROM shop.people WHERE id = $1 LIMIT 1", Page),
         ("SELECT id FROM shop.people", Scan),
         ("SELECT * FROM shop.people AS p(name, id) WHERE id = $1", Scan),
         ("SELECT id FROM shop.people WHERE info.id = $1", Scan),
