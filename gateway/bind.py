@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Self
 from uuid import UUID
 
-from gateway import dialect, duck, lookup, paging, scope, shares, tree, use
+from gateway import dialect, duck, lookup, measures, paging, scope, shares, tree, use
 from gateway.cache import BytesLru
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
@@ -201,7 +201,7 @@ class Binder:
         session = scope.substitute_session(statement, query.text, users, search_path)
         if source is not None:
             dialect.spoken(statement, source)
-        tree.check(statement)
+        tree.check(statement, tree.ASKED)
         client = scope.copied(statement)
         if query.part is not None:
             shares.require(client, query.part.index, query.part.of)
@@ -218,8 +218,10 @@ class Binder:
 
         names = scope.resolve(statement, target)
         _name_counts(statement)
+        marks = measures.mark(statement, granted, listed=source is not None)
         if source is not None:
             dialect.typed(statement, _types(grants.values()), source)
+        measures.settle(statement, marks)
         views |= {view.path: view for view in use.settle(statement, granted, inner_view_of)}
         text = _verified(statement, frozenset(views), frozenset(names.ctes))
         shown = tuple(views.values()), tuple(grants.values())

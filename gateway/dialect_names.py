@@ -94,6 +94,8 @@ def _called(node: Node, source: Source) -> tuple[str, int]:
     name = str(node["function_name"]).lower()
     if node.get("is_operator") or (name.startswith("regexp_") and source.calls(node) != name):
         return UNNAMED, 0
+    if name == tree.MEASURE and len(node["arguments"]) == 1:
+        return figured(node["arguments"][0]["expression"], source)
     if name in {"timezone", "ltrim", "rtrim"}:
         return name, _STRONG
     if name == "trim":

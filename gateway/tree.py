@@ -5,7 +5,7 @@ Pure: takes and gives plain JSON values, as DuckDB's parser writes them. Knows n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway import grammar, weight
@@ -42,6 +42,9 @@ CLIENT = Allowance(
     grammar.TABLE_FUNCTIONS,
     queries=True,
 )
+# The call that stands for a measure until it is written out, in a client's text and in no text that runs.
+MEASURE = "measure"
+ASKED = replace(CLIENT, functions=CLIENT.functions | {MEASURE})
 POLICY = Allowance(grammar.POLICY_FUNCTIONS, grammar.POLICY_OPERATORS, frozenset())
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.bind import Grant
 
 Path = tuple[str, ...]
-_QUERIES = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE")
+QUERIES = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def own(block: Node) -> Iterator[Node]:
         value = stack.pop()
         if isinstance(value, list):
             stack.extend(value)
-        elif isinstance(value, dict) and value.get("type") not in _QUERIES:
+        elif isinstance(value, dict) and value.get("type") not in QUERIES:
             yield value
             stack.extend(value.values())
 

@@ -1,0 +1,139 @@
+"""Whether the joins of a query block leave each row of one table as it is: at most once, and never made of NULLs. Pure.
+
+What is known of cardinality is the keys of the contracts, which publication verifies, as far as they are keys for the
+principal. Whatever is not recognised counts as repeating rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.tree import Node
+from gateway.use_joins import joins
+from gateway.use_names import Relation, leaves
+from gateway.visibility import sameness
+
+# A column of one table that is equal to one of another, in every row that is left.
+Pair = tuple[tuple[Relation, str], tuple[Relation, str]]
+
+
+@dataclass(frozen=True)
+class Joins:
+    """The FROM clause of one block, whose tables are `relations`."""
+
+    source: Node
+    relations: Sequence[Relation]
+
+    def repeating(self, root: Relation, where: Node | None) -> tuple[Relation, ...] | None:
+        """The tables whose joins may repeat rows of `root`; () if none does, None where that cannot be said by name."""
+        loose, known = self._loose(self.source, root, self._pairs(where))
+        return tuple(one for one in self.relations if one in loose) if known else None
+
+    def meeting(self, root: Relation, where: Node | None) -> list[str]:
+        """The columns of `root` by which it is joined."""
+        nodes = [join["condition"] for join in joins(self.source)]
+        pairs = [pair for node in [*nodes, where] for pair in self._pairs(node)]
+        pairs += [pair for join in joins(self.source) for pair in self._using(join)]
+        return list(dict.fromkeys(column for pair in pairs for one, column in pair if one is root))
+
+    def _loose(self, source: Node, root: Relation, more: Sequence[Pair]) -> tuple[set[Relation], bool]:
+        """The relations that may repeat `root`'s rows, and whether these are the whole reason."""
+        items, pairs = self._cluster(source)
+        pairs = [*pairs, *more]
+        home = next(item for item in items if root in self._within(item))
+        if home.get("type") == "JOIN":
+            loose, known = self._outer(home, root)
+            if loose or not known:
+                return loose, known
+        determined = set(self._within(home))
+        waiting = [item for item in items if item is not home]
+        while step := [item for item in waiting if self._attached(item, pairs, determined)]:
+            determined |= {one for item in step for one in self._within(item)}
+            waiting = [item for item in waiting if item not in step]
+        loose = {one for item in waiting for one in self._within(item)}
+        return loose, all(self._within(item) for item in waiting)
+
+    def _outer(self, join: Node, root: Relation) -> tuple[set[Relation], bool]:
+        """The same for a join that keeps rows without a match, or only asks whether there is one."""
+        kind = join["join_type"] if join["ref_type"] == "REGULAR" else ""
+        kept, other = join["left"], join["right"]
+        if kind == "RIGHT":
+            kept, other = other, kept
+        if kind not in {"LEFT", "RIGHT", "SEMI", "ANTI"}:
+            return set(), False
+        if root not in self._within(kept):
+            return set(self._within(kept)), True
+        loose, known = self._loose(kept, root, ())
+        if loose or not known or kind in {"SEMI", "ANTI"}:
+            return loose, known
+        pairs = [*self._pairs(join["condition"]), *self._using(join)]
+        if self._attached(other, pairs, set(self._within(kept))):
+            return set(), True
+        return set(self._within(other)), bool(self._within(other))
+
+    def _cluster(self, source: Node) -> tuple[list[Node], list[Pair]]:
+        """What inner joins put side by side, and what they ask to be equal."""
+        inner = source.get("type") == "JOIN" and source["join_type"] == "INNER"
+        if not inner or source["ref_type"] not in {"REGULAR", "CROSS"}:
+            return [source], []
+        first, pairs = self._cluster(source["left"])
+        second, more = self._cluster(source["right"])
+        return [*first, *second], [*pairs, *more, *self._pairs(source["condition"]), *self._using(source)]
+
+    def _attached(self, item: Node, pairs: Iterable[Pair], determined: set[Relation]) -> bool:
+        """Whether at most one row of `item` meets given rows of the `determined` tables: by the whole key of one."""
+        given = [(near, far) for pair in pairs for near, far in (pair, pair[::-1]) if near[0] in determined]
+        for one in self._within(item):
+            met = {column for _, (relation, column) in given if relation is one}
+            if _identified(one, met) and (item is one.node or self._loose(item, one, ()) == (set(), True)):
+                return True
+        return False
+
+    def _within(self, source: Node) -> list[Relation]:
+        places = [id(leaf) for leaf in leaves(source)]
+        return [one for one in self.relations if id(one.node) in places]
+
+    def _pairs(self, condition: Node | None) -> list[Pair]:
+        """The columns that `condition` asks to be equal, where they have one type and need no change for it."""
+        if condition is None:
+            return []
+        if condition["type"] == "CONJUNCTION_AND":
+            return [pair for term in condition["children"] for pair in self._pairs(term)]
+        if condition["type"] != "COMPARE_EQUAL":
+            return []
+        return self._alike(self._column(condition["left"]), self._column(condition["right"]))
+
+    def _using(self, join: Node) -> list[Pair]:
+        found: list[Pair] = []
+        for name in (str(one).lower() for one in join["using_columns"]):
+            sides = [
+                [one for one in self._within(join[side]) if name in one.grant.decision.known]
+                for side in ("left", "right")
+            ]
+            if sides[0] and len(sides[1]) == 1:
+                found += self._alike((sides[0][0], name), (sides[1][0], name))
+        return found
+
+    def _alike(self, first: tuple[Relation, str] | None, second: tuple[Relation, str] | None) -> list[Pair]:
+        if first is None or second is None or first[0] is second[0]:
+            return []
+        types = {one.grant.table.column(name).type for one, name in (first, second)}
+        return [(first, second)] if len(types) == 1 else []
+
+    def _column(self, node: Node) -> tuple[Relation, str] | None:
+        if node["class"] != "COLUMN_REF" or len(node["column_names"]) > 2:
+            return None
+        *table, name = (str(part).lower() for part in node["column_names"])
+        having = [one for one in self.relations if name in one.grant.decision.known]
+        meant = [one for one in having if not table or one.alias == table[0]]
+        if not table and len(list(leaves(self.source))) > len(self.relations):
+            return None  # a name of a query's own may be meant
+        return (meant[0], name) if len(meant) == 1 else None
+
+
+def _identified(one: Relation, columns: set[str]) -> bool:
+    """Whether no two rows, as they are shown, have the same values of `columns`."""
+    decision, key = one.grant.decision, one.grant.table.key
+    known = set(key) <= set(decision.known) and all(sameness(decision, name) is not None for name in key)
+    return known and one.grant.table.identified_by(columns)
