@@ -73,7 +73,7 @@ class Gateway:
             queue_s=settings.queue_s,
         )
         self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit, self.siblings)
-        self._standing = Standing(self.stands)
+        self._standing = Standing(self.stands, lambda: self._pins.present())
         self._limits = Limits(settings.compute_s, settings.idle_s, None)
         key = self._keys.lasting("policy fingerprint")
         self._keyed = lru_cache(maxsize=4096)(lambda body: hmac.digest(key, body.encode(), "sha256").hex()[:16])
@@ -195,7 +195,7 @@ class Gateway:
                 finish,
                 partial(self._begun, session, plan, provenance),
             )
-            self._standing.watch(session, result)
+            self._standing.watch(session, result, pin, partial(self.confirm, session, query, provenance=provenance))
             return result
 
     @contextmanager

@@ -1,6 +1,7 @@
-"""Answers that are being read while what proved their reader may end: one thread asks, and ends them. Touches threads.
+"""Answers that are being read while what they rest on may end: one thread asks, and ends them. Touches threads.
 
-A question is decided when it is asked; a long answer outlives that. So each is asked after again every LOOK_S.
+A question is decided when it is asked; a long answer outlives that. So each is asked after again every LOOK_S: whether
+what proved its reader still stands, and whether other policies than those it was decided by would give the same.
 """
 
 from __future__ import annotations
@@ -9,32 +10,43 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
-from gateway.errors import Unauthenticated, Unavailable
-from gateway.session import Session
+from gateway.errors import GatewayError, NotFound, Unauthenticated, Unavailable
+from gateway.session import Pin, Session
 from gateway.stream import Result
 
 LOOK_S = 1.0
 _log = logging.getLogger("outport.identity")
 
 
-class Standing:
-    """The open answers of one process. Thread-safe. `stands` raises Unauthenticated once a session has ended."""
+@dataclass(frozen=True)
+class _Watched:
+    """Whose answer it is, the state that it was decided in, and what raises where another state refuses it."""
 
-    def __init__(self, stands: Callable[[Session], None]) -> None:
-        self._stands = stands
-        self._open: WeakKeyDictionary[Result, Session] = WeakKeyDictionary()
+    session: Session
+    pin: Pin
+    confirm: Callable[[Pin], None]
+
+
+class Standing:
+    """The open answers of one process. Thread-safe.
+
+    `stands` raises Unauthenticated once a session has ended; `present` is the state of now.
+    """
+
+    def __init__(self, stands: Callable[[Session], None], present: Callable[[], Pin]) -> None:
+        self._stands, self._present = stands, present
+        self._open: WeakKeyDictionary[Result, _Watched] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def watch(self, session: Session, result: Result) -> None:
-        """End `result` soon after `session` does."""
-        if session.proof is None:
-            return
+    def watch(self, session: Session, result: Result, pin: Pin, confirm: Callable[[Pin], None]) -> None:
+        """End `result` soon after `session` does, or after `confirm` raises for its snapshots and other policies."""
         with self._lock:
-            self._open[result] = session
+            self._open[result] = _Watched(session, pin, confirm)
             if self._thread is None and not self._closed.is_set():
                 self._thread = threading.Thread(target=self._run, name="outport-standing", daemon=True)
                 self._thread.start()
@@ -52,19 +64,24 @@ class Standing:
                 for result, _ in known:
                     if result.summary is not None:
                         del self._open[result]
-            for result, session in known:
-                self._look(result, session)
+            for result, watched in known:
+                self._look(result, watched)
             known.clear()
 
-    def _look(self, result: Result, session: Session) -> None:
+    def _look(self, result: Result, watched: _Watched) -> None:
         if result.summary is not None:
             return
         try:
             # A directory that cannot be read for a moment admits nobody, and sends nobody away.
             with suppress(Unavailable):
-                self._stands(session)
+                self._stands(watched.session)
+            with suppress(Unavailable):
+                if (policies := self._present().policies) is not watched.pin.policies:
+                    watched.confirm(replace(watched.pin, policies=policies))
         except Unauthenticated as error:
             result.end(error)
+        except GatewayError:
+            result.end(NotFound("the permission for this answer has ended", reason="expired"))
         except Exception:
             _log.exception("a session could not be asked after")
             result.end(Unauthenticated("the credentials could not be asked after", reason="expired"))

@@ -15,12 +15,13 @@ from typing import Literal, Never
 import pyarrow as pa
 
 from gateway import forms
-from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unavailable
+from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unauthenticated, Unavailable
 from gateway.lineage import Origin
 from gateway.running import Data, Encoded, Source
 from gateway.snapshot import LASTING, Lifespan
 
 TICK_S = 0.05
+_ENDED = "the permission for this answer has ended"
 Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed", "unchanged"]
 
 
@@ -181,6 +182,13 @@ class Result:
         self._stop = self._stop or error
         self._source.interrupt()
 
+    def permitted(self) -> None:
+        """For who keeps rows that were read before: raises NotFound, Unauthenticated once nobody may have them."""
+        if isinstance(self._stop, (NotFound, Unauthenticated)):
+            raise self._stop
+        if time.time() > self._valid_until:
+            raise NotFound(_ENDED, reason="expired")
+
     def close(self) -> None:
         """Free the query. Idempotent."""
         if not self._closed:
@@ -234,7 +242,7 @@ class Result:
         if self._stop is not None or self._closed:
             raise self._stop or Cancelled("the answer has ended", reason="closed")
         if time.time() > self._valid_until:
-            self._fail(NotFound("the permission for this answer has ended", reason="expired"))
+            self._fail(NotFound(_ENDED, reason="expired"))
 
     def _on_record(self) -> None:
         """That rows are about to leave is on record before they do: its end may find the disk full, or never come."""

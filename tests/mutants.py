@@ -24,6 +24,7 @@ USE = ("tests/test_use.py", "tests/test_policy_table.py")
 IDENTITY = ("tests/gateway/test_identity.py", "tests/gateway/test_sasl.py")
 TOKENS = ("tests/gateway/test_oidc.py", "tests/ports/test_tokens.py")
 SCOPES = ("tests/ports/test_scopes.py",)
+GAPS = ("tests/test_gaps.py",)
 WORLD = ("tests/test_no_way_round.py", "tests/test_one_truth.py")
 
 
@@ -104,6 +105,8 @@ MUTANTS = (
     Mutant("entities told apart", "gateway/use_block.py", "if one.found.name in telling.get(one.found.relation, ()):", "if False:", USE),
     Mutant("declared joins", "gateway/use_joins.py", "if frozenset(zip(declared.columns, declared.to_columns, strict=True)) == names:", "if True:", USE),
     Mutant("kinds of joins", "gateway/use_block.py", 'if join["ref_type"] not in {"REGULAR", "CROSS"}:', "if False:", USE),
+    Mutant("policies of now", "gateway/standing.py", "is not watched.pin.policies:", "is None:", GAPS),
+    Mutant("rows that wait", "ports/postgres/portals.py", "            self._result.permitted()\n", "", GAPS),
 )  # fmt: skip
 
 

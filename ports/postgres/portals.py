@@ -209,6 +209,7 @@ class Portal(QueryResult):  # type: ignore[misc]
         if time.monotonic() - self._confirmed < after_s:
             return
         try:
+            self._result.permitted()
             self._question.confirm(self._result)
         except (GatewayError, WireError):
             self._rest = None
