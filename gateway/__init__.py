@@ -19,6 +19,7 @@ from gateway.errors import (
     Unavailable,
 )
 from gateway.forms import Form
+from gateway.limits import Limits
 from gateway.lineage import Origin
 from gateway.metrics import OpenThere
 from gateway.pg_catalog import Backend
@@ -35,7 +36,7 @@ from gateway.sasl import Binding, Challenge
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
 from gateway.siblings import GONE, Siblings
-from gateway.stream import Limits, ProductProvenance, Provenance, Result, Summary
+from gateway.stream import ProductProvenance, Provenance, Result, Summary
 from gateway.tls import Tls, end_point
 from gateway.use_words import explained
 from gateway.visibility import visible_semantics

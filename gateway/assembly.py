@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway import clock, columns, duck, interface, lifespan, promises, rules
+from gateway import clock, columns, duck, interface, lifespan, limits, promises, rules
 from gateway.bitol import VENDOR, Team
 from gateway.descriptor import MODELS, Descriptor
 from gateway.document import Path, Report
 from gateway.errors import BadQuery
+from gateway.limits import LimitError, Limits
 from gateway.odcs import DataContract, SchemaObject
 from gateway.product import Column, FileSource, Product, QualityRule, Sla, Table
 from gateway.relationships import relationships
@@ -24,6 +25,7 @@ _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 _SELECT = re.compile(r"\s*(SELECT|WITH|FROM)\b", re.IGNORECASE)
 RETENTION = "snapshotRetention"
 AGREEMENT = "agreementRequired"
+WORKSPACE = "workspace"
 _DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _RETAIN_LIMIT_S = 3_660 * 86_400
@@ -50,7 +52,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
     ports, served = interface.output_ports(descriptor, report)
     data_clock = _data_clock(descriptor, report)
     deprecated_on, sunset_on = lifespan.declared(product, descriptor.file, report)
-    retain_s = _retain_s(descriptor, report)
+    retain_s, narrower = _retain_s(descriptor, report), _limits(descriptor, report)
     shapes = _shapes(descriptor, served, report)
     files: dict[str, FileSource] = {}
     for file in served:
@@ -85,6 +87,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
         deprecated_on=deprecated_on,
         sunset_on=sunset_on,
         agreement_required=product.custom(AGREEMENT) is True,
+        limits=narrower,
     )
 
 
@@ -105,6 +108,22 @@ def _names(descriptor: Descriptor, report: Report) -> None:
     required = product.custom(AGREEMENT)
     if required is not None and not isinstance(required, bool):
         report.error(file, ("customProperties",), f"{AGREEMENT} {required} is unknown", "true or false")
+
+
+def _limits(descriptor: Descriptor, report: Report) -> Limits | None:
+    """What the custom property workspace leaves to queries, None where it is not declared."""
+    body = descriptor.product.custom(WORKSPACE)
+    if body is None:
+        return None
+    try:
+        # DuckDB has threads a process, not a query: the word is taken and changes nothing.
+        return limits.declared(body, limits.OF_PRODUCT, frozenset({"threads"}))
+    except LimitError as error:
+        own = enumerate(descriptor.product.customProperties)
+        index = next(i for i, one in own if (one.vendor, one.property) == (VENDOR, WORKSPACE))
+        place = ("customProperties", index, "value", *(() if error.key is None else (error.key,)))
+        report.error(descriptor.file, place, f"{WORKSPACE}: {error.problem}", error.remedy)
+        return None
 
 
 def _retain_s(descriptor: Descriptor, report: Report) -> int | None:

@@ -300,7 +300,9 @@ def infer(path: Path, file_format: Literal["parquet", "csv", "json"]) -> tuple[t
         instance.close()
 
 
-def serving(*, threads: int, memory_limit: str, snapshots: Path, spill: Path) -> Connection:
+def serving(
+    *, threads: int, memory_limit: str, snapshots: Path, spill: Path, temp_limit: str | None = None
+) -> Connection:
     """The serving instance: in memory, its files confined to `snapshots`, its configuration locked."""
     config: dict[str, Any] = {
         "threads": threads,
@@ -308,6 +310,8 @@ def serving(*, threads: int, memory_limit: str, snapshots: Path, spill: Path) ->
         "temp_directory": str(spill),
         "allow_unsigned_extensions": "false",
     }
+    if temp_limit is not None:
+        config["max_temp_directory_size"] = temp_limit
     instance = duckdb.connect(":memory:", config=config)
     instance.execute("LOAD icu")
     instance.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -366,6 +370,13 @@ def zoned(cursor: Connection, zone: str) -> Connection:
     """`cursor` with a session's time zone, of those that the IANA names; UTC is what it has anyway."""
     if zone != "UTC":
         cursor.execute(f"SET TimeZone = {_text(zone)}")
+    return cursor
+
+
+def bounded(cursor: Connection, memory_bytes: int | None) -> Connection:
+    """`cursor` whose sorts and hash tables spill beyond so many bytes; None for what the instance leaves them."""
+    if memory_bytes is not None:
+        cursor.execute(f"SET operator_memory_limit = '{memory_bytes}B'")
     return cursor
 
 

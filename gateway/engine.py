@@ -26,11 +26,12 @@ from gateway.errors import BadQuery, GatewayError
 from gateway.forms import Form
 from gateway.kept_rows import Every, KeptRows
 from gateway.late_rows import Paged
+from gateway.limits import Limits
 from gateway.lineage import Origin
 from gateway.lookup import PLACE, name_of
 from gateway.product import Column
-from gateway.running import Alone, Slots, Source
-from gateway.stream import Limits, Load, ProductProvenance, Provenance, Result, Summary, Watchdog
+from gateway.running import ANYBODY, Alone, Asker, Slots, Source
+from gateway.stream import Load, ProductProvenance, Provenance, Result, Summary, Watchdog
 from gateway.use_words import explained
 from gateway.wire_forms import UTC, Wire
 
@@ -79,7 +80,15 @@ class Engine:
     """The serving instance. Thread-safe; `run` and `describe` are the only ways in."""
 
     def __init__(
-        self, *, snapshots: Path, spill: Path, threads: int, memory_limit: str, running_limit: int, queue_s: float
+        self,
+        *,
+        snapshots: Path,
+        spill: Path,
+        threads: int,
+        memory_limit: str,
+        running_limit: int,
+        queue_s: float,
+        temp_limit: str | None = None,
     ) -> None:
         snapshots.mkdir(parents=True, exist_ok=True)
         spill.mkdir(parents=True, exist_ok=True)
@@ -87,7 +96,11 @@ class Engine:
 
         def make() -> Attached:
             own = spill / str(next(made))
-            return Attached(duck.serving(threads=threads, memory_limit=memory_limit, snapshots=snapshots, spill=own))
+            return Attached(
+                duck.serving(
+                    threads=threads, memory_limit=memory_limit, snapshots=snapshots, spill=own, temp_limit=temp_limit
+                )
+            )
 
         self._make = make
         self._spill = spill
@@ -111,8 +124,9 @@ class Engine:
         provenance: Provenance,
         finish: Callable[[Summary], None],
         begin: Callable[[], None],
+        asker: Asker = ANYBODY,
     ) -> Result:
-        """Start `plan`; nothing is computed before the first batch is pulled.
+        """Start `plan` for `asker`; nothing is computed before the first batch is pulled.
 
         `begin` is called before the first rows are handed over, unless all of the answer is at once: `finish` comes
         before that. It is called once, when the stream has ended in whatever way. Raises BadQuery for what only the
@@ -124,7 +138,7 @@ class Engine:
             return Result(
                 schema=typed.schema,
                 provenance=provenance,
-                source=self._source(serving, plan, typed, form, batch_rows),
+                source=self._source(serving, plan, typed, form, batch_rows, limits.memory_bytes, asker),
                 limits=limits,
                 valid_until=valid_until,
                 watchdog=self._watchdog,
@@ -179,9 +193,22 @@ class Engine:
             raise
         return serving
 
-    def _source(self, serving: Attached, plan: Plan, typed: _Typed, form: Form, batch_rows: int) -> Source:
+    def _source(
+        self,
+        serving: Attached,
+        plan: Plan,
+        typed: _Typed,
+        form: Form,
+        batch_rows: int,
+        memory_bytes: int | None,
+        asker: Asker,
+    ) -> Source:
         zone = _zone(form)
-        alone = Alone(lambda: duck.zoned(serving.cursor(), zone), typed.text, plan.parameters, batch_rows, self._slots)
+
+        def cursor() -> duck.Connection:
+            return duck.bounded(duck.zoned(serving.cursor(), zone), memory_bytes)
+
+        alone = Alone(cursor, typed.text, plan.parameters, batch_rows, self._slots, asker)
         if isinstance(plan, Page):
             return self._page(serving, plan, typed, form, alone) if late_rows.short(plan) else alone
         if typed.shared is None or typed.every is None or not isinstance(plan, Lookup) or plan.batch is None:

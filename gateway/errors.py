@@ -61,7 +61,7 @@ class BadQuery(GatewayError):
 
 
 class Exhausted(GatewayError):
-    """A limit of the gateway is reached. Reasons: concurrency, memory, rows, rate.
+    """A limit of the gateway is reached. Reasons: concurrency, memory, rows, bytes, rate, budget.
 
     `retry_s` are the seconds after which it may be gone.
     """

@@ -49,7 +49,7 @@ class LateRows(Alone):
     """A page as a Source: its keys on a cursor, its rows from those that are kept."""
 
     def __init__(self, alone: Alone, paged: Paged, rows: Rows, schema: pa.Schema) -> None:
-        super().__init__(alone.open, paged.text, alone.parameters, ROWS, alone.slots)
+        super().__init__(alone.open, paged.text, alone.parameters, ROWS, alone.slots, alone.asker)
         self._beside, self._rows, self._schema = paged.beside, rows, schema
 
     def _read(self) -> pa.RecordBatch | None:

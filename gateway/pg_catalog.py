@@ -17,13 +17,14 @@ from gateway.decision import unknown_relation
 from gateway.engine import Description
 from gateway.errors import BadQuery, GatewayError
 from gateway.forms import Form
+from gateway.limits import Limits
 from gateway.pg_engine import CatalogEngine, CatalogEngines, Described, asks_settings
 from gateway.pg_objects import Oids, Visible
 from gateway.pg_statement import CatalogStatement
 from gateway.pg_types import catalog_kind, held_in
 from gateway.running import Alone, Slots
 from gateway.session import Session
-from gateway.stream import Limits, Provenance, Result, Summary, Watchdog
+from gateway.stream import Provenance, Result, Summary, Watchdog
 from gateway.wire_forms import Wire
 
 _MARKED = re.compile(r"outport:(relation|type|function|schema|role|setting|limit):([^\n]*)")

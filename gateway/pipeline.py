@@ -23,7 +23,9 @@ from gateway.credentials import ClientCertificate, Credentials
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.evidence import answered, begun, lifespan, refusal, states
+from gateway.fences import Fences
 from gateway.forms import Form
+from gateway.limits import Limits
 from gateway.lineage import origins
 from gateway.metrics import Metrics
 from gateway.observe import MetadataRead, Observer
@@ -39,7 +41,7 @@ from gateway.settings import Settings, shared_memory
 from gateway.siblings import Siblings
 from gateway.sign_in import Admitted, SignIn
 from gateway.standing import Standing
-from gateway.stream import Limits, Provenance, Result, Summary
+from gateway.stream import Provenance, Result, Summary
 from gateway.tracing import Trace
 from gateway.visible import Tables, VisibleProduct, VisibleTable, shown
 
@@ -71,10 +73,11 @@ class Gateway:
             memory_limit=shared_memory(settings.memory_limit or "4GB", self.siblings.count),
             running_limit=-(-(settings.concurrency or 2 * threads) // self.siblings.count),
             queue_s=settings.queue_s,
+            temp_limit=settings.temp_limit and shared_memory(settings.temp_limit, self.siblings.count),
         )
         self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit, self.siblings)
         self._standing = Standing(self.stands, lambda: self._pins.present())
-        self._limits = Limits(settings.compute_s, settings.idle_s, None)
+        self._fences = Fences(settings, self.siblings)
         key = self._keys.lasting("policy fingerprint")
         self._keyed = lru_cache(maxsize=4096)(lambda body: hmac.digest(key, body.encode(), "sha256").hex()[:16])
         self._pg_catalog = PgCatalog(settings.concurrency or 2 * threads, settings.queue_s)
@@ -182,19 +185,13 @@ class Gateway:
         with self._refusals(session, query, query_id) as trace:
             pin = pin or self.pin(session)
             plan = self._plan(session, query, pin)
+            limits = self._fences.admitted(session, pin, plan, limits)
             provenance = self._provenance(session, pin, plan, query_id)
             trace.bound(provenance)
-            finish = partial(self._finished, session, plan, provenance, trace)
-            result = self._engine.run(
-                plan,
-                form,
-                limits or self._limits,
-                batch_rows,
-                _valid_until(session, plan),
-                provenance,
-                finish,
-                partial(self._begun, session, plan, provenance),
-            )
+            finish = partial(self._finished, session, plan, provenance, trace, limits)
+            until, asker = _valid_until(session, plan), self._fences.asker(session, limits)
+            begin = partial(self._begun, session, plan, provenance)
+            result = self._engine.run(plan, form, limits, batch_rows, until, provenance, finish, begin, asker)
             self._standing.watch(session, result, pin, partial(self.confirm, session, query, provenance=provenance))
             return result
 
@@ -241,7 +238,8 @@ class Gateway:
         query_id = uuid.uuid4().hex
         with self._refusals(session, query, query_id) as trace:
             self._live(session)
-            seen = visible(session, pin or self.pin(session))
+            pin = pin or self.pin(session)
+            seen = visible(session, pin)
             provenance = Provenance(query_id, (), "")
             trace.bound(provenance)
 
@@ -253,17 +251,9 @@ class Gateway:
                 if not summary.rows:
                     begin()
 
+            limits = self._fences.of_catalog(session, pin, limits)
             return self._pg_catalog.run(
-                session,
-                query,
-                backend,
-                seen,
-                form,
-                limits or self._limits,
-                batch_rows,
-                provenance,
-                finish,
-                begin,
+                session, query, backend, seen, form, limits, batch_rows, provenance, finish, begin
             )
 
     def describe_pg_catalog(
@@ -333,6 +323,7 @@ class Gateway:
         """Stop every query and free the engines."""
         self._standing.close()
         self._sign_in.close()
+        self._fences.close()
         self._engine.close()
         self._pg_catalog.close()
         self._audit.close()
@@ -390,8 +381,11 @@ class Gateway:
     def _begun(self, session: Session, plan: Plan, provenance: Provenance) -> None:
         self._audit.record(begun(session, plan, provenance))
 
-    def _finished(self, session: Session, plan: Plan, provenance: Provenance, trace: Trace, summary: Summary) -> None:
+    def _finished(
+        self, session: Session, plan: Plan, provenance: Provenance, trace: Trace, limits: Limits, summary: Summary
+    ) -> None:
         trace.ended(summary)
+        self._fences.ended(session, limits, summary)
         self._audit.record(answered(session, plan, provenance, summary))
 
 

@@ -17,11 +17,12 @@ from pathlib import Path
 import casbin
 from casbin.model import Model
 
-from gateway import agreements, claims, obligations, policy_lines
+from gateway import agreements, claims, obligations, policy_limit, policy_lines
 from gateway.agreements import Agreement, Covered
 from gateway.decision import Decision, unknown_relation
 from gateway.document import Finding, Report
 from gateway.errors import Forbidden, Unauthenticated
+from gateway.limits import Limits
 from gateway.policy_compile import Applied, ProductRules, check_names, compile_rules
 from gateway.policy_delegate import Delegations, hierarchy
 from gateway.policy_file import read_folder
@@ -183,6 +184,13 @@ class PolicySet:
             return NEVER
         asker, behalf = (Asker(one, environment, self._policies.claims) for one in principal.both)
         return self._delegations.until(asker, behalf)
+
+    def limits(self, principal: Principal, environment: Environment) -> Limits | None:
+        """What rules leave `principal` to use now, with whom it asks on behalf of; None where none speaks of limits."""
+        if not self._policies.limits:
+            return None
+        askers = [Asker(one, environment, self._policies.claims) for one in principal.both]
+        return policy_limit.of(self._policies.limits, askers, self._holds_role)
 
     def decide(
         self,

@@ -11,7 +11,7 @@ import re
 from pathlib import Path as FilePath
 from typing import Any, get_args
 
-from gateway import agreements, masks, policy_delegate
+from gateway import agreements, masks, policy_delegate, policy_limit
 from gateway.agreements import FOLDER, Agreement
 from gateway.claims import KNOWN_TYPES, NAME, ClaimType, claim_type
 from gateway.document import DocumentError, Documents, Finding, Path, Report, read
@@ -23,6 +23,7 @@ from gateway.policy_rules import (
     Effect,
     Grant,
     Hide,
+    Limit,
     Masked,
     Policies,
     PolicyError,
@@ -87,7 +88,7 @@ def _policies(documents: Documents, agreed: tuple[Agreement, ...], report: Repor
     claims = _claims(documents.get(CLAIMS, {}), report)
     roles = _roles(documents.get(ROLES, {}), report)
     reader = _RuleReader(report, Vocabulary(report, claims), found)
-    rules: dict[str, Rule | Delegation] = {}
+    rules: dict[str, Rule | Delegation | Limit] = {}
     files: dict[str, str] = {}
     for file, document in documents.items():
         if file in _DECLARING:
@@ -104,7 +105,8 @@ def _policies(documents: Documents, agreed: tuple[Agreement, ...], report: Repor
                 files.setdefault(rule.id, file)
     of_tables = tuple(rule for rule in rules.values() if isinstance(rule, Rule))
     delegations = tuple(rule for rule in rules.values() if isinstance(rule, Delegation))
-    return Policies(of_tables, found, roles, claims, version, documents, delegations, agreed)
+    limits = tuple(rule for rule in rules.values() if isinstance(rule, Limit))
+    return Policies(of_tables, found, roles, claims, version, documents, delegations, agreed, limits)
 
 
 def _claims(document: Any, report: Report) -> dict[str, ClaimType]:
@@ -146,14 +148,14 @@ def _role_depth(name: str, roles: dict[str, tuple[str, ...]], above: tuple[str, 
 
 
 class _RuleReader:
-    """Turns one entry of a rules file into a Rule or a Delegation, or notes why not."""
+    """Turns one entry of a rules file into a Rule, a Delegation or a Limit, or notes why not."""
 
     def __init__(self, report: Report, vocabulary: Vocabulary, known_masks: dict[str, masks.Mask]) -> None:
         self._report = report
         self._vocabulary = vocabulary
         self._masks = known_masks
 
-    def rule(self, body: Any, file: str, path: Path) -> Rule | Delegation | None:
+    def rule(self, body: Any, file: str, path: Path) -> Rule | Delegation | Limit | None:
         """The rule of `body`, None where it is none."""
         before = len(self._report.errors)
         if not isinstance(body, dict):
@@ -164,6 +166,8 @@ class _RuleReader:
             self._report.error(file, (*path, "id"), "a rule needs an id", "letters, digits, . _ : and -")
         if policy_delegate.KEY in body:
             return policy_delegate.read(str(identifier), body, self._vocabulary, file, path)
+        if policy_limit.KEY in body:
+            return policy_limit.read(str(identifier), body, self._vocabulary, file, path)
         for key in body:
             if key in ELSEWHERE:
                 self._report.error(file, (*path, key), ELSEWHERE[key], "agreementRequired: true in its descriptor")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gateway.claims import ClaimType
 from gateway.decision import UseKind
 from gateway.document import Documents, Finding, Path
+from gateway.limits import Limits
 from gateway.masks import Mask
 from gateway.principal import Action
 from gateway.product import CLASSES, Column, Product, Table
@@ -178,6 +179,16 @@ class Delegation:
         return tuple(str(span) for one in said if one is not None for span in one.values("hours"))
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What whoever `to` speaks of, and `unless` does not, may use."""
+
+    id: str
+    to: Who
+    unless: Who | None
+    limits: Limits
+
+
 @dataclass(frozen=True)
 class Policies:
     """What a folder of policies says, each rule by itself valid. `version` is the hash of its texts."""
@@ -190,6 +201,7 @@ class Policies:
     documents: Documents
     delegations: tuple[Delegation, ...]
     agreements: tuple[Agreement, ...]
+    limits: tuple[Limit, ...] = ()
 
     def covering(self, product: Product) -> tuple[Rule, ...]:
         """The rules that bear on some table of `product`."""

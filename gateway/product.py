@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from gateway.limits import Limits
+
 Classification = Literal["public", "internal", "confidential", "restricted"]
 CLASSES: tuple[Classification, ...] = ("public", "internal", "confidential", "restricted")
 Severity = Literal["error", "warning"]
@@ -161,6 +163,7 @@ class Product:
     `data_clock` is the source's own "now" as an ISO timestamp or an SQL scalar over the inputs, None for real time.
     `sources` maps table -> the file that it is read from, for tables without a model. `retain_s` is how long a replaced
     snapshot stays, None where the deployment's setting says it. `lineage` is the hash of what columns have inherited.
+    `limits` narrow those of the deployment for whatever reads the product.
     """
 
     name: str
@@ -188,6 +191,7 @@ class Product:
     sunset_on: datetime | None = None
     agreement_required: bool = False
     lineage: str = ""
+    limits: Limits | None = None
 
     @property
     def identity(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,43 +21,89 @@ from gateway.errors import Exhausted
 Data = bytes | memoryview
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom turns are taken, and how many of them it may have at once (None: as many as there are)."""
+
+    name: str
+    running: int | None = None
+
+
+ANYBODY = Asker("")
+
+
+class _Waiter:
+    """One that waits for a turn."""
+
+    def __init__(self, asker: Asker) -> None:
+        self.asker = asker
+        self.called = threading.Event()
+
+
 class Slots:
-    """At most `limit` queries compute at once; one that waits longer than `queue_s` for its first turn is refused."""
+    """At most `limit` queries compute at once; one that waits longer than `queue_s` for its first turn is refused.
+
+    A turn goes to whoever has the fewest, of these to who waits longest. Who has none need not wait for others' long
+    queries: up to `limit` turns more are given, one to each such asker. Thread-safe.
+    """
 
     def __init__(self, limit: int, queue_s: float) -> None:
-        self._slots = threading.BoundedSemaphore(limit)
         self._lock = threading.Lock()
-        self.running = self.waiting = 0
+        self._turns: Counter[str] = Counter()
+        self._waiters: list[_Waiter] = []
+        self.running = 0
         self.limit = limit
         self.queue_s = queue_s
 
-    def take(self, wait_s: float | None) -> None:
-        """Wait for a turn, `queue_s` if `wait_s` is None. Raises Exhausted."""
-        if not (self._slots.acquire(blocking=False) or self._wait(self.queue_s if wait_s is None else wait_s)):
-            raise self.busy()
-        with self._lock:
-            self.running += 1
+    @property
+    def waiting(self) -> int:
+        """How many wait for a turn."""
+        return len(self._waiters)
 
-    def give(self) -> None:
+    def take(self, wait_s: float | None, asker: Asker = ANYBODY) -> None:
+        """Wait for a turn, `queue_s` if `wait_s` is None. Raises Exhausted."""
+        with self._lock:
+            if self._free(asker):
+                self._begin(asker)
+                return
+            waiter = _Waiter(asker)
+            self._waiters.append(waiter)
+        if waiter.called.wait(self.queue_s if wait_s is None else wait_s):
+            return
+        with self._lock:
+            if waiter.called.is_set():
+                return
+            self._waiters.remove(waiter)
+        raise self.busy(asker)
+
+    def give(self, asker: Asker = ANYBODY) -> None:
         """End a turn."""
         with self._lock:
             self.running -= 1
-        self._slots.release()
+            self._turns[asker.name] -= 1
+            if not self._turns[asker.name]:
+                del self._turns[asker.name]
+            while ready := [one for one in self._waiters if self._free(one.asker)]:
+                chosen = min(ready, key=lambda one: self._turns.get(one.asker.name, 0))
+                self._waiters.remove(chosen)
+                self._begin(chosen.asker)
+                chosen.called.set()
 
-    def busy(self) -> Exhausted:
+    def busy(self, asker: Asker = ANYBODY) -> Exhausted:
         """The refusal of a query that had no turn."""
-        return Exhausted(
-            f"the gateway is busy: {self.limit} queries are running, try again shortly", reason="concurrency"
-        )
+        number = self.limit if asker.running is None else min(self.limit, asker.running)
+        whose = "queries are running" if asker.running is None else "queries of yours may run at once"
+        return Exhausted(f"the gateway is busy: {number} {whose}, try again shortly", reason="concurrency")
 
-    def _wait(self, wait_s: float) -> bool:
-        with self._lock:
-            self.waiting += 1
-        try:
-            return self._slots.acquire(timeout=wait_s)
-        finally:
-            with self._lock:
-                self.waiting -= 1
+    def _free(self, asker: Asker) -> bool:
+        turns = self._turns.get(asker.name, 0)
+        if asker.running is not None and turns >= asker.running:
+            return False
+        return self.running < self.limit or (turns == 0 and self.running < 2 * self.limit)
+
+    def _begin(self, asker: Asker) -> None:
+        self.running += 1
+        self._turns[asker.name] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +154,10 @@ class Alone:
         parameters: Parameters,
         batch_rows: int,
         slots: Slots,
+        asker: Asker = ANYBODY,
     ) -> None:
         self.open, self.parameters, self.slots = cursor, parameters, slots
-        self._text, self._batch_rows = text, batch_rows
+        self._text, self._batch_rows, self.asker = text, batch_rows, asker
         self._cursor: duck.Connection | None = None
         self._reader: pa.RecordBatchReader | None = None
         self._stopped = False
@@ -129,11 +177,11 @@ class Alone:
 
     def next(self, wait_s: float | None) -> pa.RecordBatch | None:
         """The next batch, computed in a turn of its own."""
-        self.slots.take(wait_s)
+        self.slots.take(wait_s, self.asker)
         try:
             return self.compute()
         finally:
-            self.slots.give()
+            self.slots.give(self.asker)
 
     def compute(self) -> pa.RecordBatch | None:
         """The next batch, computed in the turn that the caller holds."""

@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "OUTPORT_"
+SIZE = r"^\d+(\.\d+)?\s?(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$"
 Port = Annotated[int, Field(ge=0, le=65535)]
 _PATHS = (
     "products",
@@ -89,15 +90,29 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, description="threads of an engine; unset: one a core")
     memory_limit: str | None = Field(
         None,
-        pattern=r"^\d+(\.\d+)?\s?(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
+        pattern=SIZE,
         description="memory of the engines together, such as 4GB",
     )
     concurrency: int | None = Field(None, ge=1, description="queries that run at once; unset: two a core")
+    principal_concurrency: int | None = Field(None, ge=1, description="of these, queries of one principal")
     queue_s: Seconds = Field(5.0, description="seconds that a query waits for its turn before it is refused")
     compute_s: Seconds = Field(60.0, description="seconds of computing before a query is stopped")
     idle_s: Seconds = Field(60.0, description="seconds that a client may leave a result unread before it is closed")
+    max_rows: int | None = Field(None, ge=1, description="rows of one answer")
+    max_bytes: str | None = Field(None, pattern=SIZE, description="bytes of one answer as Arrow, such as 2GB")
+    query_memory: str | None = Field(
+        None, pattern=SIZE, description="memory of one query's sorts and hash tables before they spill, such as 512MB"
+    )
+    temp_limit: str | None = Field(
+        None, pattern=SIZE, description="disk that the engines together may spill to, such as 20GB"
+    )
     retain_s: Seconds = Field(600.0, description="seconds that a replaced snapshot stays for those who pinned it")
     rate_limit: int = Field(60_000, ge=0, description="requests a minute of one principal; 0: no limit")
+    budget_queries: int | None = Field(None, ge=1, description="queries of one principal in a window of the budget")
+    budget_compute_s: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="seconds that they may compute in it"
+    )
+    budget_window_s: Seconds = Field(3600.0, description="seconds of such a window")
     cors_origins: str | None = Field(
         None,
         pattern=r"^https?://[^\s,/*]+(, *https?://[^\s,/*]+)*$",

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from gateway import forms
 from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unauthenticated, Unavailable
+from gateway.limits import Limits
 from gateway.lineage import Origin
 from gateway.running import Data, Encoded, Source
 from gateway.snapshot import LASTING, Lifespan
@@ -23,15 +24,6 @@ from gateway.snapshot import LASTING, Lifespan
 TICK_S = 0.05
 _ENDED = "the permission for this answer has ended"
 Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed", "unchanged"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one query may use: seconds of computing, seconds of waiting for its consumer, rows (None: no limit)."""
-
-    compute_s: float
-    idle_s: float
-    rows: int | None
 
 
 @dataclass(frozen=True)
@@ -258,6 +250,8 @@ class Result:
         self._bytes += size
         if self._limits.rows is not None and self._rows > self._limits.rows:
             self._fail(Exhausted(f"the answer has more than {self._limits.rows} rows", reason="rows"))
+        if self._limits.bytes is not None and self._bytes > self._limits.bytes:
+            self._fail(Exhausted(f"the answer has more than {self._limits.bytes} bytes", reason="bytes"))
 
     def _compute(self) -> pa.RecordBatch | None:
         self._waiting_since = None

@@ -15,10 +15,11 @@ from gateway.catalog import Snapshot
 from gateway.decision import Decision, Treatment, unknown_relation
 from gateway.engine import Engine
 from gateway.forms import Form
+from gateway.limits import Limits
 from gateway.product import Column, Product, Table
 from gateway.scope import Path as Name
 from gateway.scope import Users
-from gateway.stream import Limits, Provenance, Result, Summary
+from gateway.stream import Provenance, Result, Summary
 
 USERS = Users("tester", "tester")
 NOWHERE = Provenance("test", (), "")

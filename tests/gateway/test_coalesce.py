@@ -23,7 +23,8 @@ from gateway import duck, engine, kept_rows
 from gateway.decision import Treatment
 from gateway.errors import BadQuery, Cancelled, Exhausted, GatewayError, Timeout
 from gateway.forms import Form, Shape
-from gateway.stream import Limits, Result
+from gateway.limits import Limits
+from gateway.stream import Result
 from gateway.wire_forms import Wire
 from tests.gateway.bench import LIMITS, Bench, grant, product, table
 from tests.gateway.test_forms import SAMPLES

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import BadQuery, Cancelled, Exhausted, Expired, NotFound, Timeout
-from gateway.stream import Limits
+from gateway.limits import Limits
 from tests.gateway.bench import USERS, Bench, grant, product, table
 
 ENDLESS = "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i FROM r) SELECT sum(i) FROM r"

@@ -19,11 +19,12 @@ from gateway.catalog import Snapshot
 from gateway.decision import Decision, Treatment, unknown_relation
 from gateway.engine import Engine
 from gateway.errors import GatewayError
+from gateway.limits import Limits
 from gateway.product import Table
 from gateway.scope import Path as Name
 from gateway.scope import Users
 from gateway.settings import Settings
-from gateway.stream import Limits, Provenance
+from gateway.stream import Provenance
 
 _LIMITS = Limits(60.0, 60.0, None)
 _USERS = Users("security-test", "security-test")

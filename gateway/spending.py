@@ -1,0 +1,92 @@
+"""What principals have asked for in the present window of time, told among the processes of a deployment.
+
+A budget of queries and of computing slows whoever compares many answers, or asks for much all day. Touches the clock
+and the other processes.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+
+from gateway.errors import Exhausted
+from gateway.limits import Limits
+from gateway.siblings import Siblings
+
+SHARE_S = 0.5
+_KEYS = 50_000
+_TOPIC = "spending"
+
+
+class Spending:
+    """Queries and milliseconds of computing of each subject, in the window of `window_s` that is now. Thread-safe."""
+
+    def __init__(self, window_s: float, siblings: Siblings) -> None:
+        self._window_s, self._siblings = window_s, siblings
+        self._lock = threading.Lock()
+        self._spent: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
+        self._news: Counter[tuple[str, str]] = Counter()
+        self._shared = siblings.count > 1
+        self._closed = threading.Event()
+        siblings.on(_TOPIC, self._heard)
+        if self._shared:
+            threading.Thread(target=self._share, name="outport-spending", daemon=True).start()
+
+    def take(self, subjects: Iterable[str], limits: Limits) -> None:
+        """Count a query of each of `subjects`. Raises Exhausted (budget) where one has spent what `limits` leave it."""
+        now = time.time()
+        with self._lock:
+            for subject in subjects:
+                queries, spent_ms = self._present(subject, now)
+                over = limits.queries is not None and queries >= limits.queries
+                if over or (limits.budget_s is not None and spent_ms >= limits.budget_s * 1000):
+                    kind = f"{limits.queries} queries" if over else f"{limits.budget_s:g} s of computing"
+                    raise Exhausted(
+                        f"the budget of {kind} in {self._window_s:g} s is spent",
+                        reason="budget",
+                        retry_s=self._window_s - now % self._window_s,
+                    )
+            for subject in subjects:
+                self._add(subject, 1, 0, now)
+
+    def computed(self, subjects: Iterable[str], spent_ms: float) -> None:
+        """Count the computing of a query that `take` has counted."""
+        with self._lock:
+            for subject in subjects:
+                self._add(subject, 0, int(spent_ms), time.time())
+
+    def close(self) -> None:
+        """Tell the others nothing more."""
+        self._closed.set()
+
+    def _present(self, subject: str, now: float) -> tuple[int, int]:
+        window, queries, spent_ms = self._spent.get(subject, (-1, 0, 0))
+        return (queries, spent_ms) if window == int(now // self._window_s) else (0, 0)
+
+    def _add(self, subject: str, queries: int, spent_ms: int, now: float, *, here: bool = True) -> None:
+        had, had_ms = self._present(subject, now)
+        self._spent[subject] = (int(now // self._window_s), had + queries, had_ms + spent_ms)
+        self._spent.move_to_end(subject)
+        if len(self._spent) > _KEYS:
+            self._spent.popitem(last=False)
+        if here and self._shared:
+            self._news["queries", subject] += queries
+            self._news["ms", subject] += spent_ms
+
+    def _share(self) -> None:
+        while not self._closed.wait(SHARE_S):
+            with self._lock:
+                news, self._news = self._news, Counter()
+            told = [[kind, subject, count] for (kind, subject), count in news.items() if count]
+            if told:
+                self._siblings.tell(_TOPIC, json.dumps(told).encode())
+
+    def _heard(self, body: bytes) -> bytes:
+        with self._lock:
+            for kind, subject, count in json.loads(body):
+                queries, spent_ms = (count, 0) if kind == "queries" else (0, count)
+                self._add(subject, queries, spent_ms, time.time(), here=False)
+        return b""
