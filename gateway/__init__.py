@@ -1,6 +1,7 @@
 """The front door of the gateway: all that a port may import."""
 
 from gateway.bind import Parameters, Part, Query, Value
+from gateway.cache import BytesLru
 from gateway.catalog import Kept, Lifespan, Snapshot
 from gateway.credentials import Bearer, ClientCertificate, Credentials, Password
 from gateway.decision import Decision, Treatment, Use
@@ -33,6 +34,7 @@ from gateway.rate import Quota
 from gateway.references import Reference
 from gateway.rendering import client_text
 from gateway.sasl import Binding, Challenge
+from gateway.schemas import VisibleSchema
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
 from gateway.siblings import GONE, Siblings
@@ -50,6 +52,7 @@ __all__ = [
     "BadQuery",
     "Bearer",
     "Binding",
+    "BytesLru",
     "Cancelled",
     "Challenge",
     "ClientCertificate",
@@ -99,6 +102,7 @@ __all__ = [
     "Use",
     "Value",
     "VisibleProduct",
+    "VisibleSchema",
     "VisibleTable",
     "Wire",
     "asks_pg_catalog",

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway import grants
+from gateway import grants, schemas
 from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
@@ -95,7 +95,7 @@ def _hashed(name: str) -> int:
 def visible(session: Session, pin: Pin) -> Visible:
     """The schemas of which the principal may see a table, by name, and of these what it may see."""
     granted: dict[str, tuple[Snapshot, dict[str, Grant]]] = {}
-    for schema, snapshot in _schemas(pin):
+    for schema, snapshot in schemas.named(pin):
         tables = {
             table.name: found
             for table in snapshot.product.tables
@@ -119,16 +119,6 @@ def visible(session: Session, pin: Pin) -> Visible:
         )
         for schema, (snapshot, tables) in sorted(granted.items())
     )
-
-
-def _schemas(pin: Pin) -> Iterable[tuple[str, Snapshot]]:
-    """Each product under its name at its current major, and as `name_v1` at every other that is served."""
-    current = {one.product.name: one for one in pin.deployment.current}
-    yield from current.items()
-    for one in pin.deployment.snapshots:
-        name = f"{one.product.name}_v{one.product.major}"
-        if one.product.major != current[one.product.name].product.major:
-            yield name, pin.deployment.find(name) or one
 
 
 def _decisions(tables: Mapping[str, Grant]) -> dict[str, Decision]:

@@ -36,6 +36,7 @@ from gateway.policy_store import PolicyStore
 from gateway.principal import Principal
 from gateway.rate import narrower
 from gateway.references import Reference, references
+from gateway.schemas import VisibleSchema, schemas
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings, shared_memory
 from gateway.siblings import Siblings
@@ -295,6 +296,18 @@ class Gateway:
         """What one table can be read together with, over declared foreign keys. Raises as `table` does."""
         self._live(session)
         return references(session, pin or self.pin(session), (schema, name))
+
+    def schemas(self, session: Session, pin: Pin, *, described: bool = False) -> tuple[VisibleSchema, ...]:
+        """Every schema of which the session may query a table, each table the same object for the same decision.
+
+        For a door whose questions name what exists: the queries that follow are what the audit keeps. Where they are
+        `described` instead, they are what the session may be told of, and that is kept.
+        """
+        self._live(session)
+        found = schemas(session, pin, "metadata" if described else "query", self._tables)
+        if described:
+            self._read(session, dict.fromkeys(one.snapshot.product.name for one in found))
+        return found
 
     def snapshots(self, session: Session, name: str, major: int | None = None) -> tuple[Kept, ...]:
         """The snapshots of a product that `Session.pinned` takes, the newest first. Raises NotFound."""

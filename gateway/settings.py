@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     )
     postgres_statements: int = Field(1000, ge=1, description="prepared statements of one connection there")
     postgres_portals: int = Field(100, ge=1, description="portals and cursors of one connection there")
+    graphql_depth: int = Field(15, ge=3, le=100, description="levels of fields in a GraphQL document")
+    graphql_aliases: int = Field(100, ge=0, description="aliases in it")
+    graphql_tokens: int = Field(5000, ge=10, description="tokens of it")
+    graphql_rows: int = Field(1000, ge=1, description="rows of one list of it (for each parent) or page")
+    graphql_cost: int = Field(100_000, ge=1, description="rows that its lists, multiplied, may come to")
     secret_key: SecretStr | None = Field(
         None,
         description="secrets of at least 32 bytes, one a line, that keys derive from: the first signs, all are taken",

@@ -24,7 +24,7 @@ from gateway.identity import Directory
 from gateway.keys import load
 from gateway.publish import publish
 from gateway.settings import Settings
-from tests.doors import DOORS, Door
+from tests.doors import DOORS, Door, GraphQLDoor
 
 # Clients that `make test-clients` installs; a folder that is named on the command line is run all the same.
 collect_ignore = ["clients"]
@@ -162,6 +162,13 @@ def door(request: pytest.FixtureRequest, world: World) -> Iterator[Door]:
 @pytest.fixture(scope="session")
 def python_door(world: World) -> Iterator[Door]:
     opened = world.door("python")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def graphql_door(world: World) -> Iterator[GraphQLDoor]:
+    opened = GraphQLDoor(world.gateway)
     yield opened
     opened.close()
 

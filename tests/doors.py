@@ -225,6 +225,35 @@ def _words(error: psycopg.Error) -> str:
     return " ".join(part for part in parts if part)
 
 
+class GraphQLDoor:
+    """GraphQL over HTTP. It speaks no SQL, so its sentences are documents: see `SAID` of the parity suite."""
+
+    name = "graphql"
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._port = HttpPort(gateway)
+        self._port.start()
+        host, number = self._port.address
+        self._client = httpx.Client(base_url=f"http://{host}:{number}", timeout=30)
+
+    def ask(self, subject: str, document: str, **variables: Any) -> Any:
+        """The data of the answer, or raises Refusal with the code and the words of its first error."""
+        answer = self.answer(subject, document, **variables).json()
+        if "errors" in answer:
+            first = answer["errors"][0]
+            raise Refusal(first["extensions"]["code"], first["message"])
+        return answer["data"]
+
+    def answer(self, subject: str, document: str, **variables: Any) -> httpx.Response:
+        """The answer as it came."""
+        asked = {"query": document, "variables": variables}
+        return self._client.post("/graphql", json=asked, auth=(subject, f"{subject}-secret"))
+
+    def close(self) -> None:
+        self._client.close()
+        self._port.stop()
+
+
 DOORS: dict[str, Any] = {
     "python": PythonDoor,
     "rest": RestDoor,

@@ -10,7 +10,7 @@ import re
 import pyarrow as pa
 import pytest
 
-from tests.doors import Door, Refusal
+from tests.doors import Door, GraphQLDoor, Refusal
 
 # Values that an analyst never sees: text canaries, salaries, other people's pay and ids.
 SECRET = re.compile(r"CANARY-|\b700000\d\d\b|\b70000[0-5]\d\d\b|\b[89]00000\d\d\b")
@@ -282,6 +282,78 @@ def test_every_door_holds_the_first_of_each_category(door: Door, category: str) 
     assert not SECRET.search(shown)
     assert "Traceback" not in shown
     assert "Error:" not in shown
+
+
+# What an analyst may try in GraphQL: the document, and whether it is refused. No answer may hold a secret.
+GRAPHQL: dict[str, list[tuple[str, bool]]] = {
+    "products and types that are not there": [
+        ("{ hr { salaries { pay } } }", True),
+        ("{ Hr_Salaries { pay } }", True),
+        ("{ shop { salaries { pay } } }", True),
+        ("{ shop { ... on Hr_Salaries { pay } } }", True),
+        ('{ __type(name: "Hr_Salaries") { name fields { name } } }', False),
+        ("{ __schema { types { name fields { name description } inputFields { name } enumValues { name } } } }", False),
+        ("{ visibleProducts { name description snapshot } }", False),
+    ],
+    "a hidden column anywhere": [
+        ("{ shop { customers { salary } } }", True),
+        ("{ shop { customers { region: salary } } }", True),
+        ("{ shop { customers { unsorted } } }", True),
+        ("{ shop { customers(where: {salary: {_gt: 1}}) { region } } }", True),
+        ("{ shop { customers(where: {_not: {salary: {_isNull: true}}}) { region } } }", True),
+        ("{ shop { customers(orderBy: [{salary: DESC}]) { region } } }", True),
+        ("{ shop { orders(where: {customers: {salary: {_gt: 1}}}) { store } } }", True),
+        ("{ shop { customersConnection(orderBy: [{unsorted: ASC}]) { edges { cursor } } } }", True),
+        ("query($w: Shop_CustomersWhere) { shop { customers(where: $w) { region } } }", True),
+        ("{ shop { customers { ...F } } } fragment F on Shop_Customers { salary }", True),
+    ],
+    "rows of others": [
+        ("{ shop { customersByKey(customer_id: 5) { full_name email region } } }", False),
+        ("{ shop { ordersByKey(order_id: 16) { remark customers { full_name } } } }", False),
+        ('{ shop { customers(where: {region: {_eq: "S"}}) { full_name } } }', False),
+        ('{ shop { orders(where: {_or: [{customers: {region: {_eq: "S"}}}, {_not: {customers: {}}}]}) { remark } } }',
+         False),
+        ("{ shop { customersConnection(last: 100) { totalCount edges { cursor node { email } } } } }", False),
+    ],
+    "what a mask hides": [
+        ("{ shop { customers(limit: 1000) { full_name email phone birth_date tags } } }", False),
+        ('{ shop { customers(where: {email: {_eq: "CANARY-mail-2@example.com"}}) { region } } }', False),
+        ('{ shop { customers(where: {full_name: {_ilike: "%canary%"}}) { customer_id } } }', False),
+        ("{ shop { customers(orderBy: [{phone: DESC}], limit: 9) { phone orders { customers { phone email } } } } }",
+         False),
+    ],
+    "errors that reveal data": [
+        ('{ shop { customers(where: {customer_id: {_eq: "CANARX"}}) { region } } }', True),
+        ('{ shop { customers(where: {birth_date: {_gt: "yesterday"}}) { region } } }', True),
+        ('{ shop { customersConnection(after: "x") { nodes { email } } } }', True),
+        ("{ shop { customers(limit: 99999999999999999999) { email } } }", True),
+        ('{ shop { customers(where: {region: {_eq: "\') OR 1=1 --"}}) { email } } }', False),
+        ('{ shop { customers(limit: 2) { x__: email  \u0022: phone } } }', True),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("category", list(GRAPHQL))
+def test_an_attack_in_graphql_shows_nothing(graphql_door: GraphQLDoor, category: str) -> None:
+    for document, refused in GRAPHQL[category]:
+        answer = graphql_door.answer("analyst", document, w={"salary": {"_gt": 1}} if "$w" in document else None)
+        told = answer.json()
+        assert not SECRET.search(answer.text), document
+        assert ("errors" in told) is refused, (document, told)
+        assert "data" not in told or not refused
+        if refused:
+            assert "mean" not in answer.text
+            assert "SELECT" not in answer.text
+
+
+def test_its_honest_twin_in_graphql_is_answered(graphql_door: GraphQLDoor) -> None:
+    asked = """{ shop { customers(where: {region: {_eq: "N"}}, orderBy: [{lifetime: DESC}], limit: 2) {
+      region lifetime orders(limit: 1) { customers { region } } } customersConnection { totalCount } } }"""
+    told = graphql_door.ask("analyst", asked)["shop"]
+    assert [one["lifetime"] for one in told["customers"]] == ["598.25", "596.25"]
+    assert told["customersConnection"]["totalCount"] == 300
+    steward = graphql_door.answer("steward", "{ shop { customers { full_name salary } } hr { salaries { pay } } }")
+    assert SECRET.search(steward.text)
 
 
 def test_the_canaries_are_there_for_who_may_see_them(python_door: Door) -> None:

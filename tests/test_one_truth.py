@@ -11,7 +11,7 @@ import pytest
 
 from gateway import Forbidden, Gateway, NotFound, Query, Unauthenticated
 from tests.conftest import password
-from tests.doors import Door, Refusal
+from tests.doors import Door, GraphQLDoor, Refusal
 
 QUESTIONS = [
     "SELECT * FROM shop.customers ORDER BY ALL LIMIT 20",
@@ -35,6 +35,22 @@ QUESTIONS = [
     "DELETE FROM shop.orders",
     "SELECT 1 + 'x'",
 ]
+# What GraphQL can say of the same, of the product shop: SQL and its selection; "*" stands for every column there is.
+SAID = [
+    ("SELECT * FROM shop.customers ORDER BY customer_id LIMIT 20", "customers(limit: 20) { * }"),
+    ("SELECT * FROM shop.orders ORDER BY order_id LIMIT 3", "orders(limit: 3) { * }"),
+    ("SELECT * FROM shop.orders ORDER BY remark DESC NULLS LAST, order_id LIMIT 7",
+     "orders(limit: 7, orderBy: [{remark: DESC_NULLS_LAST}]) { * }"),
+    ("SELECT customer_id FROM shop.customers WHERE email LIKE 'CANARY%' ORDER BY 1 LIMIT 3",
+     'customers(where: {email: {_like: "CANARY%"}}, limit: 3) { customer_id }'),
+    ("SELECT email FROM shop.customers WHERE phone IS NULL AND region <> 'S' ORDER BY customer_id LIMIT 4",
+     'customers(where: {phone: {_isNull: true}, region: {_neq: "S"}}, limit: 4) { email }'),
+    ("SELECT o.order_id, o.amount FROM shop.orders o JOIN shop.customers c USING (customer_id) "
+     "WHERE c.region = 'S' OR o.store = 3 ORDER BY 1 LIMIT 9",
+     'orders(where: {_or: [{customers: {region: {_eq: "S"}}}, {store: {_eq: 3}}]}, limit: 9) { order_id amount }'),
+    ("SELECT salary FROM shop.customers ORDER BY customer_id LIMIT 1", "customers(limit: 1) { salary }"),
+    ("SELECT nonsense FROM shop.orders", "orders { nonsense }"),
+]  # fmt: skip
 SUBJECTS = ["steward", "analyst", "clerk", "lost-clerk", "ml", "stranger"]
 
 
@@ -51,6 +67,51 @@ def told(door: Door, subject: str, text: str, *parameters: Any) -> tuple[str, An
 @pytest.mark.parametrize("text", QUESTIONS)
 def test_every_door_gives_the_same_answer(door: Door, python_door: Door, subject: str, text: str) -> None:
     assert told(door, subject, text) == told(python_door, subject, text)
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize(("text", "selection"), SAID)
+def test_graphql_gives_the_same_answer_to_what_it_can_say(
+    graphql_door: GraphQLDoor, python_door: Door, subject: str, text: str, selection: str
+) -> None:
+    try:
+        table = python_door.ask(subject, text)
+    except Refusal:
+        with pytest.raises(Refusal) as refusal:
+            graphql_door.ask(subject, f"{{ shop {{ {selection.replace('*', '__typename')} }} }}")
+        assert refusal.value.code == "GRAPHQL_VALIDATION_FAILED"
+        return
+    fields = selection.replace("*", " ".join(table.column_names))
+    (rows,) = graphql_door.ask(subject, f"{{ shop {{ {fields} }} }}")["shop"].values()
+    assert rows == [{field.name: _shown(row[field.name], field.type) for field in table.schema}
+                    for row in table.to_pylist()]  # fmt: skip
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_graphql_has_the_columns_that_there_are_and_counts_the_rows(
+    graphql_door: GraphQLDoor, python_door: Door, subject: str
+) -> None:
+    for table in ("customers", "orders"):
+        kind = graphql_door.ask(subject, f'{{ __type(name: "Shop_{table.capitalize()}") {{ fields {{ name type '
+                                         '{ kind ofType { kind name ofType { kind } } } } } }')["__type"]  # fmt: skip
+        try:
+            columns = python_door.ask(subject, f"SELECT * FROM shop.{table} LIMIT 0").column_names
+        except Refusal:
+            assert kind is None
+            continue
+        assert [one["name"] for one in kind["fields"]][: len(columns)] == columns
+        (n,) = python_door.ask(subject, f"SELECT count(*) AS n FROM shop.{table}").to_pylist()
+        counted = graphql_door.ask(subject, f"{{ shop {{ {table}Connection(first: 0) {{ totalCount }} }} }}")
+        assert counted["shop"][f"{table}Connection"]["totalCount"] == n["n"]
+
+
+def _shown(value: Any, kind: pa.DataType) -> Any:
+    """A value as GraphQL shows it: long numbers and decimals as strings of their digits."""
+    if value is None or isinstance(value, list | str):
+        return value
+    if pa.types.is_decimal(kind) or (pa.types.is_integer(kind) and kind.bit_width > 32):
+        return str(value)
+    return value.isoformat() if pa.types.is_temporal(kind) else value
 
 
 @pytest.mark.parametrize("subject", ["steward", "analyst", "ml"])
@@ -128,7 +189,7 @@ def test_wrong_credentials_are_refused_alike_for_known_and_unknown_names(door: D
 
 
 def test_a_product_does_not_exist_at_a_door_that_it_does_not_declare(gateway: Gateway) -> None:
-    undeclared = gateway.open(password("steward"), "graphql")
+    undeclared = gateway.open(password("steward"), "mcp")
     with pytest.raises(NotFound), gateway.answer(undeclared, Query("SELECT 1 FROM shop.customers")):
         pass
     assert gateway.products(undeclared) == ()

@@ -10,6 +10,7 @@ import threading
 import uvicorn
 
 from gateway import Gateway, Settings, Tls, Unavailable
+from ports.graphql.routes import routes as graphql_routes
 from ports.http.application import application
 from ports.http.protocol import BoundedProtocol
 from ports.hub.routes import routes as hub_routes
@@ -19,7 +20,7 @@ from ports.rest.service import routes as service_routes
 from ports.rest.snapshots import routes as snapshot_routes
 
 # In the order in which an address is looked for.
-ROUTES = (snapshot_routes, service_routes, docs_routes, rest_routes, hub_routes)
+ROUTES = (snapshot_routes, service_routes, docs_routes, rest_routes, graphql_routes, hub_routes)
 BACKLOG = 512
 KEEP_ALIVE_S = 75
 # Beside drain_s: a stream that is cut off ends its query before the thread ends.

@@ -68,9 +68,10 @@ def total(order: Sequence[OrderTerm], columns: Columns, key: Sequence[str]) -> t
     return (*order, *(OrderTerm(name, False, False) for name in rest if name not in named))
 
 
-def order_by(order: Sequence[OrderTerm]) -> str:
-    """ORDER BY over columns of their own names."""
-    return " ORDER BY " + terms(order, [quoted(term.column) for term in order]) if order else ""
+def order_by(order: Sequence[OrderTerm], of: str = "") -> str:
+    """ORDER BY over columns of their own names, of the relation `of` (quoted) where an output might have their name."""
+    prefix = f"{of}." if of else ""
+    return " ORDER BY " + terms(order, [prefix + quoted(term.column) for term in order]) if order else ""
 
 
 def terms(order: Sequence[OrderTerm], expressions: Sequence[str]) -> str:

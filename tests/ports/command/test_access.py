@@ -76,8 +76,8 @@ def test_no_access_is_an_answer_and_not_an_error(outport: Outport) -> None:
 
 
 def test_a_door_that_a_product_does_not_declare_is_said(outport: Outport) -> None:
-    answer = outport("explain-access", "steward", "shop", "--port", "graphql")
-    assert "shop is not served at graphql" in answer.stdout
+    answer = outport("explain-access", "steward", "shop", "--port", "mcp")
+    assert "shop is not served at mcp" in answer.stdout
 
 
 def test_an_unknown_product_or_principal_is_one_line(outport: Outport) -> None:

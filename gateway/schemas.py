@@ -1,0 +1,51 @@
+"""Every schema that a session may query, at every major that is served, with its tables as they may be read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway import grants
+from gateway.bind import Grant
+from gateway.catalog import Snapshot
+from gateway.errors import Forbidden
+from gateway.principal import Action
+from gateway.session import Pin, Session
+from gateway.visible import Tables, VisibleTable
+
+
+@dataclass(frozen=True)
+class VisibleSchema:
+    """A product at one major under its name in SQL, with the tables (one at least) that exist for a session."""
+
+    name: str
+    snapshot: Snapshot
+    tables: tuple[VisibleTable, ...]
+
+
+def named(pin: Pin) -> Iterator[tuple[str, Snapshot]]:
+    """Each product under its name at its current major, and as `name_v1` at every other that is served."""
+    current = {one.product.name: one for one in pin.deployment.current}
+    yield from current.items()
+    for one in pin.deployment.snapshots:
+        name = f"{one.product.name}_v{one.product.major}"
+        if one.product.major != current[one.product.name].product.major:
+            yield name, pin.deployment.find(name) or one
+
+
+def schemas(session: Session, pin: Pin, action: Action, tables: Tables) -> tuple[VisibleSchema, ...]:
+    """The schemas of which `action` is granted on a table, by name; a table is the same object for one decision."""
+    found = []
+    for name, snapshot in sorted(named(pin), key=lambda one: one[0]):
+        granted = [_granted(session, pin, action, snapshot, table.name) for table in snapshot.product.tables]
+        shown = tuple(tables.shown(one) for one in granted if one is not None)
+        if shown:
+            found.append(VisibleSchema(name, snapshot, shown))
+    return tuple(found)
+
+
+def _granted(session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: str) -> Grant | None:
+    try:
+        return grants.grant(session, pin, action, snapshot, name)
+    except Forbidden:
+        return None

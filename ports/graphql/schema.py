@@ -1,0 +1,280 @@
+"""A shape to a GraphQL schema of strawberry's, with what each of its fields means. Pure: fresh types for each schema.
+
+No field has a resolver: a selection is compiled as a whole (see `compile`), only introspection is left to the library.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import GenericAlias
+from typing import Any, Optional, cast
+
+import strawberry
+from graphql import GraphQLInputObjectType, GraphQLSchema
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.arguments import StrawberryArgument
+
+from gateway import Column
+from ports.graphql import scalars
+from ports.graphql.shape import Link, SchemaShape, Shape, TableShape, capital
+
+LIMIT = 100
+LISTING = "visibleProducts"
+PAGES, KEYED = "Connection", "ByKey"
+DIRECTIONS = tuple(f"{way}{nulls}" for way in ("ASC", "DESC") for nulls in ("", "_NULLS_FIRST", "_NULLS_LAST"))
+COMPARISONS = ("_eq", "_neq", "_gt", "_gte", "_lt", "_lte")
+PATTERNS = ("_like", "_ilike")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A column."""
+
+    column: Column
+
+
+@dataclass(frozen=True)
+class Related:
+    """What belongs to a row over a reference."""
+
+    link: Link
+    table: TableShape
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table's rows as a list."""
+
+    table: TableShape
+
+
+@dataclass(frozen=True)
+class Pages:
+    """A table's rows in pages (Relay's connection)."""
+
+    table: TableShape
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A table's row of one key."""
+
+    table: TableShape
+
+
+@dataclass(frozen=True)
+class Space:
+    """What one product holds."""
+
+    schema: SchemaShape
+
+
+Meaning = Cell | Related | Rows | Pages | Keyed | Space
+Meanings = dict[tuple[str, str], Meaning]
+
+
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """One schema, and what the fields of its types mean by the type's and the field's name."""
+
+    shape: Shape
+    graphql: GraphQLSchema
+    strawberry: strawberry.Schema
+    meanings: Meanings
+
+
+def space_type(name: str) -> str:
+    """The name of the type of what a product holds."""
+    return f"{capital(name)}Product"
+
+
+def build(shape: Shape, subscription: type | None = None) -> Schema:
+    """The schema of `shape`."""
+    return _Builder(shape).schema(subscription)
+
+
+class _Builder:
+    """Makes the types of one schema; a class is made before any that names it, and described after."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._types, self._scalars = scalars.definitions()
+        self._meanings: Meanings = {}
+        directions = enum.StrEnum("OrderDirection", {name: name for name in DIRECTIONS})  # type: ignore[misc]
+        self._direction = strawberry.enum(directions, description="ASC is NULLS LAST, DESC is NULLS FIRST.")
+        self._page_info = _page_info()
+        self._filters: dict[tuple[str, bool], Any] = {}
+        tables = shape.tables.items()
+        self._rows = {path: _blank() for path, _ in tables}
+        self._wheres = {path: _blank() for path, _ in tables}
+        self._orders = {path: _blank() for path, one in tables if _ordered(one)}
+
+    def schema(self, subscription: type | None) -> Schema:
+        """The schema."""
+        for table in self._shape.tables.values():
+            self._describe(table)
+        query = _blank()
+        product_info = _product_info()
+        _put(query, LISTING, _list(product_info), "Every product that you may see.")
+        for one in self._shape.schemas:
+            _put(query, one.name, self._space(one), one.description, deprecated=one.ending)
+            self._meanings["Query", one.name] = Space(one)
+        strawberry.type(query, name="Query", description="The products that you may see.")
+        config = StrawberryConfig(
+            auto_camel_case=False, scalar_map=self._scalars, disable_field_suggestions=True, relay_max_results=LIMIT
+        )
+        made = strawberry.Schema(query, subscription=subscription, config=config)
+        graphql = made._schema
+        for path in self._orders:
+            order = cast(GraphQLInputObjectType, graphql.type_map[f"{self._shape.tables[path].type_name}Order"])
+            order.is_one_of = True
+        return Schema(self._shape, graphql, made, self._meanings)
+
+    def _describe(self, table: TableShape) -> None:
+        path = (table.schema, table.name)
+        row, where, name = self._rows[path], self._wheres[path], table.type_name
+        for column in table.fields:
+            self._meanings[name, column.name] = Cell(column)
+            kind = self._type(column)
+            _put(row, column.name, _maybe(kind) if column.name in table.nullable else kind, column.description)
+            _put_input(where, column.name, _maybe(self._filter(column)))
+        for link in table.links:
+            far = self._shape.tables[link.schema, link.table]
+            self._meanings[name, link.name] = Related(link, far)
+            there = (link.schema, link.table)
+            kind = _list(self._rows[there]) if link.many else _maybe(self._rows[there])
+            _put(row, link.name, kind, far.description, self._list_arguments(far) if link.many else ())
+            _put_input(where, link.name, _maybe(self._wheres[there]))
+        for joint in ("_and", "_or"):
+            _put_input(where, joint, _maybe(_list(where)))
+        _put_input(where, "_not", _maybe(where))
+        strawberry.type(row, name=name, description=table.description or None)
+        strawberry.input(where, name=f"{name}Where", description="Conditions that all hold.")
+        if path in self._orders:
+            for column in _ordered(table):
+                _put_input(self._orders[path], column.name, _maybe(self._direction))
+            strawberry.input(self._orders[path], name=f"{name}Order", description="One column, and its direction.")
+
+    def _space(self, schema: SchemaShape) -> type:
+        space, name = _blank(), space_type(schema.name)
+        for table in schema.tables:
+            row = self._rows[table.schema, table.name]
+            self._meanings[name, table.name] = Rows(table)
+            _put(space, table.name, _list(row), table.description, self._list_arguments(table))
+            if not table.key:
+                continue
+            self._meanings[name, f"{table.name}{KEYED}"] = Keyed(table)
+            keys = [_argument(one, self._type(table.columns[one])) for one in table.key]
+            _put(space, f"{table.name}{KEYED}", _maybe(row), "The row with this key, null if there is none.", keys)
+            self._meanings[name, f"{table.name}{PAGES}"] = Pages(table)
+            pages = self._connection(table)
+            _put(space, f"{table.name}{PAGES}", pages, "The same rows in pages.", self._page_arguments(table))
+        return cast(type, strawberry.type(space, name=name, description=schema.description or None))
+
+    def _connection(self, table: TableShape) -> type:
+        row, name = self._rows[table.schema, table.name], table.type_name
+        edge, pages = _blank(), _blank()
+        _put(edge, "cursor", str, "Where this row stands in its order.")
+        _put(edge, "node", row, "The row.")
+        strawberry.type(edge, name=f"{name}Edge")
+        _put(pages, "edges", _list(edge), "The rows of the page, each with its cursor.")
+        _put(pages, "nodes", _list(row), "The rows of the page.")
+        _put(pages, "pageInfo", self._page_info, "Where the page stands.")
+        _put(pages, "totalCount", int, "How many rows there are, whatever the page; counted only when asked for.")
+        return cast(type, strawberry.type(pages, name=f"{name}{PAGES}"))
+
+    def _asked(self, table: TableShape) -> list[StrawberryArgument]:
+        path = (table.schema, table.name)
+        asked = [_argument("where", _maybe(self._wheres[path]))]
+        if path in self._orders:
+            asked.append(_argument("orderBy", _maybe(_list(self._orders[path]))))
+        return asked
+
+    def _list_arguments(self, table: TableShape) -> list[StrawberryArgument]:
+        return [*self._asked(table), _argument("limit", _maybe(int), LIMIT), _argument("offset", _maybe(int), 0)]
+
+    def _page_arguments(self, table: TableShape) -> list[StrawberryArgument]:
+        ends = (("first", int), ("after", str), ("last", int), ("before", str))
+        return [*(_argument(name, _maybe(kind)) for name, kind in ends), *self._asked(table)]
+
+    def _type(self, column: Column) -> Any:
+        of = scalars.scalar_of(column.type)
+        return _list(self._types[of.name] | None) if of.listed else self._types[of.name]
+
+    def _filter(self, column: Column) -> Any:
+        """The input of conditions on a column: one for each scalar, and one that only asks for NULL."""
+        of = scalars.scalar_of(column.type)
+        known = (of.name, scalars.comparable(column.type))
+        if known not in self._filters:
+            self._filters[known] = self._made_filter(*known, textual=column.type == "VARCHAR")
+        return self._filters[known]
+
+    def _made_filter(self, name: str, comparable: bool, *, textual: bool) -> Any:
+        made, kind = _blank(), self._types[name]
+        if comparable:
+            for operator in (*COMPARISONS, *(PATTERNS if textual else ())):
+                _put_input(made, operator, _maybe(kind))
+            _put_input(made, "_in", _maybe(_list(kind)))
+        _put_input(made, "_isNull", _maybe(bool))
+        return strawberry.input(made, name=f"{name}Filter" if comparable else f"{name}NullFilter")
+
+
+def _ordered(table: TableShape) -> tuple[Column, ...]:
+    """The columns that a table may be ordered by."""
+    return tuple(one for one in table.fields if scalars.comparable(one.type))
+
+
+def _list(kind: Any) -> Any:
+    return GenericAlias(list, (kind,))
+
+
+def _maybe(kind: Any) -> Any:
+    return Optional[kind]  # noqa: UP045 - `|` does not take every type that strawberry makes
+
+
+def _blank() -> Any:
+    return type("Made", (), {"__annotations__": {}})
+
+
+def _product_info() -> Any:
+    """Fresh: strawberry keeps what it worked out for one schema on the fields of a type."""
+    made = _blank()
+    for name, kind in (
+        *((name, str) for name in ("name", "title", "version", "description", "snapshot", "publishedAt")),
+        ("dataTime", _maybe(str)),
+        ("quality", float),
+    ):
+        _put(made, name, kind, "")
+    return strawberry.type(made, name="ProductInfo", description="A product, and the state of it that is served.")
+
+
+def _page_info() -> Any:
+    made = _blank()
+    for name, kind in (("hasNextPage", bool), ("hasPreviousPage", bool)):
+        _put(made, name, kind, "")
+    for name in ("startCursor", "endCursor"):
+        _put(made, name, _maybe(str), "")
+    return strawberry.type(made, name="PageInfo", description="Where a page stands among all rows.")
+
+
+def _put(made: Any, name: str, kind: Any, description: str, arguments: Sequence[StrawberryArgument] = (), *,
+         deprecated: str = "") -> None:  # fmt: skip
+    """A field of an object. Its Python name has a prefix: contract names may be words of Python's."""
+    field = strawberry.field(name=name, description=description or None, deprecation_reason=deprecated or None)
+    field.type_annotation = StrawberryAnnotation(kind)
+    if arguments:
+        field.arguments = list(arguments)
+    made.__annotations__[f"f_{name}"] = kind
+    setattr(made, f"f_{name}", field)
+
+
+def _put_input(made: Any, name: str, kind: Any) -> None:
+    made.__annotations__[f"f_{name}"] = kind
+    setattr(made, f"f_{name}", strawberry.field(name=name, default=strawberry.UNSET))
+
+
+def _argument(name: str, kind: Any, default: object = strawberry.UNSET) -> StrawberryArgument:
+    return StrawberryArgument(f"a_{name}", name, StrawberryAnnotation(kind), default=default)
