@@ -16,6 +16,7 @@ from ports.graphql import errors, plan, schema, shape
 from ports.graphql.documents import Bounds, Document, Documents
 from ports.graphql.execution import Execution, opened
 from ports.graphql.plan import Group, Introspection, RowOf
+from ports.graphql.publications import Watched
 from ports.graphql.request import LEGACY, Asked
 from ports.graphql.schema import Schema
 from ports.graphql.shape import Shape
@@ -72,6 +73,14 @@ class Door:
         if row is None:
             return finish()
         return Awaited(execution.begin(row), partial(refusing, media_type, finish))
+
+    def watched(self, session: Session, asked: Asked) -> Watched | None:
+        """What a subscription waits for, None for a query. Raises Refused, and as the gateway does."""
+        pin = self._gateway.pin(session)
+        made = self.schema(session, self._gateway.schemas(session, pin), pin)
+        document = self._documents.understood(made, asked.text)
+        operation = document.operation(asked.operation)
+        return plan.watched(made, document, operation, plan.variables(made, operation, asked.variables), self._bounds)
 
     def schema(self, session: Session, visible: Sequence[VisibleSchema], pin: Pin) -> Schema:
         """The schema of what is visible: the same one for whoever may see the same."""

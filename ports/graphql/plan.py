@@ -15,6 +15,7 @@ from graphql.execution.values import VariableValues
 from gateway import BadQuery, Value
 from ports.graphql import errors, schema, where
 from ports.graphql.documents import Bounds, Document
+from ports.graphql.publications import Watched
 from ports.graphql.schema import Schema
 from ports.graphql.selection import TYPENAME, Listed, Reader
 
@@ -115,6 +116,21 @@ def plan(
     if operation.operation is not OperationType.QUERY:
         raise errors.malformed("subscriptions are asked for over a web socket (graphql-transport-ws)", 405)
     return _Planner(Reader(made, document, coerced, bounds)).root(operation)
+
+
+def watched(
+    made: Schema, document: Document, operation: OperationDefinitionNode, coerced: VariableValues, bounds: Bounds
+) -> Watched | None:
+    """What a subscription waits for, None for a query. Raises Refused; BadQuery."""
+    if operation.operation is not OperationType.SUBSCRIPTION:
+        return None
+    reader = Reader(made, document, coerced, bounds)
+    fields = reader.fields(operation.selection_set, 1)
+    if len(fields) != 1:  # by @skip or @include
+        raise errors.malformed("a subscription has one field")
+    ((alias, nodes),) = fields.items()
+    members = tuple((name, same[0].name.value) for name, same in reader.fields(nodes, 2).items())
+    return Watched(reader.arguments("Subscription", nodes[0])["product"], alias, members)
 
 
 class _Planner:

@@ -7,12 +7,14 @@ from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from starlette.routing import WebSocketRoute
 
 from gateway import Gateway
 from ports.graphql import errors, request
 from ports.graphql.door import Door, refused, refusing
 from ports.graphql.request import LEGACY, Asked
 from ports.graphql.shape import PORT
+from ports.graphql.sockets import Sockets
 from ports.http import authentication, pinning
 from ports.http.exchange import Answer, Awaited, Lifeline, body, exchange
 
@@ -47,4 +49,5 @@ def routes(gateway: Gateway) -> APIRouter:
         content = await body(asked)
         return await exchange(asked, partial(work, asked, partial(request.of_body, asked, content)))
 
+    router.routes.append(WebSocketRoute(PATH, Sockets(gateway, door).serve))
     return router

@@ -23,6 +23,7 @@ from ports.graphql.shape import Link, SchemaShape, Shape, TableShape, capital
 
 LIMIT = 100
 LISTING = "visibleProducts"
+PUBLICATIONS, PUBLICATION = "publications", "Publication"
 PAGES, KEYED = "Connection", "ByKey"
 DIRECTIONS = tuple(f"{way}{nulls}" for way in ("ASC", "DESC") for nulls in ("", "_NULLS_FIRST", "_NULLS_LAST"))
 COMPARISONS = ("_eq", "_neq", "_gt", "_gte", "_lt", "_lte")
@@ -91,9 +92,9 @@ def space_type(name: str) -> str:
     return f"{capital(name)}Product"
 
 
-def build(shape: Shape, subscription: type | None = None) -> Schema:
+def build(shape: Shape) -> Schema:
     """The schema of `shape`."""
-    return _Builder(shape).schema(subscription)
+    return _Builder(shape).schema()
 
 
 class _Builder:
@@ -112,7 +113,7 @@ class _Builder:
         self._wheres = {path: _blank() for path, _ in tables}
         self._orders = {path: _blank() for path, one in tables if _ordered(one)}
 
-    def schema(self, subscription: type | None) -> Schema:
+    def schema(self) -> Schema:
         """The schema."""
         for table in self._shape.tables.values():
             self._describe(table)
@@ -126,7 +127,7 @@ class _Builder:
         config = StrawberryConfig(
             auto_camel_case=False, scalar_map=self._scalars, disable_field_suggestions=True, relay_max_results=LIMIT
         )
-        made = strawberry.Schema(query, subscription=subscription, config=config)
+        made = strawberry.Schema(query, subscription=_subscription(), config=config)
         graphql = made._schema
         for path in self._orders:
             order = cast(GraphQLInputObjectType, graphql.type_map[f"{self._shape.tables[path].type_name}Order"])
@@ -249,6 +250,18 @@ def _product_info() -> Any:
     ):
         _put(made, name, kind, "")
     return strawberry.type(made, name="ProductInfo", description="A product, and the state of it that is served.")
+
+
+def _subscription() -> Any:
+    publication, made = _blank(), _blank()
+    for name in ("product", "version", "snapshot", "publishedAt"):
+        _put(publication, name, str, "")
+    _put(publication, "dataTime", _maybe(str), "")
+    _put(publication, "quality", float, "")
+    strawberry.type(publication, name=PUBLICATION, description="A state of a product, from now on the one served.")
+    product = [_argument("product", str)]
+    _put(made, PUBLICATIONS, publication, "Each state of a product that is published from now on.", product)
+    return strawberry.type(made, name="Subscription", description="What is told when it happens.")
 
 
 def _page_info() -> Any:

@@ -22,6 +22,7 @@ from ports.rest.snapshots import routes as snapshot_routes
 # In the order in which an address is looked for.
 ROUTES = (snapshot_routes, service_routes, docs_routes, rest_routes, graphql_routes, hub_routes)
 BACKLOG = 512
+SOCKET_MESSAGE_BYTES = 1 << 20
 KEEP_ALIVE_S = 75
 # Beside drain_s: a stream that is cut off ends its query before the thread ends.
 CUT_S = 5.0
@@ -69,7 +70,9 @@ class HttpPort:
             app,
             loop="uvloop",
             http=BoundedProtocol,
-            ws="none",
+            ws="wsproto",
+            ws_max_size=SOCKET_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,
