@@ -166,7 +166,7 @@ def test_each_statement_is_on_record_under_this_door(web: Client, world: World) 
     post(web, {"query": "{ __schema { queryType { name } } }"})
     (query,) = answer["extensions"]["queries"]
     lines = [json.loads(line) for line in _audit(world.settings.state).splitlines()]
-    (record,) = [one for one in lines if one.get("query_id") == query["id"]]
+    record = next(one for one in lines if one.get("query_id") == query["id"])
     assert (record["port"], record["subject"]) == ("graphql", "steward")
     assert 'FROM "shop"."orders"' in record["statement"]
     assert any(one["port"] == "graphql" and one["products"] == ["hr", "shop"] for one in lines if "products" in one)
