@@ -6,6 +6,7 @@ Touches the catalog and the policy folder by asking them; tells the engine and t
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from gateway import shelf
 from gateway.catalog import Catalog, Deployment, Kept, Snapshot, unknown_snapshot
@@ -14,7 +15,7 @@ from gateway.errors import BadQuery, Expired
 from gateway.grants import sees
 from gateway.observe import Observer, PolicyLoaded, PolicyRefused, SnapshotServed
 from gateway.policy_store import PolicyStore
-from gateway.session import Pin, Session
+from gateway.session import Pin, Readiness, Session
 
 
 class Pins:
@@ -51,6 +52,16 @@ class Pins:
         pin = self.present()
         of_major = [one for one in self._catalog.kept(product) if major is None or one.snapshot.product.major == major]
         return tuple(one for one in of_major if sees(session, pin, one.snapshot))
+
+    def ready(self, products: Path) -> Readiness:
+        """Whether every product declared in the folder is served."""
+        deployment = self._catalog.current()
+        self._policies.current([snapshot.product for snapshot in deployment.snapshots])
+        declared = {path.parent.name for path in products.glob("*/*.odps.yaml")}
+        served = {snapshot.product.name for snapshot in deployment.snapshots}
+        missing = tuple(sorted(declared - served))
+        problems = (*self._policies.problems, *self._catalog.problems)
+        return Readiness(not missing and bool(served), tuple(sorted(served)), missing, problems)
 
     def _pinned(self, session: Session, present: Pin) -> Pin:
         chosen: dict[tuple[str, int], Snapshot] = {}

@@ -18,11 +18,11 @@ from functools import lru_cache, partial
 
 from gateway import audit, delegation, grants, identity, keys, oidc, sasl, tracing
 from gateway.bind import Binder, Plan, Query
-from gateway.catalog import Catalog, Kept, Snapshot
+from gateway.catalog import Catalog, Kept
 from gateway.credentials import ClientCertificate, Credentials
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
-from gateway.evidence import answered, begun, lifespan, refusal, states
+from gateway.evidence import answered, begun, refusal, states
 from gateway.fences import Fences
 from gateway.forms import Form
 from gateway.limits import Limits
@@ -36,7 +36,7 @@ from gateway.policy_store import PolicyStore
 from gateway.principal import Principal
 from gateway.rate import narrower
 from gateway.references import Reference, references
-from gateway.schemas import VisibleSchema, schemas
+from gateway.schemas import VisibleSchema, described, schemas
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings, shared_memory
 from gateway.siblings import Siblings
@@ -44,7 +44,7 @@ from gateway.sign_in import Admitted, SignIn
 from gateway.standing import Standing
 from gateway.stream import Provenance, Result, Summary
 from gateway.tracing import Trace
-from gateway.visible import Tables, VisibleProduct, VisibleTable, shown
+from gateway.visible import Tables, VisibleProduct, VisibleTable
 
 
 class Gateway:
@@ -268,7 +268,7 @@ class Gateway:
         """Every product of which the principal may see a table, by name; each at its current major."""
         self._live(session)
         pin = self.pin(session)
-        found = [self._visible(session, snapshot, pin) for snapshot in pin.deployment.current]
+        found = [described(session, pin, snapshot) for snapshot in pin.deployment.current]
         visible = tuple(sorted((one for one in found if one.tables), key=lambda one: one.product.name))
         self._read(session, (one.product.name for one in visible))
         return visible
@@ -278,7 +278,7 @@ class Gateway:
         self._live(session)
         pin = self.pin(session)
         snapshot = pin.deployment.find(name.lower() if major is None else f"{name.lower()}_v{major}")
-        visible = self._visible(session, snapshot, pin) if snapshot is not None else None
+        visible = described(session, pin, snapshot) if snapshot is not None else None
         if visible is None or not visible.tables:
             raise NotFound(f'product "{name}" does not exist', reason="product")
         self._read(session, [name.lower()])
@@ -297,15 +297,15 @@ class Gateway:
         self._live(session)
         return references(session, pin or self.pin(session), (schema, name))
 
-    def schemas(self, session: Session, pin: Pin, *, described: bool = False) -> tuple[VisibleSchema, ...]:
+    def schemas(self, session: Session, pin: Pin, *, metadata: bool = False) -> tuple[VisibleSchema, ...]:
         """Every schema of which the session may query a table, each table the same object for the same decision.
 
         For a door whose questions name what exists: the queries that follow are what the audit keeps. Where they are
-        `described` instead, they are what the session may be told of, and that is kept.
+        `metadata` instead, they are what the session may be told of, and that is kept.
         """
         self._live(session)
-        found = schemas(session, pin, "metadata" if described else "query", self._tables)
-        if described:
+        found = schemas(session, pin, "metadata" if metadata else "query", self._tables)
+        if metadata:
             self._read(session, dict.fromkeys(one.snapshot.product.name for one in found))
         return found
 
@@ -316,13 +316,7 @@ class Gateway:
 
     def ready(self) -> Readiness:
         """Whether every product declared in the settings' folder is served."""
-        deployment = self._catalog.current()
-        self._policies.current([snapshot.product for snapshot in deployment.snapshots])
-        declared = {path.parent.name for path in self.settings.products.glob("*/*.odps.yaml")}
-        served = {snapshot.product.name for snapshot in deployment.snapshots}
-        missing = tuple(sorted(declared - served))
-        problems = (*self._policies.problems, *self._catalog.problems)
-        return Readiness(not missing and bool(served), tuple(sorted(served)), missing, problems)
+        return self._pins.ready(self.settings.products)
 
     def seal(self, kind: str, payload: bytes) -> str:
         """`payload` encrypted for a client to hand back: a cursor, a ticket, a handle."""
@@ -360,16 +354,6 @@ class Gateway:
         self._live(session)
         resolve = partial(grants.resolve, session, pin, "query")
         return self._binder.bind(query, session.users, session.search_path, resolve)
-
-    def _visible(self, session: Session, snapshot: Snapshot, pin: Pin) -> VisibleProduct:
-        granted = {
-            table.name: found
-            for table in snapshot.product.tables
-            if (found := grants.grant(session, pin, "metadata", snapshot, table.name)) is not None
-        }
-        decisions = {name: grant.decision for name, grant in granted.items()}
-        tables = tuple(shown(grant, decisions) for grant in granted.values())
-        return VisibleProduct(snapshot.product, snapshot, tables, lifespan(session, pin, snapshot))
 
     def _read(self, session: Session, products: Iterable[str]) -> None:
         """Keep in the audit of which products the session was told."""

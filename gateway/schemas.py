@@ -9,9 +9,10 @@ from gateway import grants
 from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.errors import Forbidden
+from gateway.evidence import lifespan
 from gateway.principal import Action
 from gateway.session import Pin, Session
-from gateway.visible import Tables, VisibleTable
+from gateway.visible import Tables, VisibleProduct, VisibleTable, shown
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,22 @@ def schemas(session: Session, pin: Pin, action: Action, tables: Tables) -> tuple
     found = []
     for name, snapshot in sorted(named(pin), key=lambda one: one[0]):
         granted = [_granted(session, pin, action, snapshot, table.name) for table in snapshot.product.tables]
-        shown = tuple(tables.shown(one) for one in granted if one is not None)
-        if shown:
-            found.append(VisibleSchema(name, snapshot, shown))
+        readable = tuple(tables.shown(one) for one in granted if one is not None)
+        if readable:
+            found.append(VisibleSchema(name, snapshot, readable))
     return tuple(found)
+
+
+def described(session: Session, pin: Pin, snapshot: Snapshot) -> VisibleProduct:
+    """The product of `snapshot` as the session may be told of it; it may have no table."""
+    granted = {
+        table.name: found
+        for table in snapshot.product.tables
+        if (found := grants.grant(session, pin, "metadata", snapshot, table.name)) is not None
+    }
+    decisions = {name: grant.decision for name, grant in granted.items()}
+    tables = tuple(shown(grant, decisions) for grant in granted.values())
+    return VisibleProduct(snapshot.product, snapshot, tables, lifespan(session, pin, snapshot))
 
 
 def _granted(session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: str) -> Grant | None:

@@ -138,7 +138,7 @@ class Door:
 
     def _introspected(self, understood: _Understood, asked: Asked, item: Introspection) -> bytes:
         """What the library tells of the schema that the session may be told of."""
-        visible = self._gateway.schemas(understood.session, understood.pin, described=True)
+        visible = self._gateway.schemas(understood.session, understood.pin, metadata=True)
         made = self.schema(understood.session, visible, understood.pin)
         given = orjson.dumps(asked.variables, default=str, option=orjson.OPT_SORT_KEYS).decode()
         alias = (item.nodes[0].alias or item.nodes[0].name).value
