@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
+from gateway import cost
 from gateway.bind import Plan
 from gateway.limits import Limits, size
 from gateway.principal import Environment
@@ -31,6 +32,7 @@ class Fences:
             settings.max_rows,
             bytes=size(settings.max_bytes),
             memory_bytes=size(settings.query_memory),
+            cost=settings.cost_limit or None,
             running=settings.principal_concurrency,
             queries=settings.budget_queries,
             budget_s=settings.budget_compute_s,
@@ -41,10 +43,12 @@ class Fences:
     def admitted(self, session: Session, pin: Pin, plan: Plan, asked: Limits | None) -> Limits:
         """What the query of `plan` may use: the least that anybody says, `asked` too, which may not widen anything.
 
-        It counts against its principal's budget. Raises Exhausted (budget).
+        It counts against its principal's budget. Raises Exhausted (budget), BadQuery (limit) for what would cost more.
         """
         products = (grant.snapshot.product.limits for grant in plan.grants)
         limits = self._limits.narrowed(self._ruled(session, pin), *products, asked)
+        if limits.cost is not None and plan.estimate.rows > limits.cost:
+            raise cost.refusal(plan.estimate, limits.cost)
         if limits.queries is not None or limits.budget_s is not None:
             self._spending.take(_subjects(session), limits)
         return limits

@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     temp_limit: str | None = Field(
         None, pattern=SIZE, description="disk that the engines together may spill to, such as 20GB"
     )
+    cost_limit: float = Field(
+        1e13, ge=0, allow_inf_nan=False, description="rows that a query's joins may make by estimate; 0: no limit"
+    )
     retain_s: Seconds = Field(600.0, description="seconds that a replaced snapshot stays for those who pinned it")
     rate_limit: int = Field(60_000, ge=0, description="requests a minute of one principal; 0: no limit")
     budget_queries: int | None = Field(None, ge=1, description="queries of one principal in a window of the budget")
