@@ -15,7 +15,8 @@ test: .venv/.dev
 # Hours, not minutes: for the night. What it last found stands in tests/FUZZ.md.
 fuzz: .venv/.dev
 	@FUZZ=$(or $(FUZZ),100) $(BIN)/pytest --timeout=7200 tests/gateway/test_leaks.py tests/gateway/test_generated_sql.py \
-		tests/ports/postgres/test_fuzz.py tests/ports/flight/test_malformed.py tests/ports/command/test_security.py
+		tests/ports/postgres/test_fuzz.py tests/ports/flight/test_malformed.py tests/ports/command/test_security.py \
+		tests/gateway/test_claim_sets.py
 	@$(BIN)/python -m tests.mutants
 
 test-clients: .venv/.dev .venv-clients/.installed .venv-superset/.installed .venv-dbt/.installed

@@ -169,10 +169,10 @@ def test_no_setting_changes_rows_or_masks(postgres: PostgresDoor, setting: str) 
         cursor_factory=psycopg.RawCursor,
     ) as connection:  # fmt: skip
         with suppress(*NOT_HERE):
-            connection.execute(f"SET {setting}")  # type: ignore[call-overload]
+            connection.execute(f"SET {setting}")
         for prepared in (False, True):
             for table, expected in base.items():
-                cursor = connection.execute(question(table), prepare=prepared)  # type: ignore[call-overload]
+                cursor = connection.execute(question(table), prepare=prepared)
                 names = [one.name for one in cursor.description or ()]
                 assert [dict(zip(names, row, strict=True)) for row in cursor.fetchall()] == expected, table
 
@@ -185,7 +185,7 @@ def test_settings_that_a_connection_begins_with_change_nothing_either(postgres: 
         host=host, port=port, user="reader", password="reader-secret", dbname="outport", options=options
     ) as connection:
         for table, expected in base.items():
-            rows = connection.execute(question(table)).fetchall()  # type: ignore[call-overload]
+            rows = connection.execute(question(table)).fetchall()
             assert rows == [tuple(row.values()) for row in expected]
 
 
@@ -216,12 +216,12 @@ def test_a_search_path_finds_what_is_granted_and_nothing_else(postgres: Postgres
     with psycopg.connect(
         host=host, port=port, user="reader", password="reader-secret", dbname="outport", autocommit=True
     ) as connection:
-        connection.execute(f"SET search_path = {path}")  # type: ignore[call-overload]
+        connection.execute(f"SET search_path = {path}")
         names = ["homes", "homes_visits"]
         told: list[Any] = []
         for name in names:
             try:
-                told.append(connection.execute(f"SELECT * FROM {name}").rowcount)  # type: ignore[call-overload]
+                told.append(connection.execute(f"SELECT * FROM {name}").rowcount)
             except psycopg.errors.UndefinedTable:
                 told.append(None)
     first = path.split(", ")[1 if path.startswith(("hidden", "core")) else 0]
