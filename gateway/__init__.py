@@ -22,6 +22,7 @@ from gateway.errors import (
 from gateway.forms import Form
 from gateway.limits import Limits
 from gateway.lineage import Origin
+from gateway.metric_formula import Formula, formula
 from gateway.metrics import OpenThere
 from gateway.pg_catalog import Backend
 from gateway.pg_intervals import PgInterval
@@ -64,6 +65,7 @@ __all__ = [
     "Expired",
     "Forbidden",
     "Form",
+    "Formula",
     "Gateway",
     "GatewayError",
     "Kept",
@@ -109,6 +111,7 @@ __all__ = [
     "client_text",
     "end_point",
     "explained",
+    "formula",
     "pg_interval",
     "pg_type",
     "time_zones",

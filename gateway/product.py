@@ -72,8 +72,30 @@ class QualityRule:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricTree:
+    """What drives a measure: `formula` is arithmetic of measures of the same table, "" where none is declared."""
+
+    north_star: bool
+    drivers: tuple[str, ...]
+    formula: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another measure of the table that was proposed for the same name, by whom, and why it was not chosen."""
+
+    measure: str
+    proposed_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Semantic:
-    """A measure or dimension: `expression` is SQL over the table's columns (and, for measures, other measures)."""
+    """A measure or dimension: `expression` is SQL over the table's columns (and, for measures, other measures).
+
+    `additive` is whether the values of parts of the rows add up to that of all. `grains` are the steps of time that a
+    dimension is meant for, in its `zone`.
+    """
 
     name: str
     kind: Literal["measure", "dimension"]
@@ -81,6 +103,14 @@ class Semantic:
     type: str
     description: str
     synonyms: tuple[str, ...]
+    title: str = ""
+    additive: bool = False
+    unit: str = ""
+    format: str = ""
+    grains: tuple[str, ...] = ()
+    zone: str = ""
+    tree: MetricTree | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

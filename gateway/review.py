@@ -14,9 +14,12 @@ from gateway.product import Product
 # Our own custom properties, wherever they stand in a descriptor.
 KNOWN = (
     "agreementRequired",
+    "alternatives",
     "barrier",
     "dataClock",
     "declassified",
+    "format",
+    "grains",
     "metricTree",
     "package",
     "path",
@@ -26,6 +29,8 @@ KNOWN = (
     "severity",
     "slo",
     "snapshotRetention",
+    "timeZone",
+    "unit",
     "workspace",
 )
 

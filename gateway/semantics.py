@@ -7,9 +7,9 @@ names other measures.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gateway import duck, grammar, tree
+from gateway import duck, grammar, semantic_words, tree
 from gateway.columns import is_column
 from gateway.document import Path, Report
 from gateway.errors import BadQuery
@@ -69,8 +69,9 @@ def semantics(
     ]
     measures = {name: draft for name, draft in drafts.items() if draft.item.semanticType == "measure"}
     found += _measures(measures, names, binder, file, report)
-    _metric_trees(measures, file, report)
-    return tuple(found)
+    return tuple(
+        semantic_words.told(one, drafts[one.name].item, found, file, drafts[one.name].path, report) for one in found
+    )
 
 
 def _draft(item: Property, file: str, path: Path, report: Report) -> _Draft | None:
@@ -103,6 +104,7 @@ def _semantic(draft: _Draft, kind: str) -> Semantic:
         type=kind,
         description=item.description or item.businessName or "",
         synonyms=tuple(synonym.synonym for synonym in item.synonyms),
+        title=item.businessName or "",
     )
 
 
@@ -175,33 +177,15 @@ def _measure(
     if not needs and not _aggregates(draft):
         report.error(file, place, f"the measure {name} does not aggregate", "an aggregate, such as sum(amount)")
         return None
-    return _semantic(draft, kind)
+    if (divisor := semantic_words.bare_divisor(draft.node)) is not None:
+        remedy = f"nullif({divisor}, 0), or a CASE that says what the measure is then"
+        report.error(file, place, f"the measure {name} divides by {divisor}, which may be 0", remedy)
+        return None
+    additive = semantic_words.additive(draft.node, {one.name for one in bound.values() if one.additive})
+    return replace(_semantic(draft, kind), additive=additive)
 
 
 def _aggregates(draft: _Draft) -> bool:
     return any(
         node.get("class") == "FUNCTION" and tree.called(node) in grammar.AGGREGATES for node in tree.nodes(draft.node)
     )
-
-
-def _metric_trees(measures: Mapping[str, _Draft], file: str, report: Report) -> None:
-    """Drivers and formulas of `metricTree` name measures of the same table."""
-    for draft in measures.values():
-        declared = draft.item.custom("metricTree")
-        place = (*draft.path, "customProperties")
-        if declared is None:
-            continue
-        if not isinstance(declared, dict) or set(declared) - {"northStar", "drivers", "formula"}:
-            report.error(file, place, "metricTree is not understood", "northStar, drivers (a list), formula")
-            continue
-        named = [str(driver) for driver in declared.get("drivers") or []]
-        try:
-            formula = duck.expression(str(declared["formula"])) if declared.get("formula") else {}
-        except BadQuery:
-            report.error(file, place, "the formula is no expression", "arithmetic of measures")
-            continue
-        named += [str(node["column_names"][-1]) for node in tree.nodes(formula) if node.get("class") == "COLUMN_REF"]
-        for name in dict.fromkeys(named):
-            if name not in measures:
-                known = ", ".join(sorted(measures))
-                report.error(file, place, f"the metric tree names {name}", f"a measure of this table: {known}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gateway import duck
 from gateway.decision import Decision
@@ -75,13 +76,29 @@ def visible_semantics(decision: Decision, table: Table) -> tuple[Semantic, ...]:
         allowed = raw | set(found) if semantic.kind == "measure" else shown
         if needed is not None and needed <= allowed:
             found[semantic.name] = semantic
-    return tuple(found.values())
+    return tuple(_told(one, found) for one in found.values())
+
+
+def _told(semantic: Semantic, visible: Mapping[str, Semantic]) -> Semantic:
+    """What is said of a measure in words about other measures, where these exist."""
+    if semantic.tree is None and not semantic.alternatives:
+        return semantic
+    tree = semantic.tree
+    if tree is not None:
+        named = {*tree.drivers, *(referenced(tree.formula) if tree.formula else ())}
+        tree = tree if named <= visible.keys() else None
+    return replace(semantic, tree=tree, alternatives=tuple(o for o in semantic.alternatives if o.measure in visible))
 
 
 def _names(semantic: Semantic) -> set[str] | None:
     """The columns and measures that an expression names, None if it cannot be read."""
     try:
-        tree = duck.expression(semantic.expression)
+        return referenced(semantic.expression)
     except BadQuery:
         return None
-    return {str(node["column_names"][0]).lower() for node in nodes(tree) if node.get("class") == "COLUMN_REF"}
+
+
+def referenced(expression: str) -> set[str]:
+    """The names that an expression looks up. Raises BadQuery if it cannot be read."""
+    whole = duck.expression(expression)
+    return {str(node["column_names"][0]).lower() for node in nodes(whole) if node.get("class") == "COLUMN_REF"}

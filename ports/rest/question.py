@@ -93,8 +93,8 @@ def _understood(given: Pairs, table: VisibleTable, related: Related) -> Question
         select=chosen,
         filters=_filters(own, columns, inside),
         order=names.order(once.get("order"), ordered),
-        limit=_count("limit", once.get("limit")),
-        offset=_count("offset", once.get("offset")) or 0,
+        limit=whole("limit", once.get("limit")),
+        offset=whole("offset", once.get("offset")) or 0,
         cursor=once.get("cursor"),
         format=once.get("format"),
         int64=once.get("int64"),
@@ -209,8 +209,8 @@ def _asked(one: Embedded, given: Pairs) -> Embedded:
         one,
         filters=_filters([pair for pair in given if pair[0] not in single], far, (), f"{one.alias}."),
         order=names.order(single.get("order"), embeds.orderable(one), f"{one.alias}.order"),
-        limit=_count(f"{one.alias}.limit", single.get("limit")),
-        offset=_count(f"{one.alias}.offset", single.get("offset")) or 0,
+        limit=whole(f"{one.alias}.limit", single.get("limit")),
+        offset=whole(f"{one.alias}.offset", single.get("offset")) or 0,
     )
 
 
@@ -249,7 +249,8 @@ def _parameter(name: str, columns: Columns, embedded: Sequence[str], prefix: str
     return name.lower()
 
 
-def _count(name: str, text: str | None) -> int | None:
+def whole(name: str, text: str | None) -> int | None:
+    """The number that the parameter `name` is, None where it is not given. Raises BadQuery."""
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) >= COUNT_LIMIT:

@@ -1,0 +1,334 @@
+"""A question for measures, `/-/measures/{m}?by=...`, to SQL over product names. Pure.
+
+One block for each table that a measure is of, aggregated before anything is put together, so that no row of one repeats
+another's. What a table is joined with are tables of which each of its rows has at most one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway import BadQuery, Column, Query, Reference, Semantic, VisibleTable
+from ports.http import values
+from ports.http.sql import Columns, OrderTerm, Parameters, order_by, quoted
+from ports.rest import filters, names, question
+from ports.rest.conditions import condition
+from ports.rest.filters import Filter, Logic
+from ports.rest.question import LOGIC, Pairs
+
+STEPS: Mapping[str, str] = {
+    "minute": "1 MINUTE", "hour": "1 HOUR", "day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH",
+    "year": "1 YEAR",
+}  # fmt: skip
+PREVIOUS = "previous_period"
+SINGLE = ("by", "grain", "order", "limit", "offset", "compare", "format", "int64")
+MEASURES_LIMIT, BY_LIMIT = 20, 20
+_TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
+_OWN = "t"
+
+
+@dataclass(frozen=True)
+class Field:
+    """What rows can be grouped and filtered by: `text` is its SQL, `far` the joined table's alias, "" for none."""
+
+    name: str
+    type: str
+    text: str
+    far: str = ""
+    grains: tuple[str, ...] = ()
+    zone: str = ""
+
+
+@dataclass(frozen=True)
+class Of:
+    """One table with the measures asked of it, and what else can be named there."""
+
+    schema: str
+    table: VisibleTable
+    measures: tuple[Semantic, ...]
+    fields: Mapping[str, Field]
+    joins: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class By:
+    """One dimension of the answer under its name there; the time of a `grain` among them."""
+
+    path: str
+    name: str
+    grain: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One address, understood. `where` are conditions on rows, `having` on measures."""
+
+    tables: tuple[Of, ...]
+    by: tuple[By, ...]
+    where: tuple[Filter, ...]
+    having: tuple[Filter, ...]
+    order: tuple[OrderTerm, ...]
+    limit: int | None
+    offset: int
+    compare: bool
+    outputs: Columns = field(repr=False)
+
+    @property
+    def measures(self) -> tuple[Semantic, ...]:
+        """Every measure asked for, a table's together."""
+        return tuple(one for of in self.tables for one in of.measures)
+
+
+def of(schema: str, table: VisibleTable, measures: Iterable[Semantic], references: Sequence[Reference]) -> Of:
+    """A table and what its measures can be grouped by: its own columns and dimensions, and those of related tables."""
+    name = table.table.name
+    fields = {one.name: one for one in _fields(table, _OWN, "", "")}
+    fields |= {f"{name}.{one.name}": one for one in list(fields.values())}
+    joins: dict[str, str] = {}
+    single = [one for one in references if not one.many]
+    for place, one in enumerate(single, 1):
+        far, alias = one.table.table.name, f"r{place}"
+        if far == name or sum(other.table.table.name == far for other in single) > 1:
+            continue  # which of several is meant cannot be said
+        pairs = zip(one.columns, one.to_columns, strict=True)
+        on = " AND ".join(f"{_path(_OWN, near)} = {_path(alias, there)}" for near, there in pairs)
+        joins[alias] = f" LEFT JOIN {quoted(one.schema)}.{quoted(far)} AS {quoted(alias)} ON {on}"
+        fields |= {found.name: found for found in _fields(one.table, alias, f"{far}.", alias)}
+    return Of(schema, table, tuple(measures), fields, joins)
+
+
+def _fields(table: VisibleTable, alias: str, prefix: str, far: str) -> Iterable[Field]:
+    described = {one.name: one for one in table.semantics if one.kind == "dimension"}
+    kinds = {column.name: column.type for column in table.columns}
+    for name, kind in {**kinds, **{one.name: one.type for one in described.values()}}.items():
+        more = described.get(name)
+        grains, zone = (more.grains, more.zone) if more is not None else ((), "")
+        yield Field(prefix + name, kind, _path(alias, name), far, grains, zone)
+
+
+def _path(alias: str, name: str) -> str:
+    return f"{quoted(alias)}.{quoted(name)}"
+
+
+def understand(given: Pairs, tables: Sequence[Of]) -> Asked:
+    """The question that `given` asks of the measures. Raises BadQuery that names what is wrong and what is allowed."""
+    once = _once(given)
+    measures = [one for table in tables for one in table.measures]
+    by = _by(once.get("by"), once.get("grain"), tables)
+    compare = _compare(once.get("compare"), by, measures)
+    outputs = {one.name: _column(one.name, _type(one, tables)) for one in by}
+    outputs |= {one.name: _column(one.name, one.type) for one in measures}
+    if len(outputs) < len(by) + len(measures):
+        raise BadQuery("two columns of the answer would have one name: ask for them apart", reason="ambiguous")
+    if compare:
+        more = [(f"{one.name}_{word}", one.type) for one in measures for word in ("previous", "change")]
+        outputs |= {name: _column(name, kind) for name, kind in more}
+    where, having = _conditions(given, tables, {one.name: _column(one.name, one.type) for one in measures})
+    return Asked(
+        tuple(tables),
+        by,
+        where,
+        having,
+        names.order(once.get("order"), outputs),
+        question.whole("limit", once.get("limit")),
+        question.whole("offset", once.get("offset")) or 0,
+        compare,
+        outputs,
+    )
+
+
+def _once(given: Pairs) -> dict[str, str]:
+    single: dict[str, str] = {}
+    for name, text in given:
+        if name in SINGLE:
+            if name in single:
+                raise BadQuery(f'parameter "{name}" is given twice', reason="parameter")
+            single[name] = text
+    return single
+
+
+def _column(name: str, kind: str) -> Column:
+    return Column(name, kind, False, False, None, frozenset(), "", "")
+
+
+def _by(text: str | None, grain: str | None, tables: Sequence[Of]) -> tuple[By, ...]:
+    paths = [one.strip().lower() for one in text.split(",")] if text else []
+    if len(paths) > BY_LIMIT:
+        raise BadQuery(f"by takes at most {BY_LIMIT} dimensions", reason="limit")
+    for path in paths:
+        for table in tables:
+            _field(path, table)
+    found = [By(path, path.rpartition(".")[2]) for path in dict.fromkeys(paths)]
+    if grain is None:
+        return tuple(found)
+    if grain not in STEPS:
+        raise BadQuery(f'"{grain[:20]}" is not a grain: {", ".join(STEPS)}', reason="value")
+    times = [one for one in found if all(_field(one.path, table).type in _TIMES for table in tables)]
+    chosen = times[0] if len(times) == 1 else By(_clock(tables, grain), "") if not times else None
+    if chosen is None:
+        raise BadQuery("by names several times: grain is of one", reason="ambiguous")
+    time = By(chosen.path, chosen.name or chosen.path.rpartition(".")[2], grain)
+    _allowed(time, tables)
+    return (*(time if one is chosen else one for one in found), *(() if times else (time,)))
+
+
+def _clock(tables: Sequence[Of], grain: str) -> str:
+    """The one time of all tables that has the grain, where `by` names none."""
+    own = [[one for one in table.fields.values() if one.type in _TIMES and "." not in one.name] for table in tables]
+    common = [one for one in own[0] if all(any(one.name == other.name for other in others) for others in own)]
+    meant = [one.name for one in common if one.grains and grain in one.grains] or [one.name for one in common]
+    if len(set(meant)) != 1:
+        words = (
+            f"name it in by: {', '.join(sorted(set(meant)))}" if meant else "the measures' tables have none in common"
+        )
+        raise BadQuery("grain is of one time", reason="ambiguous", hint=words)
+    return meant[0]
+
+
+def _allowed(time: By, tables: Sequence[Of]) -> None:
+    for table in tables:
+        grains = _field(time.path, table).grains
+        if grains and time.grain not in grains:
+            words = f'"{time.name}" has no grain {time.grain}'
+            raise BadQuery(words, reason="value", hint=f"allowed: {', '.join(grains)}")
+
+
+def _compare(text: str | None, by: Sequence[By], measures: Sequence[Semantic]) -> bool:
+    if text is None:
+        return False
+    if text != PREVIOUS:
+        raise BadQuery(f'"{text[:20]}" is not a value of compare: it takes {PREVIOUS}', reason="value")
+    if not any(one.grain for one in by):
+        raise BadQuery("compare takes a grain, such as grain=month", reason="parameter")
+    for one in measures:
+        if not values.numeric(one.type):
+            raise BadQuery(f"{one.name} is {one.type}: only numbers are compared", reason="type")
+    return True
+
+
+def _field(path: str, table: Of) -> Field:
+    """Raises BadQuery (column) with what the table can be grouped and filtered by."""
+    if path not in table.fields:
+        words = f'"{path[:120]}" is no column or dimension of {table.table.table.name}, or of a table that it refers to'
+        raise BadQuery(words, reason="column", hint=names.advice(path, tuple(table.fields)))
+    return table.fields[path]
+
+
+def _type(one: By, tables: Sequence[Of]) -> str:
+    return "TIMESTAMP" if one.grain else _field(one.path, tables[0]).type
+
+
+def _conditions(given: Pairs, tables: Sequence[Of], measures: Columns) -> tuple[tuple[Filter, ...], tuple[Filter, ...]]:
+    where: list[Filter] = []
+    having: list[Filter] = []
+    for name, text in given:
+        if name in LOGIC:
+            one: Filter = filters.logic("and" if name.endswith("and") else "or", text, name.startswith("not."))
+            inside = measures if all(column in measures for column in _named(one)) else None
+        elif name in SINGLE:
+            continue
+        else:
+            inside = measures if name.lower() in measures else None
+            if inside is None and any(name.lower() not in table.fields for table in tables):
+                known = [*SINGLE, *LOGIC, *measures, *tables[0].fields]
+                raise names.unknown_parameter(name, known)
+            one = filters.condition(name.lower(), text)
+        if inside is not None:
+            having.append(names.checked(one, measures))
+        else:
+            where += [names.checked(one, _columns(table)) for table in tables][:1]
+    return tuple(where), tuple(having)
+
+
+def _named(one: Filter) -> list[str]:
+    return [name for term in one.terms for name in _named(term)] if isinstance(one, Logic) else [one.column.lower()]
+
+
+def _columns(table: Of) -> Columns:
+    return {name: _column(name, one.type) for name, one in table.fields.items()}
+
+
+def compose(asked: Asked) -> Query:
+    """The statement of `asked`."""
+    parameters = Parameters()
+    blocks = [_block(asked, table, parameters) for table in asked.tables]
+    source = blocks[0] if len(blocks) == 1 else _together(asked, blocks)
+    if asked.compare:
+        source = _compared(asked, source)
+    having = [condition(one, asked.outputs, parameters) for one in asked.having]
+    text = f'SELECT * FROM ({source}) AS "groups"{_where(having)}{order_by(asked.order)}'
+    if asked.limit is not None:
+        text += f" LIMIT {parameters.add(asked.limit)}"
+    if asked.offset:
+        text += f" OFFSET {parameters.add(asked.offset)}"
+    return Query(text, parameters.all())
+
+
+def _block(asked: Asked, table: Of, parameters: Parameters) -> str:
+    """The groups of one table's measures."""
+    used = {_field(one.path, table).far for one in asked.by}
+    used |= {_field(name, table).far for one in asked.where for name in _named(one)}
+    items = [f"{_grouped(one, table)} AS {quoted(one.name)}" for one in asked.by]
+    items += [f"MEASURE({_path(_OWN, one.name)}) AS {quoted(one.name)}" for one in table.measures]
+    joins = "".join(text for alias, text in table.joins.items() if alias in used)
+    where = [_placed(condition(one, _columns(table), parameters), table.fields) for one in asked.where]
+    source = f"{quoted(table.schema)}.{quoted(table.table.table.name)} AS {quoted(_OWN)}{joins}"
+    groups = ", ".join(str(place) for place in range(1, len(asked.by) + 1))
+    grouping = f" GROUP BY {groups}" if groups else ""
+    return f"SELECT {', '.join(items)} FROM {source}{_where(where)}{grouping}"
+
+
+def _grouped(one: By, table: Of) -> str:
+    found = _field(one.path, table)
+    if not one.grain:
+        return found.text
+    moment = f"timezone('{found.zone}', {found.text})" if found.zone else found.text
+    return f"CAST(date_trunc('{one.grain}', {moment}) AS TIMESTAMP)"
+
+
+def _placed(text: str, fields: Mapping[str, Field]) -> str:
+    """A condition with the place of every name: it holds our words, names in quotes and parameters."""
+    place: Callable[[re.Match[str]], str] = lambda name: fields[name[1]].text if name[1] in fields else name[0]  # noqa: E731
+    return re.sub(r'"([^"]+)"', place, text)
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return " WHERE " + " AND ".join(conditions) if conditions else ""
+
+
+def _together(asked: Asked, blocks: Sequence[str]) -> str:
+    """Groups of several tables side by side: in each of the columns, one block has a value."""
+    sides = []
+    for table, block in zip(asked.tables, blocks, strict=True):
+        mine = {one.name for one in table.measures}
+        cells = [quoted(one.name) for one in asked.by]
+        cells += [quoted(one.name) if one.name in mine else f"NULL AS {quoted(one.name)}" for one in asked.measures]
+        sides.append(f'SELECT {", ".join(cells)} FROM ({block}) AS "side"')
+    items = [quoted(one.name) for one in asked.by]
+    grouping = f" GROUP BY {', '.join(items)}" if items else ""
+    items += [f"any_value({quoted(one.name)}) AS {quoted(one.name)}" for one in asked.measures]
+    return f'SELECT {", ".join(items)} FROM ({" UNION ALL ".join(sides)}) AS "sides"{grouping}'
+
+
+def _compared(asked: Asked, source: str) -> str:
+    """Each group beside that of the period before it."""
+    (time,) = (one for one in asked.by if one.grain)
+    same = [
+        f"{_path('before', one.name)} IS NOT DISTINCT FROM {_path('now', one.name)}"
+        for one in asked.by
+        if one is not time
+    ]
+    same.append(f"{_path('before', time.name)} = {_path('now', time.name)} - INTERVAL {STEPS[time.grain]}")
+    items = [f"{_path('now', one.name)} AS {quoted(one.name)}" for one in (*asked.by, *asked.measures)]
+    for one in asked.measures:
+        now, before = _path("now", one.name), _path("before", one.name)
+        items += [
+            f"{before} AS {quoted(f'{one.name}_previous')}",
+            f"{now} - {before} AS {quoted(f'{one.name}_change')}",
+        ]
+    return (
+        f'WITH "periods" AS ({source}) SELECT {", ".join(items)} FROM "periods" AS "now" '
+        f'LEFT JOIN "periods" AS "before" ON {" AND ".join(same)}'
+    )

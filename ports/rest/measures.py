@@ -1,0 +1,162 @@
+"""`/products/{product}/-/measures` and its like: measures by name, grouped, filtered. Touches the front door only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from gateway import BadQuery, Gateway, NotFound, Pin, Semantic, Session, VisibleProduct, VisibleTable
+from ports.http import caching, provenance
+from ports.http.exchange import Answer, Lifeline, exchange
+from ports.rest import address, encode, formats, measured, names, question, trees
+from ports.rest.address import Address
+from ports.rest.measured import MEASURES_LIMIT, Of
+from ports.rest.pages import BATCH_ROWS, single
+
+
+def routes(gateway: Gateway) -> APIRouter:
+    """The routes of measures; they stand before those of tables, of which none is called `-`."""
+    router = APIRouter()
+    measures = _Measures(gateway)
+
+    @router.get("/products/{product}/-/measures")
+    async def listed(request: Request) -> Response:
+        return await exchange(request, partial(measures.listed, request))
+
+    @router.get("/products/{product}/-/measures/{measures}")
+    async def asked(request: Request) -> Response:
+        return await exchange(request, partial(measures.asked, request))
+
+    @router.get("/products/{product}/-/metric-tree")
+    async def tree(request: Request) -> Response:
+        return await exchange(request, partial(measures.tree, request))
+
+    @router.get("/products/{product}/-/metric-tree.mmd")
+    async def drawn(request: Request) -> Response:
+        return await exchange(request, partial(measures.drawn, request))
+
+    return router
+
+
+@dataclass(frozen=True)
+class Named:
+    """A measure of a visible table."""
+
+    table: VisibleTable
+    semantic: Semantic
+
+
+class _Measures:
+    """The work of each route; runs on a thread, one call per request."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def listed(self, request: Request, _: Lifeline) -> Answer:
+        """Every measure and dimension that exists for the principal."""
+        session, asked = _opened(self._gateway, request)
+        formats.choose(asked.accept, *question.only_format(asked.pairs), [formats.JSON])
+        visible = self._gateway.product(session, asked.schema)
+        content = {"data": trees.measures(visible), "dimensions": trees.dimensions(visible), "next": None}
+        return _document(session, asked, visible, orjson.dumps(content), formats.JSON.media_type)
+
+    def asked(self, request: Request, lifeline: Lifeline) -> Answer:
+        """The values of measures by dimensions."""
+        session, asked = _opened(self._gateway, request)
+        visible = self._gateway.product(session, asked.schema)
+        pin = self._gateway.pin(session)
+        found = named(visible, request.path_params["measures"])
+        once = dict(asked.pairs)
+        form = formats.choose(asked.accept, once.get("format"), once.get("int64"))
+        understood = measured.understand(asked.pairs, tables(self._gateway, session, pin, asked.schema, found))
+        query = measured.compose(understood)
+        result = lifeline.hold(self._gateway.answer(session, query, form=form.form, batch_rows=BATCH_ROWS, pin=pin))
+        tag = caching.tag(session, result.provenance, query, form.media_type)
+        headers = {**provenance.headers(result.provenance), "Link": asked.links, **caching.headers(tag)}
+        if asked.condition is not None and asked.condition.met(tag):
+            return caching.unchanged(result, headers)
+        batches = single(result.batches()) if form.name == "object" else result.batches()
+        return Answer(form.media_type, encode.stream(form.name, result.schema, batches), headers)
+
+    def tree(self, request: Request, lifeline: Lifeline) -> Answer:
+        """The metric trees with their values now, and whether their formulas hold; Mermaid where that is asked for."""
+        session, asked = _opened(self._gateway, request)
+        form = formats.choose(asked.accept, *question.only_format(asked.pairs), [formats.JSON, trees.MERMAID])
+        if form is trees.MERMAID:
+            return self._drawn(session, asked)
+        visible = self._gateway.product(session, asked.schema)
+        pin = self._gateway.pin(session)
+        content = []
+        for table in visible.tables:
+            nodes = [one for one in table.semantics if one.kind == "measure"]
+            if not any(one.tree for one in nodes):
+                continue
+            of = tables(self._gateway, session, pin, asked.schema, [Named(table, one) for one in nodes])
+            query = measured.compose(measured.understand((), of))
+            result = lifeline.hold(self._gateway.answer(session, query, pin=pin))
+            (row,) = [row for batch in result.batches() for row in batch.to_pylist()]
+            result.close()
+            content.append(trees.tree(table, row))
+        body = orjson.dumps({"data": content, "next": None})
+        return _document(session, asked, visible, body, formats.JSON.media_type)
+
+    def drawn(self, request: Request, _: Lifeline) -> Answer:
+        """The metric trees as a Mermaid flowchart."""
+        session, asked = _opened(self._gateway, request)
+        question.only_format(asked.pairs)
+        return self._drawn(session, asked)
+
+    def _drawn(self, session: Session, asked: Address) -> Answer:
+        visible = self._gateway.product(session, asked.schema)
+        return _document(session, asked, visible, trees.mermaid(visible).encode(), trees.MERMAID.media_type)
+
+
+def named(visible: VisibleProduct, text: str) -> list[Named]:
+    """The measures `m` or `table.m`, separated by commas. Raises NotFound, BadQuery."""
+    every = [Named(table, one) for table in visible.tables for one in table.semantics if one.kind == "measure"]
+    found: list[Named] = []
+    for written in text.split(",")[: MEASURES_LIMIT + 1]:
+        table, _, name = written.strip().lower().rpartition(".")
+        meant = [one for one in every if one.semantic.name == name and table in {"", one.table.table.name}]
+        if not meant:
+            known = tuple(one.semantic.name for one in every)
+            words = f'measure "{written[:120]}" does not exist'
+            raise NotFound(words, reason="measure", hint=names.advice(name, known))
+        if len(meant) > 1:
+            several = ", ".join(f"{one.table.table.name}.{name}" for one in meant)
+            raise BadQuery(f'"{name}" is a measure of several tables', reason="ambiguous", hint=f"write {several}")
+        found += [one for one in meant if one not in found]
+    if len(found) > MEASURES_LIMIT:
+        raise BadQuery(f"at most {MEASURES_LIMIT} measures are asked for at once", reason="limit")
+    return found
+
+
+def tables(gateway: Gateway, session: Session, pin: Pin, schema: str, found: Sequence[Named]) -> list[Of]:
+    """The tables of the measures, each with all that its measures can be grouped by. Raises NotFound, Forbidden."""
+    by_table: dict[str, list[Semantic]] = {}
+    for one in found:
+        by_table.setdefault(one.table.table.name, []).append(one.semantic)
+    return [
+        measured.of(
+            schema.lower(),
+            gateway.table(session, schema, name, pin),
+            semantics,
+            gateway.references(session, schema, name, pin),
+        )
+        for name, semantics in by_table.items()
+    ]
+
+
+def _opened(gateway: Gateway, request: Request) -> tuple[Session, Address]:
+    session = address.session(gateway, request)
+    asked = address.read(request)
+    return session.pinned(asked.snapshots), asked
+
+
+def _document(session: Session, asked: Address, visible: VisibleProduct, content: bytes, media_type: str) -> Answer:
+    return caching.document(session, asked.condition, media_type, content, provenance.of_product(visible))
