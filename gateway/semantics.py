@@ -15,6 +15,7 @@ from gateway.document import Path, Report
 from gateway.errors import BadQuery
 from gateway.odcs import Property, SchemaObject
 from gateway.product import Column, Semantic
+from gateway.visibility import referenced
 
 _REFUSED = {"SUBQUERY": "a subquery", "WINDOW": "a window function", "PARAMETER": "a parameter", "STAR": "a star"}
 
@@ -69,6 +70,11 @@ def semantics(
     ]
     measures = {name: draft for name, draft in drafts.items() if draft.item.semanticType == "measure"}
     found += _measures(measures, names, binder, file, report)
+    for one in found:
+        for name in sorted(referenced(one.expression) - names - drafts.keys()):
+            remedy = "its own columns by their bare names, and no lambda"
+            place = (*drafts[one.name].path, "transformLogic")
+            report.error(file, place, f"{one.name} names {name}, which is no column of {schema.name}", remedy)
     return tuple(
         semantic_words.told(one, drafts[one.name].item, found, file, drafts[one.name].path, report) for one in found
     )

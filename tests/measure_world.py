@@ -65,19 +65,34 @@ schema:
       - {{name: store, physicalType: INTEGER, required: true, classification: internal, semanticType: dimension}}
       - {{name: amount, physicalType: "DECIMAL(18,2)", classification: internal}}
       - {{name: cost, physicalType: "DECIMAL(18,2)", classification: restricted}}
-      - {{name: sold_at, physicalType: TIMESTAMP, required: true, classification: internal}}
+      - {{name: sold_at, physicalType: TIMESTAMP, required: true, classification: internal, semanticType: dimension,
+         customProperties: [{{property: grains, value: [day, week, month, quarter], vendor: outport}}]}}
       - {{name: month, semanticType: dimension, transformLogic: "date_trunc('month', sold_at)",
          description: First day of the month}}
       - {{name: size, semanticType: dimension, transformLogic: "CASE WHEN amount >= 50 THEN 'large' ELSE 'small' END"}}
-      - {{name: revenue, semanticType: measure, transformLogic: sum(amount), description: What was paid,
-         synonyms: [{{synonym: sales}}]}}
+      - name: revenue
+        semanticType: measure
+        transformLogic: sum(amount)
+        description: What was paid
+        synonyms: [{{synonym: sales}}]
+        customProperties:
+          - {{property: unit, value: EUR, vendor: outport}}
+          - property: metricTree
+            value: {{northStar: true, drivers: [baskets, average_basket], formula: baskets * average_basket}}
+            vendor: outport
+          - property: alternatives
+            value:
+              - {{measure: margin, proposedBy: finance, reason: it depends on costs that change later}}
+              - {{measure: large_revenue, proposedBy: sales, reason: small lines are paid as well}}
+            vendor: outport
       - {{name: line_count, semanticType: measure, transformLogic: count(*)}}
       - {{name: baskets, semanticType: measure, transformLogic: count(DISTINCT basket_id)}}
       - {{name: average_basket, semanticType: measure, transformLogic: "revenue / nullif(baskets, 0)"}}
       - {{name: mean_amount, semanticType: measure, transformLogic: avg(amount)}}
       - {{name: largest, semanticType: measure, transformLogic: max(amount)}}
       - {{name: large_revenue, semanticType: measure, transformLogic: "sum(amount) FILTER (WHERE amount >= 50)"}}
-      - {{name: large_share, semanticType: measure, transformLogic: "large_revenue / nullif(revenue, 0)"}}
+      - {{name: large_share, semanticType: measure, transformLogic: "large_revenue / nullif(revenue, 0)",
+         customProperties: [{{property: metricTree, value: {{formula: large_revenue / revenue}}, vendor: outport}}]}}
       - {{name: margin, semanticType: measure, transformLogic: sum(amount - cost)}}
       - {{name: margin_rate, semanticType: measure, transformLogic: "margin / nullif(revenue, 0)"}}
   - name: products

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from gateway import BadQuery, Form
 from ports.http.accept import Range, ranges
 
-Name = Literal["json", "ndjson", "csv", "arrow", "parquet", "array", "object", "mermaid"]
+Name = Literal["json", "ndjson", "csv", "arrow", "parquet", "array", "object"]
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,16 @@ another's. What a table is joined with are tables of which each of its rows has 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway import BadQuery, Column, Query, Reference, Semantic, VisibleTable
+from gateway import BadQuery, Column, Query, Semantic
 from ports.http import values
 from ports.http.sql import Columns, OrderTerm, Parameters, order_by, quoted
 from ports.rest import filters, names, question
 from ports.rest.conditions import condition
 from ports.rest.filters import Filter, Logic
+from ports.rest.grouping import OWN, Field, Of, path
 from ports.rest.question import LOGIC, Pairs
 
 STEPS: Mapping[str, str] = {
@@ -26,30 +27,6 @@ PREVIOUS = "previous_period"
 SINGLE = ("by", "grain", "order", "limit", "offset", "compare", "format", "int64")
 MEASURES_LIMIT, BY_LIMIT = 20, 20
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
-_OWN = "t"
-
-
-@dataclass(frozen=True)
-class Field:
-    """What rows can be grouped and filtered by: `text` is its SQL, `far` the joined table's alias, "" for none."""
-
-    name: str
-    type: str
-    text: str
-    far: str = ""
-    grains: tuple[str, ...] = ()
-    zone: str = ""
-
-
-@dataclass(frozen=True)
-class Of:
-    """One table with the measures asked of it, and what else can be named there."""
-
-    schema: str
-    table: VisibleTable
-    measures: tuple[Semantic, ...]
-    fields: Mapping[str, Field]
-    joins: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -79,37 +56,6 @@ class Asked:
     def measures(self) -> tuple[Semantic, ...]:
         """Every measure asked for, a table's together."""
         return tuple(one for of in self.tables for one in of.measures)
-
-
-def of(schema: str, table: VisibleTable, measures: Iterable[Semantic], references: Sequence[Reference]) -> Of:
-    """A table and what its measures can be grouped by: its own columns and dimensions, and those of related tables."""
-    name = table.table.name
-    fields = {one.name: one for one in _fields(table, _OWN, "", "")}
-    fields |= {f"{name}.{one.name}": one for one in list(fields.values())}
-    joins: dict[str, str] = {}
-    single = [one for one in references if not one.many]
-    for place, one in enumerate(single, 1):
-        far, alias = one.table.table.name, f"r{place}"
-        if far == name or sum(other.table.table.name == far for other in single) > 1:
-            continue  # which of several is meant cannot be said
-        pairs = zip(one.columns, one.to_columns, strict=True)
-        on = " AND ".join(f"{_path(_OWN, near)} = {_path(alias, there)}" for near, there in pairs)
-        joins[alias] = f" LEFT JOIN {quoted(one.schema)}.{quoted(far)} AS {quoted(alias)} ON {on}"
-        fields |= {found.name: found for found in _fields(one.table, alias, f"{far}.", alias)}
-    return Of(schema, table, tuple(measures), fields, joins)
-
-
-def _fields(table: VisibleTable, alias: str, prefix: str, far: str) -> Iterable[Field]:
-    described = {one.name: one for one in table.semantics if one.kind == "dimension"}
-    kinds = {column.name: column.type for column in table.columns}
-    for name, kind in {**kinds, **{one.name: one.type for one in described.values()}}.items():
-        more = described.get(name)
-        grains, zone = (more.grains, more.zone) if more is not None else ((), "")
-        yield Field(prefix + name, kind, _path(alias, name), far, grains, zone)
-
-
-def _path(alias: str, name: str) -> str:
-    return f"{quoted(alias)}.{quoted(name)}"
 
 
 def understand(given: Pairs, tables: Sequence[Of]) -> Asked:
@@ -157,10 +103,10 @@ def _by(text: str | None, grain: str | None, tables: Sequence[Of]) -> tuple[By, 
     paths = [one.strip().lower() for one in text.split(",")] if text else []
     if len(paths) > BY_LIMIT:
         raise BadQuery(f"by takes at most {BY_LIMIT} dimensions", reason="limit")
-    for path in paths:
+    for written in paths:
         for table in tables:
-            _field(path, table)
-    found = [By(path, path.rpartition(".")[2]) for path in dict.fromkeys(paths)]
+            _field(written, table)
+    found = [By(one, one.rpartition(".")[2]) for one in dict.fromkeys(paths)]
     if grain is None:
         return tuple(found)
     if grain not in STEPS:
@@ -178,7 +124,8 @@ def _clock(tables: Sequence[Of], grain: str) -> str:
     """The one time of all tables that has the grain, where `by` names none."""
     own = [[one for one in table.fields.values() if one.type in _TIMES and "." not in one.name] for table in tables]
     common = [one for one in own[0] if all(any(one.name == other.name for other in others) for others in own)]
-    meant = [one.name for one in common if one.grains and grain in one.grains] or [one.name for one in common]
+    stored = [one for one in common if one.stored]
+    meant = [one.name for one in common if grain in one.grains] or [one.name for one in stored or common]
     if len(set(meant)) != 1:
         words = (
             f"name it in by: {', '.join(sorted(set(meant)))}" if meant else "the measures' tables have none in common"
@@ -208,12 +155,12 @@ def _compare(text: str | None, by: Sequence[By], measures: Sequence[Semantic]) -
     return True
 
 
-def _field(path: str, table: Of) -> Field:
+def _field(name: str, table: Of) -> Field:
     """Raises BadQuery (column) with what the table can be grouped and filtered by."""
-    if path not in table.fields:
-        words = f'"{path[:120]}" is no column or dimension of {table.table.table.name}, or of a table that it refers to'
-        raise BadQuery(words, reason="column", hint=names.advice(path, tuple(table.fields)))
-    return table.fields[path]
+    if name not in table.fields:
+        words = f'"{name[:120]}" is no column or dimension of {table.table.table.name}, or of a table that it refers to'
+        raise BadQuery(words, reason="column", hint=names.advice(name, tuple(table.fields)))
+    return table.fields[name]
 
 
 def _type(one: By, tables: Sequence[Of]) -> str:
@@ -271,10 +218,10 @@ def _block(asked: Asked, table: Of, parameters: Parameters) -> str:
     used = {_field(one.path, table).far for one in asked.by}
     used |= {_field(name, table).far for one in asked.where for name in _named(one)}
     items = [f"{_grouped(one, table)} AS {quoted(one.name)}" for one in asked.by]
-    items += [f"MEASURE({_path(_OWN, one.name)}) AS {quoted(one.name)}" for one in table.measures]
+    items += [f"MEASURE({path(OWN, one.name)}) AS {quoted(one.name)}" for one in table.measures]
     joins = "".join(text for alias, text in table.joins.items() if alias in used)
     where = [_placed(condition(one, _columns(table), parameters), table.fields) for one in asked.where]
-    source = f"{quoted(table.schema)}.{quoted(table.table.table.name)} AS {quoted(_OWN)}{joins}"
+    source = f"{quoted(table.schema)}.{quoted(table.table.table.name)} AS {quoted(OWN)}{joins}"
     groups = ", ".join(str(place) for place in range(1, len(asked.by) + 1))
     grouping = f" GROUP BY {groups}" if groups else ""
     return f"SELECT {', '.join(items)} FROM {source}{_where(where)}{grouping}"
@@ -290,7 +237,11 @@ def _grouped(one: By, table: Of) -> str:
 
 def _placed(text: str, fields: Mapping[str, Field]) -> str:
     """A condition with the place of every name: it holds our words, names in quotes and parameters."""
-    place: Callable[[re.Match[str]], str] = lambda name: fields[name[1]].text if name[1] in fields else name[0]  # noqa: E731
+
+    def place(name: re.Match[str]) -> str:
+        found = fields.get(name[1])
+        return name[0] if found is None else found.text
+
     return re.sub(r'"([^"]+)"', place, text)
 
 
@@ -315,18 +266,16 @@ def _together(asked: Asked, blocks: Sequence[str]) -> str:
 def _compared(asked: Asked, source: str) -> str:
     """Each group beside that of the period before it."""
     (time,) = (one for one in asked.by if one.grain)
-    same = [
-        f"{_path('before', one.name)} IS NOT DISTINCT FROM {_path('now', one.name)}"
-        for one in asked.by
-        if one is not time
-    ]
-    same.append(f"{_path('before', time.name)} = {_path('now', time.name)} - INTERVAL {STEPS[time.grain]}")
-    items = [f"{_path('now', one.name)} AS {quoted(one.name)}" for one in (*asked.by, *asked.measures)]
-    for one in asked.measures:
-        now, before = _path("now", one.name), _path("before", one.name)
+    others = [one.name for one in asked.by if one is not time]
+    same = [f"{path('before', name)} IS NOT DISTINCT FROM {path('now', name)}" for name in others]
+    same.append(f"{path('before', time.name)} = {path('now', time.name)} - INTERVAL {STEPS[time.grain]}")
+    kept = [*(one.name for one in asked.by), *(one.name for one in asked.measures)]
+    items = [f"{path('now', name)} AS {quoted(name)}" for name in kept]
+    for measure in asked.measures:
+        now, before = path("now", measure.name), path("before", measure.name)
         items += [
-            f"{before} AS {quoted(f'{one.name}_previous')}",
-            f"{now} - {before} AS {quoted(f'{one.name}_change')}",
+            f"{before} AS {quoted(f'{measure.name}_previous')}",
+            f"{now} - {before} AS {quoted(f'{measure.name}_change')}",
         ]
     return (
         f'WITH "periods" AS ({source}) SELECT {", ".join(items)} FROM "periods" AS "now" '

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from gateway import BadQuery, Gateway, NotFound, Pin, Semantic, Session, VisibleProduct, VisibleTable
+from gateway import BadQuery, Gateway, NotFound, Pin, Semantic, Session, VisibleProduct
 from ports.http import caching, provenance
 from ports.http.exchange import Answer, Lifeline, exchange
-from ports.rest import address, encode, formats, measured, names, question, trees
+from ports.rest import address, drivers, encode, formats, grouping, measured, names, question, trees
 from ports.rest.address import Address
-from ports.rest.measured import MEASURES_LIMIT, Of
+from ports.rest.drivers import Named, Row
+from ports.rest.grouping import Of
+from ports.rest.measured import MEASURES_LIMIT
 from ports.rest.pages import BATCH_ROWS, single
 
 
@@ -40,15 +41,15 @@ def routes(gateway: Gateway) -> APIRouter:
     async def drawn(request: Request) -> Response:
         return await exchange(request, partial(measures.drawn, request))
 
+    @router.get("/products/{product}/-/decompose/{measures}")
+    async def decomposed(request: Request) -> Response:
+        return await exchange(request, partial(measures.decomposed, request))
+
+    @router.get("/products/{product}/-/what-if/{measures}")
+    async def supposed(request: Request) -> Response:
+        return await exchange(request, partial(measures.supposed, request))
+
     return router
-
-
-@dataclass(frozen=True)
-class Named:
-    """A measure of a visible table."""
-
-    table: VisibleTable
-    semantic: Semantic
 
 
 class _Measures:
@@ -97,10 +98,7 @@ class _Measures:
             if not any(one.tree for one in nodes):
                 continue
             of = tables(self._gateway, session, pin, asked.schema, [Named(table, one) for one in nodes])
-            query = measured.compose(measured.understand((), of))
-            result = lifeline.hold(self._gateway.answer(session, query, pin=pin))
-            (row,) = [row for batch in result.batches() for row in batch.to_pylist()]
-            result.close()
+            (row,) = self._rows(session, pin, measured.understand((), of), lifeline)
             content.append(trees.tree(table, row))
         body = orjson.dumps({"data": content, "next": None})
         return _document(session, asked, visible, body, formats.JSON.media_type)
@@ -110,6 +108,40 @@ class _Measures:
         session, asked = _opened(self._gateway, request)
         question.only_format(asked.pairs)
         return self._drawn(session, asked)
+
+    def decomposed(self, request: Request, lifeline: Lifeline) -> Answer:
+        """A measure's change from one period or segment to another, shared among its drivers."""
+        session, asked = _opened(self._gateway, request)
+        visible = self._gateway.product(session, asked.schema)
+        tree = drivers.of(named(visible, request.path_params["measures"]))
+        pin = self._gateway.pin(session)
+        own, rest = drivers.parted(asked.pairs)
+        formats.choose(asked.accept, own.format, own.int64, [formats.JSON])
+        of = tables(self._gateway, session, pin, asked.schema, tree.named)
+        change = drivers.change(tree, own, measured.understand(rest, of))
+        body = drivers.decomposed(change, self._rows(session, pin, change.asked, lifeline))
+        return _document(session, asked, visible, orjson.dumps(body), formats.JSON.media_type)
+
+    def supposed(self, request: Request, lifeline: Lifeline) -> Answer:
+        """What a measure would be if its drivers were other than they are."""
+        session, asked = _opened(self._gateway, request)
+        visible = self._gateway.product(session, asked.schema)
+        tree = drivers.of(named(visible, request.path_params["measures"]))
+        pin = self._gateway.pin(session)
+        own, rest = drivers.parted(asked.pairs)
+        formats.choose(asked.accept, own.format, own.int64, [formats.JSON])
+        supposed, rest = drivers.supposed(tree, own, rest)
+        of = tables(self._gateway, session, pin, asked.schema, tree.named)
+        (row,) = self._rows(session, pin, measured.understand(rest, of), lifeline)
+        body = drivers.scenario(tree, row, supposed)
+        return _document(session, asked, visible, orjson.dumps(body), formats.JSON.media_type)
+
+    def _rows(self, session: Session, pin: Pin, asked: measured.Asked, lifeline: Lifeline) -> list[Row]:
+        """The few rows that a document is made of."""
+        result = lifeline.hold(self._gateway.answer(session, measured.compose(asked), pin=pin))
+        rows = [row for batch in result.batches() for row in batch.to_pylist()]
+        result.close()
+        return rows
 
     def _drawn(self, session: Session, asked: Address) -> Answer:
         visible = self._gateway.product(session, asked.schema)
@@ -142,7 +174,7 @@ def tables(gateway: Gateway, session: Session, pin: Pin, schema: str, found: Seq
     for one in found:
         by_table.setdefault(one.table.table.name, []).append(one.semantic)
     return [
-        measured.of(
+        grouping.of(
             schema.lower(),
             gateway.table(session, schema, name, pin),
             semantics,

@@ -8,6 +8,7 @@ from typing import Any
 from gateway import Column, Session, VisibleProduct, VisibleTable
 from ports.http import errors, projection
 from ports.rest import formats, schemas
+from ports.rest.measured import PREVIOUS, STEPS
 
 Json = dict[str, Any]
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.1"
@@ -94,6 +95,8 @@ def _product(product: VisibleProduct) -> Json:
         f"/products/{name}": {"get": _described(name)},
         f"/products/{name}/-/query": {"post": _query(product)},
     }
+    if any(one.kind == "measure" for table in product.tables for one in table.semantics):
+        paths |= _measures(name)
     for table in product.tables:
         path = f"/products/{name}/{table.table.name}"
         paths[path] = {"get": _rows(product, table)}
@@ -169,8 +172,6 @@ _FORMAT = _parameter(
 )
 _SNAPSHOT = _parameter("snapshot", {"type": "string"}, "the id of a kept snapshot, of several with commas between them")
 _JSON_ONLY = [_parameter("format", {"type": "string", "enum": ["json"]}, "the format")]
-
-
 _INT64 = _parameter(
     "int64", {"type": "string", "enum": ["number", "string"]}, "how JSON writes integers that a double cannot hold"
 )
@@ -298,6 +299,45 @@ def _described(name: str) -> Json:
     return _operation(
         f"describe_{name}", name, f"What {name} is", [*_JSON_ONLY, _SNAPSHOT, _PINNED, _PURPOSE, _BEHALF], content
     )
+
+
+def _measures(name: str) -> Json:
+    """The addresses of measures; which there are, and by what, the first of them tells."""
+    told = _page({"type": "object"})
+    json: Json = {"application/json": {"schema": told}}
+    common = [_SNAPSHOT, _IF_NONE_MATCH, _PINNED, _PURPOSE, _BEHALF]
+    which: Json = {"name": "measures", "in": "path", "required": True, "schema": {"type": "string"}}
+    by = _parameter(
+        "by", {"type": "string"}, "dimensions, with commas between them, also table.column of related tables"
+    )
+    grain = _parameter(
+        "grain", {"type": "string", "enum": list(STEPS)}, "the step of the time in by, or of the only one"
+    )
+    ends = [_parameter(end, {"type": "string"}, f"{end} which value") for end in ("from", "to")]
+    asking = [
+        *(which, by, grain),
+        _parameter("order", {"type": "string"}, "dimensions and measures, with .asc or .desc"),
+        _parameter("limit", _LIMIT, "the most rows"),
+        _parameter("offset", _OFFSET, "rows to pass over"),
+        _parameter("compare", {"type": "string", "enum": [PREVIOUS]}, "adds the period before, and the change"),
+        *(_FORMAT, _INT64),
+    ]
+    one: Json = {"application/json": {"schema": {"type": "object"}}}
+    chart: Json = {"text/vnd.mermaid": {"schema": {"type": "string"}}}
+    found: Json = {}
+    for path, summary, parameters, content in (
+        ("measures", "Its measures and dimensions", _JSON_ONLY, json),
+        ("measures/{measures}", "Values of measures", asking, _contents({"type": "object"}, told)),
+        ("metric-tree", "What drives its measures", _JSON_ONLY, {**json, **chart}),
+        ("metric-tree.mmd", "What drives its measures, as Mermaid", [], chart),
+        ("decompose/{measures}", "A change, by its drivers", [which, by, grain, *ends], one),
+        ("what-if/{measures}", "A measure, if its drivers were others", [which], one),
+    ):
+        kind = path.partition("/")[0].replace("-", "_").replace(".", "_") + ("_of" if path.endswith("}") else "")
+        found[path] = _operation(f"{kind}_{name}", name, summary, [*parameters, *common], content)
+    for operation in found.values():
+        operation["responses"]["304"] = {"description": "The answer to If-None-Match is the same as before"}
+    return {f"/products/{name}/-/{path}": {"get": operation} for path, operation in found.items()}
 
 
 def _query(product: VisibleProduct) -> Json:

@@ -11,7 +11,7 @@ from gateway import Semantic, VisibleProduct, VisibleTable, formula
 from ports.rest.formats import Format
 
 Json = dict[str, Any]
-MERMAID = Format("mermaid", "json", "text/vnd.mermaid; charset=utf-8", ("text/vnd.mermaid", "text/x-mermaid"))
+MERMAID = Format("json", "json", "text/vnd.mermaid; charset=utf-8", ("text/vnd.mermaid", "text/x-mermaid"))
 # A formula over doubles holds to so much of its value.
 NEAR = Fraction(1, 10**9)
 

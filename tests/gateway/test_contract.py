@@ -194,6 +194,39 @@ def test_reformatting_keeps_the_digest_and_a_changed_meaning_changes_it(folder: 
     assert folder.load().digest != digest
 
 
+def _custom(name: str, value: str, item: str = "mean") -> str:
+    """The start of a property with a custom property of ours."""
+    return f"{{name: {item}, customProperties: [{{property: {name}, vendor: outport, value: {value}}}],"
+
+
+def test_what_a_contract_says_of_measures_is_kept(folder: Folder) -> None:
+    folder.edit("shop.odcs.yaml", "{name: mean,", _custom("metricTree", "{formula: revenue / order_count}"))
+    folder.edit("shop.odcs.yaml", "{name: month,", _custom("grains", "[month, quarter]", "month"))
+    folder.edit("shop.odcs.yaml", "{name: revenue,", _custom("unit", "EUR", "revenue"))
+    found = {one.name: one for one in folder.load().table("orders").semantics}
+
+    assert found["mean"].tree is not None
+    assert (found["mean"].tree.drivers, found["mean"].additive) == (("revenue", "order_count"), False)
+    assert found["month"].grains == ("month", "quarter")
+    assert (found["revenue"].unit, found["revenue"].additive, found["order_count"].additive) == ("EUR", True, True)
+
+
+@pytest.mark.parametrize(
+    ("expression", "adds"),
+    [
+        ("sum(amount)", True), ("count(*)", True), ("count(DISTINCT customer)", False), ("avg(amount)", False),
+        ("sum(amount) - revenue", True), ("2 * sum(amount)", True), ("revenue / 100", True), ("max(amount)", False),
+        ("revenue * revenue", False), ("revenue + 1", False), ("sum(amount)::DOUBLE", True), ("100 / revenue", False),
+    ],
+)  # fmt: skip
+def test_a_measure_adds_up_if_its_parts_do(folder: Folder, expression: str, adds: bool) -> None:
+    folder.edit(
+        "shop.odcs.yaml", "revenue / nullif(order_count, 0)", expression.replace("/ revenue", "/ nullif(revenue, 0)")
+    )
+
+    assert {one.name: one.additive for one in folder.load().table("orders").semantics}["mean"] is adds
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "finding"),
     [
@@ -224,6 +257,15 @@ def test_reformatting_keeps_the_digest_and_a_changed_meaning_changes_it(folder: 
         ("shop.odcs.yaml", "count(*)", '"count(*)) FROM orders --"', "order_count"),
         ("shop.odcs.yaml", "count(*)", "sum(amuont)", 'column "amuont" does not exist'),
         ("shop.odcs.yaml", "count(*)", "mean * 2", "in a circle (mean, order_count)"),
+        ("shop.odcs.yaml", "nullif(order_count, 0)", "order_count", "mean divides by order_count, which may be 0"),
+        ("shop.odcs.yaml", "count(*)", "sum(orders.amount)", "order_count names orders, which is no column"),
+        ("shop.odcs.yaml", "{name: mean,", _custom("metricTree", "{formula: revenue * nothing}"), "names nothing"),
+        ("shop.odcs.yaml", "{name: mean,", _custom("metricTree", "{formula: sqrt(revenue)}"), "not understood"),
+        ("shop.odcs.yaml", "{name: mean,", _custom("metricTree", "{north: true}"), "metricTree is not understood"),
+        ("shop.odcs.yaml", "{name: mean,", _custom("alternatives", "[{measure: revenue}]"), "are not understood"),
+        ("shop.odcs.yaml", "{name: mean,", _custom("alternatives", "[{measure: x, proposedBy: y, reason: z}]"), "s x"),
+        ("shop.odcs.yaml", "{name: month,", _custom("grains", "[fortnight]", "month"), "grains of month are not"),
+        ("shop.odcs.yaml", "{name: month,", _custom("timeZone", "Mars/Base", "month"), "timeZone of month is not"),
         ("shop.odcs.yaml", "date_trunc('month', day)", "max(day)", "the dimension month gives no value per row"),
         ("shop.odcs.yaml", "metric: rowCount", "type: sql, query: DROP TABLE orders", "DROP is not allowed"),
         ("shop.odcs.yaml", "metric: rowCount", "type: sql, query: SELECT 1 FROM raw.orders", "rule reads raw.orders"),
