@@ -81,6 +81,8 @@ class _Measures:
         headers = {**provenance.headers(result.provenance), "Link": asked.links, **caching.headers(tag)}
         if asked.condition is not None and asked.condition.met(tag):
             return caching.unchanged(result, headers)
+        if asked.bare:
+            return Answer(form.media_type, iter(()), headers)
         batches = single(result.batches()) if form.name == "object" else result.batches()
         return Answer(form.media_type, encode.stream(form.name, result.schema, batches), headers)
 
