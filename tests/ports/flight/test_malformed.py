@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -90,7 +91,11 @@ def knock(call: Callable[[bytes], object], data: bytes) -> Exception | None:
 
 
 VERBS = ["GetFlightInfo", "GetSchema", "DoGet", "DoPut", *ACTIONS]
-FUZZ = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(
+    max_examples=25 * int(os.environ.get("FUZZ") or 1),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 @pytest.mark.parametrize("verb", VERBS)
