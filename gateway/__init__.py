@@ -39,6 +39,7 @@ from gateway.schemas import VisibleSchema
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
 from gateway.siblings import GONE, Siblings
+from gateway.stewards import Access, Supposed
 from gateway.stream import ProductProvenance, Provenance, Result, Summary
 from gateway.tls import Tls, end_point
 from gateway.use_words import explained
@@ -49,6 +50,7 @@ from gateway.wire_forms import Wire
 __all__ = [
     "GONE",
     "PG_TYPES",
+    "Access",
     "Backend",
     "BadQuery",
     "Bearer",
@@ -95,6 +97,7 @@ __all__ = [
     "Siblings",
     "Snapshot",
     "Summary",
+    "Supposed",
     "Table",
     "Timeout",
     "Tls",

@@ -1,4 +1,4 @@
-"""Who asks on behalf of whom: a principal, another's subject and the policies -> the two as one, or a refusal.
+"""Who asks on behalf of whom, or simulates whom: a principal, another's subject and the policies -> the two as one.
 
 Asks the directory and the policies only. An unknown subject and one that may not be asked for are refused alike.
 """
@@ -12,6 +12,7 @@ from gateway.credentials import Proof
 from gateway.errors import BadQuery, Forbidden, NotFound, Unauthenticated
 from gateway.identity import Directory
 from gateway.policy import PolicySet
+from gateway.policy_delegate import KINDS
 from gateway.principal import NEVER, Environment, Principal
 from gateway.principals import SUBJECT
 from gateway.session import Session
@@ -26,23 +27,24 @@ def on_behalf_of(
     """
     if not subject:
         raise BadQuery("on whose behalf? The name is empty", reason="value")
-    alone = replace(principal, behalf=None)
+    alone = principal.alone
     if subject == alone.subject:
         return alone
     try:
         behalf, known = directory.present(subject), True
     except NotFound:
         behalf, known = Principal(subject, "person", {}, NEVER), False
-    both = replace(alone, behalf=behalf)
-    if not _permitted(both, policies, port, purpose) or not known:
-        raise Forbidden(f'to ask on behalf of "{subject:.128}" is not granted to you', reason="delegation")
-    return both
+    for standin in KINDS:
+        both = replace(alone, behalf=behalf, standin=standin)
+        if _permitted(both, policies, port, purpose) and known:
+            return both
+    raise Forbidden(f'to ask on behalf of "{subject:.128}" is not granted to you', reason="delegation")
 
 
 def stands(session: Session, proof: Proof, directory: Directory, policies: PolicySet) -> None:
     """Raises Unauthenticated once what opened `session` has ended: a credential, a principal, or the delegation."""
     principal = session.principal
-    directory.stands(replace(principal, behalf=None), proof)
+    directory.stands(principal.alone, proof)
     if principal.behalf is None:
         return
     try:
@@ -59,4 +61,4 @@ def named(subject: str) -> str:
 
 
 def _permitted(principal: Principal, policies: PolicySet, port: str, purpose: str | None) -> bool:
-    return policies.stands_until(principal, Environment(port, purpose, "query", time.time())) is not None
+    return policies.permit(principal, Environment(port, purpose, "query", time.time())) is not None

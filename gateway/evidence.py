@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gateway.bind import Plan
 from gateway.decision import ColumnUse
 from gateway.errors import GatewayError
 from gateway.grants import sees
-from gateway.observe import QueryAnswered, QueryBegun, QueryRefused, Refused, stripped
+from gateway.observe import MetadataRead, QueryAnswered, QueryBegun, QueryRefused, Refused, stripped
 from gateway.session import Pin, Session
 from gateway.snapshot import Lifespan, Snapshot
 from gateway.stream import ProductProvenance, Provenance, Summary
@@ -68,10 +70,11 @@ def _rules(plan: Plan) -> tuple[str, ...]:
 
 def begun(session: Session, plan: Plan, provenance: Provenance) -> QueryBegun:
     """The record of an answer whose rows are about to leave."""
+    subject, behalf = session.recorded
     return QueryBegun(
         query_id=provenance.query_id,
-        subject=session.principal.subject,
-        on_behalf_of=session.on_behalf_of,
+        subject=subject,
+        on_behalf_of=behalf,
         port=session.port,
         purpose=session.purpose,
         products=_products(provenance),
@@ -83,10 +86,11 @@ def begun(session: Session, plan: Plan, provenance: Provenance) -> QueryBegun:
 
 def answered(session: Session, plan: Plan, provenance: Provenance, summary: Summary) -> QueryAnswered:
     """The record of a query that was run."""
+    subject, behalf = session.recorded
     return QueryAnswered(
         query_id=provenance.query_id,
-        subject=session.principal.subject,
-        on_behalf_of=session.on_behalf_of,
+        subject=subject,
+        on_behalf_of=behalf,
         port=session.port,
         purpose=session.purpose,
         products=_products(provenance),
@@ -103,12 +107,21 @@ def answered(session: Session, plan: Plan, provenance: Provenance, summary: Summ
 
 def refusal(session: Session, text: str, query_id: str, on_behalf_of: str | None, error: GatewayError) -> QueryRefused:
     """The record of a query that was not run, or of one on behalf of another that was not to be."""
+    subject, behalf = session.recorded
     return QueryRefused(
         query_id=query_id,
-        subject=session.principal.subject,
-        on_behalf_of=on_behalf_of or session.on_behalf_of,
+        subject=subject,
+        on_behalf_of=on_behalf_of or behalf,
         port=session.port,
         purpose=session.purpose,
         statement=stripped(text),
         refused=refused(error),
+    )
+
+
+def metadata(session: Session, products: Iterable[str]) -> MetadataRead:
+    """The record that the session was told of these products."""
+    subject, behalf = session.recorded
+    return MetadataRead(
+        subject=subject, on_behalf_of=behalf, port=session.port, purpose=session.purpose, products=tuple(products)
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.decision import Treatment, TreatmentKind, Use
 from gateway.policy import PolicySet
+from gateway.policy_reasons import Reason, rows_in_words
 from gateway.principal import Environment, Principal
 from gateway.product import Inherited, Product, Pseudonym
 
@@ -34,7 +35,10 @@ class ColumnAccess:
 
 @dataclass(frozen=True, slots=True)
 class TableAccess:
-    """One table: the rules that match, the row filter (None: every row), the columns; or why it does not exist."""
+    """One table: the rules that match, the row filter (None: every row), the columns; or why it does not exist.
+
+    `reasons` tell of every rule of the table why it matches or does not; `words` say which rule leaves which rows.
+    """
 
     table: str
     refusal: str
@@ -42,6 +46,8 @@ class TableAccess:
     rows: str | None
     columns: tuple[ColumnAccess, ...]
     pending: tuple[str, ...]
+    reasons: tuple[Reason, ...] = ()
+    words: str = ""
 
 
 def explain(
@@ -58,14 +64,17 @@ def explain(
     for table in product.tables:
         verdict = policies.verdict(principal, product, table, environment, pseudonyms)
         decision = verdict.decision
+        reasons = policies.reasons(principal, product, table, environment)
         if decision is None:
-            found.append(TableAccess(table.name, verdict.refusal, verdict.matched, None, (), ()))
+            found.append(TableAccess(table.name, verdict.refusal, verdict.matched, None, (), (), reasons))
             continue
         columns = tuple(
             _column(name, one, decision.uses.get(name), lineage.get((table.name, name)))
             for name, one in decision.treatments.items()
         )
-        found.append(TableAccess(table.name, "", decision.rules, decision.rows, columns, decision.pending))
+        words = rows_in_words(reasons, decision.rules)
+        rules, rows, pending = decision.rules, decision.rows, decision.pending
+        found.append(TableAccess(table.name, "", rules, rows, columns, pending, reasons, words))
     return tuple(found)
 
 

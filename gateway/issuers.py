@@ -112,8 +112,8 @@ class Issuer(_Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> Issuer:
-        if self.name == "product" or self.issuer == OWN:
-            raise ValueError("`product` and `outport` are names of this deployment itself")
+        if self.name in {"product", "account"} or self.issuer == OWN:
+            raise ValueError("`product`, `account` and `outport` are names of this deployment itself")
         if self.jwks is None and not fit(self.issuer):
             raise ValueError("jwks is expected, since the issuer is no https address with a discovery document")
         if wrong := sorted(name for name in self.attributes if not NAME.fullmatch(name) or name in _RESERVED):

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from gateway.audit_chain import Head
 from gateway.observe import (
+    AccessExplained,
     MetadataRead,
     Observation,
     PolicyLoaded,
@@ -106,7 +107,7 @@ class Metrics:
                 self._answered(observation)
             case QueryRefused(port=port, refused=refused):
                 self._queries.labels(port, "refused", refused.code).inc()
-            case MetadataRead(port=port):
+            case MetadataRead(port=port) | AccessExplained(port=port):
                 self._metadata.labels(port).inc()
             case SignInFailed(port=port, reason=reason):
                 self._failures.labels(port, reason).inc()

@@ -93,6 +93,20 @@ class MetadataRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessExplained:
+    """`subject` was told what `on_behalf_of` would get of `products`, and by which rules: decisions, and no data.
+
+    `subject` is a steward who came through a door, or `account:NAME` for who used the operator's commands.
+    """
+
+    subject: str
+    on_behalf_of: str
+    port: str
+    purpose: str | None
+    products: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignInFailed:
     """Credentials were refused; the name that was claimed is not kept, since passwords get typed there."""
 
@@ -139,6 +153,7 @@ Observation = (
     | QueryAnswered
     | QueryRefused
     | MetadataRead
+    | AccessExplained
     | SignInFailed
     | PolicyLoaded
     | PolicyRefused

@@ -22,13 +22,13 @@ from gateway.catalog import Catalog, Kept
 from gateway.credentials import ClientCertificate, Credentials
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
-from gateway.evidence import answered, begun, refusal, states
+from gateway.evidence import answered, begun, metadata, refusal, states
 from gateway.fences import Fences
 from gateway.forms import Form
 from gateway.limits import Limits
 from gateway.lineage import origins
 from gateway.metrics import Metrics
-from gateway.observe import MetadataRead, Observer
+from gateway.observe import Observer
 from gateway.pg_catalog import Backend, PgCatalog
 from gateway.pg_objects import visible
 from gateway.pins import Pins
@@ -42,6 +42,7 @@ from gateway.settings import Settings, shared_memory
 from gateway.siblings import Siblings
 from gateway.sign_in import Admitted, SignIn
 from gateway.standing import Standing
+from gateway.stewards import Stewards
 from gateway.stream import Provenance, Result, Summary
 from gateway.tracing import Trace
 from gateway.visible import Tables, VisibleProduct, VisibleTable
@@ -83,6 +84,7 @@ class Gateway:
         self._keyed = lru_cache(maxsize=4096)(lambda body: hmac.digest(key, body.encode(), "sha256").hex()[:16])
         self._pg_catalog = PgCatalog(settings.concurrency or 2 * threads, settings.queue_s)
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
+        self.stewards = Stewards(self._directory, self._pins, self._audit)
 
     def open(
         self,
@@ -357,15 +359,7 @@ class Gateway:
 
     def _read(self, session: Session, products: Iterable[str]) -> None:
         """Keep in the audit of which products the session was told."""
-        self._audit.record(
-            MetadataRead(
-                subject=session.principal.subject,
-                on_behalf_of=session.on_behalf_of,
-                port=session.port,
-                purpose=session.purpose,
-                products=tuple(products),
-            )
-        )
+        self._audit.record(metadata(session, products))
 
     def _fingerprint(self, session: Session, plan: Plan) -> str:
         subjects = "\0".join(one.subject for one in session.principal.both)

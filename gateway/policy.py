@@ -17,15 +17,16 @@ from pathlib import Path
 import casbin
 from casbin.model import Model
 
-from gateway import agreements, claims, obligations, policy_limit, policy_lines
+from gateway import agreements, claims, obligations, policy_limit, policy_lines, policy_reasons
 from gateway.agreements import Agreement, Covered
 from gateway.decision import Decision, unknown_relation
 from gateway.document import Finding, Report
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.limits import Limits
 from gateway.policy_compile import Applied, ProductRules, check_names, compile_rules
-from gateway.policy_delegate import Delegations, hierarchy
+from gateway.policy_delegate import FOR_ITSELF, Delegations, Permit, hierarchy
 from gateway.policy_file import read_folder
+from gateway.policy_reasons import Reason
 from gateway.policy_rules import Deny, Policies, PolicyError
 from gateway.policy_who import Asker, next_boundary
 from gateway.principal import NEVER, Action, Environment, Principal
@@ -175,15 +176,15 @@ class PolicySet:
         self._delegations = Delegations(policies.delegations, policies.roles)
         self._holds_role = hierarchy(policies.roles)
 
-    def stands_until(self, principal: Principal, environment: Environment) -> float | None:
-        """Until which epoch second it is settled that `principal` may ask as it does; None where it may not.
+    def permit(self, principal: Principal, environment: Environment) -> Permit | None:
+        """By what `principal` may ask as it does, and until when that is settled; None where it may not.
 
-        It may for itself; on behalf of another where a rule delegates that to it.
+        It may for itself; on behalf of another where a rule delegates that to it, or lets it simulate the other.
         """
         if principal.behalf is None:
-            return NEVER
+            return FOR_ITSELF
         asker, behalf = (Asker(one, environment, self._policies.claims) for one in principal.both)
-        return self._delegations.until(asker, behalf)
+        return self._delegations.permit(principal.standin, asker, behalf)
 
     def limits(self, principal: Principal, environment: Environment) -> Limits | None:
         """What rules leave `principal` to use now, with whom it asks on behalf of; None where none speaks of limits."""
@@ -237,14 +238,14 @@ class PolicySet:
         policy = self._product(product)
         if policy is None:
             return Verdict(None, "the policies do not fit this version of the product", (), NEVER)
-        until = self.stands_until(principal, environment)
-        if until is None:
+        permit = self.permit(principal, environment)
+        if permit is None:
             return Verdict(None, "no rule delegates this", (), environment.now)
         agreed = self._agreed(principal, product, environment)
         if agreed is None:
             return Verdict(None, "no agreement is in force", (), environment.now)
-        bounded = replace(principal, valid_until=min(principal.valid_until, until, agreed.until))
-        verdict = _under(agreed, policy.verdict(bounded, table, environment, pseudonyms))
+        bounded = replace(principal, valid_until=min(principal.valid_until, permit.until, agreed.until))
+        verdict = _under(agreed, permit, policy.verdict(bounded, table, environment, pseudonyms))
         with self._lock:
             self._decisions[key] = (environment.now, verdict)
             if len(self._decisions) > CACHED_DECISIONS:
@@ -263,6 +264,21 @@ class PolicySet:
             return Covered((), NEVER)
         every, known = self._policies.agreements, self._policies.claims
         return agreements.covered(every, principal, product, environment, known, self._holds_role)
+
+    def reasons(
+        self, principal: Principal, product: Product, table: Table, environment: Environment
+    ) -> tuple[Reason, ...]:
+        """Why each rule of `table` matches each of those who ask, or does not: for governance only."""
+        policy = self._product(product)
+        rules = policy.compiled.tables.get(table.name, {}).values() if policy is not None else ()
+        askers = [Asker(one, environment, self._policies.claims) for one in principal.both]
+        return tuple(one for asker in askers for one in policy_reasons.of_rules(rules, asker, self._holds_role))
+
+    def agreement_reasons(self, principal: Principal, product: Product, environment: Environment) -> tuple[Reason, ...]:
+        """The same of the agreements about `product`."""
+        askers = [Asker(one, environment, self._policies.claims) for one in principal.both]
+        every, holds_role = self._policies.agreements, self._holds_role
+        return tuple(one for a in askers for one in policy_reasons.of_agreements(every, product, a, holds_role))
 
     def pseudonyms(self, product: Product) -> tuple[Pseudonym, ...]:
         """The keyed hashes that rules ask for on `product`: publication adds them to the next snapshot."""
@@ -303,15 +319,15 @@ def load(folder: Path, products: Iterable[Product]) -> PolicySet:
     return PolicySet(policies, report.warnings, compiled)
 
 
-def _under(agreed: Covered, verdict: Verdict) -> Verdict:
-    """`verdict` with the agreements that it is given under among its rules: they are on record with each answer."""
-    if verdict.decision is None or not agreed.ids:
+def _under(agreed: Covered, permit: Permit, verdict: Verdict) -> Verdict:
+    """`verdict` with the agreements and the delegation that it is given under among its rules: all are on record."""
+    named = (*(f"agreement:{one}" for one in agreed.ids), *([permit.rule] if permit.rule else []))
+    if verdict.decision is None or not named:
         return verdict
-    named = tuple(f"agreement:{one}" for one in agreed.ids)
     return replace(verdict, decision=replace(verdict.decision, rules=(*verdict.decision.rules, *named)))
 
 
 def _identity(principal: Principal) -> str:
     """What of a principal decides, types included: 1, '1', True and Decimal('1') are four claims."""
     told = [(one.subject, one.kind, sorted(one.attributes.items()), one.valid_until) for one in principal.both]
-    return repr(told)
+    return repr((told, principal.standin))

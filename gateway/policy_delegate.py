@@ -1,22 +1,33 @@
-"""Who may ask on behalf of whom: rules with `delegate:`, read strictly, and whether one holds for two principals. Pure.
+"""Who may ask on behalf of whom, or see what another would get: rules with `delegate:` or `simulate:`. Pure.
 
-Such a rule opens nothing by itself: who asks on behalf of another may do what both of them may.
+Such a rule opens nothing by itself: who asks on behalf of another, or simulates it, is shown what both of them may see.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
 from gateway.document import Path
-from gateway.policy_rules import Delegation, Who
+from gateway.policy_rules import Delegation, Standin, Who
 from gateway.policy_who import Asker, HoldsRole, Vocabulary, matches, next_boundary, who
 from gateway.principal import NEVER
 
-KEY = "delegate"
-_KEYS = {"id", "description", "to", "unless", KEY}
+KINDS: tuple[Standin, ...] = get_args(Standin)
+_KEYS = {"id", "description", "to", "unless"}
 _FOR = {"for", "unless"}
-_NEEDED = "delegate: {for: {role: analyst}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What lets one ask for another: the rule, as `kind:id` ("" where none is needed), settled until that second."""
+
+    rule: str
+    until: float
+
+
+FOR_ITSELF = Permit("", NEVER)
 
 
 def permits(rule: Delegation, asker: Asker, behalf: Asker, holds_role: HoldsRole) -> bool:
@@ -29,25 +40,34 @@ def permits(rule: Delegation, asker: Asker, behalf: Asker, holds_role: HoldsRole
     )
 
 
+def kind_of(body: Mapping[str, Any]) -> Standin | None:
+    """Which of these rules `body` is, None for one of tables."""
+    return next((kind for kind in KINDS if kind in body), None)
+
+
 def read(identifier: str, body: Mapping[str, Any], vocabulary: Vocabulary, file: str, path: Path) -> Delegation | None:
     """The delegation that `body` declares; None, and every reason as a finding, where it is none."""
     report = vocabulary.report
     before = len(report.errors)
-    for key in sorted(set(body) - _KEYS):
+    kind = kind_of(body)
+    assert kind is not None
+    known = {*_KEYS, kind}
+    for key in sorted(set(body) - known):
         report.error(
-            file, (*path, key), f"{key} is no part of a delegation: it is of no table", ", ".join(sorted(_KEYS))
+            file, (*path, key), f"{key} is no part of a delegation: it is of no table", ", ".join(sorted(known))
         )
-    said = body[KEY]
+    said = body[kind]
     if not isinstance(said, dict) or "for" not in said or set(said) - _FOR:
-        report.error(file, (*path, KEY), "delegate says for whom one may ask, and may spare some", _NEEDED)
+        needed = f"{kind}: {{for: {{role: analyst}}}}"
+        report.error(file, (*path, kind), f"{kind} says for whom one may ask, and may spare some", needed)
         said = {}
     to = _who(body.get("to"), vocabulary, file, (*path, "to"))
     unless = _who(body["unless"], vocabulary, file, (*path, "unless")) if "unless" in body else None
-    behalf = _who(said["for"], vocabulary, file, (*path, KEY, "for")) if "for" in said else None
-    spared = _who(said["unless"], vocabulary, file, (*path, KEY, "unless")) if "unless" in said else None
+    behalf = _who(said["for"], vocabulary, file, (*path, kind, "for")) if "for" in said else None
+    spared = _who(said["unless"], vocabulary, file, (*path, kind, "unless")) if "unless" in said else None
     if len(report.errors) > before or to is None or behalf is None:
         return None
-    return Delegation(identifier, to, unless, behalf, spared)
+    return Delegation(identifier, kind, to, unless, behalf, spared)
 
 
 def _who(body: Any, vocabulary: Vocabulary, file: str, path: Path) -> Who | None:
@@ -63,18 +83,20 @@ def _who(body: Any, vocabulary: Vocabulary, file: str, path: Path) -> Who | None
 
 
 class Delegations:
-    """Every delegation of a set of policies, and the hierarchy of its roles."""
+    """Every delegation and simulation of a set of policies, and the hierarchy of its roles."""
 
     def __init__(self, every: Iterable[Delegation], roles: Mapping[str, tuple[str, ...]]) -> None:
         self._every = tuple(every)
         self._holds = hierarchy(roles)
         self._hours = tuple(span for one in self._every for span in one.hours)
 
-    def until(self, asker: Asker, behalf: Asker) -> float | None:
-        """Until which epoch second that `asker` asks on behalf of `behalf` is settled; None where it may not."""
-        if not any(permits(one, asker, behalf, self._holds) for one in self._every):
-            return None
-        return next_boundary(self._hours, asker.environment.now) if self._hours else NEVER
+    def permit(self, kind: Standin, asker: Asker, behalf: Asker) -> Permit | None:
+        """By what `asker` may do so for `behalf`, and until when that is settled; None where it may not."""
+        for one in self._every:
+            if one.kind == kind and permits(one, asker, behalf, self._holds):
+                until = next_boundary(self._hours, asker.environment.now) if self._hours else NEVER
+                return Permit(f"{kind}:{one.id}", until)
+        return None
 
 
 def hierarchy(roles: Mapping[str, tuple[str, ...]]) -> HoldsRole:

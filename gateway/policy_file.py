@@ -164,7 +164,7 @@ class _RuleReader:
         identifier = body.get("id")
         if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
             self._report.error(file, (*path, "id"), "a rule needs an id", "letters, digits, . _ : and -")
-        if policy_delegate.KEY in body:
+        if policy_delegate.kind_of(body) is not None:
             return policy_delegate.read(str(identifier), body, self._vocabulary, file, path)
         if policy_limit.KEY in body:
             return policy_limit.read(str(identifier), body, self._vocabulary, file, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gateway.claims import ClaimType
 from gateway.decision import UseKind
@@ -117,6 +117,7 @@ class Declassified:
     columns: tuple[str, ...]
 
 
+Standin = Literal["delegate", "simulate"]
 Effect = Grant | Restrict | Masked | Hide | Used | Declassified | Deny
 
 
@@ -164,9 +165,13 @@ def _selects(selector: str, column: Column, widens: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """Whoever `to` speaks of, and `unless` does not, may ask on behalf of whom `behalf` speaks of, and `spared` not."""
+    """Whoever `to` speaks of, and `unless` does not, may ask on behalf of whom `behalf` speaks of, and `spared` not.
+
+    `kind` says what for: to pass on their questions (delegate), or to see what they would get (simulate).
+    """
 
     id: str
+    kind: Standin
     to: Who
     unless: Who | None
     behalf: Who

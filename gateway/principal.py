@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -53,7 +53,8 @@ class Principal:
     `attributes` is read-only; "role" and "purpose" are always there, as tuples of str (purposes *granted* to it).
     `valid_until` is the credential's expiry in epoch seconds, `NEVER` for none. `scope` is the credential's: it takes
     away from what the policies decide, and adds nothing. `behalf` is on whose behalf it asks, None for itself: what it
-    may then do is what both of them may.
+    may then do is what both of them may. `standin` says why it may: a login passes on questions of others, a steward
+    looks at what another would get.
     """
 
     subject: str
@@ -62,12 +63,18 @@ class Principal:
     valid_until: float
     scope: Scope = WHOLE
     behalf: Principal | None = None
+    standin: Literal["delegate", "simulate"] = "delegate"
 
     def __post_init__(self) -> None:
         frozen = {"role": (), "purpose": (), **self.attributes}
         object.__setattr__(self, "attributes", MappingProxyType(frozen))
         if self.behalf is not None and self.behalf.behalf is not None:
             raise ValueError("who is asked for asks for nobody else")
+
+    @property
+    def alone(self) -> Principal:
+        """The one who asks, for itself."""
+        return self if self.behalf is None else replace(self, behalf=None, standin="delegate")
 
     @property
     def both(self) -> tuple[Principal, ...]:
@@ -78,6 +85,7 @@ class Principal:
     def fingerprint(self) -> str:
         """A stable hash of subject, kind, attributes and scope, of both where one asks on behalf of the other."""
         told = [_told(one) for one in self.both]
+        told += [[self.standin]] if self.standin != "delegate" else []
         body = json.dumps(told[0] if len(told) == 1 else told, default=str)
         return hashlib.sha256(body.encode()).hexdigest()[:16]
 

@@ -21,7 +21,8 @@ class Session:
     principal might still ask for when the session was opened, None where nothing limits it. `proof` is what proved the
     principal, None where nobody had to (the demo's page, the operator's commands). `authorization` is the subject that
     a connection has taken for its own (SET SESSION AUTHORIZATION), None for the one that signed in. `trace` is the
-    traceparent that came with the question (W3C Trace Context), as it came.
+    traceparent that came with the question (W3C Trace Context), as it came. `account` is the account of the machine
+    whose command asks as the principal, None where the principal itself does.
     """
 
     principal: Principal
@@ -33,11 +34,20 @@ class Session:
     proof: Proof | None = field(default=None, compare=False, repr=False)
     authorization: str | None = None
     trace: str | None = field(default=None, compare=False, repr=False)
+    account: str | None = None
 
     @property
     def on_behalf_of(self) -> str | None:
         """The subject on whose behalf the principal asks, None for its own."""
         return self.principal.behalf.subject if self.principal.behalf is not None else None
+
+    @property
+    def recorded(self) -> tuple[str, str | None]:
+        """Who asks and on whose behalf, as the audit keeps it: for an account of the machine the principal is that."""
+        subject, behalf = self.principal.subject, self.on_behalf_of
+        if self.account is None:
+            return subject, behalf
+        return f"account:{self.account}", subject if behalf is None else f"{subject} for {behalf}"
 
     @property
     def askers(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import adbc_driver_flightsql.dbapi
@@ -103,11 +104,18 @@ class Doors:
 
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    settings = build(tmp_path_factory.mktemp("delegation"))
+    with deployed(tmp_path_factory.mktemp("delegation"), PEOPLE, RULES) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def deployed(folder: Path, people: dict[str, dict[str, Any]], rules: list[dict[str, Any]]) -> Iterator[Doors]:
+    """The world of the tests in a folder of its own, with more people and more rules, and every door open."""
+    settings = build(folder)
     directory = Directory(settings.principals, load(settings))
-    for subject, attributes in PEOPLE.items():
+    for subject, attributes in people.items():
         directory.add(subject, "application" if subject == "superset" else "person", attributes, f"{subject}-secret")
-    (settings.policies / "delegation.yaml").write_text(yaml.safe_dump(RULES, sort_keys=False))
+    (settings.policies / "delegation.yaml").write_text(yaml.safe_dump(rules, sort_keys=False))
     gateway = Gateway(settings)
     ports = HttpPort(gateway), FlightPort(gateway), PostgresPort(gateway)
     for port in ports:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -18,13 +18,14 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from gateway import Gateway, Query, Session, duck, scope, tree
+from gateway import Access, Gateway, Query, Session, Supposed, duck, scope, tree
 from gateway.catalog import Snapshot
-from gateway.errors import Forbidden, GatewayError, NotFound
+from gateway.errors import Forbidden, GatewayError
 from gateway.explain import ColumnAccess, TableAccess, explain
+from gateway.policy_reasons import Reason
 from gateway.principal import Environment
 from gateway.settings import Settings
-from ports.command import show
+from ports.command import account, show
 from ports.command.flags import PLACES, with_settings
 
 Door = Annotated[str, typer.Option("--port", help="the door that the question comes through")]
@@ -66,20 +67,15 @@ def explain_access(
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
     settings: Settings,
 ) -> None:
-    """Say, for each column of a product, what a principal gets and which rule made it so."""
+    """Say what a principal gets of a product: rows, columns, and why each rule matches or does not. On record."""
     with opened(settings) as gateway:
-        session = _session(gateway, subject, port, purpose, on_behalf_of)
-        snapshot = gateway.pin().deployment.find(product)
-        if snapshot is None:
-            raise NotFound(f"{product} is not served", reason="product", hint="outport get")
-        tables = accesses(gateway, session, snapshot)
+        found = gateway.stewards.explain_to_account(
+            account.name(), Supposed(subject, product, port, purpose, on_behalf_of)
+        )
     if as_json:
-        asked = {"subject": subject, "on_behalf_of": on_behalf_of, "product": product, "port": port}
-        show.line(json.dumps({**asked, "tables": _document(tables)}, indent=2))
+        show.line(json.dumps(found.document, indent=2))
     else:
-        asking = subject if on_behalf_of is None else f"{subject} on behalf of {on_behalf_of}"
-        for table in tables:
-            _explain(asking, product, port, table)
+        _tell(found)
 
 
 def accesses(gateway: Gateway, session: Session, snapshot: Snapshot) -> tuple[TableAccess, ...]:
@@ -108,7 +104,7 @@ def _session(gateway: Gateway, subject: str, port: str, purpose: str | None, on_
     granted = session.principal.attributes["purpose"]
     if purpose is not None and not (isinstance(granted, tuple) and purpose in granted):
         raise Forbidden(f"purpose {purpose:.64} is not granted to {subject}", reason="purpose")
-    stated = replace(session, purpose=purpose)
+    stated = replace(session, purpose=purpose, account=account.name())
     return stated if on_behalf_of is None else gateway.on_behalf_of(stated, on_behalf_of)
 
 
@@ -177,14 +173,38 @@ def treatment(one: ColumnAccess) -> str:
     return f"{words}, declassified by {one.declassified}" if one.declassified else words
 
 
+def _tell(found: Access) -> None:
+    """All of it as text: what bears on the product, then table by table."""
+    asked = found.supposed
+    asking = asked.subject if asked.on_behalf_of is None else f"{asked.subject} on behalf of {asked.on_behalf_of}"
+    stated = f"purpose {asked.purpose}" if asked.purpose else "no purpose stated"
+    granted = f" (granted: {', '.join(found.purposes)})" if found.purposes else ""
+    show.line(f"{asking} at {asked.port}, {stated}{granted}" + (f", by {found.permit}" if found.permit else ""))
+    if found.agreement_required or found.agreements:
+        show.line(f"{asked.product} {'asks for an agreement' if found.agreement_required else 'asks for no agreement'}")
+    if found.agreements:
+        show.console().print(_reasons(found.agreements))
+    for table in found.tables:
+        _explain(asking, asked.product, asked.port, table)
+
+
+def _reasons(reasons: Iterable[Reason]) -> Grid:
+    lines = [(one.subject, one.rule, one.effect, "yes" if one.matches else "no", one.why, one.rows) for one in reasons]
+    return show.table(("for", "rule", "effect", "matches", "why", "rows or condition"), lines)
+
+
 def _explain(subject: str, product: str, port: str, table: TableAccess) -> None:
     if table.refusal:
         show.line(f"{product}.{table.table} does not exist for {subject} at {port}: {table.refusal}")
+        if table.reasons:
+            show.console().print(_reasons(table.reasons))
         return
     show.line(f"{product}.{table.table} for {subject} at {port}, by {', '.join(table.rules)}")
-    show.line(f"rows: {_bare(table.rows) if table.rows else 'all'}")
+    show.line(f"rows: {table.words}")
+    show.line(f"filter: {_bare(table.rows) if table.rows else 'none'}")
     columns = [(one.column, treatment(one), ", ".join(one.rules or table.rules)) for one in table.columns]
     show.console().print(show.table(("column", "treatment", "rules"), columns))
+    show.console().print(_reasons(table.reasons))
     if table.pending:
         show.note(f"NULL until the next publication: {', '.join(table.pending)} (outport apply)")
 
@@ -198,7 +218,3 @@ def _bare(expression: str) -> str:
         if depth < 0:
             return expression
     return _bare(inner) if expression.startswith("(") and expression.endswith(")") else expression
-
-
-def _document(tables: Sequence[TableAccess]) -> list[dict[str, object]]:
-    return [asdict(table) | {"exists": not table.refusal} for table in tables]

@@ -5,12 +5,9 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
-import os
-import pwd
 import re
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -26,7 +23,7 @@ from gateway.audit_verify import FileReport, verify
 from gateway.errors import Unavailable
 from gateway.observe import AuditRead
 from gateway.settings import Settings, SettingsError
-from ports.command import show
+from ports.command import account, show
 from ports.command.flags import PLACES, with_settings
 
 app = typer.Typer(no_args_is_help=True, help="Who saw what, and whether that record stands as it was written.")
@@ -118,7 +115,7 @@ def _read(settings: Settings, folder: Path | None, action: str, filters: tuple[s
     chain = audit.of(settings, keys.load(settings))
     named = filters if folder is None else (f"folder={folder}", *filters)
     try:
-        chain.record(AuditRead(_reader(), action, named))
+        chain.record(AuditRead(account.name(), action, named))
     except Unavailable:
         if settings.audit_required:
             raise
@@ -128,18 +125,6 @@ def _read(settings: Settings, folder: Path | None, action: str, filters: tuple[s
     if folder is not None and not folder.is_dir():
         raise SettingsError((f"folder: {folder} is no folder",))
     return folder or settings.audit
-
-
-def _reader() -> str:
-    """The account that asks, and who signed in at the terminal where that is another."""
-    try:
-        account = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        account = f"uid {os.getuid()}"
-    with suppress(OSError):
-        signed_in = os.getlogin()
-        return account if signed_in == account else f"{signed_in} as {account}"
-    return account
 
 
 def _heads(files: Iterable[Path]) -> tuple[Head, ...]:

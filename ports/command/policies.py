@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from gateway.policy_file import read_folder
 from gateway.policy_rules import PolicyError
 from gateway.product import Product
 from gateway.settings import Settings
-from ports.command import people, show, trials
+from ports.command import account, people, show, trials
 from ports.command.access import accesses, opened, treatment
 from ports.command.flags import PLACES, with_settings
 
@@ -129,7 +129,7 @@ def _seen(settings: Settings, folder: Path, port: str) -> dict[_Key, Seen]:
 
 
 def _of(gateway: Gateway, subject: str, port: str) -> dict[_Key, Seen]:
-    session = gateway.impersonate(subject, port)
+    session = replace(gateway.impersonate(subject, port), account=account.name())
     found: dict[_Key, Seen] = {}
     for snapshot in gateway.pin().deployment.current:
         name = snapshot.product.name

@@ -14,6 +14,7 @@ from ports.graphql.routes import routes as graphql_routes
 from ports.http.application import application
 from ports.http.protocol import BoundedProtocol
 from ports.hub.routes import routes as hub_routes
+from ports.rest.access import routes as access_routes
 from ports.rest.docs import routes as docs_routes
 from ports.rest.measures import routes as measure_routes
 from ports.rest.routes import routes as rest_routes
@@ -21,7 +22,16 @@ from ports.rest.service import routes as service_routes
 from ports.rest.snapshots import routes as snapshot_routes
 
 # In the order in which an address is looked for.
-ROUTES = (snapshot_routes, measure_routes, service_routes, docs_routes, rest_routes, graphql_routes, hub_routes)
+ROUTES = (
+    snapshot_routes,
+    access_routes,
+    measure_routes,
+    service_routes,
+    docs_routes,
+    rest_routes,
+    graphql_routes,
+    hub_routes,
+)
 BACKLOG = 512
 SOCKET_MESSAGE_BYTES = 1 << 20
 KEEP_ALIVE_S = 75

@@ -42,7 +42,7 @@ def pair() -> Principal:
 def test_whom_one_may_ask_for(tmp_path: Path, rule: dict[str, Any], allowed: bool) -> None:
     roles = {"tool": ["base"], "reader": ["base"]}
     policies = load(tmp_path, [GRANT, {"id": "d", **rule}], roles=roles)
-    assert (policies.stands_until(pair(), at()) is not None) is allowed
+    assert (policies.permit(pair(), at()) is not None) is allowed
     # A decision asks for it again: no session that was made otherwise goes round it.
     if allowed:
         assert policies.decide(pair(), LAB, PEOPLE, at(), frozenset()).visible
@@ -92,7 +92,7 @@ def test_what_the_two_see_is_decided_by_the_rules_of_both(tmp_path: Path) -> Non
     assert decision.uses["id"].kind == "join"
     assert decision.rows is not None
     assert "'N'" in decision.rows
-    assert set(decision.rules) == {"tool", "reader", "names", "ids"}
+    assert set(decision.rules) == {"tool", "reader", "names", "ids", "delegate:d"}
 
 
 def test_nobody_is_asked_for_by_one_who_is_asked_for() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from ports.command import account
 from tests.ports.command.conftest import Outport
 
 QUERY = "SELECT customer_id, full_name, email FROM shop.customers ORDER BY customer_id LIMIT 2"
@@ -52,9 +54,38 @@ def test_access_is_explained_for_each_column(outport: Outport) -> None:
         ("salary", "hidden", "secret"),
         ("region", "raw", "analyst-customers"),
     ):
-        (line,) = [line for line in answer.stdout.splitlines() if f"│ {column} " in line]
+        (line,) = [line for line in answer.stdout.splitlines() if line.startswith(f"│ {column} ")]
         assert treatment in line
         assert rule in line
+
+
+def test_every_rule_is_told_with_why_it_matches_or_does_not(outport: Outport) -> None:
+    told = outport("explain-access", "analyst", "shop").stdout
+    assert "analyst at rest, no purpose stated" in told
+    customers, _ = sorted(
+        json.loads(outport("explain-access", "analyst", "shop", "--json").stdout)["tables"],
+        key=lambda table: str(table["table"]),
+    )
+    reasons = {one["rule"]: one for one in customers["reasons"]}
+    assert reasons["analyst-customers"]["matches"]
+    assert "by analyst-customers" in customers["words"]
+    others = [one["why"] for one in reasons.values() if not one["matches"]]
+    assert others
+    assert all(others)
+
+
+def test_who_used_the_command_is_on_record_beside_whom_it_asked_for(world: Any, outport: Outport) -> None:
+    before = audited(world)
+    outport("explain-access", "analyst", "shop")
+    outport("try", "SELECT count(*) FROM shop.customers", "--as", "analyst")
+    told = [one for one in audited(world) if one not in before and one.get("on_behalf_of") == "analyst"]
+    assert {one["event"] for one in told} == {"access_explained", "query_begun", "query_answered"}
+    assert {one["subject"] for one in told} == {f"account:{account.name()}"}
+
+
+def audited(world: Any) -> list[dict[str, Any]]:
+    files = (world.settings.state / "audit").glob("*.jsonl")
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
 def test_access_is_explained_to_machines(outport: Outport) -> None:
