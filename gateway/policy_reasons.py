@@ -152,6 +152,6 @@ def _of_one(reasons: list[Reason]) -> str:
     granted = (
         f"every row, by {', '.join(whole)}"
         if whole
-        else "rows where " + ", or ".join(f"{one.rows} by {one.rule}" for one in grants)
+        else "where " + ", or ".join(f"{one.rows} by {one.rule}" for one in grants)
     )
     return granted + (f"; of these only where {', and '.join(left)}" if left else "")

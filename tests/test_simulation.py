@@ -58,7 +58,7 @@ def test_a_steward_is_told_what_another_would_get_and_by_which_rule(doors: Doors
     assert (found["subject"], found["product"], found["port"]) == ("bob", "shop", "rest")
     tables = {table["table"]: table for table in found["tables"]}
     assert (tables["customers"]["exists"], tables["orders"]["exists"]) == (True, False)
-    assert tables["customers"]["words"] == "rows where (region = 'S') by south"
+    assert tables["customers"]["words"] == "where (region = 'S') by south"
     reasons = {one["rule"]: one for one in tables["customers"]["reasons"]}
     assert (reasons["south"]["matches"], reasons["south"]["rows"]) == (True, "(region = 'S')")
     assert (reasons["north"]["matches"], reasons["north"]["why"]) == (False, "role is not north")
