@@ -287,6 +287,14 @@ def canonical_type(text: str) -> str:
         raise logged(BadQuery(f"{text} is not a type", reason="type"), error) from error
 
 
+def constants(text: str) -> list[tuple[Any, ...]]:
+    """The rows of a query over no table. Raises BadQuery (value)."""
+    try:
+        return _parser_cursor().execute(text).fetchall()
+    except duckdb.Error as error:
+        raise logged(BadQuery("the constants cannot be computed", reason="value"), error) from error
+
+
 def infer(path: Path, file_format: Literal["parquet", "csv", "json"]) -> tuple[tuple[str, str], ...]:
     """Column names and types of a local file, as DuckDB reads it. Raises BadQuery (value) if it cannot."""
     reader = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}[file_format]
