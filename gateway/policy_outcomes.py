@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway import duck
-from gateway.errors import BadQuery
 from gateway.tree import Node
 
 Truth = bool | None
@@ -61,7 +60,7 @@ def _decided(true: Iterable[Node], missed: Iterable[Node], columns: Mapping[str,
     free = tuple(cases.free)
     try:
         domains = {name: cases.domain(name) for name in cases.points}
-    except BadQuery:
+    except duck.Error:
         return Outcome(ANYTHING, free)
     size = math.prod(len(values) for values in domains.values()) * 3 ** len(free)
     if size > CASES_LIMIT:
@@ -91,7 +90,7 @@ class _Cases:
         return duck.write_expression(self._tried(node))
 
     def domain(self, name: str) -> list[str]:
-        """Literals of every value at which the column is tried. Raises BadQuery."""
+        """Literals of every value at which the column is tried. Raises duck.Error."""
         kind = self.columns[name]
         found = duck.constants(_values(kind, sorted(self.points[name])))
         return [f"CAST({duck.literal(None if row[0] is None else str(row[0]))} AS {kind})" for row in found]
