@@ -14,7 +14,7 @@ from gateway import BadQuery, Form, Gateway, Pin, Provenance, Query, Result, Ses
 from ports.graphql import compose
 from ports.graphql.compose import Bound
 from ports.graphql.plan import Edges, Group, Introspection, Item, Listing, PageInfo, PageOf, RowOf, RowsOf, Total
-from ports.graphql.selection import Listed, Nested, Selected, Typename
+from ports.graphql.selection import Listed, Selected, Typename
 from ports.graphql.shape import Shape
 from ports.http import cursor, json_rows
 from ports.http.cursor import Cursor
@@ -56,7 +56,9 @@ class Execution:
 
     def begin(self, item: RowOf) -> Result:
         """Ask for a row before its place in the answer is come to."""
-        result = self._begun[id(item)] = self._ask(compose.by_key(_lookup(item.listed), self._shape, item.key), False)
+        result = self._begun[id(item)] = self._ask(
+            compose.by_key(_typeless(item.listed)[0], self._shape, item.key), False
+        )
         return result
 
     def data(self, group: Group, visible: Sequence[VisibleSchema], introspect: Introspect) -> bytes:
@@ -94,8 +96,10 @@ class Execution:
         return introspect(item) if isinstance(item, Introspection) else _json(item.text)
 
     def _list(self, listed: Listed, path: Path) -> bytes:
-        result = self._ask(compose.rows(listed, self._shape), bool(listed.nested))
-        rows = json_rows.page(result.batches(), None)
+        plain, named = _typeless(listed)
+        result = self._ask(compose.rows(plain, self._shape), bool(listed.nested))
+        batches = result.batches() if not named else (json_rows.extended(one, named) for one in result.batches())
+        rows = json_rows.page(batches, None)
         self._asked.append((path, result.provenance))
         return b"[" + rows.text + b"]"
 
@@ -106,14 +110,8 @@ class Execution:
         if not batches:
             return b"null"
         text: str = batches[0].column(0)[0].as_py()
-        if item.listed.nested:
-            return text.encode()
-        named = [(one.alias, _json(one.text)) for one in item.listed.members if isinstance(one, Typename)]
-        if not named:
-            return text.encode()
-        if len(named) == len(item.listed.members):
-            return _object(named)
-        return text[:-1].encode() + b"," + _object(named)[1:]
+        _, named = _typeless(item.listed)
+        return (f"{text[:-1]},{named[1:]}" if named else text).encode()
 
     def _page(self, page: PageOf, path: Path) -> bytes:
         found = {name: self._edges(page, one, (*path, name)) for name, one in page.members if isinstance(one, Edges)}
@@ -226,13 +224,16 @@ def _info(page: PageOf, info: PageInfo, rows: _Rows) -> list[tuple[str, object]]
     return [(alias, told[name]()) for alias, name in info.members]
 
 
-def _lookup(listed: Listed) -> Listed:
-    """The row without its type's name, which would make it no lookup."""
-    if any(isinstance(one, Nested) for one in listed.members):
-        return listed
+def _typeless(listed: Listed) -> tuple[Listed, str]:
+    """The rows without their type's name, and an object of what was left out, "" for nothing.
+
+    Statements of bare columns are lookups and pages, whose rows may be kept; a name in them would be none.
+    """
+    named = [one for one in listed.members if isinstance(one, Typename)]
     columns = tuple(one for one in listed.members if isinstance(one, Selected))
-    name = listed.table.key[0]
-    return replace(listed, members=columns or (Selected(name, listed.table.columns[name]),))
+    if listed.nested or not named or not columns:
+        return listed, ""
+    return replace(listed, members=columns), _object([(one.alias, _json(one.text)) for one in named]).decode()
 
 
 def _told(one: VisibleSchema, name: str) -> object:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 # The texts of a row in the columns of a total order: where the next page begins.
 Place = tuple[str | None, ...]
+_END = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ def page(batches: Iterable[pa.RecordBatch], limit: int | None) -> Rows:
         parts += [text] if count else []
         sent, more, last = sent + count, cut, place
     return Rows(b",".join(parts), sent, more, last)
+
+
+def extended(batch: pa.RecordBatch, more: str) -> pa.RecordBatch:
+    """A batch whose JSON texts, objects with members, have those of the object `more` behind their own."""
+    rows = pc.binary_replace_slice(batch.column(0), start=-1, stop=_END, replacement="," + more[1:])
+    return pa.RecordBatch.from_arrays([rows], names=batch.schema.names[:1])
 
 
 def limited(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[tuple[memoryview, int, Place, bool]]:
