@@ -46,9 +46,11 @@ def media_type(headers: Headers) -> str:
     return best
 
 
-def wants_page(headers: Headers) -> bool:
+def wants_page(request: Request) -> bool:
     """Whether a browser asks for the page, not for an answer."""
-    found = {one.value: one.weight for one in accept.ranges(",".join(headers.getlist("accept")))}
+    if request.scope["query_string"]:
+        return False
+    found = {one.value: one.weight for one in accept.ranges(",".join(request.headers.getlist("accept")))}
     return found.get("text/html", 0) > 0 and not any(found.get(kind, 0) > 0 for kind in _SERVED)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -19,6 +20,13 @@ from ports.http import authentication, pinning
 from ports.http.exchange import Answer, Awaited, Lifeline, body, exchange
 
 PATH = "/graphql"
+_HERE = Path(__file__).parent / "page"
+_ASSETS = {"page.css": "text/css", "page.js": "text/javascript"}
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 def routes(gateway: Gateway) -> APIRouter:
@@ -40,8 +48,20 @@ def routes(gateway: Gateway) -> APIRouter:
         session = session.pinned(pinning.snapshots(asked.headers))
         return door.answer(session, read(), media_type, lifeline)
 
+    page = (_HERE / "page.html").read_bytes()
+    assets = {name: (_HERE / name).read_bytes() for name in _ASSETS}
+
+    @router.get(f"{PATH}/page.css")
+    @router.get(f"{PATH}/page.js")
+    async def asset(asked: Request) -> Response:
+        name = asked.url.path.rpartition("/")[2]
+        return Response(assets[name], media_type=_ASSETS[name], headers={"Cache-Control": "public, max-age=300"})
+
     @router.get(PATH)
     async def get(asked: Request) -> Response:
+        if request.wants_page(asked):
+            # It holds nothing of anybody's: what it shows it asks for, with its reader's credentials.
+            return Response(page, media_type="text/html", headers=_PAGE_HEADERS)
         return await exchange(asked, partial(work, asked, partial(request.of_address, asked)))
 
     @router.post(PATH)
