@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway import dialect_names, duck, pg_macros, scope, tree
+from gateway import dialect_names, duck, pg_macros, pg_scopes, scope, tree
 from gateway.cache import BytesLru
 from gateway.decision import unknown_relation
 from gateway.dialect_nodes import Source
@@ -108,6 +108,7 @@ def _bound(text: str) -> CatalogStatement:
     statement = _parsed(text)
     places = {place for path in scope.relations(statement) if (place := _place(path)) is not None}
     dialect_names.name(statement, Source(text))
+    pg_scopes.qualify(statement)
     kinds = Kinds(column_kinds(places))
     kinds.aliases(statement)
     rewriting = Rewriting(text, kinds)

@@ -92,7 +92,7 @@ def snippet(client: Client, example: Example, at: doors.Reach) -> str:
         case Client.sqlalchemy:
             return connect_postgres.sqlalchemy(example.credentials, example.sql, at)
         case Client.psql:
-            return connect_postgres.psql(example.credentials, example.sql, at)
+            return connect_postgres.psql(example.credentials, example.product, example.sql, at)
         case Client.jdbc:
             return connect_postgres.jdbc(example.credentials, at)
         case Client.superset:

@@ -16,12 +16,12 @@ CERT, KEY = "client.pem", "client.key"
 _JDBC_KEY, _JDBC_TRUST = "client.pk8", "org.postgresql.ssl.DefaultJavaSSLFactory"
 
 
-def conninfo(credentials: Login, at: doors.Reach) -> str:
+def conninfo(credentials: Login, at: doors.Reach, **more: str) -> str:
     """What libpq and its like connect with (PostgreSQL 15, 34.1.1); a token is the password of the user `token`."""
     user, password = _login(credentials)
     host, number = at.address
     given: dict[str, object] = {"host": host, "port": number, "dbname": DATABASE, "user": user, "password": password}
-    return " ".join(f"{name}={_quoted(str(value))}" for name, value in (given | _trust(at)).items())
+    return " ".join(f"{name}={_quoted(str(value))}" for name, value in (given | more | _trust(at)).items())
 
 
 def psycopg(credentials: Login, sql: str, at: doors.Reach) -> str:
@@ -36,9 +36,10 @@ def psycopg(credentials: Login, sql: str, at: doors.Reach) -> str:
     )
 
 
-def psql(credentials: Login, sql: str, at: doors.Reach) -> str:
-    """One shell line that asks `sql`; without its end it is a shell of SQL."""
-    return f"psql {shlex.quote(conninfo(credentials, at))} -c {shlex.quote(sql)}"
+def psql(credentials: Login, product: str, sql: str, at: doors.Reach) -> str:
+    """One shell line that asks `sql`; without its end it is a shell of SQL, in which \\d lists the product's tables."""
+    place = conninfo(credentials, at, options=f"-csearch_path={product}")
+    return f"psql {shlex.quote(place)} -c {shlex.quote(sql)}"
 
 
 def sqlalchemy(credentials: Login, sql: str, at: doors.Reach) -> str:

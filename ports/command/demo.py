@@ -9,7 +9,8 @@ from gateway.settings import Settings
 from ports.command import declared, show
 from ports.command.publication import finding, publication
 
-QUESTION = "SELECT sum(lifetime_value) FROM customer_360.customers"
+PRODUCT = "customer_360"
+QUESTION = f"SELECT sum(lifetime_value) FROM {PRODUCT}.customers"
 
 
 class Publisher:

@@ -158,7 +158,7 @@ def _greet(settings: Settings) -> None:
         who = Password("analyst", "analyst-demo")
         show.line(f"REST        {connect.curl(who, demo.QUESTION, http)}")
         show.line(f"Flight SQL  {connect.adbc_line(who, demo.QUESTION, flight)}")
-        show.line(f"PostgreSQL  {connect_postgres.psql(who, demo.QUESTION, postgres)}")
+        show.line(f"PostgreSQL  {connect_postgres.psql(who, demo.PRODUCT, demo.QUESTION, postgres)}")
     else:
         show.line(f"REST        {http.http}   (outport connect curl --as NAME)")
         show.line(f"Flight SQL  {flight.flight}   (outport connect adbc --as NAME)")

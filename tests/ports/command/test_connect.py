@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from gateway.identity import Directory
@@ -89,6 +91,14 @@ def test_a_demo_principal_connects_with_its_password(listening: World, outport: 
         assert pasted(client, printed)
     finally:
         people.remove("demo.one")
+
+
+def test_psql_finds_the_product_s_tables_by_their_bare_names(listening: World, outport: Outport) -> None:
+    printed = outport("connect", "psql", "--as", "analyst", "--product", "shop").stdout
+    with psycopg.connect(shlex.split(printed)[1]) as door:
+        assert door.execute("SELECT count(*) FROM orders").fetchall() == [(900,)]
+        visible = "SELECT relname FROM pg_class WHERE relkind = 'r' AND pg_table_is_visible(oid) AND relname !~ '^pg_'"
+        assert door.execute(f"{visible} ORDER BY 1").fetchall() == [("customers",), ("orders",)]
 
 
 def test_the_line_that_the_demo_prints_works(listening: World) -> None:

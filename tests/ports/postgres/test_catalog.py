@@ -52,6 +52,26 @@ def test_each_principal_finds_its_own_tables(ask: Connect) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT conname FROM pg_constraint WHERE pg_get_constraintdef(oid) = 'PRIMARY KEY (order_id)'",
+        "SELECT conname FROM pg_constraint, unnest(conkey) WHERE pg_get_constraintdef(oid) ~ '^PRIMARY KEY .order'",
+        "WITH keys AS (SELECT oid, conname FROM pg_constraint) SELECT conname FROM keys "
+        "WHERE pg_get_constraintdef(oid) = 'PRIMARY KEY (order_id)'",
+        "SELECT relname || '_pkey' FROM pg_class WHERE oid::regclass::text = 'shop.orders'",
+        "SELECT relname || '_pkey' FROM (SELECT oid, relname FROM pg_class WHERE relkind = 'r') t "
+        "WHERE oid::regclass::text = 'shop.orders'",
+        "SELECT relname || '_pkey' FROM pg_class r WHERE EXISTS (SELECT 1 FROM pg_namespace n WHERE oid = relnamespace "
+        "AND relname = 'orders' AND NOT pg_table_is_visible(r.oid) AND pg_get_userbyid(relowner) = 'outport')",
+        "SELECT relname || '_pkey' FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'order_id' "
+        "AND format_type(atttypid, atttypmod) = 'bigint' WHERE relkind = 'r' AND NOT pg_table_is_visible(pg_class.oid)",
+    ],
+)
+def test_a_function_is_given_the_column_of_the_row_that_it_stands_beside(ask: Connect, text: str) -> None:
+    assert ask("analyst", text) == [("orders_pkey",)]
+
+
+@pytest.mark.parametrize(
     ("relation", "column"),
     [
         ("pg_class", "relname"),
