@@ -93,7 +93,8 @@ def started(settings: Mapping[str, str]) -> Iterator[Running]:
         run = partial(subprocess.Popen, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if not os.getuid():
             run = partial(run, user=owner.pw_uid, group=owner.pw_gid, extra_groups=())
-        initialise = [binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]
+        initialise = [binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8"]
+        initialise += ["--locale", "C.UTF-8", "--no-sync"]
         if run(initialise).wait():
             raise Absent("PostgreSQL cannot make a database here")
         access = data / "pg_hba.conf"

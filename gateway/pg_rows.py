@@ -82,7 +82,7 @@ def _own(made: Made) -> None:
     """Database, roles' namesakes, schemas, extension: one of each."""
     made.add("pg_database", oid=DATABASE_OID, datname=DATABASE, datdba=OWNER_OID, encoding=6, datlocprovider="c",
              datallowconn=True, datconnlimit=-1, datfrozenxid=716, datminmxid=1, dattablespace=_TABLESPACE,
-             datcollate="C", datctype="C")  # fmt: skip
+             datcollate="C.UTF-8", datctype="C.UTF-8")  # fmt: skip
     for name, oid in {**SCHEMAS, "pg_toast": 99}.items():
         made.add("pg_namespace", oid=oid, nspname=name, nspowner=_SCHEMA_OWNERS.get(name, OWNER_OID),
                  nspacl=_SCHEMA_GRANTS.get(name, [f"{OWNER}=UC/{OWNER}", f"=U/{OWNER}"]))  # fmt: skip

@@ -348,7 +348,7 @@ def _query(product: VisibleProduct) -> Json:
         "additionalProperties": False,
         "properties": {
             "table": {"type": "string", "enum": tables},
-            "select": {"enum": ["*", ["*"]], "description": "as in the address of a table, or its items as a list"},
+            "select": schemas.SELECT,
             "where": {"type": "object", "additionalProperties": False, "description": "column: operator.value"},
             "limit": _LIMIT,
             "offset": _OFFSET,

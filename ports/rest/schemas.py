@@ -26,6 +26,12 @@ _STRINGS: Mapping[str, Json] = {
     "BLOB": {"contentEncoding": "base64"},
     "BIT": {"pattern": "^[01]*$"},
 }
+_EVERY: Json = {"type": "string", "enum": ["*"]}
+# What a question in a body selects, whatever its table: each kind apart, as generators want it.
+SELECT: Json = {
+    "anyOf": [_EVERY, {"type": "array", "items": _EVERY, "minItems": 1, "maxItems": 1}],
+    "description": "as in the address of a table, or its items as a list",
+}
 # One value in an address, by type: what every such value matches, a subset of what the server reads.
 _MOMENT = r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
