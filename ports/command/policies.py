@@ -58,10 +58,15 @@ def check(*, settings: Settings) -> None:
     products = _served(settings)
     loaded = _loaded(settings, products)
     policies, _ = read_folder(settings.policies)
-    doubts = (*loaded.warnings, *checked(policies, products))
+    found = checked(policies, products)
+    doubts = (*loaded.warnings, *found.doubts)
     for finding in doubts:
         show.line(_line(finding))
     show.line(f"{len(policies.rules)} rules load, {len(doubts)} doubts")
+    if found.undecided:
+        show.line("compared word by word, since they depend on claims, functions, columns or other tables:")
+    for rule, words in found.undecided.items():
+        show.line(f"  {rule}: {'; '.join(words)}")
 
 
 @app.command("test")

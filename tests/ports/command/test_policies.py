@@ -25,6 +25,14 @@ def rule(name: str, to: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"id": name, "on": ON, "to": to, **more}
 
 
+def some(rows: str) -> dict[str, Any]:
+    return rule("s", {"role": "a"}, grant={"columns": ["id", "region"], "rows": rows})
+
+
+def mask_if(condition: str) -> dict[str, Any]:
+    return rule("m", {}, mask={"columns": ["email"], "with": "email", "if": condition})
+
+
 @pytest.mark.parametrize(
     ("rules", "doubt"),
     [
@@ -56,13 +64,69 @@ def rule(name: str, to: dict[str, Any], **more: Any) -> dict[str, Any]:
         ),
         ([GRANT, rule("m", {}, unless={"role": "b"}, mask={"columns": ["email"], "with": "email"})], ""),
         ([GRANT, rule("r", {}, unless={"role": "a"}, restrict={"rows": "region = 'N'"})], "g: it shows rows that r"),
+        ([rule("d", {}, deny={"reason": "x"})], "d: it changes nothing: no rule grants"),
+        ([some("id > 1"), rule("h", {}, hide={"columns": ["name"]})], "h: it changes nothing: no rule grants"),
+        ([some("1 = 0")], "s: it shows no row of people: its rows are never true"),
+        ([some("id > 3 AND id < 4")], "s: it shows no row of people"),
+        ([some("id > 3 AND id <= 4")], ""),
+        (
+            [some("region = 'N'"), rule("r", {}, restrict={"rows": "NOT (region = 'N')"})],
+            "s: it shows no row of people: r",
+        ),
+        ([some("region = 'N'"), rule("r", {}, restrict={"rows": "region IN ('S', 'X')"})], "r leaves none of them"),
+        ([some("region = 'N'"), rule("r", {}, restrict={"rows": "region <> 'S'"})], ""),
+        ([some("region = 'N'"), rule("r", {"role": "b"}, restrict={"rows": "region = 'S'"})], ""),
+        (
+            [
+                some("id = 5"),
+                *(rule(f"r{n}", {}, restrict={"rows": f"id {sign} 5"}) for n, sign in enumerate(("<=", "<>"))),
+            ],
+            "s: it shows no row of people: r1 leaves none",
+        ),
+        (
+            [some("id > 0"), rule("lo", {}, restrict={"rows": "id < 5"}), rule("hi", {}, restrict={"rows": "id > 6"})],
+            "lo and hi leave none of them together",
+        ),
+        ([some("lower(region) = 'n'"), rule("r", {}, restrict={"rows": "lower(region) <> 'n'"})], ""),
+        (
+            [some("lower(region) = 'n'"), rule("r", {}, restrict={"rows": "NOT (lower(region) = 'n')"})],
+            "r leaves none of them",
+        ),
+        ([GRANT, rule("r", {}, restrict={"rows": "1 = 0"})], "r: it leaves no row of people to anybody"),
+        (
+            [GRANT, rule("r", {}, restrict={"rows": "id > 5 OR id <= 5 OR id IS NULL"})],
+            "r: it changes nothing on people",
+        ),
+        ([GRANT, rule("r", {}, restrict={"rows": "id > 5 OR id <= 5"})], ""),
+        ([GRANT, some("id = 1")], "s: it adds nothing on people: g shows all of that"),
+        ([some("id = 1"), GRANT], "s: it adds nothing on people: g shows all of that"),
+        (
+            [some("id = 1"), {**some("id IN (1, 2)"), "id": "w", "grant": {"columns": ["*"], "rows": "id < 3"}}],
+            "s: it adds",
+        ),
+        ([some("id = 1"), {**some("id = 1"), "id": "twin"}], "twin: it adds nothing on people: s"),
+        ([{**GRANT, "to": {"role": "b"}}, some("id = 1")], ""),
+        ([GRANT, mask_if("1 = 0")], "m: it masks nothing of people: its condition is always false"),
+        ([GRANT, mask_if("id > 3")], ""),
     ],
 )
 def test_a_doubt_names_the_rule_and_why(rules: list[dict[str, Any]], doubt: str, tmp_path: Path) -> None:
     policies, report = read_folder(write(tmp_path / "p", rules))
     assert not report.errors
-    told = [str(one) for one in checked(policies, [LAB])]
+    told = [str(one) for one in checked(policies, [LAB]).doubts]
     assert (len(told) == 1 and doubt in told[0]) if doubt else told == []
+
+
+def test_a_role_that_includes_another_is_doubted_with_it(tmp_path: Path) -> None:
+    rules = [GRANT, rule("j", {"role": "junior"}, deny={"reason": "x"})]
+    policies, _ = read_folder(write(tmp_path / "p", rules, roles={"a": ["junior"]}))
+    assert ["g: it changes nothing: j denies" in str(one) for one in checked(policies, [LAB]).doubts] == [True]
+
+
+def test_what_cannot_be_told_is_listed(tmp_path: Path) -> None:
+    rules = [some("id = $store AND lower(region) = 'n' AND id > 3")]
+    policies, _ = read_folder(write(tmp_path / "p", rules))
+    assert checked(policies, [LAB]).undecided == {"s": ("(id = $store)", "(lower(region) = 'n')")}
 
 
 def test_checking_tells_errors_with_their_places_and_exits_so(own_world: Settings) -> None:
