@@ -83,6 +83,14 @@ class View:
     create: str
     secure: bool
 
+    def share(self, part: Part | None) -> View:
+        """A view of constants, whose first share is the whole of it."""
+        return (
+            self
+            if part is None or part.index == 0
+            else View(self.snapshot, f"{self.name}_0", f"{self.create} AND false", False)
+        )
+
     @property
     def schema(self) -> str:
         """The schema of the engine that holds the snapshot's views."""
@@ -162,7 +170,7 @@ class Page(Scan):
 
 
 Plan = Scan | Lookup | Page
-Resolver = Callable[[scope.Path], Grant]
+Resolver = Callable[[scope.Path], Grant | View]
 
 
 @dataclass(frozen=True)
@@ -188,9 +196,10 @@ class Binder:
         shape = self._shapes.get((query.text, query.dialect))
         if shape is not None:
             try:
-                grants = tuple(resolve(path) for path in shape.paths)
+                found = [resolve(path) for path in shape.paths]
             except GatewayError:
                 return self._bind_cold(query, users, search_path, resolve)
+            grants = tuple(one for one in found if isinstance(one, Grant))
             plan = self._plans.get(_key(query, shape, users, search_path, grants))
             if plan is not None:
                 return plan.asked(query.parameters, grants)
@@ -209,25 +218,33 @@ class Binder:
         grants: dict[scope.Path, Grant] = {}
         views: dict[scope.Path, View] = {}
         granted: dict[scope.Path, Grant] = {}
+        told: dict[scope.Path, View] = {}
 
         def target(path: scope.Path, position: int | None) -> scope.Path:
             if path not in grants:
-                grants[path] = _at(position, resolve, path)
+                found = _at(position, resolve, path)
+                if isinstance(found, View):
+                    found = found.share(query.part)
+                    told[found.path] = found
+                    return found.path
+                grants[path] = found
             view = view_of(grants[path], query.part)
             views[view.path], granted[view.path] = view, grants[path]
             return view.path
 
         names = scope.resolve(statement, target)
-        _name_counts(statement)
+        scope.name_counts(statement)
         marks = measures.mark(statement, granted, listed=source is not None)
         if source is not None:
             dialect.typed(statement, _types(grants.values()), source)
         measures.settle(statement, marks)
-        views |= {view.path: view for view in use.settle(statement, granted, inner_view_of)}
+        views |= told | {view.path: view for view in use.settle(statement, granted, inner_view_of)}
         made, text = cost.of_grants(statement, granted), _verified(statement, frozenset(views), frozenset(names.ctes))
         shown = tuple(views.values()), tuple(grants.values())
         plan: Plan = Scan(text, (), *shown, query.text, client, beside=query.beside, estimate=made)
         plan = _lookup(plan, statement) or _page(plan, statement, frozenset(names.ctes)) or plan
+        if told:  # no decision says what these hold
+            return plan.asked(query.parameters, plan.grants)
         shape = _Shape(tuple(grants), session)
         self._shapes.put((query.text, query.dialect), shape, len(query.text))
         # A tree weighs about twenty times its text, and a page has two.
@@ -236,7 +253,7 @@ class Binder:
         return plan.asked(query.parameters, plan.grants)
 
 
-def _at(position: int | None, resolve: Resolver, path: scope.Path) -> Grant:
+def _at(position: int | None, resolve: Resolver, path: scope.Path) -> Grant | View:
     try:
         return resolve(path)
     except GatewayError as error:
@@ -248,14 +265,8 @@ def _key(
     query: Query, shape: _Shape, users: scope.Users, search_path: tuple[str, ...], grants: tuple[Grant, ...]
 ) -> tuple[object, ...]:
     decisions = tuple((grant.snapshot.id, grant.decision.fingerprint) for grant in grants)
-    return (
-        query.text,
-        query.part,
-        query.dialect,
-        query.beside,
-        (users, search_path) if shape.session else None,
-        decisions,
-    )
+    asker = (users, search_path) if shape.session else None
+    return (query.text, query.part, query.dialect, query.beside, asker, decisions)
 
 
 def _types(grants: Iterable[Grant]) -> dict[str, set[str]]:
@@ -337,14 +348,6 @@ def _verified(statement: Node, views: frozenset[scope.Path], ctes: frozenset[str
         if path not in views and not (len(path) == 1 and path[0] in ctes):
             raise BadQuery("this query cannot be bound", reason="unsupported")
     return text
-
-
-def _name_counts(statement: Node) -> None:
-    """Name an unaliased `count(*)` as it is written: the tree would call it `count_star()`."""
-    for node in tree.nodes(statement):
-        for item in node.get("select_list") or ():
-            if item.get("class") == "FUNCTION" and item["function_name"] == "count_star" and not item["alias"]:
-                item["alias"] = "count(*)"
 
 
 def _key_shown(plan: Scan) -> tuple[Column, ...]:

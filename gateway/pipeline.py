@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 
-from gateway import audit, delegation, grants, identity, keys, oidc, sasl, tracing
+from gateway import audit, delegation, grants, identity, keys, oidc, sasl, semantic_views, tracing
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept
 from gateway.credentials import ClientCertificate, Credentials
@@ -354,7 +354,7 @@ class Gateway:
 
     def _plan(self, session: Session, query: Query, pin: Pin) -> Plan:
         self._live(session)
-        resolve = partial(grants.resolve, session, pin, "query")
+        resolve = semantic_views.resolver(session, pin, self._tables)
         return self._binder.bind(query, session.users, session.search_path, resolve)
 
     def _read(self, session: Session, products: Iterable[str]) -> None:

@@ -150,6 +150,14 @@ def _strip_schemas(statement: Node, names: Names) -> None:
             node["column_names"] = parts[1:]
 
 
+def name_counts(statement: Node) -> None:
+    """Name an unaliased `count(*)` as it is written: the tree would call it `count_star()`."""
+    for node in nodes(statement):
+        for item in node.get("select_list") or ():
+            if item.get("class") == "FUNCTION" and item["function_name"] == "count_star" and not item["alias"]:
+                item["alias"] = "count(*)"
+
+
 def substitute_session(statement: Node, text: str, users: Users, search_path: tuple[str, ...]) -> bool:
     """Replace current_user, current_schema and their like by constants, in place; True if any stood there.
 

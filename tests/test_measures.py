@@ -257,3 +257,34 @@ def test_a_call_that_the_gateway_makes_itself_cannot_be_written_by_a_client(till
     for text in ("SELECT measure(0)", "SELECT measure(0) FROM till.lines", "SELECT CAST(measure(1) AS INTEGER)"):
         assert refused(till, text).reason in {"function", "grouping"}
     assert refused(till, "SELECT 1 FROM range(MEASURE(revenue))").reason in {"grouping", "column", "limit"}
+
+
+def test_the_schema_semantic_tells_each_principal_of_what_exists_for_it(door: Door) -> None:
+    text = 'SELECT name, unit, additive FROM semantic.measures WHERE "table" = $1 ORDER BY name'
+    seen = {subject: [row["name"] for row in rows(door, text, subject, "lines")] for subject in SUBJECTS}
+    assert seen["partner"] == ["baskets", "line_count"]
+    assert set(seen["steward"]) - set(seen["analyst"]) == {"margin", "margin_rate"}
+    assert seen["analyst"] == seen["regional"]
+    assert rows(door, text, "steward", "lines")[-1] == {"name": "revenue", "unit": "EUR", "additive": True}
+    alternatives = "SELECT alternative FROM outport.semantic.alternatives WHERE measure = 'revenue' ORDER BY 1"
+    assert [row["alternative"] for row in rows(door, alternatives)] == ["large_revenue", "margin"]
+    assert [row["alternative"] for row in rows(door, alternatives, "analyst")] == ["large_revenue"]
+    tree = (
+        "SELECT driver, s.synonym FROM semantic.metric_tree t JOIN semantic.synonyms s ON s.name = t.measure ORDER BY 1"
+    )
+    assert rows(door, tree)[0] == {"driver": "average_basket", "synonym": "sales"}
+    departments = "SELECT count(*) AS n FROM semantic.dimensions WHERE name = 'department'"
+    assert rows(door, departments)[0]["n"] - rows(door, departments, "regional")[0]["n"] == 1
+    with pytest.raises(Refusal) as refusal:
+        door.ask("steward", "SELECT * FROM semantic.nothing")
+    assert refusal.value.code == "not_found"
+
+
+def test_what_a_shared_text_tells_of_semantics_is_not_kept_for_others(till: Gateway) -> None:
+    text = "SELECT count(*) AS n FROM semantic.measures"
+    told = []
+    for subject in ("steward", "analyst", "steward", "partner", "analyst"):
+        session = till.open(Password(subject, f"{subject}-secret"), "python")
+        with till.answer(session, Query(text)) as result:
+            told += [row["n"] for batch in result.batches() for row in batch.to_pylist()]
+    assert told == [13, 11, 13, 5, 11]
