@@ -11,9 +11,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway import BadQuery, Form, Gateway, Pin, Provenance, Query, Result, Session, VisibleSchema
-from ports.graphql import compose
+from ports.graphql import compose, measures
 from ports.graphql.compose import Bound
-from ports.graphql.plan import Edges, Group, Introspection, Item, Listing, PageInfo, PageOf, RowOf, RowsOf, Total
+from ports.graphql.plan import (
+    Edges,
+    Group,
+    Introspection,
+    Item,
+    Listing,
+    MeasuresOf,
+    PageInfo,
+    PageOf,
+    RowOf,
+    RowsOf,
+    Total,
+)
 from ports.graphql.selection import Listed, Selected, Typename
 from ports.graphql.shape import Shape
 from ports.http import cursor, json_rows
@@ -87,6 +99,8 @@ class Execution:
             return _object(members)
         if isinstance(item, RowsOf):
             return self._list(item.listed, path)
+        if isinstance(item, MeasuresOf):
+            return self._texts(self._ask(measures.compose(item.grouped, self._shape), False), path)
         if isinstance(item, RowOf):
             return self._row(item, path)
         if isinstance(item, PageOf):
@@ -98,6 +112,10 @@ class Execution:
     def _list(self, listed: Listed, path: Path) -> bytes:
         plain, named = _typeless(listed)
         result = self._ask(compose.rows(plain, self._shape), bool(listed.nested))
+        return self._texts(result, path, named)
+
+    def _texts(self, result: Result, path: Path, named: str = "") -> bytes:
+        """A list of an answer's rows, each with the members of `named`, an object or nothing."""
         batches = result.batches() if not named else (json_rows.extended(one, named) for one in result.batches())
         rows = json_rows.page(batches, None)
         self._asked.append((path, result.provenance))

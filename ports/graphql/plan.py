@@ -13,8 +13,10 @@ from graphql import FieldNode, OperationDefinitionNode, OperationType, get_varia
 from graphql.execution.values import VariableValues
 
 from gateway import BadQuery, Value
-from ports.graphql import errors, schema, where
+from ports.graphql import errors, measures, schema, where
 from ports.graphql.documents import Bounds, Document
+from ports.graphql.measure_types import Measured
+from ports.graphql.measures import Grouped
 from ports.graphql.publications import Watched
 from ports.graphql.schema import Schema
 from ports.graphql.selection import TYPENAME, Listed, Reader
@@ -42,6 +44,13 @@ class RowOf:
 
     listed: Listed
     key: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class MeasuresOf:
+    """Groups of rows with their measures."""
+
+    grouped: Grouped
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ class Introspection:
     nodes: tuple[FieldNode, ...]
 
 
-Item = Text | RowsOf | RowOf | PageOf | Group | Listing | Introspection
+Item = Text | RowsOf | RowOf | MeasuresOf | PageOf | Group | Listing | Introspection
 
 
 def variables(made: Schema, operation: OperationDefinitionNode, given: Mapping[str, Any]) -> VariableValues:
@@ -165,6 +174,8 @@ class _Planner:
             meaning = self._meanings[type_name, name]
             if isinstance(meaning, schema.Rows):
                 members.append((alias, RowsOf(self._reader.listed(type_name, meaning.table, same, 2))))
+            elif isinstance(meaning, Measured):
+                members.append((alias, MeasuresOf(measures.grouped(self._reader, type_name, meaning.table, same))))
             elif isinstance(meaning, schema.Keyed):
                 members.append((alias, self._keyed(type_name, meaning, same)))
             else:
@@ -227,7 +238,7 @@ def statements(item: Item) -> int:
         return sum(statements(one) for _, one in item.members)
     if isinstance(item, PageOf):
         return 1 + len(item.members)
-    return int(isinstance(item, RowsOf | RowOf))
+    return int(isinstance(item, RowsOf | RowOf | MeasuresOf))
 
 
 def places(item: Item) -> tuple[PageOf, ...]:

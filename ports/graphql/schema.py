@@ -6,25 +6,25 @@ No field has a resolver: a selection is compiled as a whole (see `compile`), onl
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 from dataclasses import dataclass
-from types import GenericAlias
-from typing import Any, Optional, cast
+from typing import Any, cast
 
 import strawberry
 from graphql import GraphQLInputObjectType, GraphQLSchema
-from strawberry.annotation import StrawberryAnnotation
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.arguments import StrawberryArgument
 
 from gateway import Column
-from ports.graphql import scalars
+from ports.graphql import measure_types, scalars
+from ports.graphql.measure_types import MeasureTypes
 from ports.graphql.shape import Link, SchemaShape, Shape, TableShape, capital
+from ports.graphql.types import argument, blank, listed, maybe, put, put_input
 
 LIMIT = 100
 LISTING = "visibleProducts"
 PUBLICATIONS, PUBLICATION = "publications", "Publication"
-PAGES, KEYED = "Connection", "ByKey"
+PAGES, KEYED, MEASURES = "Connection", "ByKey", "Measures"
+MEASURES_TOLD = "Its measures, for each group of the columns and dimensions that are selected beside them."
 DIRECTIONS = tuple(f"{way}{nulls}" for way in ("ASC", "DESC") for nulls in ("", "_NULLS_FIRST", "_NULLS_LAST"))
 COMPARISONS = ("_eq", "_neq", "_gt", "_gte", "_lt", "_lte")
 PATTERNS = ("_like", "_ilike")
@@ -73,7 +73,7 @@ class Space:
     schema: SchemaShape
 
 
-Meaning = Cell | Related | Rows | Pages | Keyed | Space
+Meaning = Cell | Related | Rows | Pages | Keyed | Space | measure_types.Meaning
 Meanings = dict[tuple[str, str], Meaning]
 
 
@@ -109,19 +109,20 @@ class _Builder:
         self._page_info = _page_info()
         self._filters: dict[tuple[str, bool], Any] = {}
         tables = shape.tables.items()
-        self._rows = {path: _blank() for path, _ in tables}
-        self._wheres = {path: _blank() for path, _ in tables}
-        self._orders = {path: _blank() for path, one in tables if _ordered(one)}
+        self._rows = {path: blank() for path, _ in tables}
+        self._wheres = {path: blank() for path, _ in tables}
+        self._orders = {path: blank() for path, one in tables if _ordered(one)}
+        self._measures = MeasureTypes(shape, self._meanings, self._type, self._filter, self._direction)
 
     def schema(self) -> Schema:
         """The schema."""
         for table in self._shape.tables.values():
             self._describe(table)
-        query = _blank()
+        query = blank()
         product_info = _product_info()
-        _put(query, LISTING, _list(product_info), "Every product that you may see.")
+        put(query, LISTING, listed(product_info), "Every product that you may see.")
         for one in self._shape.schemas:
-            _put(query, one.name, self._space(one), one.description, deprecated=one.ending)
+            put(query, one.name, self._space(one), one.description, deprecated=one.ending)
             self._meanings["Query", one.name] = Space(one)
         strawberry.type(query, name="Query", description="The products that you may see.")
         config = StrawberryConfig(
@@ -129,9 +130,9 @@ class _Builder:
         )
         made = strawberry.Schema(query, subscription=_subscription(), config=config)
         graphql = made._schema
-        for path in self._orders:
-            order = cast(GraphQLInputObjectType, graphql.type_map[f"{self._shape.tables[path].type_name}Order"])
-            order.is_one_of = True
+        orders = [f"{self._shape.tables[path].type_name}Order" for path in self._orders]
+        for name in (*orders, *self._measures.orders):
+            cast(GraphQLInputObjectType, graphql.type_map[name]).is_one_of = True
         return Schema(self._shape, graphql, made, self._meanings)
 
     def _describe(self, table: TableShape) -> None:
@@ -140,70 +141,75 @@ class _Builder:
         for column in table.fields:
             self._meanings[name, column.name] = Cell(column)
             kind = self._type(column)
-            _put(row, column.name, _maybe(kind) if column.name in table.nullable else kind, column.description)
-            _put_input(where, column.name, _maybe(self._filter(column)))
+            put(row, column.name, maybe(kind) if column.name in table.nullable else kind, column.description)
+            put_input(where, column.name, maybe(self._filter(column)))
         for link in table.links:
             far = self._shape.tables[link.schema, link.table]
             self._meanings[name, link.name] = Related(link, far)
             there = (link.schema, link.table)
-            kind = _list(self._rows[there]) if link.many else _maybe(self._rows[there])
-            _put(row, link.name, kind, far.description, self._list_arguments(far) if link.many else ())
-            _put_input(where, link.name, _maybe(self._wheres[there]))
+            kind = listed(self._rows[there]) if link.many else maybe(self._rows[there])
+            put(row, link.name, kind, far.description, self._list_arguments(far) if link.many else ())
+            put_input(where, link.name, maybe(self._wheres[there]))
         for joint in ("_and", "_or"):
-            _put_input(where, joint, _maybe(_list(where)))
-        _put_input(where, "_not", _maybe(where))
+            put_input(where, joint, maybe(listed(where)))
+        put_input(where, "_not", maybe(where))
         strawberry.type(row, name=name, description=table.description or None)
         strawberry.input(where, name=f"{name}Where", description="Conditions that all hold.")
         if path in self._orders:
             for column in _ordered(table):
-                _put_input(self._orders[path], column.name, _maybe(self._direction))
+                put_input(self._orders[path], column.name, maybe(self._direction))
             strawberry.input(self._orders[path], name=f"{name}Order", description="One column, and its direction.")
 
     def _space(self, schema: SchemaShape) -> type:
-        space, name = _blank(), space_type(schema.name)
+        space, name = blank(), space_type(schema.name)
         for table in schema.tables:
             row = self._rows[table.schema, table.name]
             self._meanings[name, table.name] = Rows(table)
-            _put(space, table.name, _list(row), table.description, self._list_arguments(table))
+            put(space, table.name, listed(row), table.description, self._list_arguments(table))
+            if table.measures:
+                self._meanings[name, f"{table.name}{MEASURES}"] = measure_types.Measured(table)
+                where = self._wheres[table.schema, table.name]
+                arguments = [argument("where", maybe(where)), *self._measures.arguments(table), *_limits()]
+                put(space, f"{table.name}{MEASURES}", listed(self._measures.row(table)), MEASURES_TOLD, arguments)
             if not table.key:
                 continue
             self._meanings[name, f"{table.name}{KEYED}"] = Keyed(table)
-            keys = [_argument(one, self._type(table.columns[one])) for one in table.key]
-            _put(space, f"{table.name}{KEYED}", _maybe(row), "The row with this key, null if there is none.", keys)
+            keys = [argument(one, self._type(table.columns[one])) for one in table.key]
+            put(space, f"{table.name}{KEYED}", maybe(row), "The row with this key, null if there is none.", keys)
             self._meanings[name, f"{table.name}{PAGES}"] = Pages(table)
             pages = self._connection(table)
-            _put(space, f"{table.name}{PAGES}", pages, "The same rows in pages.", self._page_arguments(table))
+            put(space, f"{table.name}{PAGES}", pages, "The same rows in pages.", self._page_arguments(table))
         return cast(type, strawberry.type(space, name=name, description=schema.description or None))
 
     def _connection(self, table: TableShape) -> type:
         row, name = self._rows[table.schema, table.name], table.type_name
-        edge, pages = _blank(), _blank()
-        _put(edge, "cursor", str, "Where this row stands in its order.")
-        _put(edge, "node", row, "The row.")
+        edge, pages = blank(), blank()
+        put(edge, "cursor", str, "Where this row stands in its order.")
+        put(edge, "node", row, "The row.")
         strawberry.type(edge, name=f"{name}Edge")
-        _put(pages, "edges", _list(edge), "The rows of the page, each with its cursor.")
-        _put(pages, "nodes", _list(row), "The rows of the page.")
-        _put(pages, "pageInfo", self._page_info, "Where the page stands.")
-        _put(pages, "totalCount", int, "How many rows there are, whatever the page; counted only when asked for.")
+        put(pages, "edges", listed(edge), "The rows of the page, each with its cursor.")
+        put(pages, "nodes", listed(row), "The rows of the page.")
+        put(pages, "pageInfo", self._page_info, "Where the page stands.")
+        put(pages, "totalCount", int, "How many rows there are, whatever the page; counted only when asked for.")
         return cast(type, strawberry.type(pages, name=f"{name}{PAGES}"))
 
     def _asked(self, table: TableShape) -> list[StrawberryArgument]:
         path = (table.schema, table.name)
-        asked = [_argument("where", _maybe(self._wheres[path]))]
+        asked = [argument("where", maybe(self._wheres[path]))]
         if path in self._orders:
-            asked.append(_argument("orderBy", _maybe(_list(self._orders[path]))))
+            asked.append(argument("orderBy", maybe(listed(self._orders[path]))))
         return asked
 
     def _list_arguments(self, table: TableShape) -> list[StrawberryArgument]:
-        return [*self._asked(table), _argument("limit", _maybe(int), LIMIT), _argument("offset", _maybe(int), 0)]
+        return [*self._asked(table), *_limits()]
 
     def _page_arguments(self, table: TableShape) -> list[StrawberryArgument]:
         ends = (("first", int), ("after", str), ("last", int), ("before", str))
-        return [*(_argument(name, _maybe(kind)) for name, kind in ends), *self._asked(table)]
+        return [*(argument(name, maybe(kind)) for name, kind in ends), *self._asked(table)]
 
     def _type(self, column: Column) -> Any:
         of = scalars.scalar_of(column.type)
-        return _list(self._types[of.name] | None) if of.listed else self._types[of.name]
+        return listed(self._types[of.name] | None) if of.listed else self._types[of.name]
 
     def _filter(self, column: Column) -> Any:
         """The input of conditions on a column: one for each scalar, and one that only asks for NULL."""
@@ -214,13 +220,17 @@ class _Builder:
         return self._filters[known]
 
     def _made_filter(self, name: str, comparable: bool, *, textual: bool) -> Any:
-        made, kind = _blank(), self._types[name]
+        made, kind = blank(), self._types[name]
         if comparable:
             for operator in (*COMPARISONS, *(PATTERNS if textual else ())):
-                _put_input(made, operator, _maybe(kind))
-            _put_input(made, "_in", _maybe(_list(kind)))
-        _put_input(made, "_isNull", _maybe(bool))
+                put_input(made, operator, maybe(kind))
+            put_input(made, "_in", maybe(listed(kind)))
+        put_input(made, "_isNull", maybe(bool))
         return strawberry.input(made, name=f"{name}Filter" if comparable else f"{name}NullFilter")
+
+
+def _limits() -> list[StrawberryArgument]:
+    return [argument("limit", maybe(int), LIMIT), argument("offset", maybe(int), 0)]
 
 
 def _ordered(table: TableShape) -> tuple[Column, ...]:
@@ -228,66 +238,34 @@ def _ordered(table: TableShape) -> tuple[Column, ...]:
     return tuple(one for one in table.fields if scalars.comparable(one.type))
 
 
-def _list(kind: Any) -> Any:
-    return GenericAlias(list, (kind,))
-
-
-def _maybe(kind: Any) -> Any:
-    return Optional[kind]  # noqa: UP045 - `|` does not take every type that strawberry makes
-
-
-def _blank() -> Any:
-    return type("Made", (), {"__annotations__": {}})
-
-
 def _product_info() -> Any:
     """Fresh: strawberry keeps what it worked out for one schema on the fields of a type."""
-    made = _blank()
+    made = blank()
     for name, kind in (
         *((name, str) for name in ("name", "title", "version", "description", "snapshot", "publishedAt")),
-        ("dataTime", _maybe(str)),
+        ("dataTime", maybe(str)),
         ("quality", float),
     ):
-        _put(made, name, kind, "")
+        put(made, name, kind, "")
     return strawberry.type(made, name="ProductInfo", description="A product, and the state of it that is served.")
 
 
 def _subscription() -> Any:
-    publication, made = _blank(), _blank()
+    publication, made = blank(), blank()
     for name in ("product", "version", "snapshot", "publishedAt"):
-        _put(publication, name, str, "")
-    _put(publication, "dataTime", _maybe(str), "")
-    _put(publication, "quality", float, "")
+        put(publication, name, str, "")
+    put(publication, "dataTime", maybe(str), "")
+    put(publication, "quality", float, "")
     strawberry.type(publication, name=PUBLICATION, description="A state of a product, from now on the one served.")
-    product = [_argument("product", str)]
-    _put(made, PUBLICATIONS, publication, "Each state of a product that is published from now on.", product)
+    product = [argument("product", str)]
+    put(made, PUBLICATIONS, publication, "Each state of a product that is published from now on.", product)
     return strawberry.type(made, name="Subscription", description="What is told when it happens.")
 
 
 def _page_info() -> Any:
-    made = _blank()
+    made = blank()
     for name, kind in (("hasNextPage", bool), ("hasPreviousPage", bool)):
-        _put(made, name, kind, "")
+        put(made, name, kind, "")
     for name in ("startCursor", "endCursor"):
-        _put(made, name, _maybe(str), "")
+        put(made, name, maybe(str), "")
     return strawberry.type(made, name="PageInfo", description="Where a page stands among all rows.")
-
-
-def _put(made: Any, name: str, kind: Any, description: str, arguments: Sequence[StrawberryArgument] = (), *,
-         deprecated: str = "") -> None:  # fmt: skip
-    """A field of an object. Its Python name has a prefix: contract names may be words of Python's."""
-    field = strawberry.field(name=name, description=description or None, deprecation_reason=deprecated or None)
-    field.type_annotation = StrawberryAnnotation(kind)
-    if arguments:
-        field.arguments = list(arguments)
-    made.__annotations__[f"f_{name}"] = kind
-    setattr(made, f"f_{name}", field)
-
-
-def _put_input(made: Any, name: str, kind: Any) -> None:
-    made.__annotations__[f"f_{name}"] = kind
-    setattr(made, f"f_{name}", strawberry.field(name=name, default=strawberry.UNSET))
-
-
-def _argument(name: str, kind: Any, default: object = strawberry.UNSET) -> StrawberryArgument:
-    return StrawberryArgument(f"a_{name}", name, StrawberryAnnotation(kind), default=default)

@@ -119,18 +119,14 @@ class Reader:
         """A list of rows, for each of so many parents."""
         asked = self.arguments(type_name, nodes[0])
         limit = self.limit("limit", asked.get("limit"))
-        offset = asked.get("offset") or 0
-        if not 0 <= offset < OFFSET_LIMIT:
-            raise BadQuery("offset takes whole numbers from 0", reason="value")
+        offset = self.offset(asked.get("offset"))
         members = self.members(table, nodes, depth + 1, self.spend(parents * limit))
         return Listed(table, members, asked.get("where"), where.order(asked.get("orderBy")), limit, offset)
 
     def members(self, table: TableShape, nodes: Sequence[FieldNode], depth: int, rows: int) -> tuple[Member, ...]:
         """What is selected of so many rows of `table`."""
         found: list[Member] = []
-        fields = self.fields(nodes, depth)
-        _distinct(fields)
-        for alias, same in fields.items():
+        for alias, same in self.distinct(nodes, depth).items():
             name = same[0].name.value
             if name == TYPENAME:
                 found.append(Typename(alias, table.type_name))
@@ -142,6 +138,20 @@ class Reader:
                 assert isinstance(meaning, schema.Related)
                 found.append(Nested(alias, meaning.link, self._nested(table, meaning, same, depth, rows)))
         return tuple(found)
+
+    def distinct(self, nodes: Sequence[FieldNode], depth: int) -> Fields:
+        """As `fields`. Raises BadQuery for two names that differ in case alone: an object of SQL cannot hold both."""
+        found = self.fields(nodes, depth)
+        if len({name.lower() for name in found}) < len(found):
+            words = "two names of one selection differ in case alone: give one another alias"
+            raise BadQuery(words, reason="unsupported")
+        return found
+
+    def offset(self, given: int | None) -> int:
+        """How many rows a list leaves out. Raises BadQuery."""
+        if not 0 <= (given or 0) < OFFSET_LIMIT:
+            raise BadQuery("offset takes whole numbers from 0", reason="value")
+        return given or 0
 
     def limit(self, name: str, given: int | None) -> int:
         """How many rows a list has at most. Raises BadQuery."""
@@ -202,9 +212,3 @@ class Reader:
         except GraphQLError as error:
             raise errors.invalid([error], errors.VARIABLES) from error
         return not (skip and skip["if"]) and (include is None or bool(include["if"]))
-
-
-def _distinct(found: Fields) -> None:
-    """Raises BadQuery for two names that differ in case alone: an object of SQL cannot hold both."""
-    if len({name.lower() for name in found}) < len(found):
-        raise BadQuery("two names of one selection differ in case alone: give one another alias", reason="unsupported")

@@ -33,7 +33,10 @@ class Link:
 
 @dataclass(frozen=True)
 class TableShape:
-    """One table: its visible columns, which of them may be NULL, its visible key and what it can be read with."""
+    """One table: its visible columns, which of them may be NULL, its visible key and what it can be read with.
+
+    `measures` and `dimensions` are those of its contract that are no columns, as if they were.
+    """
 
     schema: str
     name: str
@@ -42,6 +45,8 @@ class TableShape:
     nullable: frozenset[str]
     key: tuple[str, ...]
     links: tuple[Link, ...]
+    measures: tuple[Column, ...] = ()
+    dimensions: tuple[Column, ...] = ()
 
     @cached_property
     def columns(self) -> Columns:
@@ -120,7 +125,19 @@ def _table(
     table = visible.table
     nullable = frozenset(one.column.name for one in visible.origins if one.nullable)
     links = _links(visible, references(schema, table.name), known)
-    return TableShape(schema, table.name, table.description, visible.columns, nullable, visible.key, links)
+    taken = {one.name for one in visible.columns} | {one.name for one in links}
+    measures, dimensions = (_semantics(visible, kind, taken) for kind in ("measure", "dimension"))
+    key = visible.key
+    return TableShape(
+        schema, table.name, table.description, visible.columns, nullable, key, links, measures, dimensions
+    )
+
+
+def _semantics(visible: VisibleTable, kind: str, taken: set[str]) -> tuple[Column, ...]:
+    found = [one for one in visible.semantics if one.kind == kind and one.name not in taken]
+    return tuple(
+        Column(one.name, one.type, False, False, None, frozenset(), one.description, one.title) for one in found
+    )
 
 
 def _links(

@@ -43,7 +43,7 @@ class Where:
         if value is None:
             raise BadQuery(f"{name} is null: leave it out, or ask by _isNull", reason="value")
         if name in table.columns:
-            yield from self._of_column(table.columns[name], value, f"{quoted(alias)}.{quoted(name)}")
+            yield from self.of_column(table.columns[name], value, f"{quoted(alias)}.{quoted(name)}")
         elif name in _JOINTS:
             parts = [self._all(one, table, alias, depth) for one in value]
             yield f"({_JOINTS[name].join(parts)})" if parts else _NOTHING[name]
@@ -65,7 +65,8 @@ class Where:
         met = " AND ".join([*on, *self.conditions(given, table, far, depth + 1)])
         return f"EXISTS (SELECT 1 FROM {table.path} AS {quoted(far)} WHERE {met})"
 
-    def _of_column(self, column: Column, given: Mapping[str, Any], name: str) -> Iterator[str]:
+    def of_column(self, column: Column, given: Mapping[str, Any], name: str) -> Iterator[str]:
+        """Conditions on one column, whose SQL is `name`. Raises BadQuery."""
         for operator, value in given.items():
             if value is None:
                 raise BadQuery(f"{operator} of {column.name} is null: ask by _isNull", reason="value")
