@@ -88,7 +88,8 @@ def test_every_measure_is_what_sql_says(
         ("(having: {revenue: {_gt: 2000}, line_count: {_gte: 1}})", "store baskets",
          "SELECT store, MEASURE(baskets) FROM till.lines GROUP BY 1 HAVING MEASURE(revenue) > 2000 ORDER BY 1"),
         ('(where: {products: {department: {_eq: "food"}}, store: {_eq: 1}})', "size line_count",
-         f"SELECT size, MEASURE(line_count) FROM {JOINED} WHERE department = 'food' AND store = 1 GROUP BY 1 ORDER BY 1"),
+         f"SELECT size, MEASURE(line_count) FROM {JOINED} WHERE department = 'food' AND store = 1 "
+         "GROUP BY 1 ORDER BY 1"),
         ("(orderBy: [{month: DESC}], limit: 3)", "size month largest",
          "SELECT size, month, MEASURE(largest) FROM till.lines GROUP BY 1, 2 ORDER BY 2 DESC, 1 LIMIT 3"),
         ("", "store", "SELECT DISTINCT store FROM till.lines ORDER BY 1"),
