@@ -85,20 +85,21 @@ class Wire:
 
 def get(path: str, subject: str | None = None) -> bytes:
     """A GET request, with the credentials of a demo persona."""
-    credentials = ""
-    if subject is not None:
-        proof = base64.b64encode(f"{subject}:{subject}-demo".encode()).decode()
-        credentials = f"Authorization: Basic {proof}\r\n"
-    return f"GET {path} HTTP/1.1\r\nHost: x\r\n{credentials}\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n{_credentials(subject)}\r\n".encode()
 
 
-def post(path: str, body: object) -> bytes:
-    """A POST request of JSON."""
+def post(path: str, body: object, subject: str | None = None) -> bytes:
+    """A POST request of JSON, with the credentials of a demo persona."""
     content = json.dumps(body, separators=(",", ":")).encode()
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
-    )
-    return head.encode() + content
+    about = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\n{_credentials(subject)}{about}\r\n".encode() + content
+
+
+def _credentials(subject: str | None) -> str:
+    if subject is None:
+        return ""
+    proof = base64.b64encode(f"{subject}:{subject}-demo".encode()).decode()
+    return f"Authorization: Basic {proof}\r\n"
 
 
 class _Turns:

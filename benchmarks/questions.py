@@ -16,7 +16,8 @@ from benchmarks.load import Http, Wire, get, post
 PAGE = 100
 BARE, STEWARD, ANALYST = "bare uvicorn, a constant", "outport, steward", "outport, analyst"
 EACH, TOGETHER = "outport, steward, a query each", "outport, steward, no rows kept"
-# What PostGraphile calls a type of DuckDB, in a variable of a query.
+OVER_GRAPHQL = "outport over GraphQL, steward"
+# What GraphQL's servers, this one too, call a type of DuckDB in a variable of a query.
 GRAPHQL = {"BIGINT": "BigInt", "INTEGER": "Int", "VARCHAR": "String"}
 
 Value = int | str
@@ -49,6 +50,24 @@ def outport(question: Question, port: int, subject: str) -> Http:
         paths = [f"{rows}?{_joined(question, values, '{}=eq.{}')}&order={order}" for values in question.values]
         paths = [f"{path}&limit={PAGE}" for path in paths]
     return Http(f"outport, {subject}", port, tuple(get(path, subject) for path in paths))
+
+
+def graphql(question: Question, port: int) -> Http:
+    """Asked of this gateway's GraphQL, as the steward."""
+    declared = ", ".join(f"${name}: {GRAPHQL[question.columns[name]]}!" for name in question.where)
+    fields = " ".join(question.columns)
+    if question.order is None:
+        given = ", ".join(f"{name}: ${name}" for name in question.where)
+        rows = f"{question.table}ByKey({given})"
+    else:
+        given = ", ".join(f"{name}: {{_eq: ${name}}}" for name in question.where)
+        order = ", ".join([f"{{{question.order}: DESC}}", *(f"{{{name}: ASC}}" for name in question.key)])
+        rows = f"{question.table}(where: {{{given}}}, orderBy: [{order}], limit: {PAGE})"
+    text = f"query ({declared}) {{ {question.product} {{ {rows} {{ {fields} }} }} }}"
+    asked = (dict(zip(question.where, values, strict=True)) for values in question.values)
+    return Http(
+        OVER_GRAPHQL, port, tuple(post("/graphql", {"query": text, "variables": one}, "steward") for one in asked)
+    )
 
 
 def roapi(question: Question, port: int) -> Http:

@@ -68,6 +68,7 @@ def started(stack: ExitStack, files: Mapping[str, Path]) -> list[Maker]:
         lambda _: Http(BARE, constant, (get("/"),)),
         partial(questions.outport, port=port, subject="steward"),
         partial(questions.outport, port=port, subject="analyst"),
+        partial(questions.graphql, port=port),
         lambda question: replace(questions.outport(question, together, "steward"), name=TOGETHER),
         lambda question: replace(questions.outport(question, each, "steward"), name=EACH),
     ]
