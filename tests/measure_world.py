@@ -29,7 +29,7 @@ domain: test
 tenant: outport
 description: {purpose: Tests, usage: Tests, limitations: Synthetic}
 """
-_PRODUCT = f"""
+PRODUCT = f"""
 apiVersion: v1.1.0
 kind: DataProduct
 id: till
@@ -187,7 +187,7 @@ def build(folder: Path) -> Settings:
     (folder / "policies").mkdir()
     for name, table in tables().items():
         pq.write_table(table, place / "data" / f"{name}.parquet")
-    (place / "till.odps.yaml").write_text(_PRODUCT)
+    (place / "till.odps.yaml").write_text(PRODUCT)
     (place / "till.odcs.yaml").write_text(CONTRACT)
     (folder / "policies" / "till.yaml").write_text(_POLICY)
     (folder / "policies" / "masks.yaml").write_text(MASKS.read_text())

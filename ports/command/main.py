@@ -11,7 +11,20 @@ from typer.core import TyperGroup
 from gateway.errors import GatewayError
 from gateway.principals import PrincipalsError
 from gateway.settings import SettingsError
-from ports.command import access, agreements, audit, connect, doctor, people, policies, products, security, serve, show
+from ports.command import (
+    access,
+    agreements,
+    audit,
+    connect,
+    doctor,
+    people,
+    policies,
+    products,
+    security,
+    serve,
+    show,
+    versions,
+)
 
 # A command's answer is its own words: the log of the gateway is for `serve`, which sends it to standard error.
 logging.getLogger("outport").addHandler(logging.NullHandler())
@@ -51,6 +64,7 @@ app.command("serve")(serve.serve)
 app.command("apply")(products.apply)
 app.command("get")(products.get)
 app.command("new")(products.new)
+app.command("diff")(versions.diff)
 app.command("try")(access.attempt)
 app.command("explain-access")(access.explain_access)
 app.command("connect")(connect.connect)
