@@ -25,6 +25,14 @@ IDENTITY = ("tests/gateway/test_identity.py", "tests/gateway/test_sasl.py")
 TOKENS = ("tests/gateway/test_oidc.py", "tests/ports/test_tokens.py")
 SCOPES = ("tests/ports/test_scopes.py",)
 GAPS = ("tests/test_gaps.py",)
+BEHALF = ("tests/test_delegation.py", "tests/gateway/test_policy_delegate.py", "tests/gateway/test_policy_meaning.py")
+SIMULATION = ("tests/test_simulation.py",)
+AGREEMENTS = ("tests/test_agreements.py",)
+CHAIN = ("tests/gateway/test_audit_verify.py", "tests/gateway/test_audit.py")
+GUESSES = ("tests/gateway/test_rate.py", "tests/gateway/test_siblings.py")
+LIMITS = ("tests/test_limits.py", "tests/gateway/test_limits.py", "tests/gateway/test_engine.py")
+LEAKS = ("tests/gateway/test_bind.py", "tests/gateway/test_leaks.py")
+DOUBTS = ("tests/ports/command/test_policies.py", "tests/gateway/test_policy_outcomes.py")
 WORLD = ("tests/test_no_way_round.py", "tests/test_one_truth.py")
 
 
@@ -71,7 +79,7 @@ MUTANTS = (
     Mutant("second check", "gateway/bind.py", "if path not in views and not (", "if False and not ("),
     Mutant("row filter", "gateway/bind.py", "if decision.rows is not None else", "if False else"),
     Mutant("hidden columns", "gateway/bind.py", "for name in decision.visible}", "for name in decision.treatments}"),
-    Mutant("plan cache key", "gateway/bind.py", "return (query.text, query.part, query.dialect, (users, search_path) if shape.session else None, decisions)", "return (query.text,)"),
+    Mutant("plan cache key", "gateway/bind.py", "        (users, search_path) if shape.session else None,\n        decisions,\n", ""),
     Mutant("bytes under NULL", "gateway/stream.py", "return forms.zero_nulls(batch)", "return batch"),
     Mutant("session names", "gateway/scope.py", "if value is None or place is None or", "if True or"),
     Mutant("declared doors", "gateway/grants.py", "if session.port not in _INNER_PORTS and not product.serves(session.port):", "if False:", WORLD),
@@ -104,6 +112,34 @@ MUTANTS = (
     Mutant("repeated rows", "gateway/use_block.py", "if use_joins.reached(root, self._edges) != set(self.relations):", "if False:", USE),
     Mutant("entities told apart", "gateway/use_block.py", "if one.found.name in telling.get(one.found.relation, ()):", "if False:", USE),
     Mutant("declared joins", "gateway/use_joins.py", "if frozenset(zip(declared.columns, declared.to_columns, strict=True)) == names:", "if True:", USE),
+    Mutant("columns of both", "gateway/obligations.py", "frozenset.intersection(*each)", "frozenset.union(*each)", BEHALF),
+    Mutant("rows of both", "gateway/obligations.py", "for term in (granted, *restrictions) if term is not None]", "for term in (granted, *restrictions) if term is not None][:1]", BEHALF),
+    Mutant("whom one may ask for", "gateway/delegation.py", "if _permitted(both, policies, port, purpose) and known:", "if known:", BEHALF),
+    Mutant("unknown ones like the others", "gateway/delegation.py", "if _permitted(both, policies, port, purpose) and known:", "if _permitted(both, policies, port, purpose):", BEHALF),
+    Mutant("delegations that end", "gateway/delegation.py", "if behalf != principal.behalf or not _permitted(", "if False and not _permitted(", BEHALF),
+    Mutant("whom one may simulate", "gateway/stewards.py", "or not pin.policies.permit(both, environment) or not known", "or not known", SIMULATION),
+    Mutant("scopes of stewards", "gateway/stewards.py", "    if not scope.reaches(session.port, supposed.product.lower()):", "    if False:", SIMULATION),
+    Mutant("delegation is no simulation", "gateway/policy_delegate.py", "if one.kind == kind and permits(", "if permits(", SIMULATION),
+    Mutant("agreements that ended", "gateway/agreements.py", 'if agreement.state(environment.now) == "in force" and agreement.covers(', "if agreement.covers(", AGREEMENTS),
+    Mutant("purposes of agreements", "gateway/agreements.py", "and (not self.purposes or any(one in self.purposes for one in asker.values(\"purpose\")))", "", AGREEMENTS),
+    Mutant("agreements asked for", "gateway/policy.py", "if not product.agreement_required and (product.name, product.major) not in self._asking:", "if True:", AGREEMENTS),
+    Mutant("kept snapshots ask too", "gateway/policy.py", "if not product.agreement_required and (product.name, product.major) not in self._asking:", "if not product.agreement_required:", AGREEMENTS),
+    Mutant("seals of lines", "gateway/audit_chain.py", "return hmac.compare_digest(seal.of(self.text), self.seal)", "return True", CHAIN),
+    Mutant("the line before", "gateway/audit_verify.py", "elif seq == chain.seq + 1 and line.previous != chain.seal:", "elif False:", CHAIN),
+    Mutant("records before rows", "gateway/stream.py", "if self._first is None and batch.num_rows:", "if False:", CHAIN),
+    Mutant("half a record", "gateway/audit.py", "            self._torn = True\n            os.ftruncate(self._descriptor, self._size)\n            self._torn = False\n", "", CHAIN),
+    Mutant("guesses at passwords", "gateway/sign_in.py", "        self._guesses.take(port, credentials.subject)\n        proved", "        proved", GUESSES),
+    Mutant("what others have taken", "gateway/rate.py", "level + (now - since) * self._per_s) - count", "level + (now - since) * self._per_s)", GUESSES),
+    Mutant("cost of a query", "gateway/fences.py", "if limits.cost is not None and plan.estimate.rows > limits.cost:", "if False:", LIMITS),
+    Mutant("budgets", "gateway/fences.py", "        if limits.queries is not None or limits.budget_s is not None:", "        if False:", LIMITS),
+    Mutant("rows of an answer", "gateway/stream.py", "if self._limits.rows is not None and self._rows > self._limits.rows:", "if False:", LIMITS),
+    Mutant("bytes of an answer", "gateway/stream.py", "if self._limits.bytes is not None and self._bytes > self._limits.bytes:", "if False:", LIMITS),
+    Mutant("limits never widen", "gateway/limits.py", "for each in every) if one is not None), default=None", "for each in every[1:]) if one is not None), default=None", LIMITS),
+    Mutant("filters that join", "gateway/bind.py", "secure = joins or grant.snapshot", "secure = grant.snapshot", LEAKS),
+    Mutant("scopes of products", "gateway/principal.py", "return self.enters(port) and (self.products is None or product in self.products)", "return self.enters(port)", SCOPES),
+    Mutant("scopes of actions", "gateway/grants.py", "    if not scope.allows(action):", "    if False:", SCOPES),
+    Mutant("keys that expired", "gateway/identity.py", "or key.expires <= time.time():", "or False:", IDENTITY),
+    Mutant("free words in conditions", "gateway/policy_outcomes.py", "for name in cases.free.values()]", "for name in ()]", DOUBTS),
     Mutant("kinds of joins", "gateway/use_block.py", 'if join["ref_type"] not in {"REGULAR", "CROSS"}:', "if False:", USE),
     Mutant("policies of now", "gateway/standing.py", "is not watched.pin.policies:", "is None:", GAPS),
     Mutant("rows that wait", "ports/postgres/portals.py", "            self._result.permitted()\n", "", GAPS),
