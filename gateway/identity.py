@@ -20,10 +20,11 @@ from gateway.enrolment import Enrolment
 from gateway.errors import NotFound, Unauthenticated
 from gateway.issuers import OWN
 from gateway.jose import BadToken, Token
+from gateway.key_use import KeyUse
 from gateway.keys import Keys
 from gateway.oidc import Issuers
-from gateway.principal import NEVER, Claim, Kind, Principal
-from gateway.principals import Entry, Register
+from gateway.principal import NEVER, WHOLE, Claim, Kind, Principal, Scope
+from gateway.principals import SCOPES, Entry, PrincipalsError, Register, checked_scope, scope_words
 from gateway.scram import ITERATIONS, Verifier
 from gateway.tokens import Tokens
 
@@ -50,6 +51,7 @@ class Directory(Enrolment):
         super().__init__(path)
         self._issuers = issuers
         self._tokens = Tokens(keys)
+        self._key_use = KeyUse(path.parent)
         self._cache_key = os.urandom(32)
         # Known salts outlive a rotation of the secret: those of unknown names must too.
         self._unknown = keys.lasting("unknown subject")
@@ -59,10 +61,23 @@ class Directory(Enrolment):
 
     def authenticate(self, credentials: Credentials | None) -> Principal:
         """The principal of `credentials`. Raises Unauthenticated; Unavailable if the directory cannot be read."""
-        return self.prove(credentials)[0]
+        return self._proves(credentials)[0]
 
     def prove(self, credentials: Credentials | None) -> tuple[Principal, Proof]:
-        """The principal of `credentials`, and what `stands` asks again: no password. Raises as `authenticate`."""
+        """The principal of `credentials`, and what `stands` asks again: no password. Raises as `authenticate`.
+
+        That an API key was used is noted.
+        """
+        found = self._proves(credentials)
+        if isinstance(credentials, Bearer) and credentials.token.count(".") == 1:
+            self._key_use.used(credentials.token.partition(".")[0], self.current().keyed.keys())
+        return found
+
+    def close(self) -> None:
+        """Write down when keys were last used."""
+        self._key_use.close()
+
+    def _proves(self, credentials: Credentials | None) -> tuple[Principal, Proof]:
         register = self.current()
         proof: Proof
         match credentials:
@@ -127,10 +142,13 @@ class Directory(Enrolment):
             self._demo = (entries, any(_is_demo(entry) for entry in entries.values()))
         return self._demo[1]
 
-    def issue_token(self, subject: str, lifetime_s: float, narrow: Mapping[str, tuple[str, ...]] | None = None) -> str:
-        """A JWT for `subject`; `narrow` leaves it only the roles or purposes named. Raises NotFound."""
+    def issue_token(
+        self, subject: str, lifetime_s: float, narrow: Mapping[str, tuple[str, ...]] | None = None, scope: Scope = WHOLE
+    ) -> str:
+        """A JWT for `subject`; `narrow` leaves it only the roles or purposes named, `scope` ports, products and
+        actions. Raises NotFound."""
         self.principal(subject)
-        return self._tokens.issued(subject, lifetime_s, narrow or {})
+        return self._tokens.issued(subject, lifetime_s, {**(narrow or {}), **scope_words(scope)})
 
     def add_demo_personas(self) -> None:
         """Add the demo's personas with the password NAME-demo, where they are not there yet."""
@@ -180,13 +198,20 @@ class Directory(Enrolment):
             raise _wrong() from error
 
     def _by_own(self, register: Register, token: Token) -> Principal:
-        """Roles and purposes are those that the directory *and* the token name; all else is read anew by `sub`."""
+        """Roles and purposes are those that the directory *and* the token name; all else is read anew by `sub`.
+
+        Its scope is the token's own.
+        """
         body, ends = self._tokens.read(token)
         entry = register.entries.get(str(body.get("sub")))
         if entry is None:
             raise BadToken("nobody of the directory")
         narrowed = {name: _narrowed(entry, name, body[name]) for name in _NARROWING if name in body}
-        return _principal(replace(entry, attributes={**entry.attributes, **narrowed}), ends)
+        try:
+            scope = checked_scope({name: body[name] for name in SCOPES if name in body})
+        except PrincipalsError as error:
+            raise BadToken("a scope that is none") from error
+        return replace(_principal(replace(entry, attributes={**entry.attributes, **narrowed}), ends), scope=scope)
 
     def _by_issuer(self, register: Register, token: Token) -> Principal:
         """What the issuer's token says, as far as it is mapped; of a listed principal what the directory says."""

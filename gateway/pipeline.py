@@ -332,6 +332,7 @@ class Gateway:
         """Stop every query and free the engines."""
         self._standing.close()
         self._sign_in.close()
+        self._directory.close()
         self._fences.close()
         self._engine.close()
         self._pg_catalog.close()

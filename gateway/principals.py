@@ -31,7 +31,7 @@ _FIELDS = {"kind", "attributes", "verifier", "keys", "certificates"}
 _NAME = re.compile(rf"(?:{'|'.join(NAME_KINDS)}):[!-~]{{1,512}}", re.ASCII)
 # A subject, also one of an issuer, or the fingerprint of a certificate.
 _BARRED = re.compile(r"[!-~]{1,160}", re.ASCII)
-_SCOPES = ("ports", "products", "actions")
+SCOPES = ("ports", "products", "actions")
 
 
 class PrincipalsError(Exception):
@@ -196,14 +196,20 @@ def checked_bar(named: object) -> str:
 
 def checked_scope(given: Mapping[str, object]) -> Scope:
     """The scope of lists of ports, products and actions; what is absent is not narrowed. Raises PrincipalsError."""
-    if not set(given) <= set(_SCOPES):
-        raise PrincipalsError(f"a scope has {', '.join(_SCOPES)}")
-    ports, products, actions = (_listed(name, given[name]) if name in given else None for name in _SCOPES)
+    if not set(given) <= set(SCOPES):
+        raise PrincipalsError(f"a scope has {', '.join(SCOPES)}")
+    ports, products, actions = (_listed(name, given[name]) if name in given else None for name in SCOPES)
     if ports is not None and not set(ports) <= set(PORTS):
         raise PrincipalsError(f"ports: some of {', '.join(PORTS)} are expected")
     if actions is not None and not set(actions) <= set(get_args(Action)):
         raise PrincipalsError(f"actions: some of {', '.join(get_args(Action))} are expected")
     return Scope(ports, products, cast("tuple[Action, ...] | None", actions))
+
+
+def scope_words(scope: Scope) -> dict[str, tuple[str, ...]]:
+    """What `checked_scope` makes this scope of."""
+    given = {name: getattr(scope, name) for name in SCOPES}
+    return {name: values for name, values in given.items() if values is not None}
 
 
 def _listed(name: str, value: object) -> tuple[str, ...]:
@@ -259,8 +265,7 @@ def _document(entry: Entry) -> dict[str, Any]:
 
 def _key_document(key: ApiKey) -> dict[str, Any]:
     body = {"id": key.id, "sha256": key.digest, "expires": datetime.fromtimestamp(key.expires, UTC)}
-    given = {name: getattr(key.scope, name) for name in _SCOPES}
-    scope = {name: list(values) for name, values in given.items() if values is not None}
+    scope = {name: list(values) for name, values in scope_words(key.scope).items()}
     return body | ({"scope": scope} if scope else {})
 
 

@@ -115,7 +115,7 @@ MUTANTS = (
     Mutant("columns of both", "gateway/obligations.py", "frozenset.intersection(*each)", "frozenset.union(*each)", BEHALF),
     Mutant("rows of both", "gateway/obligations.py", "for term in (granted, *restrictions) if term is not None]", "for term in (granted, *restrictions) if term is not None][:1]", BEHALF),
     Mutant("whom one may ask for", "gateway/delegation.py", "if _permitted(both, policies, port, purpose) and known:", "if known:", BEHALF),
-    Mutant("unknown ones like the others", "gateway/delegation.py", "if _permitted(both, policies, port, purpose) and known:", "if _permitted(both, policies, port, purpose):", BEHALF),
+    Mutant("unknown ones like the others", "gateway/delegation.py", "if _permitted(both, policies, port, purpose) and known:", "if _permitted(both, policies, port, purpose):", SIMULATION),
     Mutant("delegations that end", "gateway/delegation.py", "if behalf != principal.behalf or not _permitted(", "if False and not _permitted(", BEHALF),
     Mutant("whom one may simulate", "gateway/stewards.py", "or not pin.policies.permit(both, environment) or not known", "or not known", SIMULATION),
     Mutant("scopes of stewards", "gateway/stewards.py", "    if not scope.reaches(session.port, supposed.product.lower()):", "    if False:", SIMULATION),

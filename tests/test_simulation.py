@@ -77,6 +77,7 @@ def test_rows_are_those_that_both_may_see(doors: Doors, ask: Any) -> None:
     assert ask(doors, "auditor", "bob", NORTH) == [(0, None)]
     assert ask(doors, "auditor", "alice", "SELECT count(*) AS n FROM hr.salaries") == "not_found"
     assert ask(doors, "auditor", "chief", NORTH) == "forbidden"
+    assert ask(doors, "auditor", "nobody-at-all", NORTH) == "forbidden"
     assert ask(doors, "bob", "alice", NORTH) == "forbidden"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,7 +13,8 @@ import yaml
 
 from gateway import keys
 from gateway.identity import Directory
-from gateway.principal import Claim
+from gateway.key_use import last_used
+from gateway.principal import Claim, Scope
 from gateway.principals import ApiKey, Entry, PrincipalsError, checked_scope
 from gateway.settings import Settings
 from ports.command import show
@@ -22,6 +24,9 @@ app = typer.Typer(no_args_is_help=True, help="Who may knock: persons, applicatio
 _DAY_S = 86_400
 _HOUR_S = 3_600
 
+Ports = Annotated[list[str] | None, typer.Option("--port", help="only at this port, such as rest (repeatable)")]
+Products = Annotated[list[str] | None, typer.Option("--product", help="only for this product (repeatable)")]
+Actions = Annotated[list[str] | None, typer.Option("--action", help="only query, or only metadata")]
 Subject = Annotated[str, typer.Argument(help="the principal's name")]
 
 
@@ -37,11 +42,14 @@ def token(
     hours: Annotated[float, typer.Option(min=0.01, max=24 * 366, help="hours until it expires")] = 8.0,
     role: Annotated[list[str] | None, typer.Option(help="keep only this role (repeatable)")] = None,
     purpose: Annotated[list[str] | None, typer.Option(help="keep only this purpose (repeatable)")] = None,
+    port: Ports = None,
+    product: Products = None,
+    action: Actions = None,
     settings: Settings,
 ) -> None:
     """Print a token (JWT) for a principal: it can carry less than the principal has, never more."""
     narrow = {name: tuple(values) for name, values in (("role", role), ("purpose", purpose)) if values}
-    show.line(directory(settings).issue_token(subject, hours * _HOUR_S, narrow))
+    show.line(directory(settings).issue_token(subject, hours * _HOUR_S, narrow, _scope(port, product, action)))
 
 
 @app.command("add")
@@ -71,8 +79,10 @@ def add(
 @app.command("list")
 @with_settings(*PLACES)
 def list_all(*, settings: Settings) -> None:
-    """List the principals with their attributes; no secret is stored that could be shown."""
-    rows = [(entry.subject, entry.kind, _attributes(entry), _means(entry)) for entry in directory(settings).entries()]
+    """List the principals with their attributes, and when their keys were last used; there is no secret to show."""
+    used = last_used(settings.principals.parent)
+    entries = directory(settings).entries()
+    rows = [(entry.subject, entry.kind, _attributes(entry), _means(entry, used)) for entry in entries]
     show.console().print(show.table(("subject", "kind", "attributes", "signs in by"), rows))
     if barred := directory(settings).barred():
         show.console().print(f"barred: {', '.join(barred)}")
@@ -104,15 +114,13 @@ def key(
     subject: Subject,
     *,
     days: Annotated[float, typer.Option(min=0.01, max=3660, help="days until it expires")] = 90.0,
-    port: Annotated[list[str] | None, typer.Option(help="only at this port, such as rest (repeatable)")] = None,
-    product: Annotated[list[str] | None, typer.Option(help="only for this product (repeatable)")] = None,
-    action: Annotated[list[str] | None, typer.Option(help="only query, or only metadata")] = None,
+    port: Ports = None,
+    product: Products = None,
+    action: Actions = None,
     settings: Settings,
 ) -> None:
     """Make an API key for a principal; it is shown once, and can be worth less than the principal, never more."""
-    given = {"ports": port, "products": product, "actions": action}
-    scope = checked_scope({name: values for name, values in given.items() if values})
-    show.line(directory(settings).add_key(subject, days * _DAY_S, scope))
+    show.line(directory(settings).add_key(subject, days * _DAY_S, _scope(port, product, action)))
 
 
 @app.command("certificate")
@@ -169,13 +177,19 @@ def _shown(claim: Claim) -> str:
     return ",".join(map(str, claim)) if isinstance(claim, tuple) else str(claim)
 
 
-def _means(entry: Entry) -> str:
-    named = [_key(key) for key in entry.keys]
+def _scope(ports: list[str] | None, products: list[str] | None, actions: list[str] | None) -> Scope:
+    given = {"ports": ports, "products": products, "actions": actions}
+    return checked_scope({name: values for name, values in given.items() if values})
+
+
+def _means(entry: Entry, used: Mapping[str, int]) -> str:
+    named = [_key(key, used.get(key.id)) for key in entry.keys]
     password = ["password"] if entry.verifier is not None else []
     return ", ".join([*password, *named, *entry.certificates]) or "token"
 
 
-def _key(key: ApiKey) -> str:
+def _key(key: ApiKey, used: int | None) -> str:
     scope = [*(key.scope.ports or ()), *(key.scope.products or ()), *(key.scope.actions or ())]
     within = f" for {' '.join(scope)}" if scope else ""
-    return f"key {key.id} until {datetime.fromtimestamp(key.expires, UTC):%Y-%m-%d}{within}"
+    last = "never used" if used is None else f"last used {datetime.fromtimestamp(used, UTC):%Y-%m-%d %H:%M}"
+    return f"key {key.id} until {datetime.fromtimestamp(key.expires, UTC):%Y-%m-%d}{within}, {last}"

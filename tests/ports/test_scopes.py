@@ -58,6 +58,14 @@ def key(people: Directory) -> Iterator[Callable[..., str]]:
             people.remove_key("steward", one.partition(".")[0])
 
 
+@pytest.fixture(params=["key", "token"])
+def worth(request: pytest.FixtureRequest, key: Callable[..., str], people: Directory) -> Callable[..., str]:
+    """A key of the steward within a scope, or a token."""
+    if request.param == "key":
+        return key
+    return lambda **scope: people.issue_token("steward", 600, None, checked_scope(scope))
+
+
 def asked(ports: dict[str, Any], door: str, token: str, text: str) -> int | str:
     """The count that `text` gives, or the kind of refusal."""
     return {"rest": by_rest, "flightsql": by_flight, "postgres": by_postgres}[door](ports, token, text)
@@ -111,36 +119,36 @@ def door(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_key_reaches_the_products_of_its_scope_and_others_are_unknown(
-    ports: dict[str, Any], key: Callable[..., str], door: str
+    ports: dict[str, Any], worth: Callable[..., str], door: str
 ) -> None:
-    whole, narrow, astray = key(), key(products=["shop"]), key(products=["else"])
+    whole, narrow, astray = worth(), worth(products=["shop"]), worth(products=["else"])
     assert [asked(ports, door, one, SHOP) for one in (whole, narrow, astray)] == [600, 600, "not_found"]
     assert [asked(ports, door, one, HR) for one in (whole, narrow, astray)] == [40, "not_found", "not_found"]
 
 
-def test_a_key_opens_the_ports_of_its_scope_alone(ports: dict[str, Any], key: Callable[..., str], door: str) -> None:
-    own, others = key(ports=[door]), key(ports=[one for one in ("rest", "flightsql", "postgres") if one != door])
+def test_a_key_opens_the_ports_of_its_scope_alone(ports: dict[str, Any], worth: Callable[..., str], door: str) -> None:
+    own, others = worth(ports=[door]), worth(ports=[one for one in ("rest", "flightsql", "postgres") if one != door])
     assert asked(ports, door, own, SHOP) == 600
     assert asked(ports, door, others, SHOP) == "forbidden"
 
 
-def test_a_key_for_metadata_answers_no_query(ports: dict[str, Any], key: Callable[..., str], door: str) -> None:
-    assert asked(ports, door, key(actions=["metadata"]), SHOP) == "forbidden"
-    assert asked(ports, door, key(actions=["metadata"], products=["hr"]), SHOP) == "not_found"
-    assert asked(ports, door, key(actions=["query"]), SHOP) == 600
+def test_a_key_for_metadata_answers_no_query(ports: dict[str, Any], worth: Callable[..., str], door: str) -> None:
+    assert asked(ports, door, worth(actions=["metadata"]), SHOP) == "forbidden"
+    assert asked(ports, door, worth(actions=["metadata"], products=["hr"]), SHOP) == "not_found"
+    assert asked(ports, door, worth(actions=["query"]), SHOP) == 600
 
 
-def test_a_scope_is_seen_in_what_is_listed(ports: dict[str, Any], key: Callable[..., str]) -> None:
+def test_a_scope_is_seen_in_what_is_listed(ports: dict[str, Any], worth: Callable[..., str]) -> None:
     at = ports["http"]
 
     def listed(token: str) -> list[str]:
         said = httpx.get(f"http://{at[0]}:{at[1]}/products", headers={"Authorization": f"Bearer {token}"}).json()
         return [one["name"] for one in said["data"]]
 
-    assert listed(key()) == ["hr", "shop"]
-    assert listed(key(products=["shop"])) == ["shop"]
-    assert listed(key(actions=["query"])) == []
-    with connected(ports, key(products=["hr"])) as connection:
+    assert listed(worth()) == ["hr", "shop"]
+    assert listed(worth(products=["shop"])) == ["shop"]
+    assert listed(worth(actions=["query"])) == []
+    with connected(ports, worth(products=["hr"])) as connection:
         rows = connection.execute("SELECT table_schema FROM information_schema.tables").fetchall()
     assert {row[0] for row in rows} & {"shop", "hr"} == {"hr"}
 
@@ -165,6 +173,12 @@ def test_an_open_stream_ends_within_seconds_of_its_key(
     assert kept.read_chunk().data.num_rows > 0
     kept.cancel()
     assert asked(ports, "flightsql", token, SHOP) == "unauthenticated"
+
+
+def test_a_scope_that_is_none_refuses_a_token(ports: dict[str, Any], people: Directory) -> None:
+    for wrong in ({"ports": ["telnet"]}, {"products": []}, {"actions": ["write"]}, {"products": ["sh op"]}):
+        token = people._tokens.issued("steward", 600, {name: tuple(values) for name, values in wrong.items()})
+        assert asked(ports, "rest", token, SHOP) == "unauthenticated"
 
 
 def drained(reader: fl.FlightStreamReader) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from typer.testing import CliRunner, Result
 from gateway.credentials import Bearer, Password
 from gateway.errors import NotFound, Unauthenticated
 from gateway.identity import Directory
+from gateway.key_use import last_used
 from gateway.keys import load
 from gateway.principal import Scope
 from gateway.settings import Settings
@@ -73,6 +76,53 @@ def test_a_key_may_be_worth_less_than_its_principal(state: Path) -> None:
     (entry,) = people(state).entries()
     assert entry.keys[0].scope == robot.scope
     assert "for rest flightsql" in " ".join(outport("principal", "list").stdout.split())
+
+
+def test_a_token_may_be_for_one_product_at_one_port(state: Path) -> None:
+    outport("principal", "add", "robot", "--no-password")
+    token = outport("token", "robot", "--port", "rest", "--product", "shop", "--action", "query").stdout.strip()
+    assert people(state).authenticate(Bearer(token)).scope == Scope(("rest",), ("shop",), ("query",))
+    assert outport("token", "robot", "--port", "telnet").exit_code != 0
+
+
+def test_when_a_key_was_last_used_is_told(state: Path) -> None:
+    outport("principal", "add", "robot", "--no-password")
+    used, idle, gone = (outport("principal", "key", "robot").stdout.strip() for _ in range(3))
+    serving = people(state)
+    for key in (used, gone):
+        serving.prove(Bearer(key))
+    with pytest.raises(Unauthenticated):
+        serving.prove(Bearer(f"{idle}x"))
+    outport("principal", "remove", "robot", "--key", gone.partition(".")[0])
+    serving.prove(Bearer(used))
+    another = people(state)
+    another.prove(Bearer(used))
+    serving.close()
+    another.close()
+    told = " ".join(outport("principal", "list").stdout.replace("│", " ").split())
+    assert (told.count("last used 20"), told.count("never used")) == (1, 1)
+    (file,) = state.glob("**/key_use.json")
+    assert list(json.loads(file.read_text())) == [used.partition(".")[0]]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_s_use_is_written_within_seconds_and_refuses_nothing_where_it_cannot_be(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.key_use.FLUSH_S", 0.01)
+    outport("principal", "add", "robot", "--no-password")
+    key = outport("principal", "key", "robot").stdout.strip()
+    serving = people(state)
+    folder = serving._path.parent
+    (folder / "key_use.json").mkdir()
+    serving.prove(Bearer(key))
+    (folder / "key_use.json").rmdir()
+    deadline = time.monotonic() + 10
+    while key.partition(".")[0] not in last_used(folder) and time.monotonic() < deadline:
+        serving.prove(Bearer(key))
+        time.sleep(0.01)
+    assert key.partition(".")[0] in last_used(folder)
+    serving.close()
 
 
 def test_a_name_of_certificates_is_listed_until_it_is_removed(state: Path) -> None:
