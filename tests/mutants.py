@@ -79,7 +79,7 @@ MUTANTS = (
     Mutant("second check", "gateway/bind.py", "if path not in views and not (", "if False and not ("),
     Mutant("row filter", "gateway/bind.py", "if decision.rows is not None else", "if False else"),
     Mutant("hidden columns", "gateway/bind.py", "for name in decision.visible}", "for name in decision.treatments}"),
-    Mutant("plan cache key", "gateway/bind.py", "        (users, search_path) if shape.session else None,\n        decisions,\n", ""),
+    Mutant("plan cache key", "gateway/bind.py", "    return (query.text, query.part, query.dialect, query.beside, asker, decisions)", "    return (query.text,)"),
     Mutant("bytes under NULL", "gateway/stream.py", "return forms.zero_nulls(batch)", "return batch"),
     Mutant("session names", "gateway/scope.py", "if value is None or place is None or", "if True or"),
     Mutant("declared doors", "gateway/grants.py", "if session.port not in _INNER_PORTS and not product.serves(session.port):", "if False:", WORLD),
