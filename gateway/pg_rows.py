@@ -41,6 +41,15 @@ class Definition:
     rest: str = ""
 
 
+# The constraints of information_schema's own domains, as they are shown in short.
+_CHECKS = (
+    Definition(13222, 0, "CHECK (VALUE >= 0)"),
+    Definition(
+        13235, 0, "CHECK (VALUE::text = ANY (ARRAY['YES'::character varying, 'NO'::character varying]::text[]))"
+    ),
+)
+
+
 @dataclass
 class Made:
     """The rows by relation of pg_catalog, and the texts of what has a definition."""
@@ -97,7 +106,7 @@ def _own(made: Made) -> None:
 
 def made_of(visible: Visible) -> Made:
     """The rows for what is visible, beside those that every database has."""
-    made = Made()
+    made = Made(definitions=[*_CHECKS])
     referred = {(one.schema, one.table) for schema in visible for table in schema.tables for one in table.references}
     for schema in visible:
         oid = made.oids.of("schema", schema.name)

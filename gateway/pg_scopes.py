@@ -54,7 +54,7 @@ def _named(column: Node, scope: _Scope) -> None:
     for sources in reversed(scope.sources):
         owners = [alias for alias, columns in sources if columns is None or name in columns]
         if owners:
-            if len(owners) == 1 and dict(sources)[owners[0]] is not None:
+            if len(owners) == 1 and owners[0] and dict(sources)[owners[0]] is not None:
                 column["column_names"] = [owners[0], column["column_names"][0]]
             return
 

@@ -63,6 +63,8 @@ def test_each_principal_finds_its_own_tables(ask: Connect) -> None:
         "WHERE oid::regclass::text = 'shop.orders'",
         "SELECT relname || '_pkey' FROM pg_class r WHERE EXISTS (SELECT 1 FROM pg_namespace n WHERE oid = relnamespace "
         "AND relname = 'orders' AND NOT pg_table_is_visible(r.oid) AND pg_get_userbyid(relowner) = 'outport')",
+        "SELECT array_to_string(ARRAY(SELECT conname FROM pg_constraint WHERE pg_get_constraintdef(oid) ~ 'KEY .order'"
+        " ORDER BY conname DESC), ',')",
         "SELECT relname || '_pkey' FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'order_id' "
         "AND format_type(atttypid, atttypmod) = 'bigint' WHERE relkind = 'r' AND NOT pg_table_is_visible(pg_class.oid)",
     ],
