@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     tls_client_ca: Path | None = Field(None, description="PEM file of authorities; clients must show their certificate")
     demo: bool = Field(False, description="demo personas and a generated secret; loopback only")
     workers: int = Field(1, ge=1, le=64, description="processes that serve together, each with an engine of its own")
+    worker_silent_s: Seconds = Field(30.0, description="seconds after which one that answers nothing is replaced")
     threads: int | None = Field(None, ge=1, description="threads of an engine; unset: one a core")
     memory_limit: str | None = Field(
         None,

@@ -21,9 +21,8 @@ from ports.command.opening import Held
 from ports.command.worker import work
 
 START_S = 60.0
-# A worker that answers nothing for that long hangs, and is replaced.
-SILENT_S = 30.0
-PING_S = 5.0
+# So often a worker is asked whether it is there, in the time after which one that answers nothing is replaced.
+PINGS = 6
 # After drain_s: what a worker gets to end in.
 CUT_S = 15.0
 # One that dies sooner after its start is made anew only after a pause that doubles.
@@ -120,11 +119,11 @@ class Supervisor:
             return
         if not one.process.is_alive():
             self._died(one)
-        elif now - one.heard > SILENT_S and one.ready:
+        elif now - one.heard > self._settings.worker_silent_s + (0.0 if one.ready else START_S):
             _log.error("worker %d answers nothing and is replaced", one.index)
             one.process.kill()
             self._died(one)
-        elif now - one.pinged > PING_S:
+        elif now - one.pinged > self._settings.worker_silent_s / PINGS:
             one.pinged = now
             self._send(one, Message("ping", one.index))
 

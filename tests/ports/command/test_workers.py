@@ -25,6 +25,7 @@ from tests.ports.flight.conftest import eventually
 
 STEWARD = ("steward", "steward-secret")
 LIMIT = 100
+SILENT_S = 6
 PATIENCE_S = 60
 LONG = "SELECT sum(a.order_id * b.order_id % (c.order_id + 1)) FROM shop.orders a, shop.orders b, shop.orders c"
 
@@ -80,7 +81,8 @@ class Deployment:
 
 @pytest.fixture
 def deployment(own_world: Settings) -> Iterator[Deployment]:
-    with served(own_world, "--workers", "2", "--rate-limit", str(LIMIT)) as (process, base):
+    flags = ("--workers", "2", "--rate-limit", str(LIMIT), "--worker-silent-s", str(SILENT_S))
+    with served(own_world, *flags) as (process, base):
         yield Deployment(process, base, own_world)
 
 
@@ -123,6 +125,12 @@ def _served_by_two(deployment: Deployment, zero: psycopg.Connection, one: psycop
     assert httpx.get(f"{deployment.base}/health", timeout=60).status_code == 200
     eventually(lambda: len(deployment.metric("outport_queries_open")) == 2, PATIENCE_S)
     assert workers[0] not in deployment.workers()
+
+    # One that hangs is replaced; who comes meanwhile is answered by the other.
+    hanging = workers[1]
+    os.kill(hanging, signal.SIGSTOP)
+    eventually(lambda: hanging not in deployment.workers(), SILENT_S + PATIENCE_S)
+    eventually(lambda: len(deployment.metric("outport_queries_open")) == 2, PATIENCE_S)
 
     # One principal has one limit, whichever process it comes to.
     eventually(lambda: deployment.lookup() == 429, PATIENCE_S)
