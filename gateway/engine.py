@@ -172,6 +172,11 @@ class Engine:
         waiting = self._slots.waiting + self._coalescer.followers
         return Load(len(self._watchdog), self._slots.running, waiting, self._slots.limit)
 
+    @property
+    def deaf(self) -> bool:
+        """Whether a query goes on that cannot be interrupted: only the end of the process ends it."""
+        return self._watchdog.deaf
+
     def close(self) -> None:
         """Stop every query and the instance."""
         with self._renewing:

@@ -320,6 +320,11 @@ class Gateway:
         """Whether every product declared in the settings' folder is served."""
         return self._pins.ready(self.settings.products)
 
+    @property
+    def deaf(self) -> bool:
+        """Whether a query goes on that only the end of this process ends."""
+        return self._engine.deaf
+
     def seal(self, kind: str, payload: bytes) -> str:
         """`payload` encrypted for a client to hand back: a cursor, a ticket, a handle."""
         return self._keys.seal(kind, payload)

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.grammar import AGGREGATES
-from gateway.syntax import NESTED, Node, nodes
+from gateway.syntax import NESTED, Node, constant, nodes
+
+# Two rows for each one become 4,000 million in so many rounds.
+DOUBLINGS = 32
 
 _UNFOLDS = frozenset({"unnest", "generate_series", "range"})
 _LISTS = frozenset({"list_value", "list_pack", "array_value"})
@@ -55,7 +58,7 @@ class _Recursion:
                 if node["ref_type"] == "NATURAL" or node.get("using_columns"):
                     return True
                 conditions += [node["condition"]] if node["condition"] else []
-            if any(self._speaks(one) for one in conditions):
+            if any(self._speaks(one) and not _far(one) for each in conditions for one in _terms(each)):
                 return True
         return False
 
@@ -99,6 +102,23 @@ class _Recursion:
         for node in nodes(body):
             if node.get("type") in {"BASE_TABLE", "SUBQUERY"} and "alias" in node and self._carries(node):
                 yield node
+
+
+def _terms(condition: Node) -> Iterator[Node]:
+    """The conditions that AND joins."""
+    if condition.get("type") == "CONJUNCTION_AND":
+        for child in condition["children"]:
+            yield from _terms(child)
+    else:
+        yield condition
+
+
+def _far(condition: Node) -> bool:
+    """Whether it is an end that comes only after more than DOUBLINGS rounds, if it comes."""
+    if condition.get("class") != "COMPARISON" or condition["type"] == "COMPARE_EQUAL":
+        return False
+    ends = [constant(condition[side]) for side in ("left", "right")]
+    return any(isinstance(end, int) and abs(end) > DOUBLINGS for end in ends)
 
 
 def _relations(source: Node) -> Iterator[Node]:

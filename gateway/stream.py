@@ -22,6 +22,8 @@ from gateway.running import Data, Encoded, Source
 from gateway.snapshot import LASTING, Lifespan
 
 TICK_S = 0.05
+# A query that goes on computing for so long after it was interrupted is not going to end.
+DEAF_S = 10.0
 _ENDED = "the permission for this answer has ended"
 Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed", "unchanged"]
 
@@ -109,6 +111,7 @@ class Result:
         # None while a batch is asked of the source: whoever waits then is not the consumer.
         self._waiting_since: float | None = self._started
         self._first: float | None = None
+        self._interrupted_since: float | None = None
         self._rows = self._bytes = 0
         watchdog.add(self)
 
@@ -206,12 +209,18 @@ class Result:
                     f"the query took more than its {self._limits.compute_s:g} s of computing", reason="compute"
                 )
             if self._stop is not None:
+                self._interrupted_since = self._interrupted_since or now
                 self._source.interrupt()
         elif waiting is not None and now - waiting > self._limits.idle_s and not self._closed:
             self._stop = self._stop or Timeout(
                 f"nothing was read for {self._limits.idle_s:g} s: the query was closed", reason="idle"
             )
             self.close()
+
+    def deaf(self, now: float) -> bool:
+        """Whether it computes on long after it was interrupted."""
+        since = self._interrupted_since
+        return since is not None and now - since > DEAF_S and self._source.computing_since is not None
 
     def _outcome(self) -> Outcome:
         if isinstance(self._stop, Cancelled):
@@ -313,6 +322,13 @@ class Watchdog:
     def __len__(self) -> int:
         """How many results are open."""
         return len(self._results)
+
+    @property
+    def deaf(self) -> bool:
+        """Whether some query cannot be interrupted."""
+        with self._lock:
+            results = list(self._results)
+        return any(result.deaf(time.monotonic()) for result in results)
 
     def remove(self, result: Result) -> None:
         """Watch `result` no longer."""

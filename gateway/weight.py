@@ -171,7 +171,7 @@ class _Walk:
         if recursion.endless(name, known, body["right"]):
             raise BadQuery(
                 "a recursive query may not join all of its rows with all of another relation's in each round: join "
-                "them by an equality, or end it by a condition on its own columns, as in WHERE depth < 10",
+                "them by an equality, or end it by a condition on its own columns soon, as in WHERE depth < 10",
                 reason="limit",
             )
         half, sizes = max(1, len(answer.outputs)), [answer.total]

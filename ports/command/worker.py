@@ -19,6 +19,9 @@ from ports.command import show
 from ports.command.opening import Held, opened, settle, warn
 from ports.command.retention import Collector
 
+LOOK_S = 1.0
+# Beside drain_s: so long the doors of a process that ends may take to close.
+CUT_S = 10.0
 _log = logging.getLogger("outport.worker")
 
 
@@ -34,8 +37,7 @@ def work(settings: Settings, index: int, held: Held, connection: Connection[Mess
     mine = {f"{name}_port": ports[index] for name, ports in held.own_ports.items()}
     code = 1
     try:
-        _serve(Gateway(settings.model_copy(update=mine), siblings), held, talk, stop)
-        code = 0
+        code = _serve(Gateway(settings.model_copy(update=mine), siblings), held, talk, stop)
     except (SettingsError, GatewayError) as error:
         show.note(f"error: {error}")
     except BaseException:
@@ -46,7 +48,8 @@ def work(settings: Settings, index: int, held: Held, connection: Connection[Mess
         os._exit(code)  # the engine's binding would print pages about what threads still hold
 
 
-def _serve(gateway: Gateway, held: Held, talk: _Talk, stop: threading.Event) -> None:
+def _serve(gateway: Gateway, held: Held, talk: _Talk, stop: threading.Event) -> int:
+    """Serve until `stop`, or until a query cannot be stopped: then the process ends with 1, to be made anew."""
     index = gateway.siblings.index
     # Not before the gateway can answer.
     threading.Thread(target=talk.listen, args=(gateway.siblings,), name="outport-siblings", daemon=True).start()
@@ -56,8 +59,23 @@ def _serve(gateway: Gateway, held: Held, talk: _Talk, stop: threading.Event) -> 
         if index == 0:
             warn(gateway.settings, gateway)
         talk.send(Message("ready", index))
-        stop.wait()
+        if not _told(stop, gateway):
+            _log.error("a query cannot be interrupted: this worker lets the others end, and is made anew")
+            cut = threading.Timer(gateway.settings.drain_s + CUT_S, os._exit, [1])
+            cut.daemon = True
+            cut.start()
+    if gateway.deaf:
+        return 1
     gateway.close()
+    return 0
+
+
+def _told(stop: threading.Event, gateway: Gateway) -> bool:
+    """Wait for `stop`; False where a query that cannot be interrupted comes first."""
+    while not stop.wait(LOOK_S):
+        if gateway.deaf:
+            return False
+    return True
 
 
 class _Talk:

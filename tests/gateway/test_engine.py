@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway import stream
 from gateway.errors import BadQuery, Cancelled, Exhausted, Expired, NotFound, Timeout
 from gateway.limits import Limits
+from gateway.running import Alone
 from tests.gateway.bench import USERS, Bench, grant, product, table
+from tests.ports.flight.conftest import eventually
 
 ENDLESS = "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i FROM r) SELECT sum(i) FROM r"
 LARGE = "SELECT i, 'row ' || i AS s FROM range(9000000) r(i)"
@@ -192,3 +195,15 @@ def _until(holds: object) -> None:
     while not holds():  # type: ignore[operator]
         assert time.monotonic() < deadline
         threading.Event().wait(0.01)
+
+
+def test_a_query_that_no_interrupt_ends_is_known_as_such(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "DEAF_S", 0.2)
+    monkeypatch.setattr(Alone, "interrupt", lambda _: None)
+    with ThreadPoolExecutor(1) as thread, bench.start(ENDLESS, limits=Limits(0.2, 10, None)) as result:
+        asked = thread.submit(lambda: list(result.batches()))
+        eventually(lambda: bench.engine.deaf)
+        monkeypatch.undo()
+        with pytest.raises(Timeout):
+            asked.result(20)
+    assert not bench.engine.deaf

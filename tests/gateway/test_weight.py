@@ -86,6 +86,7 @@ ATTACKS = {
     "a recursion through lists": ("multiply", "WITH RECURSIVE r AS (SELECT [1] AS l UNION ALL SELECT list_concat(l, l) FROM r) SELECT max(len(l)) FROM r"),
     "a recursion of all pairs": ("end it by a condition", "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + i FROM r, (SELECT 1 UNION ALL SELECT 2) x) SELECT count(*) FROM r"),
     "a recursion joined with a table": ("end it by a condition", "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT r.i FROM t CROSS JOIN r WHERE t.a > 5) SELECT count(*) FROM r"),
+    "a recursion that ends late": ("end it by a condition", "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r, (VALUES (1), (2)) x(v) WHERE i < 60 AND v > 0) SELECT count(*) FROM r"),
     "a recursion joined with itself": ("end it by a condition", "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT p.i FROM r p, r q) SELECT count(*) FROM r"),
     "a recursion that is hidden": ("end it by a condition", "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL (WITH q AS (SELECT i FROM r) SELECT q.i FROM (SELECT * FROM q) q, t)) SELECT count(*) FROM r"),
     "a recursion added up twice": ("end it by a condition", "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL (SELECT i FROM r UNION ALL SELECT i FROM r)) SELECT count(*) FROM r"),
