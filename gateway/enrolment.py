@@ -34,10 +34,16 @@ class Enrolment:
         self._register = Register({}, set())
 
     def current(self) -> Register:
-        """The register of the file as it stands now: one stat a call. A file that cannot be read admits nobody."""
+        """The register of the file as it stands now: one stat a call. A file that cannot be read admits nobody.
+
+        Nor does one that was there and is gone: with it is gone who is barred.
+        """
         stamp = _stamp(self._path)
         if stamp != self._stamp:
             with self._loading:
+                if stamp is None:
+                    _log.error("principals: %s is gone", self._path.name)
+                    raise Unavailable("the directory of principals cannot be read")
                 try:
                     self._register, self._stamp = principals.read(self._path), stamp
                 except PrincipalsError as error:

@@ -124,7 +124,7 @@ class Directory(Enrolment):
     def stands(self, principal: Principal, proof: Proof) -> None:
         """Raises Unauthenticated once what proved a principal would not prove the same any more."""
         try:
-            now = self._renewed(principal, proof) if time.time() <= principal.valid_until else None
+            now = self._renewed(principal, proof) if time.time() < principal.valid_until else None
         except Unauthenticated:
             now = None
         if now is None or replace(now, valid_until=0.0) != replace(principal, valid_until=0.0):

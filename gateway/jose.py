@@ -70,7 +70,7 @@ class Token:
         if ends is None:
             raise BadToken("no exp")
         begins, issued = _moment(self.claims, "nbf"), _moment(self.claims, "iat")
-        if now > ends + leeway_s or max(begins or 0.0, issued or 0.0) > now + leeway_s:
+        if now >= ends + leeway_s or max(begins or 0.0, issued or 0.0) > now + leeway_s:
             raise BadToken("out of its time")
         return ends + leeway_s
 

@@ -110,12 +110,18 @@ class KeySet:
             self._waiting.release()
 
     def _begun(self) -> threading.Event | None:
-        """The end of the fetch that runs or may begin now; None where it is too soon for another."""
+        """The end of the fetch that runs or may begin now; None where it is too soon for another.
+
+        Raises Unavailable where there is no thread to be had: the next question tries again.
+        """
         with self._lock:
             if self._running is None and self._clock() - self._tried >= RETRY_S:
-                self._tried = self._clock()
-                self._running = threading.Event()
-                threading.Thread(target=self._fetch, args=(self._running,), name="outport-jwks", daemon=True).start()
+                over = threading.Event()
+                try:
+                    threading.Thread(target=self._fetch, args=(over,), name="outport-jwks", daemon=True).start()
+                except RuntimeError as error:
+                    raise _unavailable() from error
+                self._tried, self._running = self._clock(), over
             return self._running
 
     def _fetch(self, over: threading.Event) -> None:

@@ -355,7 +355,7 @@ class Gateway:
         return Session(principal, port, purpose, ())
 
     def _live(self, session: Session) -> None:
-        if time.time() > session.principal.valid_until:
+        if time.time() >= session.principal.valid_until:
             raise Unauthenticated("the credentials have expired", reason="expired")
 
     def _plan(self, session: Session, query: Query, pin: Pin) -> Plan:

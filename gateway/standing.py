@@ -60,13 +60,11 @@ class Standing:
     def _run(self) -> None:
         while not self._closed.wait(LOOK_S):
             with self._lock:
-                known = list(self._open.items())
-                for result, _ in known:
-                    if result.summary is not None:
-                        del self._open[result]
-            for result, watched in known:
-                self._look(result, watched)
-            known.clear()
+                known = [(result, watched) for result, watched in self._open.items() if result.summary is None]
+                self._open = WeakKeyDictionary(known)
+            # One at a time, and none is held while nothing is looked at: a result that nobody has is freed.
+            while known:
+                self._look(*known.pop())
 
     def _look(self, result: Result, watched: _Watched) -> None:
         if result.summary is not None:

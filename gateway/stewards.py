@@ -152,7 +152,7 @@ class Stewards:
 
 def _reaches(session: Session, supposed: Supposed) -> None:
     """Raises what a question of the session's own about the product would, by its credential alone."""
-    if time.time() > session.principal.valid_until:
+    if time.time() >= session.principal.valid_until:
         raise Unauthenticated("the credentials have expired", reason="expired")
     scope = session.principal.scope
     if not scope.allows("metadata"):

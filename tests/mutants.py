@@ -83,7 +83,7 @@ MUTANTS = (
     Mutant("bytes under NULL", "gateway/stream.py", "return forms.zero_nulls(batch)", "return batch"),
     Mutant("session names", "gateway/scope.py", "if value is None or place is None or", "if True or"),
     Mutant("declared doors", "gateway/grants.py", "if session.port not in _INNER_PORTS and not product.serves(session.port):", "if False:", WORLD),
-    Mutant("expired credentials", "gateway/pipeline.py", "if time.time() > session.principal.valid_until:", "if False:", WORLD),
+    Mutant("expired credentials", "gateway/pipeline.py", "if time.time() >= session.principal.valid_until:", "if False:", WORLD),
     Mutant("granted purposes", "gateway/pipeline.py", "if purpose is not None and not all(", "if False and not all(", WORLD),
     Mutant("same words", "gateway/grants.py", 'raise unknown_relation(".".join(path))', 'raise unknown_relation(".".join(path) + "!" * any(pin.deployment.find(schema) for schema, _ in candidates))', WORLD),
     Mutant("engine text", "gateway/duck_errors.py", "return logged(BadQuery(words, reason=reason), error)", "return BadQuery(message)", WORLD),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import ssl
 import stat
 import time
@@ -13,7 +14,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from gateway import principals, scram
+from gateway import jose, principals, scram
 from gateway.credentials import Bearer, ClientCertificate, Credentials, Password
 from gateway.errors import NotFound, Unauthenticated, Unavailable
 from gateway.identity import PERSONAS, Directory
@@ -241,6 +242,37 @@ def test_a_file_that_is_not_understood_admits_nobody(directory: Directory, tmp_p
         directory.authenticate(Password("ann", "open sesame"))
     with pytest.raises(principals.PrincipalsError):
         principals.read(tmp_path / "principals.yaml")
+
+
+def test_a_file_that_was_there_and_is_gone_admits_nobody(directory: Directory) -> None:
+    directory.bar("corp:ann")
+    assert directory.barred() == ("corp:ann",)
+    directory._path.rename(directory._path.with_suffix(".away"))
+    for ask in (directory.barred, lambda: directory.authenticate(Password("ann", "x")), directory.subjects):
+        with pytest.raises(Unavailable):
+            ask()
+    directory._path.with_suffix(".away").rename(directory._path)
+    assert directory.barred() == ("corp:ann",)
+
+
+def test_what_is_written_outlives_a_loss_of_power(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        settled.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    directory.bar("corp:ann")
+    assert settled == ["file", "folder"]
+
+
+def test_a_token_ends_at_the_second_that_it_names() -> None:
+    token = jose.Token("HS256", None, {"exp": 1000}, b"", b"")
+    assert token.live(999.9, 0) == 1000
+    with pytest.raises(jose.BadToken):
+        token.live(1000, 0)
 
 
 def test_subjects_that_could_pass_for_a_product_cannot_be_added(directory: Directory) -> None:

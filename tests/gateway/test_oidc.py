@@ -217,6 +217,17 @@ def test_a_new_key_is_found_at_its_first_token_and_the_old_one_ends_with_its_pub
     assert idp.asked == ["/jwks"] * 2
 
 
+def test_where_no_thread_is_to_be_had_the_next_question_fetches(keys: KeySet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        with pytest.raises(Unavailable):
+            keys.fitting("rsa", "RS256")
+    assert keys.fitting("rsa", "RS256")
+
+
 def test_unknown_key_ids_do_not_make_the_issuer_be_asked_again_and_again(keys: KeySet, idp: Idp, clock: Clock) -> None:
     for index in range(50):
         assert keys.fitting(f"made-up-{index}", "RS256") == ()
