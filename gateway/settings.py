@@ -75,7 +75,9 @@ class Settings(BaseSettings):
     graphql_tokens: int = Field(5000, ge=10, description="tokens of it")
     graphql_rows: int = Field(1000, ge=1, description="rows of one list of it (for each parent) or page")
     graphql_cost: int = Field(100_000, ge=1, description="rows that its lists, multiplied, may come to")
-    graphql_sockets: int = Field(500, ge=0, description="web sockets of one process, for its subscriptions")
+    graphql_sockets: int = Field(
+        500, ge=0, description="web sockets of one process; one principal has half of them at most"
+    )
     secret_key: SecretStr | None = Field(
         None,
         description="secrets of at least 32 bytes, one a line, that keys derive from: the first signs, all are taken",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from graphql import (
     DocumentNode,
@@ -23,10 +24,12 @@ from ports.graphql.schema import Schema
 # Fields with a selection of their own and one name: the library compares each pair of them.
 ALIKE_LIMIT = 100
 TEXT_BYTES = 200_000
+# A document that asks for the schema: each alias in it may ask for all of it once more.
+SCHEMA_ALIASES = 10
 MAX_ERRORS = 10
 # A tree takes about so many times its text.
 _WEIGHT = 60
-_KNOWN_BYTES = 32 << 20
+_KNOWN_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,13 @@ class Documents:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._known: BytesLru[tuple[Schema, str], Document] = BytesLru(_KNOWN_BYTES)
+        # They go with their schema, which nothing but its own cache holds.
+        self._known: WeakKeyDictionary[Schema, BytesLru[str, Document]] = WeakKeyDictionary()
 
     def understood(self, schema: Schema, text: str) -> Document:
         """The document. Raises Refused; BadQuery for one that asks for too much."""
-        known = self._known.get((schema, text))
+        kept = self._known.setdefault(schema, BytesLru(_KNOWN_BYTES))
+        known = kept.get(text)
         if known is not None:
             return known
         tree = self._parsed(text)
@@ -83,7 +88,7 @@ class Documents:
             {one.name.value if one.name else "": one for one in operations},
             {one.name.value: one for one in fragments},
         )
-        self._known.put((schema, text), document, 2_000 + _WEIGHT * len(text))
+        kept.put(text, document, 2_000 + _WEIGHT * len(text))
         return document
 
     def _parsed(self, text: str) -> DocumentNode:
@@ -92,13 +97,13 @@ class Documents:
         try:
             return parse(text, max_tokens=self._bounds.tokens, allow_empty_selection_sets=False)
         except GraphQLSyntaxError as error:
-            if "Parsing aborted" in error.message:
+            if f"{self._bounds.tokens} tokens" in error.message:
                 raise errors.over("the document has too many tokens", self._bounds.tokens) from error
             raise errors.invalid([error], errors.PARSE) from error
 
     def _bounded(self, tree: DocumentNode) -> None:
         """Raises BadQuery before anything is compared that could be compared for long."""
-        aliases, alike = 0, Counter[str]()
+        aliases, alike, allowed = 0, Counter[str](), self._bounds.aliases
         waiting: list[SelectionSetNode] = [
             one.selection_set
             for one in tree.definitions
@@ -108,13 +113,15 @@ class Documents:
             for one in waiting.pop().selections:
                 if isinstance(one, FieldNode):
                     aliases += one.alias is not None
+                    if one.name.value == "__schema":
+                        allowed = min(allowed, SCHEMA_ALIASES)
                     if one.selection_set is not None:
                         alike[(one.alias or one.name).value] += 1
                 inside = getattr(one, "selection_set", None)
                 if inside is not None:
                     waiting.append(inside)
-        if aliases > self._bounds.aliases:
-            raise errors.over(f"the document has {aliases} aliases", self._bounds.aliases)
+        if aliases > allowed:
+            raise errors.over(f"the document has {aliases} aliases", allowed)
         for name, count in alike.items():
             if count > ALIKE_LIMIT:
                 raise errors.over(f"the field {name[:63]} is selected {count} times", ALIKE_LIMIT)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 from graphql import DocumentNode, FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode, execute_sync
@@ -23,7 +24,7 @@ from ports.graphql.shape import Shape
 from ports.http.exchange import Answer, Awaited, Lifeline
 
 SCHEMA_BYTES = 64 << 20
-INTROSPECTION_BYTES = 16 << 20
+INTROSPECTION_BYTES = 4 << 20
 # What was seen of one set of decisions, to its shape.
 SEEN = 1_000
 _Seen = tuple[tuple[str, str, tuple[VisibleTable, ...]], ...]
@@ -60,9 +61,9 @@ class Door:
         self._gateway = gateway
         self._bounds = bounds(gateway.settings)
         self._documents = Documents(self._bounds)
-        self._seen: OrderedDict[_Seen, Schema] = OrderedDict()
+        self._seen: OrderedDict[_Seen, Shape] = OrderedDict()
         self._schemas: BytesLru[Shape, Schema] = BytesLru(SCHEMA_BYTES)
-        self._told: BytesLru[tuple[Schema, str, str, str], bytes] = BytesLru(INTROSPECTION_BYTES)
+        self._told: WeakKeyDictionary[Schema, BytesLru[tuple[str, str, str], bytes]] = WeakKeyDictionary()
 
     def answer(self, session: Session, asked: Asked, media_type: str, lifeline: Lifeline) -> Answer | Awaited:
         """The answer to one query. Raises Refused, and as the gateway does."""
@@ -85,18 +86,15 @@ class Door:
     def schema(self, session: Session, visible: Sequence[VisibleSchema], pin: Pin) -> Schema:
         """The schema of what is visible: the same one for whoever may see the same."""
         seen = tuple((one.name, one.snapshot.id, one.tables) for one in visible)
-        known = self._seen.get(seen)
-        if known is not None:
-            return known
-        references = partial(self._references, session, pin)
-        found = shape.shape(visible, references)
+        found = self._seen.get(seen)
+        if found is None:
+            found = self._seen[seen] = shape.shape(visible, partial(self._references, session, pin))
+            if len(self._seen) > SEEN:
+                self._seen.popitem(last=False)
         made = self._schemas.get(found)
         if made is None:
             made = schema.build(found)
             self._schemas.put(found, made, found.weight)
-        self._seen[seen] = made
-        if len(self._seen) > SEEN:
-            self._seen.popitem(last=False)
         return made
 
     def _references(self, session: Session, pin: Pin, name: str, table: str) -> Sequence[Any]:
@@ -142,11 +140,12 @@ class Door:
         made = self.schema(understood.session, visible, understood.pin)
         given = orjson.dumps(asked.variables, default=str, option=orjson.OPT_SORT_KEYS).decode()
         alias = (item.nodes[0].alias or item.nodes[0].name).value
-        key = (made, f"{asked.text}\0{asked.operation}", given, alias)
-        known = self._told.get(key)
+        key = (f"{asked.text}\0{asked.operation}", given, alias)
+        kept = self._told.setdefault(made, BytesLru(INTROSPECTION_BYTES))
+        known = kept.get(key)
         if known is None:
             known = _introspect(made, understood.document, understood.operation, item, asked, alias)
-            self._told.put(key, known, len(known) + len(asked.text) + len(given) + 500)
+            kept.put(key, known, len(known) + len(asked.text) + len(given) + 500)
         return known
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from ports.http.provenance import timestamp
 
 # A manifest is looked at so often; a look costs one stat.
 TICK_S = 0.5
+# What follows from the hour is decided anew so often; what follows from a publication or a policy's edit, at once.
+DECIDED_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,11 @@ class Publications:
     """The publications of one product, as one session sees them."""
 
     def __init__(self, gateway: Gateway, session: Session, lane: Lane, watched: Watched) -> None:
-        self._gateway, self._session, self._lane, self._watched = gateway, session, lane, watched
+        self._gateway, self._lane, self._watched = gateway, lane, watched
+        self._session = session.pinned(())
         self._last = ""
+        self._looked: tuple[object, object] = (None, None)
+        self._until = 0.0
 
     async def begin(self) -> None:
         """Take note of what is served now. Raises NotFound where the session sees no such product."""
@@ -69,7 +75,11 @@ class Publications:
     def _served(self) -> str:
         """The id of what is served now. Raises NotFound where it does not exist for the session, Unauthenticated."""
         self._gateway.stands(self._session)
-        for one in self._gateway.schemas(self._session, self._gateway.pin(self._session)):
+        pin = self._gateway.pin(self._session)
+        if self._looked == (pin.deployment, pin.policies) and time.monotonic() < self._until:
+            return self._last
+        for one in self._gateway.schemas(self._session, pin):
             if one.name == self._watched.product.lower():
+                self._looked, self._until = (pin.deployment, pin.policies), time.monotonic() + DECIDED_S
                 return one.snapshot.id
         raise NotFound("the permission for this subscription has ended", reason="expired")

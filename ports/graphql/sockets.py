@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -55,6 +56,7 @@ class Sockets:
     def __init__(self, gateway: Gateway, door: Door) -> None:
         self._gateway, self._door = gateway, door
         self._open = 0
+        self._principals: Counter[str] = Counter()
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection, to its end."""
@@ -67,7 +69,7 @@ class Sockets:
         self._open += 1
         try:
             await socket.accept(PROTOCOL)
-            await _Connection(self._gateway, self._door, socket).serve()
+            await _Connection(self._gateway, self._door, socket, self._principals).serve()
         finally:
             self._open -= 1
 
@@ -89,8 +91,9 @@ class Sockets:
 class _Connection:
     """One connection: what strawberry's handler calls its view, its socket and its schema."""
 
-    def __init__(self, gateway: Gateway, door: Door, socket: WebSocket) -> None:
+    def __init__(self, gateway: Gateway, door: Door, socket: WebSocket, principals: Counter[str]) -> None:
         self._gateway, self._door, self._socket = gateway, door, socket
+        self._principals = principals
         self._lane: Lane = socket.app.state.lane
         self._session: Session | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -111,13 +114,21 @@ class _Connection:
         finally:
             if self._watch is not None:
                 self._watch.cancel()
+            if self._session is not None:
+                self._principals[self._session.principal.subject] -= 1
+                self._principals += Counter()  # forgets those that have none
 
     async def on_ws_connect(self, context: dict[str, Any]) -> dict[str, object]:
         """Open the session. Raises ConnectionRejectionError, upon which the handler closes the socket."""
         try:
-            self._session = await self._lane.run(partial(self._opened, context.get("connection_params") or {}))
+            session = await self._lane.run(partial(self._opened, context.get("connection_params") or {}))
         except GatewayError as error:
             raise ConnectionRejectionError({}) from error
+        subject = session.principal.subject
+        if 2 * self._principals[subject] >= self._gateway.settings.graphql_sockets:
+            raise ConnectionRejectionError({})  # one principal has no more than half of them
+        self._principals[subject] += 1
+        self._session = session
         self._watch = asyncio.create_task(self._watched(self._session))
         return {}
 
@@ -165,9 +176,10 @@ class _Connection:
 
     async def _results(self, given: dict[str, object]) -> AsyncGenerator[ExecutionResult, None]:
         assert self._session is not None, "the handler subscribes after on_ws_connect only"
+        lifeline = Lifeline()
         try:
             asked = request.understood(given)
-            found = await self._lane.run(partial(self._begun, self._session, asked))
+            found = await self._lane.run(partial(self._begun, self._session, asked, lifeline))
             if isinstance(found, Watched):
                 async for one in self._followed(self._session, found):
                     yield ExecutionResult(one, None)
@@ -177,6 +189,8 @@ class _Connection:
             refused = error if isinstance(error, errors.Refused) else errors.refused(error)
             told = [GraphQLError(one["message"], extensions=one["extensions"]) for one in refused.errors]
             yield PreExecutionError(None, told)
+        finally:
+            lifeline.cut()  # also where a client takes an operation back, or goes away
 
     async def _followed(self, session: Session, watched: Watched) -> AsyncGenerator[dict[str, object], None]:
         """The publications; the socket closes once the right to them has ended."""
@@ -190,13 +204,12 @@ class _Connection:
         except Unauthenticated:
             await self.close(_UNAUTHORIZED, _ENDED)
 
-    def _begun(self, session: Session, asked: request.Asked) -> Watched | ExecutionResult:
+    def _begun(self, session: Session, asked: request.Asked, lifeline: Lifeline) -> Watched | ExecutionResult:
         """What an operation is, or its answer where it is a query. Raises Refused, GatewayError."""
         self._lane.blocks()
         watched = self._door.watched(session, asked)
         if watched is not None:
             return watched
-        lifeline = Lifeline()
         try:
             given = self._door.answer(session, asked, MODERN, lifeline)
             answer: Answer = given.answer() if isinstance(given, Awaited) else given

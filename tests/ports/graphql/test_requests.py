@@ -106,6 +106,7 @@ def test_a_body_of_another_type_is_refused(web: Client) -> None:
     ("document", "words"),
     [
         ("{ shop { " + " ".join(f"a{i}: orders {ONE_ID}" for i in range(101)) + " } }", "101 aliases"),
+        ("{ __schema { " + " ".join(f"a{i}: types {{ name }}" for i in range(11)) + " } }", "11 aliases"),
         ("{" + " __typename" * 5000 + "}", "tokens"),
         ("{ shop { customers " + "{ orders { customers " * 3 + "{ region }" + " } }" * 3 + " } }", "100000 rows"),
         ("{ shop { ordersByKey(order_id: 1) " + DEEP * 7 + ONE_ID + " } }" * 7 + " } }", "nested too deeply"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ FOLLOW = 'subscription { p: publications(product: "shop") { product version snap
 def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world of this file's own: its products are published again, and its principals end."""
     settings = build(tmp_path_factory.mktemp("subscriptions"))
-    gateway = Gateway(settings)
+    gateway = Gateway(settings.model_copy(update={"graphql_sockets": 6}))
     yield World(settings, gateway)
     gateway.close()
 
@@ -162,6 +162,20 @@ def test_a_page_of_another_origin_gets_no_socket(address: str) -> None:
         pass
     with opened(address, origin=f"http://{address}") as socket:  # type: ignore[arg-type]
         begun(socket)
+
+
+def test_a_principal_has_half_of_the_sockets_and_there_are_no_more_than_all(address: str) -> None:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(opened(address, subject)) for subject in ("steward", "steward", "steward")]
+        for socket in sockets:
+            begun(socket)
+        fourth = stack.enter_context(opened(address))
+        say(fourth, type="connection_init")
+        assert code(fourth) == 4403
+        for _ in range(3):
+            begun(stack.enter_context(opened(address, "clerk")))
+        with pytest.raises(InvalidStatus), opened(address, "analyst"):
+            pass
 
 
 def test_a_revoked_principal_s_socket_closes(address: str, own_world: World) -> None:
