@@ -247,6 +247,9 @@ class _Block:
             return
         if block["sample"] is not None:
             raise BadQuery("a measure takes all rows, and no sample", reason="unsupported", position=position(node))
+        if block["group_expressions"] and any(str(one.get("function_name")).lower() == "unnest" for one in own(block)):
+            words = "a measure takes each row once, and groups by unnest may repeat one: aggregate in a subquery"
+            raise BadQuery(words, reason="grouping", position=position(node))
         met = Joins(block["from_table"], self._relations)
         repeating = met.repeating(root, block["where_clause"])
         if repeating == ():

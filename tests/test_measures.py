@@ -247,6 +247,15 @@ def test_what_measures_write_into_a_query_is_bounded(till: Gateway) -> None:
         assert refused(till, f"SELECT {many} FROM till.lines").reason == "limit"
 
 
+def test_a_measure_does_not_count_a_row_for_each_item_of_a_list(till: Gateway) -> None:
+    for items in ("unnest([1, 1]) AS u, MEASURE(line_count)", "unnest([store, 1]) AS u, MEASURE(revenue)"):
+        assert refused(till, f"SELECT {items} FROM till.lines GROUP BY u").reason == "grouping"
+        assert refused(till, f"SELECT {items} FROM till.lines GROUP BY 1").reason == "grouping"
+    assert refused(till, "SELECT MEASURE(line_count) FROM till.lines GROUP BY unnest([1, 1])").reason == "grouping"
+    after = PythonDoor(till).ask("steward", "SELECT unnest([1, 1]) AS u, MEASURE(line_count) AS n FROM till.lines")
+    assert after.column("n").to_pylist() == [240, 240]
+
+
 def test_a_sample_has_no_measure(till: Gateway) -> None:
     error = refused(till, "SELECT MEASURE(revenue) FROM till.lines USING SAMPLE reservoir(10 ROWS)")
     assert error.reason == "unsupported"

@@ -11,7 +11,7 @@ import pytest
 
 from gateway import Gateway
 from ports.http.server import HttpPort
-from tests.measure_world import build
+from tests.measure_world import SUBJECTS, build
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +90,20 @@ def test_an_address_is_answered_as_its_sql(client: httpx.Client, path: str, text
     found = data(client, path, subject)
     assert found == sql(client, text, subject)
     assert found
+
+
+@pytest.mark.parametrize("by", ["store", "month", "size", "products.department"])
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_every_measure_by_every_dimension_is_what_sql_says(client: httpx.Client, by: str, subject: str) -> None:
+    names = [one["name"] for one in data(client, "measures", subject) if one["table"] == "lines"]
+    answer = get(client, f"measures/{','.join(names)}?by={by}&order={by.rpartition('.')[2]}", subject)
+    if subject == "regional" and by == "products.department":
+        assert answer.status_code == 400
+        return
+    items = ", ".join(f"MEASURE({name})" for name in names)
+    column = by.replace("products.", "p.")
+    assert answer.json()["data"] == sql(client, f"SELECT {column}, {items} {JOIN} GROUP BY 1 ORDER BY 1", subject)
+    assert len(names) > 1
 
 
 def test_two_tables_are_put_side_by_side_and_repeat_nothing(client: httpx.Client) -> None:
