@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.settings import Settings
+from tests import parity
 from tests.demo import DemoServer, serving
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +64,10 @@ def _exists(line: str) -> bool:
 
     names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
     return words[1] in names
+
+
+def test_the_table_of_parity_is_what_the_doors_answer(demo: DemoServer) -> None:
+    assert parity.table(demo) in README
 
 
 def test_the_table_of_settings_is_complete_and_says_their_defaults() -> None:
