@@ -123,6 +123,10 @@ def lines(visible: VisibleProduct, site: Site) -> tuple[Line, ...]:
     if product.serves("rest"):
         address = f"{site.base}/products/{product.name}/{first}?limit=5"
         found.append(Line("curl", f'curl -u {user} "{address}"'))
+    if product.serves("graphql"):
+        fields = " ".join(column.name for column in visible.tables[0].columns[:3]) or "__typename"
+        body = f'{{"query": "{{ {product.name} {{ {first}(limit: 5) {{ {fields} }} }} }}"}}'
+        found.append(Line("GraphQL", f"curl -u {user} --json '{body}' {site.base}/graphql"))
     if product.serves("flightsql") and site.flight is not None:
         secret = site.password or "..."
         arguments = f'{{"username": "{site.subject}", "password": "{secret}"}}'
