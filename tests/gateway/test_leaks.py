@@ -103,6 +103,9 @@ SHAPES = {
 # Ways to say the same rows: what the optimiser may move past a filter depends on what kind of join it becomes.
 FILTERS = {
     "equality": "\"region\" = 'N'",
+    "in": "\"region\" IN ('N', 'X')",
+    "member": "list_contains(['N', 'X'], \"region\")",
+    "alike": "\"region\" ILIKE 'n'",
     "list": "\"region\" IN ('N', 'X') OR (\"region\" = 'Y' AND \"id\" < 0)",
     "subquery": "EXISTS (SELECT 1 FROM t AS u WHERE u.id = t.id AND u.region = 'N')",
 }
@@ -110,6 +113,7 @@ QUICK = [
     ("plain", 100, "equality"),
     ("plain", 250_000, "equality"),
     ("secure", 20_000, "equality"),
+    ("plain", 100, "in"),
     ("plain", 100, "list"),
     ("plain", 20_000, "subquery"),
     ("secure", 100, "subquery"),
