@@ -39,6 +39,8 @@ _NAMES: Mapping[str, str] = {
     "clock_timestamp": "now",
     "btrim": "trim",
 }
+# With DISTINCT, PostgreSQL gathers values in their order, since it sorts them to find what is distinct.
+_GATHERED = frozenset({"array_agg", "string_agg"})
 # (name, number of arguments) -> an expression over $1, $2, ...
 _EXPRESSIONS: Mapping[tuple[str, int], str] = {
     ("div", 2): "CAST(trunc($1 // $2) AS DECIMAL(38,0))",
@@ -79,6 +81,10 @@ def rewrite(node: Node, name: str, arguments: list[Node], source: Source) -> Non
     """One call of a function, as PostgreSQL means it. Raises BadQuery (unsupported)."""
     if name.startswith("regexp_") and dialect_regexps.rewrite(node, name, arguments):
         return
+    if name in _GATHERED and node["distinct"] and arguments and not node["order_bys"]["orders"]:
+        source.spend(arguments[0], 1)
+        order = {"type": "ORDER_DEFAULT", "null_order": "ORDER_DEFAULT", "expression": filled("$1", arguments[0])}
+        node["order_bys"]["orders"] = [order]
     if dialect_times.moment(node, name, arguments):
         return
     if name in _NAMES:

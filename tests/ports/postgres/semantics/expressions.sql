@@ -528,3 +528,5 @@ SELECT DISTINCT g, avg(i) AS a FROM (VALUES ('a', 1), ('a', 2)) t(g, i) GROUP BY
 SELECT set_config('application_name', 'x', false), current_setting('application_name')
 SELECT pg_typeof(1) AS a, pg_typeof('a'::text) AS b, pg_typeof(now()) AS c, pg_typeof(1.5) AS d
 SELECT nullif(current_setting('no.such', true), '') AS a, current_schema() AS b, version() LIKE 'PostgreSQL 15%' AS c
+SELECT string_agg(DISTINCT v.a, ',') AS s, array_agg(DISTINCT v.a) AS l, string_agg(DISTINCT upper(v.a) || $$x$$, '-') AS u FROM (VALUES ('b'), ('a'), (NULL), ('c'), ('b'), ('a')) AS v(a)
+SELECT v.k, array_agg(DISTINCT v.n) FILTER (WHERE v.n > 1) AS l, string_agg(DISTINCT v.n::text, ', ' ORDER BY v.n::text DESC) AS d FROM (VALUES (1, 30), (1, 4), (1, 200), (2, 1)) AS v(k, n) GROUP BY v.k ORDER BY 1
