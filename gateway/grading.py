@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from gateway.document import Finding
 from gateway.product import CLASSES, Column, Product, Semantic, Table
 
 Grade = Literal["patch", "minor", "major"]
@@ -49,6 +50,17 @@ def graded(old: Product, new: Product) -> Graded:
     changes = sorted(_changes(old, new), key=lambda one: (-GRADES.index(one.grade), one.place, one.what))
     grade = max((one.grade for one in changes), key=GRADES.index, default=None)
     return Graded(tuple(changes), _step(old.version, new.version), _next(old.version, grade))
+
+
+def broken(old: Product, new: Product) -> Finding | None:
+    """What an owner should know of a change that breaks readers though the version does not say so."""
+    found = graded(old, new)
+    if found.grade != "major" or found.fits:
+        return None
+    first, *rest = (one for one in found.changes if one.grade == "major")
+    more = f", and {len(rest)} more" if rest else ""
+    problem = f"a major change under {new.version}, was {old.version}: {first.place}: {first.what}{more}"
+    return Finding("", 0, "version", problem, f"version: {found.due}", "warning")
 
 
 def _numbers(version: str) -> tuple[int, int, int]:

@@ -14,7 +14,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from gateway import blueprint, build, child, contract, inheritance, keys, manifest, policy, pseudonym, record, shelf
+from gateway import (
+    blueprint,
+    build,
+    child,
+    contract,
+    grading,
+    inheritance,
+    keys,
+    manifest,
+    policy,
+    pseudonym,
+    record,
+    shelf,
+)
 from gateway.blueprint import Blueprint
 from gateway.child import Refused
 from gateway.contract import ContractError
@@ -82,6 +95,9 @@ def publish(
         if same is not None and not force:
             progress(Step(product.name, "unchanged", same.id, 1.0))
             return same
+        served = deployment.find(f"{product.name}_v{product.major}")
+        if served is not None and (broken := grading.broken(served.product, product)) is not None:
+            progress(Warned(product.name, broken))
         snapshot = _built(settings, product, inherited, drawn, fingerprint, held, progress)
         retain_until = time.time() + retain_s(settings, product)
         manifest.write(

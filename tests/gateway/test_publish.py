@@ -57,6 +57,17 @@ def test_nothing_is_built_where_nothing_has_changed(shop: Workshop) -> None:
     assert shop.publish("staff", force=True).id > first.id
 
 
+def test_a_break_that_the_version_does_not_tell_of_is_warned_of(shop: Workshop) -> None:
+    shop.declare("staff", PEOPLE, data={"people": THREE})
+    shop.publish("staff")
+    fewer = {"people": {"id": KEY, "name": column("VARCHAR")}}
+    shop.declare("staff", fewer, data={"people": THREE.select(["id", "name"])})
+    heard: list[Progress] = []
+    shop.publish("staff", progress=heard.append)
+    (told,) = [str(one.finding) for one in heard if isinstance(one, Warned) and one.finding.path == "version"]
+    assert "people.pay: the column is gone" in told
+
+
 @pytest.mark.parametrize("change", ["data", "contract", "secret"])
 def test_a_change_of_what_it_is_made_of_builds_anew(shop: Workshop, change: str) -> None:
     rules = [STEWARD, {"id": "h", "on": {"product": "staff"}, "to": {}, "mask": {"columns": ["id"], "with": "hash"}}]
