@@ -211,6 +211,10 @@ class Gateway:
             self._audit.record(refusal(session, query.text, query_id, on_behalf_of, error))
             raise
 
+    def refused(self, session: Session, text: str, error: GatewayError) -> None:
+        """Keep in the audit that a door has refused a question in a language of its own; `text` without its values."""
+        self._audit.record(refusal(session, text, uuid.uuid4().hex, None, error))
+
     def confirm(self, session: Session, query: Query, pin: Pin, provenance: Provenance) -> None:
         """Whether an answer that goes on would be the same under the pin's policies.
 

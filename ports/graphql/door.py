@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,9 +13,9 @@ from weakref import WeakKeyDictionary
 import orjson
 from graphql import DocumentNode, FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode, execute_sync
 
-from gateway import BytesLru, Gateway, GatewayError, Pin, Session, Settings, VisibleSchema, VisibleTable
+from gateway import BadQuery, BytesLru, Gateway, GatewayError, Pin, Session, Settings, VisibleSchema, VisibleTable
 from ports.graphql import errors, plan, schema, shape
-from ports.graphql.documents import Bounds, Document, Documents
+from ports.graphql.documents import Bounds, Document, Documents, valueless
 from ports.graphql.execution import Execution, opened
 from ports.graphql.plan import Group, Introspection, RowOf
 from ports.graphql.publications import Watched
@@ -68,7 +69,9 @@ class Door:
     def answer(self, session: Session, asked: Asked, media_type: str, lifeline: Lifeline) -> Answer | Awaited:
         """The answer to one query. Raises Refused, and as the gateway does."""
         understood = self._understood(session.pinned((*session.snapshots, *asked.snapshots)), asked)
-        execution = Execution(self._gateway, understood.session, understood.pin, understood.made.shape, lifeline)
+        refusals = partial(self._refusals, understood.session, asked)
+        state = (understood.session, understood.pin, understood.made.shape)
+        execution = Execution(self._gateway, *state, lifeline, refusals)
         finish = partial(self._finished, understood, execution, asked, media_type)
         row = _only_row(understood.asked)
         if row is None:
@@ -79,9 +82,11 @@ class Door:
         """What a subscription waits for, None for a query. Raises Refused, and as the gateway does."""
         pin = self._gateway.pin(session)
         made = self.schema(session, self._gateway.schemas(session, pin), pin)
-        document = self._documents.understood(made, asked.text)
-        operation = document.operation(asked.operation)
-        return plan.watched(made, document, operation, plan.variables(made, operation, asked.variables), self._bounds)
+        with self._refusals(session, asked):
+            document = self._documents.understood(made, asked.text)
+            operation = document.operation(asked.operation)
+            given = plan.variables(made, operation, asked.variables)
+            return plan.watched(made, document, operation, given, self._bounds)
 
     def schema(self, session: Session, visible: Sequence[VisibleSchema], pin: Pin) -> Schema:
         """The schema of what is visible: the same one for whoever may see the same."""
@@ -106,8 +111,9 @@ class Door:
     def _understood(self, session: Session, asked: Asked) -> _Understood:
         understood = self._at(session, asked)
         pages = plan.places(understood.asked)
-        came = [opened(self._gateway, session, page, text) for page in pages for text in (page.after, page.before)
-                if text]  # fmt: skip
+        ends = [(page, text) for page in pages for text in (page.after, page.before) if text]
+        with self._refusals(session, asked):
+            came = [opened(self._gateway, session, page, text) for page, text in ends]
         named = [one for each in came for one in each.snapshots if one not in session.snapshots]
         served = {one.snapshot.id for one in understood.visible}
         if all(one in served for one in named):
@@ -119,15 +125,29 @@ class Door:
         pin = self._gateway.pin(session)
         visible = self._gateway.schemas(session, pin)
         made = self.schema(session, visible, pin)
-        document = self._documents.understood(made, asked.text)
-        operation = document.operation(asked.operation)
-        coerced = plan.variables(made, operation, asked.variables)
-        wanted = plan.plan(made, document, operation, coerced, self._bounds)
+        with self._refusals(session, asked):
+            document = self._documents.understood(made, asked.text)
+            operation = document.operation(asked.operation)
+            coerced = plan.variables(made, operation, asked.variables)
+            wanted = plan.plan(made, document, operation, coerced, self._bounds)
         return _Understood(session, pin, visible, made, document, operation, wanted)
+
+    @contextmanager
+    def _refusals(self, session: Session, asked: Asked) -> Iterator[None]:
+        """Keep in the audit what is refused before the gateway is asked: an unknown name most of all."""
+        try:
+            yield
+        except errors.Refused as error:
+            self._gateway.refused(session, valueless(asked.text), BadQuery("", reason=error.reason))
+            raise
+        except GatewayError as error:
+            self._gateway.refused(session, valueless(asked.text), error)
+            raise
 
     def _finished(self, understood: _Understood, execution: Execution, asked: Asked, media_type: str) -> Answer:
         introspect = partial(self._introspected, understood, asked)
-        data = execution.data(understood.asked, understood.visible, introspect)
+        told = partial(self._gateway.schemas, understood.session, understood.pin, metadata=True)
+        data = execution.data(understood.asked, told, introspect)
         extensions = execution.extensions()
         content = b'{"data":' + data
         if extensions["queries"]:

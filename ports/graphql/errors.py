@@ -37,6 +37,7 @@ CODES: Mapping[tuple[type[GatewayError], str], str] = {
     (Unavailable, ""): "UNAVAILABLE",
 }
 Formatted = dict[str, Any]
+_REASONS = {PARSE: "syntax", VALIDATION: "name", VARIABLES: "value", LIMIT: "limit"}
 
 
 class Refused(Exception):
@@ -52,6 +53,11 @@ class Refused(Exception):
         self.status = status
         self.wellformed = wellformed
         self.headers = dict(headers or {})
+
+    @property
+    def reason(self) -> str:
+        """Of which kind the first error is, as the audit keeps it."""
+        return _REASONS.get(self.errors[0]["extensions"]["code"], "unsupported")
 
 
 def refused(error: GatewayError) -> Refused:

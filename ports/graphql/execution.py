@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,6 +42,9 @@ _PLACEHOLDER = Typename("_", "")
 Path = tuple[str, ...]
 # What stands at an introspection's place, by its nodes.
 Introspect = Callable[[Introspection], bytes]
+Refusals = Callable[[], AbstractContextManager[None]]
+# What may be told of, asked only where it is.
+Visible = Callable[[], Sequence[VisibleSchema]]
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,11 @@ class _Rows:
 class Execution:
     """One operation's statements, at one pin. Not thread-safe."""
 
-    def __init__(self, gateway: Gateway, session: Session, pin: Pin, shape: Shape, lifeline: Lifeline) -> None:
-        self._gateway, self._session, self._pin = gateway, session, pin
+    def __init__(
+        self, gateway: Gateway, session: Session, pin: Pin, shape: Shape, lifeline: Lifeline, refusals: Refusals
+    ) -> None:
+        """Statements are composed within `refusals`, which keep it on record where one cannot be."""
+        self._gateway, self._session, self._pin, self._refusals = gateway, session, pin, refusals
         self._shape, self._lifeline = shape, lifeline
         self._begun: dict[int, Result] = {}
         self._asked: list[tuple[Path, Provenance]] = []
@@ -73,7 +80,7 @@ class Execution:
         )
         return result
 
-    def data(self, group: Group, visible: Sequence[VisibleSchema], introspect: Introspect) -> bytes:
+    def data(self, group: Group, visible: Visible, introspect: Introspect) -> bytes:
         """The answer's `data`."""
         return self._item(group, (), visible, introspect)
 
@@ -93,25 +100,29 @@ class Execution:
         ]
         return {"queries": queries, "products": states}
 
-    def _item(self, item: Item, path: Path, visible: Sequence[VisibleSchema], introspect: Introspect) -> bytes:
+    def _item(self, item: Item, path: Path, visible: Visible, introspect: Introspect) -> bytes:
         if isinstance(item, Group):
             members = [(name, self._item(one, (*path, name), visible, introspect)) for name, one in item.members]
             return _object(members)
         if isinstance(item, RowsOf):
             return self._list(item.listed, path)
         if isinstance(item, MeasuresOf):
-            return self._texts(self._ask(measures.compose(item.grouped, self._shape), False), path)
+            with self._refusals():
+                query = measures.compose(item.grouped, self._shape)
+            return self._texts(self._ask(query, False), path)
         if isinstance(item, RowOf):
             return self._row(item, path)
         if isinstance(item, PageOf):
             return self._page(item, path)
         if isinstance(item, Listing):
-            return _list([_object([(a, _json(_told(one, name))) for a, name in item.members]) for one in visible])
+            return _list([_object([(a, _json(_told(one, name))) for a, name in item.members]) for one in visible()])
         return introspect(item) if isinstance(item, Introspection) else _json(item.text)
 
     def _list(self, listed: Listed, path: Path) -> bytes:
         plain, named = _typeless(listed)
-        result = self._ask(compose.rows(plain, self._shape), bool(listed.nested))
+        with self._refusals():
+            query = compose.rows(plain, self._shape)
+        result = self._ask(query, bool(listed.nested))
         return self._texts(result, path, named)
 
     def _texts(self, result: Result, path: Path, named: str = "") -> bytes:
@@ -154,9 +165,11 @@ class Execution:
         if page.backward:
             order = tuple(replace(one, descending=not one.descending, nulls_first=not one.nulls_first) for one in order)
         members = listed.members or (_PLACEHOLDER,)
-        bounds = [Bound(self._place(page, text), before is not page.backward) for text, before in _ends(page)]
         ahead = replace(listed, members=members, order=order, limit=listed.limit + 1)
-        result = self._ask(compose.rows(ahead, self._shape, bounds, placed=True), bool(listed.nested))
+        with self._refusals():
+            bounds = [Bound(self._place(page, text), before is not page.backward) for text, before in _ends(page)]
+            query = compose.rows(ahead, self._shape, bounds, placed=True)
+        result = self._ask(query, bool(listed.nested))
         found: list[tuple[str, dict[str, str | None]]] = []
         for batch in result.batches():
             found += zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
@@ -183,9 +196,9 @@ class Execution:
         return came.place
 
     def _count(self, listed: Listed, path: Path) -> bytes:
-        result = self._lifeline.hold(
-            self._gateway.answer(self._session, compose.count(listed, self._shape), pin=self._pin)
-        )
+        with self._refusals():
+            query = compose.count(listed, self._shape)
+        result = self._lifeline.hold(self._gateway.answer(self._session, query, pin=self._pin))
         (found,) = (batch.column(0)[0].as_py() for batch in result.batches())
         self._asked.append((path, result.provenance))
         return str(int(found)).encode()

@@ -173,5 +173,26 @@ def test_each_statement_is_on_record_under_this_door(web: Client, world: World) 
     assert any(one["port"] == "graphql" and one["products"] == ["hr", "shop"] for one in lines if "products" in one)
 
 
+def test_what_is_refused_is_on_record_without_its_values(web: Client, world: World) -> None:
+    for document, reason in (
+        ('{ shop { customers(where: {email: {_eq: "sought"}}) { salery_probed } } } # sought', "name"),
+        ('{ shop { probed(x: """sought "too" """, y: "so\\"ught" } }', "syntax"),
+        ('{ shop { probed: orders(where: {order_id: {_eq: "sought"}}) { store } } }', "value"),
+        ("{ visibleProducts { probed: name } shop { orders(limit: 1001) { store } } }", "limit"),
+    ):
+        post(web, {"query": document})
+        records = [json.loads(line) for line in _audit(world.settings.state).splitlines()]
+        found = [one for one in records if "probed" in one.get("statement", "")]
+        assert found[-1]["port"] == "graphql"
+        assert found[-1]["refused"]["reason"] == reason
+        assert "sought" not in json.dumps(found)
+
+
+def test_what_the_products_are_is_a_look_that_is_on_record(web: Client, world: World) -> None:
+    web("clerk").post("/graphql", json={"query": "{ visibleProducts { name } }"})
+    last = [json.loads(line) for line in _audit(world.settings.state).splitlines() if '"clerk"' in line][-1]
+    assert (last["port"], last["products"]) == ("graphql", ["shop"])
+
+
 def _audit(state: Path) -> str:
     return "".join(path.read_text() for path in sorted((state / "audit").glob("*.jsonl")))
