@@ -81,6 +81,12 @@ def translate(error: BaseException, text: str) -> GatewayError:
     return logged(Unavailable("the query could not be answered", reason="engine"), error)
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether a query failed since there was no more memory."""
+    kind = type(error) if isinstance(error, duckdb.Error) else _kind_of(str(error))
+    return issubclass(kind, duckdb.OutOfMemoryException)
+
+
 def _special(message: str) -> BadQuery | None:
     """Values that are refused for a reason that has a name."""
     for pattern, reason, words in _VALUES:

@@ -14,11 +14,16 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from gateway import duck
+from gateway import duck, duck_errors
 from gateway.bind import Parameters, given
 from gateway.errors import Exhausted
 
 Data = bytes | memoryview
+# A turn that lasts longer is one of a long query.
+LONG_S = 0.5
+# A query that lacks memory sooner than that is not the one that holds it: it tries again when others may have ended.
+SMALL_S = 0.25
+AGAIN_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class _Waiter:
     """One that waits for a turn."""
 
     def __init__(self, asker: Asker) -> None:
-        self.asker = asker
+        self.asker, self.thread = asker, threading.get_ident()
         self.called = threading.Event()
 
 
@@ -44,12 +49,14 @@ class Slots:
     """At most `limit` queries compute at once; one that waits longer than `queue_s` for its first turn is refused.
 
     A turn goes to whoever has the fewest, of these to who waits longest. Who has none need not wait for others' long
-    queries: up to `limit` turns more are given, one to each such asker. Thread-safe.
+    queries: up to `limit` turns more are given, one to each such asker. Who has had half of the turns for LONG_S waits
+    until one ends. A turn is taken and given by one thread. Thread-safe.
     """
 
     def __init__(self, limit: int, queue_s: float) -> None:
         self._lock = threading.Lock()
         self._turns: Counter[str] = Counter()
+        self._since: dict[int, tuple[str, float]] = {}
         self._waiters: list[_Waiter] = []
         self.running = 0
         self.limit = limit
@@ -64,7 +71,7 @@ class Slots:
         """Wait for a turn, `queue_s` if `wait_s` is None. Raises Exhausted."""
         with self._lock:
             if self._free(asker):
-                self._begin(asker)
+                self._begin(asker, threading.get_ident())
                 return
             waiter = _Waiter(asker)
             self._waiters.append(waiter)
@@ -80,13 +87,14 @@ class Slots:
         """End a turn."""
         with self._lock:
             self.running -= 1
+            self._since.pop(threading.get_ident(), None)
             self._turns[asker.name] -= 1
             if not self._turns[asker.name]:
                 del self._turns[asker.name]
             while ready := [one for one in self._waiters if self._free(one.asker)]:
                 chosen = min(ready, key=lambda one: self._turns.get(one.asker.name, 0))
                 self._waiters.remove(chosen)
-                self._begin(chosen.asker)
+                self._begin(chosen.asker, chosen.thread)
                 chosen.called.set()
 
     def busy(self, asker: Asker = ANYBODY) -> Exhausted:
@@ -99,10 +107,18 @@ class Slots:
         turns = self._turns.get(asker.name, 0)
         if asker.running is not None and turns >= asker.running:
             return False
-        return self.running < self.limit or (turns == 0 and self.running < 2 * self.limit)
+        if turns == 0:
+            return self.running < 2 * self.limit
+        return self.running < self.limit and self._long(asker.name) < max(1, self.limit // 2)
 
-    def _begin(self, asker: Asker) -> None:
+    def _long(self, name: str) -> int:
+        """How many turns of that name have lasted long."""
+        before = time.monotonic() - LONG_S
+        return sum(owner == name and since < before for owner, since in self._since.values())
+
+    def _begin(self, asker: Asker, thread: int) -> None:
         self.running += 1
+        self._since[thread] = asker.name, time.monotonic()
         self._turns[asker.name] += 1
 
 
@@ -160,7 +176,7 @@ class Alone:
         self._text, self._batch_rows, self.asker = text, batch_rows, asker
         self._cursor: duck.Connection | None = None
         self._reader: pa.RecordBatchReader | None = None
-        self._stopped = False
+        self._stopped = self._given = False
         self.computing_since: float | None = None
         self.computed_s = 0.0
 
@@ -185,12 +201,20 @@ class Alone:
 
     def compute(self) -> pa.RecordBatch | None:
         """The next batch, computed in the turn that the caller holds."""
-        self.computing_since = started = time.monotonic()
-        try:
-            return self._read()
-        finally:
-            self.computing_since = None
-            self.computed_s += time.monotonic() - started
+        until = time.monotonic() + self.slots.queue_s
+        while True:
+            self.computing_since = started = time.monotonic()
+            try:
+                return self._read()
+            except (duck.Error, pa.ArrowException, OSError) as error:
+                small = not self._given and time.monotonic() - started < SMALL_S
+                if self._stopped or not small or time.monotonic() > until or not duck_errors.lacks_memory(error):
+                    raise
+            finally:
+                self.computing_since = None
+                self.computed_s += time.monotonic() - started
+            self.close()
+            time.sleep(AGAIN_S)
 
     def _read(self) -> pa.RecordBatch | None:
         if self._stopped:
@@ -199,18 +223,21 @@ class Alone:
             self._cursor = self.open()
             self._reader = duck.stream(self._cursor, self._text, given(self.parameters), self._batch_rows)
         try:
-            return self._reader.read_next_batch()
+            batch = self._reader.read_next_batch()
         except StopIteration:
             return None
+        self._given = True
+        return batch
 
     def interrupt(self) -> None:
         """Stop what the cursor computes now, or would."""
-        self._stopped = True
-        if self.computing_since is not None and self._cursor is not None:
-            self._cursor.interrupt()
+        self._stopped, cursor = True, self._cursor
+        if self.computing_since is not None and cursor is not None:
+            cursor.interrupt()
 
     def close(self) -> None:
         """Free the cursor and what it holds."""
         self._reader = None
-        if self._cursor is not None:
-            self._cursor.close()
+        cursor, self._cursor = self._cursor, None
+        if cursor is not None:
+            cursor.close()

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from gateway import stream
+from gateway import running, stream
 from gateway.errors import BadQuery, Cancelled, Exhausted, Expired, NotFound, Timeout
 from gateway.limits import Limits
 from gateway.running import Alone
@@ -207,3 +208,28 @@ def test_a_query_that_no_interrupt_ends_is_known_as_such(bench: Bench, monkeypat
         with pytest.raises(Timeout):
             asked.result(20)
     assert not bench.engine.deaf
+
+
+def test_a_small_query_tries_again_while_others_hold_the_memory(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, tries = Alone._read, list[float]()
+
+    def starved(self: Alone) -> pa.RecordBatch | None:
+        tries.append(time.monotonic())
+        if len(tries) < 3:
+            raise OSError("Out of Memory Error: failed to allocate data")
+        return read(self)
+
+    monkeypatch.setattr(Alone, "_read", starved)
+    with bench.start("SELECT 7 AS n", limits=Limits(5, 5, None)) as result:
+        assert next(result.batches()).column(0).to_pylist() == [7]
+    assert tries[2] - tries[0] > 2 * running.AGAIN_S
+
+
+def test_a_query_that_has_taken_its_time_does_not_try_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hungry(_: Alone) -> pa.RecordBatch | None:
+        raise OSError("Out of Memory Error: failed to allocate data")
+
+    monkeypatch.setattr(running, "SMALL_S", 0.0)
+    monkeypatch.setattr(Alone, "_read", hungry)
+    with pytest.raises(Exhausted, match="memory"), bench.start("SELECT 7 AS n") as result:
+        list(result.batches())

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway import running
 from gateway.errors import Exhausted
 from gateway.limits import NOTHING, OF_PRINCIPAL, OF_PRODUCT, LimitError, Limits, declared
 from gateway.running import Asker, Slots
@@ -141,3 +142,29 @@ def test_a_principal_has_no_more_turns_than_it_may() -> None:
         slots.take(None, one)
     slots.give(one)
     slots.take(None, one)
+
+
+def test_who_has_had_half_of_the_turns_for_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    slots, done = Slots(4, 0.01), threading.Barrier(3)
+
+    def held() -> None:
+        slots.take(None, ANN)
+        done.wait(20)
+        done.wait(20)
+        slots.give(ANN)
+
+    threads = [threading.Thread(target=held) for _ in range(2)]
+    for one in threads:
+        one.start()
+    done.wait(20)
+    slots.take(None, ANN)
+    slots.give(ANN)
+    monkeypatch.setattr(running, "LONG_S", -1.0)
+    with pytest.raises(Exhausted):
+        slots.take(None, ANN)
+    slots.take(None, BOB)
+    slots.give(BOB)
+    done.wait(20)
+    for one in threads:
+        one.join()
+    assert slots.running == 0
