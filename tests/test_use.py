@@ -5,7 +5,9 @@ The survey's people are in `large`, `medium`, `small` (four households) and `lon
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pyarrow as pa
@@ -283,6 +285,17 @@ def test_an_attack_on_a_used_column_is_refused_or_finds_no_group(inside: Door, t
         assert answer.schema.names[-1] == "m"
 
 
+def test_every_door_holds_them_all(door: Door) -> None:
+    """Statement by statement, bound by its own protocol: simple and extended messages, texts and binary, Arrow."""
+    got = []
+    for found, _ in TWINS.values():
+        for text in found:
+            answer = asked(door, text)
+            if answer.code not in {"forbidden", "bad_query"} if isinstance(answer, Refusal) else answer.num_rows:
+                got.append(text)
+    assert got == []
+
+
 @pytest.mark.parametrize("text", HONEST)
 def test_its_honest_twin_is_answered_as_one_who_sees_the_column_is(inside: Door, text: str) -> None:
     shown = inside.ask("partner", text)
@@ -429,3 +442,32 @@ def test_what_a_used_column_may_do_stands_in_the_catalogs(rest: Rest, gateway: G
     assert people["key"] == ["person_id"]
     (cards,) = [one for one in described["tables"] if one["name"] == "cards"]
     assert (cards["key"], cards["columns"][0]["use"]) == ([], {"as": "join"})
+
+
+class _Demo:
+    """The survey as the demo has it: the page may look as its two principals."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self.settings = gateway.settings.model_copy(update={"demo": True})
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
+
+    def personas(self) -> tuple[str, ...]:
+        return ("partner", "steward")
+
+
+def test_the_page_shows_no_value_of_a_used_column(gateway: Gateway) -> None:
+    port = HttpPort(_Demo(gateway))  # type: ignore[arg-type]
+    port.start()
+    host, number = port.address
+    pages = {}
+    for persona in ("partner", "steward"):
+        address = f"http://{host}:{number}/hub/survey?as={persona}"
+        pages[persona] = httpx.get(address, timeout=30).text
+    port.stop()
+    values = re.compile(r"\b10[0-6]\d\b|\bcard-\d")
+    assert not values.search(pages["partner"])
+    assert values.search(pages["steward"])
+    assert "income" in pages["partner"]

@@ -37,6 +37,9 @@ def security_test(
     ] = None,
     category: Annotated[list[str] | None, typer.Option(help="only attacks of this category (repeatable)")] = None,
     limit: Annotated[int, typer.Option("--targets", min=1, max=50, help="columns and tables of a kind at most")] = 2,
+    ca: Annotated[
+        Path | None, typer.Option(help="the authority of the doors' certificate, where none is noted")
+    ] = None,
     cert: Annotated[Path | None, typer.Option(help="a client's certificate, where the doors ask for one")] = None,
     key: Annotated[Path | None, typer.Option(help="its private key")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
@@ -52,9 +55,11 @@ def security_test(
         credentials(people, subject),
         people.issue_token(subject, _TOKEN_S),
         _others(people, subject),
+        people.subjects(),
         _wanted(category or ()),
         limit,
         settings.compute_s + settings.queue_s + _MARGIN_S,  # a bomb may cost what the server's clock allows, no more
+        ca,
         cert,
         key,
     )

@@ -6,6 +6,7 @@ A template's words in braces are filled per target; an attack is tried on each t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,8 @@ from ports.command.attack.judge import Expectation
 from ports.command.attack.terrain import Kind, Target
 
 Door = Literal["rest", "flight", "postgres"]
+# sql: one statement; script: several of one message, which the extended protocol does not take; request: with headers.
+Form = Literal["sql", "script", "request"]
 DOORS: tuple[Door, ...] = get_args(Door)
 _WORD = re.compile(r"\{([a-z_]+)\}")
 # `absent` is the product of a table that is denied, of which nothing else is granted either: else its name is known.
@@ -28,6 +31,11 @@ _NEEDS: Mapping[str, Kind] = {
     "filtered": "filtered",
     "denied": "denied",
     "absent": "denied",
+    "used": "used",
+    "joined": "joined",
+    "foreign": "foreign",
+    "behalf": "behalf",
+    "beyond": "behalf",
 }
 
 
@@ -45,7 +53,7 @@ class Category(_Strict):
 
     category: str
     doors: tuple[Door, ...] = DOORS
-    form: Literal["sql", "request"] = "sql"
+    form: Form = "sql"
     expect: Expectation = "harmless"
     honest: str
     attacks: tuple[Annotated[_Attack | str, Field()], ...]
@@ -58,7 +66,7 @@ class Attack:
     id: str
     category: str
     doors: tuple[Door, ...]
-    form: Literal["sql", "request"]
+    form: Form
     expect: Expectation
     template: str
     honest: str
@@ -82,7 +90,8 @@ class Attack:
 
 _VOCABULARY = frozenset(
     "table product bare column bare_column text number count hidden bare_hidden masked bare_masked filtered "
-    "bare_filtered denied denied_product denied_table denied_column absent_product secret value".split()
+    "bare_filtered denied denied_product denied_table denied_column absent_product absent_snapshot secret value "
+    "used bare_used joined bare_joined foreign behalf beyond beyond_product beyond_table subject".split()
 )
 
 
@@ -95,15 +104,18 @@ def filled(template: str, names: Mapping[str, str]) -> str:
 def corpus() -> tuple[Attack, ...]:
     """Every attack that is published."""
     found: list[Attack] = []
+    counted: Counter[str] = Counter()
     folder = resources.files("ports.command.attack") / "corpus"
     for file in sorted(folder.iterdir(), key=lambda one: one.name):
         if not file.name.endswith(".yaml"):
             continue
         stem = file.name.removesuffix(".yaml")
         for one in TypeAdapter(tuple[Category, ...]).validate_python(yaml.safe_load(file.read_text(encoding="utf-8"))):
-            for number, item in enumerate(one.attacks, start=1):
+            for item in one.attacks:
                 attack = _Attack(ask=item) if isinstance(item, str) else item
-                name = f"{stem}/{one.category.replace(' ', '-')}/{number}"
+                place = f"{stem}/{one.category.replace(' ', '-')}"
+                counted[place] += 1  # a category may differ from door to door
+                name = f"{place}/{counted[place]}"
                 expect = attack.expect or one.expect
                 found.append(Attack(name, one.category, one.doors, one.form, expect, attack.ask, one.honest))
     return tuple(found)

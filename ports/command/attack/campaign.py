@@ -22,6 +22,7 @@ from ports.command import access, doors, show
 from ports.command.attack import given, oracle, trust
 from ports.command.attack.attacks import Attack, Door
 from ports.command.attack.canaries import canaries
+from ports.command.attack.company import company
 from ports.command.attack.flight import FlightClient
 from ports.command.attack.postgres import PostgresClient
 from ports.command.attack.reply import CannotConnect, Client
@@ -67,15 +68,20 @@ class Report:
 
 @dataclass(frozen=True)
 class Attacker:
-    """Who attacks and with what: `token` is the attacker's own, `others` somebody else's; at most `limit` targets."""
+    """Who attacks and with what: `token` is the attacker's own, `others` somebody else's; at most `limit` targets.
+
+    `subjects` are all that the directory knows; `ca` is whom to trust, None for what the server noted.
+    """
 
     subject: str
     credentials: Login = field(repr=False)
     token: str = field(repr=False)
     others: str | None = field(repr=False)
+    subjects: tuple[str, ...]
     attacks: tuple[Attack, ...]
     limit: int
     patience_s: float
+    ca: Path | None
     cert: Path | None
     key: Path | None
 
@@ -90,7 +96,10 @@ def attacked(
         show.status(f"attacking {door} at {at.address[0]}:{at.address[1]} ...")
         tables = seen(gateway, attacker.subject, _NAMES[door])
         with oracle.opened(settings, gateway.pin().deployment.current) as raw:
-            ground = Ground(targets(tables, raw, attacker.limit), canaries(tables, raw), attacker.patience_s)
+            shown = [one for one in tables if one.visible]
+            others = company(gateway, attacker.subject, attacker.subjects, _NAMES[door], shown)
+            found_here = targets(tables, raw, others, attacker.limit)
+            ground = Ground(found_here, canaries(tables, raw), attacker.patience_s)
         count += len(ground.canaries)
         without += unfit(attacker.attacks, ground, door)
         try:
@@ -126,7 +135,7 @@ def _metadata(gateway: Gateway, subject: str, port: str, snapshot: Snapshot) -> 
 
 
 def _through(door: Door, at: doors.Reach, attacker: Attacker, ground: Ground) -> Iterator[Try]:
-    files = trust.files(at, attacker.cert, attacker.key)
+    files = trust.files(at, attacker.ca, attacker.cert, attacker.key)
 
     def connect(proof: Login, *, binary: bool = False) -> Client:
         match door:
@@ -144,8 +153,8 @@ def _through(door: Door, at: doors.Reach, attacker: Attacker, ground: Ground) ->
         if door == "postgres":
             binary = connect(attacker.credentials, binary=True)
             open_clients.callback(binary.close)
-            # What a bomb costs is weighed before any form is looked at.
-            once = [one for one in attacker.attacks if one.category != "bombs"]
+            # What a bomb costs is weighed before any form is looked at; a script is no prepared statement.
+            once = [one for one in attacker.attacks if one.category != "bombs" and one.form != "script"]
             yield from attempts(door, binary, once, ground)
         yield from given.forged_tokens(door, attacker.token, connect, "SELECT 1 AS one")
         other = connect(Bearer(attacker.others)) if attacker.others is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.flight as fl
@@ -15,6 +16,8 @@ from ports.flight import messages
 
 _ID = re.compile(r"\[[0-9a-f]{6,}\].*", re.DOTALL)
 _ROWS_LIMIT = 5000
+_HEADERS = "X-Outport-"
+Headers = Sequence[tuple[bytes, bytes]]
 _FAILED = (fl.FlightInternalError, fl.FlightServerError)
 
 
@@ -38,16 +41,21 @@ class FlightClient:
             raise CannotConnect("the Flight door does not answer, or does not take the credentials")
 
     def ask(self, text: str) -> Reply:
-        """The answer to one statement."""
-        return self.command(messages.pack(messages.CommandStatementQuery(text)))
+        """The answer to one statement; headers may stand before it, a line each, with an empty line behind them."""
+        head, _, statement = text.partition("\n\n") if text.startswith(_HEADERS) else ("", "", text)
+        headers = [
+            (name.strip().lower().encode(), value.strip().encode())
+            for name, _, value in (line.partition(":") for line in head.splitlines())
+        ]
+        return self.command(messages.pack(messages.CommandStatementQuery(statement)), headers)
 
-    def command(self, packed: bytes) -> Reply:
+    def command(self, packed: bytes, headers: Headers = ()) -> Reply:
         """The answer to a command: its FlightInfo, and then its first endpoint's stream."""
         try:
-            info = self._client.get_flight_info(fl.FlightDescriptor.for_command(packed), self._options())
+            info = self._client.get_flight_info(fl.FlightDescriptor.for_command(packed), self._options(headers))
         except (fl.FlightError, pa.ArrowException) as error:
             return refusal(error)
-        return self.redeem(info.endpoints[0].ticket.ticket, str(info.schema).encode())
+        return self.redeem(info.endpoints[0].ticket.ticket, str(info.schema).encode(), headers)
 
     def ticket(self, text: str) -> bytes | None:
         """A ticket for the statement, not redeemed; None where it is refused."""
@@ -58,10 +66,10 @@ class FlightClient:
             return None
         return bytes(info.endpoints[0].ticket.ticket)
 
-    def redeem(self, ticket: bytes, said: bytes = b"") -> Reply:
+    def redeem(self, ticket: bytes, said: bytes = b"", headers: Headers = ()) -> Reply:
         """The stream of a ticket, its first rows; `said` is what was received for it before."""
         try:
-            reader = self._client.do_get(fl.Ticket(ticket), self._options())
+            reader = self._client.do_get(fl.Ticket(ticket), self._options(headers))
             data, rows, first = [said, str(reader.schema).encode()], 0, None
             for chunk in reader:
                 batch = chunk.data
@@ -80,8 +88,8 @@ class FlightClient:
         """End it."""
         self._client.close()
 
-    def _options(self) -> fl.FlightCallOptions:
-        return fl.FlightCallOptions(headers=[self._proof], timeout=self._patience_s)
+    def _options(self, headers: Headers = ()) -> fl.FlightCallOptions:
+        return fl.FlightCallOptions(headers=[self._proof, *headers], timeout=self._patience_s)
 
 
 def refusal(error: Exception) -> Reply:

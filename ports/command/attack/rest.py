@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import ssl
+from typing import Any, cast
 from urllib.parse import quote
 
 from gateway.credentials import Bearer, Login, Password
@@ -39,25 +40,26 @@ class RestClient:
         """
         method, _, rest = text.partition(" ")
         if method not in {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} or not rest.startswith("/"):
-            return self.request(
-                "POST", "/sql", json.dumps({"sql": text}).encode(), {"Content-Type": "application/json"}
-            )
+            return self.ask(f"POST /sql\n\n{json.dumps({'sql': text})}")
         head, _, body = rest.partition("\n\n")
         target, *lines = head.split("\n")
-        headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        if body:
-            headers.setdefault("Content-Type", "application/json")
+        headers = http.client.HTTPMessage()  # in which a name may stand twice
+        for name, _, value in (line.partition(":") for line in lines):
+            headers[name] = value.strip()
+        if body and "Content-Type" not in headers:
+            headers["Content-Type"] = "application/json"
         return self.request(
             method, quote(target.strip(), safe="/?&=%:,.()*!{}<>@;'\"$+-_~|"), body.encode() or None, headers
         )
 
     def request(
-        self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None
+        self, method: str, target: str, body: bytes | None = None, headers: http.client.HTTPMessage | None = None
     ) -> Reply:
         """One request's answer."""
-        given = {"Authorization": self._proof, **(headers or {})}
+        given = http.client.HTTPMessage() if headers is None else headers
+        given["Authorization"] = self._proof
         try:
-            self._connection.request(method, target, body, given)
+            self._connection.request(method, target, body, cast(Any, given))
             answer = self._connection.getresponse()
             content = answer.read(_BODY_LIMIT)
             if not answer.isclosed():

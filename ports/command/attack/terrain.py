@@ -5,9 +5,9 @@ Touches the decisions (as explain-access tells them) and the oracle; sends nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from gateway import duck
 from gateway.catalog import Snapshot
@@ -15,8 +15,8 @@ from gateway.explain import TableAccess
 from gateway.product import Table
 from ports.command.attack.oracle import Oracle, Secret
 
-Kind = Literal["visible", "hidden", "masked", "filtered", "denied"]
-KINDS: tuple[Kind, ...] = ("visible", "hidden", "masked", "filtered", "denied")
+Kind = Literal["visible", "hidden", "masked", "filtered", "denied", "used", "joined", "foreign", "behalf"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _MASKS = frozenset({"partial", "bucket", "constant", "null", "hash"})
 _UNKNOWN = "zqxjkvwy"
 
@@ -57,8 +57,10 @@ class Seen:
         return tuple(one.column for one in self.access.columns if one.treatment in treatments and not one.use)
 
 
-def targets(tables: Sequence[Seen], oracle: Oracle, limit: int) -> dict[Kind, tuple[Target, ...]]:
-    """At most `limit` targets of each kind; as many tables as that allows."""
+def targets(
+    tables: Sequence[Seen], oracle: Oracle, company: Iterable[Target], limit: int
+) -> dict[Kind, tuple[Target, ...]]:
+    """At most `limit` targets of each kind; as many tables as that allows. `company` is who else there is."""
     shown = [one for one in tables if one.visible and one.columns("raw")]
     found: dict[Kind, list[Target]] = {kind: [] for kind in KINDS}
     found["visible"] = [Target("visible", _names(one, oracle)) for one in shown]
@@ -66,7 +68,11 @@ def targets(tables: Sequence[Seen], oracle: Oracle, limit: int) -> dict[Kind, tu
         found["hidden"] += _hidden(one, oracle)
         found["masked"] += _masked(one, oracle)
         found["filtered"] += _filtered(one, oracle)
+        for used in _used(one, oracle):
+            found[used.kind].append(used)
     found["denied"] = list(_denied(shown, tables, oracle))
+    for other in company:
+        found[other.kind].append(other)
     return {kind: tuple(_spread(members, limit)) for kind, members in found.items()}
 
 
@@ -97,7 +103,7 @@ def _names(one: Seen, oracle: Oracle) -> dict[str, str]:
 def _hidden(one: Seen, oracle: Oracle) -> Iterator[Target]:
     for name in one.columns("hidden"):
         secret = oracle.secret(one.path, name, None)
-        nothing = _unknown(name)
+        nothing = unknown(name)
         named = {"hidden": duck.quote(name), "bare_hidden": name, **_value(secret)}
         yield Target(
             "hidden",
@@ -128,6 +134,16 @@ def _filtered(one: Seen, oracle: Oracle) -> Iterator[Target]:
             yield Target("filtered", _names(one, oracle) | named, secret=secret.text)
 
 
+def _used(one: Seen, oracle: Oracle) -> Iterator[Target]:
+    """Columns that are only for aggregates, or only for joins."""
+    for access in one.access.columns:
+        if access.use:
+            kind: Kind = "joined" if access.use == "joins" else "used"
+            secret = oracle.secret(one.path, access.column, None, one.access.rows)
+            named = {kind: duck.quote(access.column), f"bare_{kind}": access.column, **_value(secret)}
+            yield Target(kind, _names(one, oracle) | named, secret=secret.text if secret else None)
+
+
 def _denied(shown: Sequence[Seen], tables: Sequence[Seen], oracle: Oracle) -> Iterator[Target]:
     visible = {one.path for one in shown}
     for one in tables:
@@ -137,10 +153,13 @@ def _denied(shown: Sequence[Seen], tables: Sequence[Seen], oracle: Oracle) -> It
         context = next((_names(other, oracle) for other in shown if (other.path[0], table) not in visible), {})
         named = {"denied": f"{duck.quote(product)}.{duck.quote(table)}", "denied_product": product}
         named |= {"denied_table": table, "denied_column": column}
-        gone = {"denied_product": _unknown(product), "denied_table": _unknown(table)}
+        gone = {"denied_product": unknown(product), "denied_table": unknown(table)}
         gone["denied"] = f"{duck.quote(gone['denied_product'])}.{duck.quote(gone['denied_table'])}"
         if all(other.path[0] != product for other in shown):
-            named["absent_product"], gone["absent_product"] = product, _unknown(product)
+            named["absent_product"], gone["absent_product"] = product, unknown(product)
+            identifier = one.snapshot.id
+            named["absent_snapshot"] = identifier
+            gone["absent_snapshot"] = identifier.replace(product, unknown(product))
         yield Target("denied", context | named, gone)
 
 
@@ -148,6 +167,6 @@ def _value(secret: Secret | None) -> dict[str, str]:
     return {} if secret is None else {"secret": secret.literal, "value": secret.text}
 
 
-def _unknown(name: str) -> str:
+def unknown(name: str) -> str:
     """A name as long as `name` that names nothing."""
     return (_UNKNOWN * 8)[: len(name)]

@@ -39,10 +39,13 @@ class Files:
         return found
 
 
-def files(at: Reach, cert: Path | None, key: Path | None) -> Files:
-    """The files for a door. Raises CannotConnect where it asks for a certificate that is not given."""
+def files(at: Reach, ca: Path | None, cert: Path | None, key: Path | None) -> Files:
+    """The files for a door; `ca` stands in place of whom it is known to be trusted by.
+
+    Raises CannotConnect where it asks for a certificate that is not given.
+    """
     if at.trust is None:
         return Files(False, None, None, None)
     if at.trust.mutual and (cert is None or key is None):
         raise CannotConnect("the doors ask for a client's certificate: give --cert and --key")
-    return Files(True, at.trust.ca, cert, key)
+    return Files(True, ca or at.trust.ca, cert, key)

@@ -1,0 +1,40 @@
+"""Other principals as the attacker finds them: for whom it may ask, and for whom it may not. Asks decisions only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from gateway import Gateway, duck
+from gateway.principal import Environment
+from ports.command import access
+from ports.command.attack.terrain import Seen, Target, unknown
+
+# Names that are shorter stand in messages by chance; and nobody waits for a thousand decisions.
+_NAME_LENGTH, _LIMIT = 4, 50
+
+
+def company(
+    gateway: Gateway, subject: str, subjects: Sequence[str], port: str, shown: Sequence[Seen]
+) -> Iterator[Target]:
+    """Whoever else there is: `foreign` may not be asked for; on behalf of `behalf`, the table `beyond` is not there."""
+    session = gateway.impersonate(subject, port)
+    policies, environment = gateway.pin().policies, Environment(port, None, "query", time.time())
+    known = (one for one in subjects if one != subject and len(one) >= _NAME_LENGTH and '"' not in one)
+    for other in islice(known, _LIMIT):
+        both = replace(session.principal, behalf=gateway.impersonate(other, port).principal)
+        if policies.stands_until(both, environment) is None:
+            yield Target("foreign", {"foreign": other, "subject": subject}, {"foreign": unknown(other)})
+            continue
+        named = {"behalf": other, "subject": subject}
+        asking = replace(session, principal=both)
+        for one in shown:
+            left = {found.table for found in access.accesses(gateway, asking, one.snapshot) if not found.refusal}
+            if one.table.name not in left:
+                product, table = one.path
+                named["beyond"] = f"{duck.quote(product)}.{duck.quote(table)}"
+                named |= {"beyond_product": product, "beyond_table": table}
+                break
+        yield Target("behalf", named)
