@@ -1,14 +1,12 @@
-"""Other principals as the attacker finds them: for whom it may ask, and for whom it may not. Asks decisions only."""
+"""Other principals as the attacker finds them: for whom it may ask, and for whom it may not. Asks the gateway only."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from gateway import Gateway, duck
-from gateway.principal import Environment
+from gateway.errors import Forbidden
 from ports.command import access
 from ports.command.attack.terrain import Seen, Target, unknown
 
@@ -21,15 +19,14 @@ def company(
 ) -> Iterator[Target]:
     """Whoever else there is: `foreign` may not be asked for; on behalf of `behalf`, the table `beyond` is not there."""
     session = gateway.impersonate(subject, port)
-    policies, environment = gateway.pin().policies, Environment(port, None, "query", time.time())
     known = (one for one in subjects if one != subject and len(one) >= _NAME_LENGTH and '"' not in one)
     for other in islice(known, _LIMIT):
-        both = replace(session.principal, behalf=gateway.impersonate(other, port).principal)
-        if policies.stands_until(both, environment) is None:
+        try:
+            asking = gateway.on_behalf_of(session, other)
+        except Forbidden:
             yield Target("foreign", {"foreign": other, "subject": subject}, {"foreign": unknown(other)})
             continue
         named = {"behalf": other, "subject": subject}
-        asking = replace(session, principal=both)
         for one in shown:
             left = {found.table for found in access.accesses(gateway, asking, one.snapshot) if not found.refusal}
             if one.table.name not in left:
