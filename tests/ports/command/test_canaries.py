@@ -14,18 +14,22 @@ import psycopg
 import pyarrow.flight as fl
 import pytest
 import yaml
+from pydantic import SecretStr
 
-from gateway import keys
+from gateway import Bearer, Gateway, Password, keys
 from gateway.identity import Directory
 from gateway.settings import Settings
+from tests.certificates import Authority
 from tests.demo import BIN, environment
 from tests.idp import OTHER, Idp, jwt
+from tests.ports.command.conftest import invoke
 
 COUNT = "SELECT count(*) AS n FROM shop.orders"
 CANARY = "kanari"
 SECRET = f"{CANARY}-secret-of-the-deployment-3c1b9a"
 BEFORE = f"{CANARY}-secret-before-the-rotation-77"
 MASK = f"{CANARY}-mask-of-the-deployment-5d20e4f"
+COLLECTOR = f"{CANARY}-token-of-the-collector"
 PASSWORD, WRONG = f"{CANARY}-password", f"{CANARY}-wrong-password"
 
 
@@ -84,6 +88,12 @@ def serving(settings: Settings, idp: Idp) -> Iterator[Server]:
     given |= {f"{door}_port": "0" for door in ("http", "flight", "postgres")}
     given |= {"secret_key_file": str(folder / "secrets"), "mask_key": MASK, "issuers": str(folder / "issuers.yaml")}
     variables = environment() | {f"OUTPORT_{name.upper()}": value for name, value in given.items()}
+    # A collector that does not answer: what it would have been shown must not be in the words about that.
+    variables |= {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    variables |= {
+        "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{COLLECTOR}",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
+    }
     with (
         (folder / "out").open("w") as out,
         (folder / "err").open("w") as err,
@@ -176,6 +186,67 @@ def test_no_secret_is_left_or_said_by_a_server_whatever_it_is_asked(own_world: S
     found = {where: [one[:12] for one in secrets if one in text] for where, text in places.items()}
     assert {where: names for where, names in found.items() if names} == {}
     assert "corp" in "".join(places.values()), "the honest token of the issuer has left its holder's name"
+
+
+def said(folder: Path, monkeypatch: pytest.MonkeyPatch, word: str, **settings: object) -> str:
+    """Every word of a command with these settings, which must not end well."""
+    given = {"secret_key": SECRET, "mask_key": MASK, "state": folder, "products": folder, "policies": folder}
+    for name, value in (given | settings).items():
+        monkeypatch.setenv(f"OUTPORT_{name.upper()}", str(value))
+    answer = invoke(word)
+    assert answer.exit_code == 1
+    return answer.stdout + answer.stderr
+
+
+def test_no_word_about_a_key_of_tls_tells_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority(tmp_path / "tls")
+    sealed = authority.server("localhost", file="sealed", passphrase=f"{CANARY}-passphrase")
+    other = authority.server("localhost", file="other")
+    for cert, key in (
+        (sealed.cert, sealed.key),
+        (sealed.cert, other.key),
+        (other.key, other.key),
+        (other.cert, sealed.cert),
+    ):
+        for word in ("serve", "doctor"):
+            told = said(tmp_path, monkeypatch, word, tls_cert=cert, tls_key=key)
+            assert "tls_" in told
+            assert CANARY not in told
+            for pair in (sealed, other):
+                lines = pair.key.read_text().splitlines()
+                assert not any(line in told for line in lines if len(line) > 40)
+
+
+def test_an_issuer_s_address_that_holds_a_password_is_refused_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for address in (f"https://corp:{PASSWORD}@idp.example", f"https://{PASSWORD}@idp.example/keys"):
+        issuer = {"name": "corp", "issuer": "https://idp.example", "audience": "outport", "jwks": address}
+        (tmp_path / "issuers.yaml").write_text(yaml.safe_dump({"issuers": [issuer]}))
+        for word in ("serve", "doctor"):
+            told = said(tmp_path, monkeypatch, word, issuers=tmp_path / "issuers.yaml")
+            assert "issuers" in told
+            assert CANARY not in told
+
+
+def test_no_object_that_holds_a_secret_shows_it(own_world: Settings) -> None:
+    given = own_world.model_copy(update={"secret_key": SecretStr(f"{SECRET}\n{BEFORE}"), "mask_key": SecretStr(MASK)})
+    people = Directory(own_world.principals, keys.load(given))
+    people.add("steward", "person", {"role": ["steward"]}, PASSWORD)
+    key, token = people.add_key("steward", 600), people.issue_token("steward", 600)
+    gateway = Gateway(given)
+    sessions = [gateway.open(one, "rest") for one in (Password("steward", PASSWORD), Bearer(token), Bearer(key))]
+    holding = [given, keys.load(given), people, people.verifier("steward"), gateway, *sessions]
+    holding += [
+        Password("steward", PASSWORD),
+        Bearer(token),
+        *(one.proof for one in sessions),
+        gateway.pin(sessions[0]),
+    ]
+    shown = "\n".join(f"{one!r} {one!s}" for one in holding) + given.model_dump_json()
+    gateway.close()
+    for secret in (CANARY, key.partition(".")[2], token.rpartition(".")[2]):
+        assert secret not in shown
 
 
 @pytest.mark.parametrize("name", ["OUTPORT_SECRET_KEY", "OUTPORT_MASK_KEY"])
