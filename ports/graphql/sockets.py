@@ -25,7 +25,7 @@ from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageRec
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
-from gateway import Gateway, GatewayError, NotFound, Session, Unauthenticated
+from gateway import BadQuery, Gateway, GatewayError, NotFound, Session, Unauthenticated
 from ports.graphql import errors, request
 from ports.graphql.door import Door
 from ports.graphql.publications import TICK_S, Publications, Watched
@@ -221,13 +221,16 @@ class _Connection:
         return ExecutionResult(content["data"], None, content.get("extensions"))
 
     def _opened(self, given: Mapping[str, object]) -> Session:
-        """The session that the first message proves, or else the handshake. Raises as `Gateway.open` does."""
-        written = {name.lower(): value for name, value in given.items() if isinstance(value, str)}
-        pairs = [
-            (name.encode(), value.encode("latin-1", "replace"))
-            for name in _HEADERS
-            if (value := written.get(name, self._socket.headers.get(name))) is not None
-        ]
+        """The session that the first message proves, or else the handshake. Raises as `Gateway.open` does.
+
+        On whose behalf is asked is said in one of the two: what a proxy has added, its client does not overrule.
+        """
+        written = [(name.lower(), value) for name, value in given.items() if name.lower() in _HEADERS]
+        if not all(isinstance(value, str) for _, value in written):
+            raise BadQuery("what stands for a header is a text", reason="value")
+        said = {name for name, _ in written} - {authentication.BEHALF_HEADER}
+        shown = [(name, value) for name, value in self._socket.headers.items() if name in _HEADERS and name not in said]
+        pairs = [(name.encode(), str(value).encode("latin-1", "replace")) for name, value in (*written, *shown)]
         connection = HTTPConnection({"type": "http", "headers": pairs, "state": self._socket.scope.get("state", {})})
         session = authentication.session(self._gateway, connection, PORT)
         return session.pinned(pinning.snapshots(connection.headers))

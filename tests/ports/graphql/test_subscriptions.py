@@ -202,3 +202,46 @@ def test_a_withdrawn_grant_ends_the_subscription(address: str, own_world: World)
             assert code(socket) == 4403
         finally:
             policy.write_text(before)
+
+
+@pytest.fixture(scope="module")
+def delegating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A door at which clerk may ask for analyst and for ml."""
+    settings = build(tmp_path_factory.mktemp("delegating"))
+    rule = "- {id: d, to: {subject: clerk}, delegate: {for: {subject: [analyst, ml]}}}\n"
+    (settings.policies / "delegation.yaml").write_text(rule)
+    gateway = Gateway(settings)
+    port = HttpPort(gateway)
+    port.start()
+    yield "{}:{}".format(*port.address)
+    port.stop()
+    gateway.close()
+
+
+@pytest.mark.parametrize(
+    ("shown", "said", "taken"),
+    [
+        ((), ("analyst",), True),
+        (("analyst",), (), True),
+        (("analyst",), ("ml",), False),
+        (("analyst",), ("analyst",), False),
+        (("analyst", "ml"), (), False),
+        ((), ("steward",), False),
+        ((), ("",), False),
+        ((), (None,), False),
+        ((), (["analyst"],), False),
+    ],
+)
+def test_on_whose_behalf_a_socket_asks_is_said_once(
+    delegating: str, shown: tuple[str, ...], said: tuple[Any, ...], taken: bool
+) -> None:
+    """What a proxy adds to the handshake is not overruled by the first message, nor by a second header."""
+    name = "X-Outport-On-Behalf-Of"
+    headers = [("Authorization", basic("clerk")), *((name, one) for one in shown)]
+    url = f"ws://{delegating}/graphql"
+    with connect(url, subprotocols=["graphql-transport-ws"], additional_headers=headers) as socket:  # type: ignore[list-item]
+        say(socket, type="connection_init", payload=dict(zip([name], said, strict=False)))
+        if taken:
+            assert hear(socket)["type"] == "connection_ack"
+        else:
+            assert code(socket) == 4403
