@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from gateway import Gateway, Password, Query
+from gateway import Gateway, GatewayError, Password, Query
 from gateway.identity import Directory
 from gateway.keys import load
 from ports.command.attack.attacks import corpus
@@ -136,3 +136,36 @@ def test_poison_and_canaries_are_there_for_who_may_see_them(matrix: Gateway) -> 
             rows = pa.Table.from_batches(list(result.batches()))
         assert rows.num_rows == SIZES[size]
         assert sum(str(one).startswith("CANARY") for one in rows["word"]) == SIZES[size] // 10
+
+
+# True of every visible row; of a hidden one each fails.
+FAILING = (
+    "{a}word::INTEGER > 0",
+    "{a}number * 3 > 0",
+    "strptime({a}word, '%Y%m%d') IS NOT NULL",
+)
+SHAPES = (
+    "SELECT count(*) AS n FROM {table} WHERE {plain}",
+    "SELECT count(*) AS n FROM {table} JOIN (SELECT 1 AS one) o ON {plain}",
+    "SELECT count(*) AS n FROM {table} WHERE person_id >= 0 AND {plain} AND region <> 'X'",
+    "SELECT count(*) AS n FROM {table} a JOIN {table} USING (person_id) WHERE {aliased}",
+    "SELECT sum(CASE WHEN {plain} THEN 1 ELSE 0 END) AS n FROM {table}",
+    "SELECT count(*) FILTER (WHERE {plain}) AS n FROM {table}",
+)
+
+
+@pytest.mark.parametrize("barrier", BARRIERS)
+def test_what_fails_on_hidden_rows_meets_none(matrix: Gateway, barrier: str) -> None:
+    session = matrix.open(Password("analyst", "analyst-secret"), "python")
+    told = {}
+    for (table, (size, _)), shape, failing in itertools.product(TABLES.items(), SHAPES, FAILING):
+        plain, aliased = failing.format(a=""), failing.format(a="a.")
+        text = shape.format(table=f"{barrier}_barrier.{table}", plain=plain, aliased=aliased)
+        try:
+            with matrix.answer(session, Query(text)) as result:
+                found = pa.Table.from_batches(list(result.batches()))["n"][0].as_py()
+        except GatewayError as error:
+            found = error.code
+        if found != SIZES[size] - SIZES[size] // 10:
+            told[text] = found
+    assert told == {}
