@@ -30,7 +30,12 @@ SIMULATION = ("tests/test_simulation.py",)
 AGREEMENTS = ("tests/test_agreements.py",)
 CHAIN = ("tests/gateway/test_audit_verify.py", "tests/gateway/test_audit.py")
 GUESSES = ("tests/gateway/test_rate.py", "tests/gateway/test_siblings.py")
-LIMITS = ("tests/test_limits.py", "tests/gateway/test_limits.py", "tests/gateway/test_cost.py", "tests/gateway/test_engine.py")
+LIMITS = (
+    "tests/test_limits.py",
+    "tests/gateway/test_limits.py",
+    "tests/gateway/test_cost.py",
+    "tests/gateway/test_engine.py",
+)
 LEAKS = ("tests/gateway/test_bind.py", "tests/gateway/test_leaks.py")
 DOUBTS = ("tests/ports/command/test_policies.py", "tests/gateway/test_policy_outcomes.py")
 WORLD = ("tests/test_no_way_round.py", "tests/test_one_truth.py")

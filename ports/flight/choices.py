@@ -53,9 +53,10 @@ def _packed(chosen: Options) -> bytes:
 
 
 def cookie(gateway: Gateway, chosen: Options) -> str:
-    """The Set-Cookie header that keeps `chosen`, or forgets the session where nothing is."""
-    if chosen == Options():
-        return f"{COOKIE}=; Path=/; Max-Age=0"
+    """The Set-Cookie header that keeps `chosen`, nothing too.
+
+    A cookie that was forgotten would leave the word to a token of before, which clients replace late.
+    """
     return f"{COOKIE}={gateway.seal(_KIND, _packed(chosen))}; Path=/"
 
 

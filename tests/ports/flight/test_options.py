@@ -13,6 +13,7 @@ import pytest
 from gateway import BadQuery
 from ports.flight import choices, options
 from ports.flight.options import Options
+from tests.conftest import World
 from tests.ports.flight.conftest import Flight
 
 COUNT = "SELECT count(*) FROM customers"
@@ -43,6 +44,12 @@ def test_without_a_token_of_the_handshake_a_cookie_keeps_the_schema(flight: Flig
     with adbc.connect(flight.url, db_kwargs={HEADER: basic, COOKIES: "true"}, autocommit=True) as connection:
         connection.adbc_current_db_schema = "shop"
         assert count(connection) == (600,)
+
+
+def test_what_is_taken_back_is_told_by_the_cookie_whatever_an_older_token_says(world: World) -> None:
+    told = choices.cookie(world.gateway, Options())
+    assert "Max-Age" not in told
+    assert choices.of_cookies(world.gateway, [told.partition(";")[0]]) == Options()
 
 
 def test_a_schema_that_no_principal_may_see_can_be_chosen_and_gives_nothing(flight: Flight) -> None:
