@@ -170,9 +170,11 @@ class Portal(QueryResult):  # type: ignore[misc]
             yield data
 
     def refit(self, fields: Sequence[Field] | None) -> None:
-        """Take other formats, before the first row. Raises WireError afterwards."""
+        """Take other formats, before the first row. Raises WireError afterwards, and for other columns."""
         if fields is None or fields == self.fields:
             return
+        if [(one.name, one.oid) for one in fields] != [(one.name, one.oid) for one in self.fields or fields]:
+            raise WireError("0A000", "cached plan must not change result type", "prepare the FETCH again")
         if self._batches is not None:
             raise WireError("0A000", "a cursor keeps the formats of its first FETCH")
         self.fields = tuple(fields)

@@ -55,6 +55,17 @@ def test_psycopg_streams_by_a_server_side_cursor(connection: psycopg.Connection[
     assert len(found) == 900
 
 
+def test_a_prepared_fetch_of_another_cursor_of_that_name_is_refused_in_words(
+    connection: psycopg.Connection[Any],
+) -> None:
+    connection.execute("DECLARE c CURSOR FOR SELECT 1 AS a")
+    assert connection.execute("FETCH 1 FROM c", prepare=True).fetchall() == [(1,)]
+    connection.execute("CLOSE c")
+    connection.execute("DECLARE c CURSOR FOR SELECT 1 AS a, 2 AS b")
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan"):
+        connection.execute("FETCH 1 FROM c", prepare=True)
+
+
 def test_psycopg_copies_out(connection: psycopg.Connection[Any]) -> None:
     source = "SELECT customer_id, lifetime FROM shop.customers ORDER BY 1 LIMIT 3"
     with connection.cursor().copy(f"COPY ({source}) TO STDOUT") as copy:
