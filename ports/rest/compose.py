@@ -78,7 +78,7 @@ def rows(
     if after is not None:
         where.append(places.behind(order, of.columns, after, parameters))
     place = places.place(order, of.columns) if placed else ""
-    end = order_by(order)
+    end = order_by(order, _shadowed(question, relation, text, order))
     if limit is not None:
         end += f" LIMIT {parameters.add(limit)}"
     if question.offset:
@@ -161,6 +161,15 @@ def _base(question: Question, relation: Relation, parameters: Parameters) -> tup
 
 def _inexact(one: selection.Selected) -> bool:
     return one.aggregate in {"sum", "avg"} and one.source in {"DOUBLE", "FLOAT", "UHUGEINT"}
+
+
+def _shadowed(question: Question, relation: Relation, text: str, order: Sequence[OrderTerm]) -> str:
+    """What the order's columns are qualified by: nothing, but where an output has the name of one and is another."""
+    names = {term.column for term in order}
+    others = (one.alias.lower() for one in question.fields if one.text_inside or one.alias != one.column)
+    if question.aggregated or names.isdisjoint(others):
+        return ""
+    return quoted(relation.table) if text == relation.text else quoted(embedding.NEAR)
 
 
 def _where(conditions: Sequence[str]) -> str:

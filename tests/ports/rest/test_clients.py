@@ -320,3 +320,12 @@ def test_every_answer_says_where_it_comes_from(web: Client) -> None:
         assert {"Accept", "Authorization", "X-Outport-Purpose"} <= set(answer.headers["vary"].split(", "))
     assert len({answer.headers["x-outport-query-id"] for answer in answers}) == len(answers)
     assert "shop@1.2.0" in web("analyst").get("/products/shop").headers["x-outport-products"]
+
+
+def test_an_order_means_the_column_even_where_an_output_has_its_name(web: Client) -> None:
+    for select, name in (("amount:order_id,real:amount", "real"), ("order_id::text,real:order_id", "real")):
+        of = "amount" if "amount" in select else "order_id"
+        found = web("steward").get(f"/products/shop/orders?select={select}&order={of}.desc&limit=30").json()["data"]
+        values = [row[name] for row in found]
+        assert values == sorted(values, reverse=True)
+        assert max(values) == {"amount": 96.5, "order_id": 1799}[of]
