@@ -113,7 +113,10 @@ def test_every_attack_is_held_by_every_filter_barrier_and_size(
     each = Counter(one.category for one in corpus() if "rest" in one.doors and one.needs in {"masked", "filtered"})
     for category, number in each.items():
         assert tried[category] >= 12 * number, category
-    assert set(tried) >= {one.category for one in corpus() if "rest" in one.doors}
+    here = [one for one in corpus() if "rest" in one.doors]
+    # Nothing is only used here, and nobody may ask for another.
+    absent = {one.category for one in here if one.needs in {"used", "joined", "behalf"}}
+    assert set(tried) >= {one.category for one in here} - absent
     assert found["canaries"] > 500
 
 
