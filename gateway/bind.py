@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Self
 from uuid import UUID
 
-from gateway import cost, dialect, duck, lookup, measures, paging, scope, shares, tree, use
+from gateway import barrier, cost, dialect, duck, lookup, measures, paging, scope, shares, tree, use
 from gateway.cache import BytesLru
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
@@ -293,9 +293,8 @@ def _view(snapshot_id: str, fingerprint: str, grant: _ViewSource, part: Part | N
     statement = duck.parse(f"SELECT {columns} FROM {name} AS {name}{condition}")
     base = f"snap_{snapshot_id}"
     scope.resolve(statement, lambda path, _: (base, "core", path[-1]))
-    # In a plain view the optimiser takes a client's predicate past IN, ILIKE and EXISTS, to rows that they leave out.
-    filtered = decision.rows is not None or any(one.get("class") == "SUBQUERY" for one in tree.nodes(statement))
-    secure = filtered or grant.snapshot.product.barrier == "secure"
+    joins = any(node.get("class") == "SUBQUERY" for node in tree.nodes(statement))
+    secure = joins or not barrier.scanned(decision.rows, table) or grant.snapshot.product.barrier == "secure"
     share = f"_{part.index}of{part.of}" if part is not None else "_use" if inner else ""
     return View(grant.snapshot, f"{'s' if secure else 'v'}_{fingerprint}{share}", duck.deparse(statement), secure)
 

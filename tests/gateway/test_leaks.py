@@ -27,13 +27,15 @@ COLUMNS = {
     "moment": "TIMESTAMP",
     "unit": "VARCHAR",
     "bytes": "BLOB",
+    "part": "INTEGER",
 }
 # Row i is hidden where i % 10 = 3; there every column is poison.
 ROWS = (
     "SELECT i::BIGINT AS id, CASE WHEN h THEN 'S' ELSE 'N' END AS region, "
     "CASE WHEN h THEN 'CANARY-' || i ELSE '20200101' END AS word, CASE WHEN h THEN '[' ELSE 'a' END AS pattern, "
     "CASE WHEN h THEN -9223372036854775807 ELSE 1 END AS number, TIMESTAMP '2020-01-01' AS moment, "
-    "CASE WHEN h THEN 'CANARY' ELSE 'month' END AS unit, CASE WHEN h THEN '\\xFF'::BLOB ELSE 'a'::BLOB END AS bytes "
+    "CASE WHEN h THEN 'CANARY' ELSE 'month' END AS unit, CASE WHEN h THEN '\\xFF'::BLOB ELSE 'a'::BLOB END AS bytes, "
+    "CASE WHEN h THEN 1 ELSE 0 END AS part "
     "FROM (SELECT i, i % 10 = 3 AS h FROM range({}) r(i))"
 )
 THROWING = [
@@ -103,6 +105,10 @@ SHAPES = {
 # Ways to say the same rows: what the optimiser may move past a filter depends on what kind of join it becomes.
 FILTERS = {
     "equality": "\"region\" = 'N'",
+    "unlike": "\"region\" <> 'S'",
+    "range": "\"region\" BETWEEN 'A' AND 'P'",
+    "claim": "\"part\" = CAST('0' AS BIGINT)",
+    "both": '"region" <= \'N\' AND "id" >= 0 AND "moment" > TIMESTAMP \'1999-01-01 00:00:00\'',
     "in": "\"region\" IN ('N', 'X')",
     "member": "list_contains(['N', 'X'], \"region\")",
     "alike": "\"region\" ILIKE 'n'",
@@ -113,6 +119,8 @@ QUICK = [
     ("plain", 100, "equality"),
     ("plain", 250_000, "equality"),
     ("secure", 20_000, "equality"),
+    ("plain", 100, "claim"),
+    ("plain", 20_000, "both"),
     ("plain", 100, "in"),
     ("plain", 100, "list"),
     ("plain", 20_000, "subquery"),
