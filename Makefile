@@ -10,7 +10,7 @@ demo: .venv/.demo
 	@$(BIN)/outport serve --demo
 
 test: .venv/.dev
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 # Hours, not minutes: for the night. What it last found stands in tests/FUZZ.md.
 fuzz: .venv/.dev
