@@ -29,7 +29,9 @@ def test_what_is_sealed_shows_nothing_and_differs_each_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "é", "a b", "A" * 43, KEYS.seal("ticket", b"x"), KEYS.seal("cursor", b"x")[2:]]
+    "text",
+    ["", "x", "é", "a b", "A" * 43, KEYS.seal("ticket", b"x"), KEYS.seal("cursor", b"x")[2:]],
+    ids=["nothing", "a letter", "no letter of it", "two words", "as long", "another use", "cut off"],
 )
 def test_what_was_not_sealed_for_this_use_is_refused(text: str) -> None:
     with pytest.raises(BadQuery) as refusal:
