@@ -18,7 +18,7 @@ from ports.rest.conditions import condition
 from ports.rest.parts import Page, expression
 from ports.rest.question import Question
 
-__all__ = ["PLACE", "Relation", "by_key", "count", "key_values", "rows", "sample", "source", "total_order"]
+__all__ = ["Relation", "by_key", "count", "key_values", "rows", "sample", "source", "total_order"]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from gateway import Gateway, telemetry, tracing
+from gateway.running import Asker
 from gateway.settings import Settings, SettingsError
 from tests.conftest import World
 from tests.doors import DOORS, FlightDoor, Refusal, RestDoor
@@ -124,12 +125,13 @@ def test_a_refusal_is_told_and_only_a_fault_of_ours_is_an_error(gateway: Gateway
         assert span.status.status_code is StatusCode.UNSET
     slots = gateway._engine._slots
     slots.queue_s, queue_s = 0.0, slots.queue_s
-    for _ in range(slots.limit):
-        slots.take(None)
+    others = [Asker(str(number)) for number in range(2 * slots.limit)]
+    for other in others:
+        slots.take(None, other)
     with pytest.raises(Refusal):
         door.ask("analyst", "SELECT count(*) FROM shop.customers")
-    for _ in range(slots.limit):
-        slots.give()
+    for other in others:
+        slots.give(other)
     slots.queue_s = queue_s
     assert of(spans, "outport python").status.status_code is StatusCode.ERROR
 

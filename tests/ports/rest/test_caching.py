@@ -16,7 +16,7 @@ import pytest
 from gateway import Gateway
 from gateway.identity import Directory
 from gateway.keys import load
-from gateway.running import Slots
+from gateway.running import ANYBODY, Asker, Slots
 from ports.http.server import HttpPort
 from tests.workshop import KEY, Workshop, column
 
@@ -105,9 +105,9 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     taken: list[object] = []
     take = Slots.take
 
-    def counted(slots: Slots, wait_s: float | None) -> None:
+    def counted(slots: Slots, wait_s: float | None, asker: Asker = ANYBODY) -> None:
         taken.append(slots)
-        take(slots, wait_s)
+        take(slots, wait_s, asker)
 
     monkeypatch.setattr(Slots, "take", counted)
     return taken
