@@ -19,10 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from ports.command.attack.judge import Expectation
 from ports.command.attack.terrain import Kind, Target
 
-Door = Literal["rest", "flight", "postgres"]
+Door = Literal["rest", "flight", "postgres", "graphql"]
 # sql: one statement; script: several of one message, which the extended protocol does not take; request: with headers.
 Form = Literal["sql", "script", "request"]
 DOORS: tuple[Door, ...] = get_args(Door)
+SQL_DOORS: tuple[Door, ...] = ("rest", "flight", "postgres")
 _WORD = re.compile(r"\{([a-z_]+)\}")
 # `absent` is the product of a table that is denied, of which nothing else is granted either: else its name is known.
 _NEEDS: Mapping[str, Kind] = {
@@ -52,7 +53,7 @@ class Category(_Strict):
     """Attacks of one kind: through which doors, what is expected unless an attack says otherwise, and its twin."""
 
     category: str
-    doors: tuple[Door, ...] = DOORS
+    doors: tuple[Door, ...] = SQL_DOORS
     form: Form = "sql"
     expect: Expectation = "harmless"
     honest: str

@@ -24,6 +24,7 @@ from ports.command.attack.attacks import Attack, Door
 from ports.command.attack.canaries import canaries
 from ports.command.attack.company import company
 from ports.command.attack.flight import FlightClient
+from ports.command.attack.graphql import GraphQLClient
 from ports.command.attack.postgres import PostgresClient
 from ports.command.attack.reply import CannotConnect, Client
 from ports.command.attack.rest import RestClient
@@ -31,7 +32,10 @@ from ports.command.attack.terrain import Seen, targets
 from ports.command.attack.trial import Ground, Try, attempts, unfit
 
 # How policies and descriptors call a door.
-_NAMES: dict[Door, str] = {"rest": "rest", "flight": "flightsql", "postgres": "postgres"}
+_NAMES: dict[Door, str] = {"rest": "rest", "flight": "flightsql", "postgres": "postgres", "graphql": "graphql"}
+
+# What asks for nothing, where that is no SQL.
+_NOTHING: dict[Door, str] = {"graphql": "{ __typename }"}
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,8 @@ def _through(door: Door, at: doors.Reach, attacker: Attacker, ground: Ground) ->
                 return FlightClient(at, proof, attacker.patience_s, files)
             case "postgres":
                 return PostgresClient(at, proof, attacker.patience_s, files.context(), binary=binary)
+            case "graphql":
+                return GraphQLClient(at, proof, attacker.patience_s, files.context())
 
     with ExitStack() as open_clients:
         mine = connect(attacker.credentials)
@@ -156,7 +162,7 @@ def _through(door: Door, at: doors.Reach, attacker: Attacker, ground: Ground) ->
             # What a bomb costs is weighed before any form is looked at; a script is no prepared statement.
             once = [one for one in attacker.attacks if one.category != "bombs" and one.form != "script"]
             yield from attempts(door, binary, once, ground)
-        yield from given.forged_tokens(door, attacker.token, connect, "SELECT 1 AS one")
+        yield from given.forged_tokens(door, attacker.token, connect, _NOTHING.get(door, "SELECT 1 AS one"))
         other = connect(Bearer(attacker.others)) if attacker.others is not None else None
         if other is not None:
             open_clients.callback(other.close)
