@@ -104,7 +104,7 @@ def test_what_grows_is_refused_at_once(name: str) -> None:
     with pytest.raises(BadQuery, match=advice) as refusal:
         tree.check(statement)
     assert refusal.value.reason == "limit"
-    assert time.thread_time() - started < 1
+    assert time.thread_time() - started < 2
 
 
 RAW = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import httpx
@@ -59,5 +60,5 @@ def test_gql_asks_over_a_web_socket(address: str) -> None:
     transport = WebsocketsTransport(
         url=f"ws://{address}", init_payload={"authorization": proof}, subprotocols=["graphql-transport-ws"]
     )
-    told = GqlClient(transport=transport).execute(gql("{ shop { orders(limit: 1) { store } } }"))
+    told = asyncio.run(GqlClient(transport=transport).execute_async(gql("{ shop { orders(limit: 1) { store } } }")))
     assert told == {"shop": {"orders": [{"store": 3}]}}
