@@ -376,7 +376,8 @@ def _lookup(plan: Scan, statement: Node) -> Lookup | None:
             paths = frozenset(view.path for view in plan.views)
             text, every = (_verified(one, paths, frozenset()) for one in (many, lookup.whole(statement, key)))
             batch = Batch(text, every, columns, values)
-    return Lookup(plan.text, (), plan.views, plan.grants, plan.client_text, plan.tree, batch)
+    shared = (plan.text, (), plan.views, plan.grants, plan.client_text, plan.tree)
+    return Lookup(*shared, batch, estimate=plan.estimate)
 
 
 def _page(plan: Scan, statement: Node, ctes: frozenset[str]) -> Page | None:
@@ -387,7 +388,7 @@ def _page(plan: Scan, statement: Node, ctes: frozenset[str]) -> Page | None:
         return None
     texts = functools.cache(functools.partial(_page_texts, plan, statement, ctes, columns))
     shared = (plan.text, (), plan.views, plan.grants, plan.client_text, plan.tree)
-    return Page(*shared, limit, texts, beside=plan.beside)
+    return Page(*shared, limit, texts, beside=plan.beside, estimate=plan.estimate)
 
 
 def _page_texts(plan: Scan, statement: Node, ctes: frozenset[str], columns: tuple[Column, ...]) -> PageTexts | None:

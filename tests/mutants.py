@@ -141,6 +141,7 @@ MUTANTS = (
     Mutant("bytes of an answer", "gateway/stream.py", "if self._limits.bytes is not None and self._bytes > self._limits.bytes:", "if False:", LIMITS),
     Mutant("limits never widen", "gateway/limits.py", "for each in every) if one is not None), default=None", "for each in every[1:]) if one is not None), default=None", LIMITS),
     Mutant("filters that join", "gateway/bind.py", "secure = joins or not barrier.scanned(decision.rows, table) or grant", "secure = grant", LEAKS),
+    Mutant("pages are weighed", "gateway/bind.py", "texts, beside=plan.beside, estimate=plan.estimate)", "texts, beside=plan.beside)", LIMITS),
     Mutant("scopes of products", "gateway/principal.py", "return self.enters(port) and (self.products is None or product in self.products)", "return self.enters(port)", SCOPES),
     Mutant("scopes of actions", "gateway/grants.py", "    if not scope.allows(action):", "    if False:", SCOPES),
     Mutant("keys that expired", "gateway/identity.py", "or key.expires <= time.time():", "or False:", IDENTITY),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gateway import Gateway, Limits, Password, Query, cost, cost_ties, duck, scope
+from gateway.bind import Page, Scan
 from gateway.errors import BadQuery
 from gateway.settings import Settings
 from tests.conftest import World
@@ -86,6 +87,21 @@ def test_a_dear_query_is_refused_with_what_to_change(world: World, name: str) ->
     finally:
         door.close()
         gateway.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "kind"),
+    [
+        ("WHERE (SELECT count(*) FROM shop.orders a, shop.orders b) > 5", Scan),
+        ("WHERE (SELECT count(*) FROM shop.orders a, shop.orders b) > 5 ORDER BY order_id LIMIT 3", Page),
+        ("ORDER BY (SELECT count(*) FROM shop.orders a, shop.orders b WHERE a.store < b.store) LIMIT 1", Page),
+    ],
+)
+def test_a_page_is_weighed_like_any_query(gateway: Gateway, where: str, kind: type) -> None:
+    session = gateway.open(Password("steward", "steward-secret"), "rest")
+    plan = gateway._plan(session, Query(f"SELECT order_id FROM shop.orders {where}"), gateway.pin(session))
+    assert type(plan) is kind
+    assert plan.estimate.rows > 1_000_000
 
 
 def test_the_estimate_tells_nothing_of_rows_that_are_hidden(gateway: Gateway) -> None:
