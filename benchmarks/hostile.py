@@ -6,8 +6,6 @@ their own. Every answer of theirs is compared with the one before the attack.
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
 import os
 import re
@@ -17,83 +15,20 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import psycopg
-import pyarrow as pa
-import pyarrow.flight as fl
-
+from benchmarks.bombs import BOMBS
 from benchmarks.deployment import QUICK, ROOT, deployed
-from ports.flight import messages
+from benchmarks.door_clients import CLIENTS, PATIENCE_S, Broken, Place, Refused, Rest
 
 DOORS = ("rest", "flight", "postgres")
 ATTACKERS = 2  # at each door, each with one query after the other
 THINK_S = 0.02  # between an honest client's requests
-PATIENCE_S = 60.0
 KILLED_S = 20.0  # so long after the kill a connection may be seen to be broken
 COMPUTE_S = 2.0  # of the server; with its own 60 s the show would take hours
-# {big} and {small} are tables with a number {id}; a class is refused, stopped by a clock, or bounded by memory.
-BOMBS: Mapping[str, tuple[str, ...]] = {
-    "cross joins": (
-        "SELECT count(*) FROM {big} a, {big} b, {big} c WHERE a.{id} + b.{id} > c.{id}",
-        "SELECT max(a.{id} * b.{id} % 7) FROM {big} a, {small} b, {small} c",
-    ),
-    "inequality joins": (
-        "SELECT count(*) FROM {big} a JOIN {big} b ON a.{id} < b.{id}",
-        "SELECT count(*) FROM {small} a WHERE (SELECT count(*) FROM {big} b WHERE b.{id} > a.{id}) > 5",
-    ),
-    "endless recursion": ("WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i FROM r) SELECT sum(i) FROM r",),
-    "multiplying recursion": (
-        "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM r, (VALUES (1), (2)) x) SELECT count(*) FROM r",
-        "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT r.i + 1 FROM r, (VALUES (1), (2)) x(v) WHERE r.i < 60) "
-        "SELECT count(*) FROM r",
-        "WITH RECURSIVE r AS (SELECT 'a' AS s UNION ALL SELECT s || s FROM r) SELECT max(s) FROM r",
-    ),
-    "series": (
-        "SELECT count(*) FROM range(100000000) a(i), range(1000) b(j) WHERE i * j % 7 = 3",
-        "SELECT unnest(range(100000000))",
-        "SELECT * FROM range(100000000000)",
-    ),
-    "long values": (
-        "SELECT repeat(repeat('x', 10000), 10000)",
-        "SELECT lpad('x', 2000000000, 'y')",
-        "SELECT list_transform(range(100000), lambda x: range(100000))",
-    ),
-    "memory": (
-        "SELECT len(list(i)) FROM range(100000000) r(i)",
-        "SELECT length(string_agg(repeat('x', 1000), '')) FROM range(3000000) r(i)",
-        "SELECT count(*) FROM (SELECT DISTINCT i, i * 7 % 1000003 AS k FROM range(60000000) r(i))",
-        "SELECT max(n) FROM (SELECT row_number() OVER (ORDER BY hash(i)) AS n FROM range(50000000) r(i))",
-    ),
-    "patterns": (
-        "SELECT count(*) FROM {big} WHERE regexp_matches(repeat({id}::VARCHAR, 50), '(([0-9]+)+)+x')",
-        "SELECT levenshtein(x, x) FROM (SELECT string_agg({id}::VARCHAR) AS x FROM {big})",
-    ),
-    "planning": (
-        "SELECT {id} AS c0, " + ", ".join(f"c{i} + c{i} AS c{i + 1}" for i in range(40)) + " FROM {small}",
-        "SELECT count(*) FROM {small} GROUP BY CUBE (" + ", ".join(f"{{id}} + {i}" for i in range(12)) + ")",
-        "SELECT " + "(" * 300 + "1" + ")" * 300,
-    ),
-    "large answers": ("SELECT a.{id}, b.{id} FROM {big} a, {small} b",),
-}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the doors are, what is asked there, and as whom; `honest` and `hostile` are a subject and its password."""
-
-    http: tuple[str, int]
-    flights: tuple[str, ...]
-    postgres: tuple[str, int]
-    honest: tuple[str, str]
-    hostile: tuple[str, str]
-    path: str
-    text: str
-    pull: str
-    names: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -114,142 +49,6 @@ class Attacked:
     tried: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
     broken: list[tuple[float, str]] = field(default_factory=list)
-
-
-class Broken(Exception):
-    """A connection has ended: its worker has."""
-
-
-class Refused(Exception):
-    """The server refused, as it should a hostile query and never an honest one."""
-
-
-Ask = Callable[[str], object]
-
-
-class Rest:
-    """A connection to the web door."""
-
-    def __init__(self, place: Place, who: tuple[str, str]) -> None:
-        self._place, proof = place, base64.b64encode(":".join(who).encode()).decode()
-        self._headers = {"Authorization": f"Basic {proof}", "Content-Type": "application/json"}
-        self._connection: http.client.HTTPConnection | None = None
-
-    def sql(self, text: str) -> object:
-        """The answer to a statement."""
-        return self._asked("POST", "/sql", json.dumps({"sql": text}))
-
-    def get(self, path: str) -> object:
-        """The rows that answer a GET; where they go on is sealed anew each time."""
-        return json.loads(self._asked("GET", path, None))["data"]
-
-    def close(self) -> None:
-        """End it."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
-    def _asked(self, method: str, path: str, body: str | None) -> bytes:
-        if self._connection is None:
-            self._connection = http.client.HTTPConnection(*self._place.http, timeout=PATIENCE_S)
-        try:
-            self._connection.request(method, path, body, self._headers)
-            answer = self._connection.getresponse()
-            content = answer.read(1 << 20)
-            if answer.isclosed() is False:
-                self.close()
-        except http.client.IncompleteRead as error:
-            self.close()
-            raise Refused("the answer was cut off") from error
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise Broken(repr(error)) from error
-        if answer.status != 200:
-            words = f"{answer.status} {json.loads(content or b'{}').get('detail', '')}"
-            raise Refused(words) if answer.status < 500 or answer.status == 504 else Broken(words)
-        return content
-
-
-class Flight:
-    """A connection to one worker's Flight door, to the next one's where that has gone."""
-
-    def __init__(self, place: Place, who: tuple[str, str]) -> None:
-        self._place, self._who, self._turn = place, who, 0
-        self._client: fl.FlightClient | None = None
-        self._options: fl.FlightCallOptions | None = None
-
-    def sql(self, text: str) -> object:
-        """The answer to a statement, its first 2 MB."""
-        try:
-            if self._client is None:
-                self._turn += 1
-                self._client = fl.connect(self._place.flights[self._turn % len(self._place.flights)])
-                proof = self._client.authenticate_basic_token(*self._who)
-                self._options = fl.FlightCallOptions(headers=[proof], timeout=PATIENCE_S)
-            command = messages.pack(messages.CommandStatementQuery(text))
-            info = self._client.get_flight_info(fl.FlightDescriptor.for_command(command), self._options)
-            reader = self._client.do_get(info.endpoints[0].ticket, self._options)
-            found, size = list[pa.RecordBatch](), 0
-            for chunk in reader:
-                found.append(chunk.data)
-                size += chunk.data.nbytes
-                if size > 1 << 21:
-                    reader.cancel()
-                    break
-            return pa.Table.from_batches(found, reader.schema).to_pydict()
-        except (fl.FlightError, pa.ArrowException) as error:
-            words = str(error)
-            if "[" in words and not isinstance(error, fl.FlightInternalError):
-                raise Refused(words) from error
-            self.close()
-            raise Broken(words) from error
-
-    def close(self) -> None:
-        """End it."""
-        if self._client is not None:
-            self._client.close()
-        self._client = None
-
-
-class Postgres:
-    """A connection to the PostgreSQL wire."""
-
-    def __init__(self, place: Place, who: tuple[str, str]) -> None:
-        self._place, self._who = place, who
-        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
-
-    def sql(self, text: str) -> object:
-        """The answer to a statement, its first 1,000 rows."""
-        try:
-            if self._connection is None:
-                host, port = self._place.postgres
-                user, password = self._who
-                self._connection = psycopg.connect(
-                    host=host, port=port, dbname="outport", user=user, password=password, autocommit=True
-                )
-            self._connection.execute("BEGIN")
-            self._connection.execute(f"DECLARE c CURSOR FOR {text}".encode())
-            rows = self._connection.execute("FETCH 1000 FROM c").fetchall()
-            self._connection.execute("COMMIT")
-            return rows
-        except psycopg.Error as error:
-            if self._connection is not None and not self._connection.broken:
-                with suppress(psycopg.Error):
-                    self._connection.execute("ROLLBACK")
-            if error.sqlstate is not None and error.sqlstate not in {"57P01", "57P02", "57P03", "XX000"}:
-                raise Refused(f"{error.sqlstate} {error}") from error
-            self.close()
-            raise Broken(f"{error.sqlstate} {error}") from error
-
-    def close(self) -> None:
-        """End it."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
-
-Client = Rest | Flight | Postgres
-CLIENTS: Mapping[str, type[Client]] = {"rest": Rest, "flight": Flight, "postgres": Postgres}
 
 
 def honest(place: Place, stop: threading.Event) -> list[Sample]:

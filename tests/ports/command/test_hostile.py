@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from benchmarks import hostile
+from benchmarks.bombs import BOMBS
+from benchmarks.door_clients import Place
 from gateway.settings import Settings
 from tests.ports.command.test_serve import served
 from tests.ports.command.test_workers import Deployment
 
-COUNT = 3 * len(hostile.BOMBS)
+COUNT = 3 * len(BOMBS)
 
 
 def test_honest_clients_are_answered_rightly_beside_hostile_ones(own_world: Settings) -> None:
@@ -15,7 +17,7 @@ def test_honest_clients_are_answered_rightly_beside_hostile_ones(own_world: Sett
     with served(own_world, *flags) as (process, base):
         deployment = Deployment(process, base, own_world)
         first = deployment.flight.rstrip(",").rpartition(":")
-        place = hostile.Place(
+        place = Place(
             ("127.0.0.1", int(base.rpartition(":")[2])),
             tuple(f"{first[0]}:{int(first[2]) + number}" for number in range(2)),
             ("127.0.0.1", deployment.postgres),
