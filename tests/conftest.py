@@ -20,10 +20,9 @@ from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
 from gateway import Gateway, Password
-from gateway.identity import Directory
-from gateway.keys import load
 from gateway.publish import publish
 from gateway.settings import Settings
+from tests.deployment import deployment
 from tests.doors import DOORS, Door, GraphQLDoor
 
 # Clients that `make test-clients` installs; a folder that is named on the command line is run all the same.
@@ -118,22 +117,7 @@ def build(folder: Path, canary: str = "CANARY", more: int = 0) -> Settings:
         data.mkdir()
         for name, table in tables.items():
             pq.write_table(table, data / f"{name}.parquet")
-    settings = Settings(
-        products=folder / "products",
-        policies=folder / "policies",
-        state=folder / "state",
-        http_port=0,
-        flight_port=0,
-        postgres_port=0,
-        secret_key="a secret of the tests, 32 bytes or more",
-        threads=2,
-        memory_limit="1GB",
-        drain_s=1,
-    )
-    settings.state.mkdir()
-    directory = Directory(settings.principals, load(settings))
-    for subject, attributes in PRINCIPALS.items():
-        directory.add(subject, "person", attributes, f"{subject}-secret")
+    settings = deployment(folder, PRINCIPALS)
     for product in ("shop", "hr"):
         publish(settings, settings.products / product)
     return settings

@@ -13,10 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gateway.identity import Directory
-from gateway.keys import load
 from gateway.publish import publish
 from gateway.settings import Settings
+from tests.deployment import deployment
 from tests.policy_world import MASKS
 
 LINES = 240
@@ -191,21 +190,6 @@ def build(folder: Path) -> Settings:
     (place / "till.odcs.yaml").write_text(CONTRACT)
     (folder / "policies" / "till.yaml").write_text(_POLICY)
     (folder / "policies" / "masks.yaml").write_text(MASKS.read_text())
-    settings = Settings(
-        products=folder / "products",
-        policies=folder / "policies",
-        state=folder / "state",
-        http_port=0,
-        flight_port=0,
-        postgres_port=0,
-        secret_key="a secret of the tests, 32 bytes or more",
-        threads=2,
-        memory_limit="1GB",
-        drain_s=1,
-    )
-    settings.state.mkdir()
-    directory = Directory(settings.principals, load(settings))
-    for subject in SUBJECTS:
-        directory.add(subject, "person", {"role": (subject,)}, f"{subject}-secret")
+    settings = deployment(folder, {name: {"role": (name,)} for name in SUBJECTS})
     publish(settings, place)
     return settings

@@ -15,10 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from gateway.identity import Directory
-from gateway.keys import load
 from gateway.publish import publish
 from gateway.settings import Settings
+from tests.deployment import deployment
 from tests.policy_world import MASKS
 
 PEOPLE = 62
@@ -165,21 +164,6 @@ def build(folder: Path) -> Settings:
     (place / "survey.odcs.yaml").write_text(yaml.safe_dump(contract, sort_keys=False))
     (folder / "policies" / "survey.yaml").write_text(yaml.safe_dump(RULES, sort_keys=False))
     (folder / "policies" / "masks.yaml").write_text(MASKS.read_text())
-    settings = Settings(
-        products=folder / "products",
-        policies=folder / "policies",
-        state=folder / "state",
-        http_port=0,
-        flight_port=0,
-        postgres_port=0,
-        secret_key="a secret of the tests, 32 bytes or more",
-        threads=2,
-        memory_limit="1GB",
-        drain_s=1,
-    )
-    settings.state.mkdir()
-    directory = Directory(settings.principals, load(settings))
-    for subject in ("partner", "steward"):
-        directory.add(subject, "person", {"role": (subject,)}, f"{subject}-secret")
+    settings = deployment(folder, {name: {"role": (name,)} for name in ("partner", "steward")})
     publish(settings, place)
     return settings
