@@ -22,7 +22,7 @@ _TOPIC = "spending"
 
 
 class Spending:
-    """Queries and milliseconds of computing of each subject, in the window of `window_s` that is now. Thread-safe."""
+    """Queries and microseconds of computing of each subject, in the window of `window_s` that is now. Thread-safe."""
 
     def __init__(self, window_s: float, siblings: Siblings) -> None:
         self._window_s, self._siblings = window_s, siblings
@@ -40,9 +40,9 @@ class Spending:
         now = time.time()
         with self._lock:
             for subject in subjects:
-                queries, spent_ms = self._present(subject, now)
+                queries, spent_us = self._present(subject, now)
                 over = limits.queries is not None and queries >= limits.queries
-                if over or (limits.budget_s is not None and spent_ms >= limits.budget_s * 1000):
+                if over or (limits.budget_s is not None and spent_us >= limits.budget_s * 1_000_000):
                     kind = f"{limits.queries} queries" if over else f"{limits.budget_s:g} s of computing"
                     raise Exhausted(
                         f"the budget of {kind} in {self._window_s:g} s is spent",
@@ -56,25 +56,25 @@ class Spending:
         """Count the computing of a query that `take` has counted."""
         with self._lock:
             for subject in subjects:
-                self._add(subject, 0, int(spent_ms), time.time())
+                self._add(subject, 0, round(spent_ms * 1000), time.time())
 
     def close(self) -> None:
         """Tell the others nothing more."""
         self._closed.set()
 
     def _present(self, subject: str, now: float) -> tuple[int, int]:
-        window, queries, spent_ms = self._spent.get(subject, (-1, 0, 0))
-        return (queries, spent_ms) if window == int(now // self._window_s) else (0, 0)
+        window, queries, spent_us = self._spent.get(subject, (-1, 0, 0))
+        return (queries, spent_us) if window == int(now // self._window_s) else (0, 0)
 
-    def _add(self, subject: str, queries: int, spent_ms: int, now: float, *, here: bool = True) -> None:
-        had, had_ms = self._present(subject, now)
-        self._spent[subject] = (int(now // self._window_s), had + queries, had_ms + spent_ms)
+    def _add(self, subject: str, queries: int, spent_us: int, now: float, *, here: bool = True) -> None:
+        had, had_us = self._present(subject, now)
+        self._spent[subject] = (int(now // self._window_s), had + queries, had_us + spent_us)
         self._spent.move_to_end(subject)
         if len(self._spent) > _KEYS:
             self._spent.popitem(last=False)
         if here and self._shared:
             self._news["queries", subject] += queries
-            self._news["ms", subject] += spent_ms
+            self._news["us", subject] += spent_us
 
     def _share(self) -> None:
         while not self._closed.wait(SHARE_S):
@@ -87,6 +87,6 @@ class Spending:
     def _heard(self, body: bytes) -> bytes:
         with self._lock:
             for kind, subject, count in json.loads(body):
-                queries, spent_ms = (count, 0) if kind == "queries" else (0, count)
-                self._add(subject, queries, spent_ms, time.time(), here=False)
+                queries, spent_us = (count, 0) if kind == "queries" else (0, count)
+                self._add(subject, queries, spent_us, time.time(), here=False)
         return b""

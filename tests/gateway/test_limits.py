@@ -85,6 +85,15 @@ def test_a_budget_is_of_one_subject_and_one_window(monkeypatch: pytest.MonkeyPat
         spending.take(["ann"], limits)
 
 
+def test_many_short_queries_spend_what_one_long_one_does() -> None:
+    spending, limits = Spending(100, linked(1)[0]), Limits(1, 1, None, budget_s=1)
+    for _ in range(2_500):
+        spending.take(["ann"], limits)
+        spending.computed(["ann"], 0.4)
+    with pytest.raises(Exhausted, match="1 s of computing"):
+        spending.take(["ann"], limits)
+
+
 def test_a_budget_is_of_all_processes_together() -> None:
     first, second = (Spending(3600, one) for one in linked(2))
     limits = Limits(1, 1, None, queries=1)
