@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 
-import httpx
 import pytest
 from gql import Client as GqlClient
 from gql import gql
@@ -24,7 +23,7 @@ def address(http_port: HttpPort) -> str:
 
 
 def client(address: str, subject: str) -> GqlClient:
-    transport = HTTPXTransport(url=f"http://{address}", auth=httpx.BasicAuth(subject, f"{subject}-secret"))
+    transport = HTTPXTransport(url=f"http://{address}", auth=(subject, f"{subject}-secret"))
     return GqlClient(transport=transport, fetch_schema_from_transport=True)
 
 
@@ -48,7 +47,7 @@ def test_gql_composes_a_question_from_the_schema(address: str) -> None:
 
 
 def test_gql_is_told_what_is_refused(address: str) -> None:
-    transport = HTTPXTransport(url=f"http://{address}", auth=httpx.BasicAuth("analyst", "analyst-secret"))
+    transport = HTTPXTransport(url=f"http://{address}", auth=("analyst", "analyst-secret"))
     with GqlClient(transport=transport) as session, pytest.raises(TransportQueryError) as refusal:
         session.execute(gql("{ shop { customers { salary } } }"))
     assert refusal.value.errors is not None
