@@ -45,6 +45,8 @@ CATEGORIES = (
     "documents that multiply",
 )
 EVERYTHING = bool(os.environ.get("FUZZ"))
+# Who is attacked as, and how many attacks there are at the least: from a stranger everything is hidden by its name.
+SUBJECTS = {"analyst": 300, "clerk": 300, "ml": 300, "steward": 300, "stranger": 100}
 
 
 @contextmanager
@@ -91,7 +93,7 @@ def ruled(world: World, tmp_path: Path) -> Ruled:
     return Ruled(world, tmp_path)
 
 
-@pytest.mark.parametrize("subject", ["analyst", "clerk", "ml"] if EVERYTHING else ["analyst"])
+@pytest.mark.parametrize("subject", SUBJECTS if EVERYTHING else ["analyst"])
 def test_every_attack_is_held_and_every_honest_twin_is_answered(world: World, outport: Outport, subject: str) -> None:
     categories = () if EVERYTHING else asked(*CATEGORIES)
     with served(world.gateway, world.settings):
@@ -100,8 +102,8 @@ def test_every_attack_is_held_and_every_honest_twin_is_answered(world: World, ou
     assert (found["broken"], found["honest_lost"]) == ([], [])
     assert answer.exit_code == 0
     assert {line["door"] for line in found["lines"]} == set(DOORS)
-    assert found["canaries"] > 500
-    assert found["held"] == found["tried"] > 300
+    assert found["canaries"] > 100
+    assert found["held"] == found["tried"] > SUBJECTS[subject]
     assert "forged credentials" in {line["category"] for line in found["lines"]}
 
 
