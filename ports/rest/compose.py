@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from gateway import BadQuery, Query, Value
 from ports.http import places, values
+from ports.http.conditions import condition
 from ports.http.places import PLACE
 from ports.http.sql import Columns, OrderTerm, Parameters, order_by, quoted, total
 from ports.rest import embedding, selection
-from ports.rest.conditions import condition
 from ports.rest.parts import Page, expression
 from ports.rest.question import Question
 

@@ -11,11 +11,12 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
-from gateway import BadQuery, Formula, Semantic, VisibleTable, formula
+from gateway import BadQuery, Formula, Semantic, formula
 from ports.http import values
-from ports.rest.filters import Membership
-from ports.rest.measured import Asked
-from ports.rest.question import Pairs
+from ports.http.asking import Named
+from ports.http.filters import Membership
+from ports.http.measured import Asked
+from ports.http.pairs import Pairs
 from ports.rest.trees import NEAR, exact, shown
 
 Row = Mapping[str, Any]
@@ -23,14 +24,6 @@ _OWN = ("from", "to", "format", "int64")
 _CHANGES = ("set", "add", "times", "percent")
 # Digits behind the point of what is computed from exact numbers, and from doubles.
 _DIGITS, _DOUBLE_DIGITS = 6, 12
-
-
-@dataclass(frozen=True)
-class Named:
-    """A measure of a visible table."""
-
-    table: VisibleTable
-    semantic: Semantic
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from ports.http.conditions import Exists, condition
 from ports.http.places import PLACE
 from ports.http.sql import OrderTerm, Parameters, literal, order_by, quoted, terms, total
 from ports.rest import parts, selection
-from ports.rest.conditions import Exists, condition
 from ports.rest.embeds import Embedded, columns_of
 from ports.rest.parts import Page
 from ports.rest.selection import Selected

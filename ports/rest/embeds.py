@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway import BadQuery, Reference, VisibleTable
+from ports.http.filters import Filter
 from ports.http.sql import Columns, OrderTerm
 from ports.rest import selection
-from ports.rest.filters import Filter
 from ports.rest.select import Nested
 from ports.rest.selection import Selected
 

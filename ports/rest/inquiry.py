@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from gateway import BadQuery
+from ports.http import names
+from ports.http.pairs import LOGIC
 from ports.http.pinning import snapshot_ids
-from ports.rest import names, prefer, statement
+from ports.rest import prefer, statement
 from ports.rest.address import Pairs
 from ports.rest.prefer import Count
-from ports.rest.question import LOGIC, PARAMETER_LIMIT, RESERVED
+from ports.rest.question import PARAMETER_LIMIT, RESERVED
 
 TEXTS = ("select", "order", "cursor", "format", "int64")
 NUMBERS = ("limit", "offset")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from gateway import BadQuery, Gateway, NotFound, Pin, Semantic, Session, VisibleProduct
-from ports.http import caching, provenance
+from gateway import Gateway, Pin, Session, VisibleProduct
+from ports.http import asking, caching, measured, provenance
+from ports.http.asking import Named
 from ports.http.exchange import Answer, Lifeline, exchange
-from ports.rest import address, drivers, encode, formats, grouping, measured, names, question, trees
+from ports.rest import address, drivers, encode, formats, question, trees
 from ports.rest.address import Address
-from ports.rest.drivers import Named, Row
-from ports.rest.grouping import Of
-from ports.rest.measured import MEASURES_LIMIT
+from ports.rest.drivers import Row
 from ports.rest.pages import BATCH_ROWS, single
 
 
@@ -71,10 +69,10 @@ class _Measures:
         session, asked = _opened(self._gateway, request)
         visible = self._gateway.product(session, asked.schema)
         pin = self._gateway.pin(session)
-        found = named(visible, request.path_params["measures"])
+        found = asking.named(visible, request.path_params["measures"])
         once = dict(asked.pairs)
         form = formats.choose(asked.accept, once.get("format"), once.get("int64"))
-        understood = measured.understand(asked.pairs, tables(self._gateway, session, pin, asked.schema, found))
+        understood = measured.understand(asked.pairs, asking.tables(self._gateway, session, pin, asked.schema, found))
         query = measured.compose(understood)
         result = lifeline.hold(self._gateway.answer(session, query, form=form.form, batch_rows=BATCH_ROWS, pin=pin))
         tag = caching.tag(session, result.provenance, query, form.media_type)
@@ -99,7 +97,7 @@ class _Measures:
             nodes = [one for one in table.semantics if one.kind == "measure"]
             if not any(one.tree for one in nodes):
                 continue
-            of = tables(self._gateway, session, pin, asked.schema, [Named(table, one) for one in nodes])
+            of = asking.tables(self._gateway, session, pin, asked.schema, [Named(table, one) for one in nodes])
             (row,) = self._rows(session, pin, measured.understand((), of), lifeline)
             content.append(trees.tree(table, row))
         body = orjson.dumps({"data": content, "next": None})
@@ -115,11 +113,11 @@ class _Measures:
         """A measure's change from one period or segment to another, shared among its drivers."""
         session, asked = _opened(self._gateway, request)
         visible = self._gateway.product(session, asked.schema)
-        tree = drivers.of(named(visible, request.path_params["measures"]))
+        tree = drivers.of(asking.named(visible, request.path_params["measures"]))
         pin = self._gateway.pin(session)
         own, rest = drivers.parted(asked.pairs)
         formats.choose(asked.accept, own.format, own.int64, [formats.JSON])
-        of = tables(self._gateway, session, pin, asked.schema, tree.named)
+        of = asking.tables(self._gateway, session, pin, asked.schema, tree.named)
         change = drivers.change(tree, own, measured.understand(rest, of))
         body = drivers.decomposed(change, self._rows(session, pin, change.asked, lifeline))
         return _document(session, asked, visible, orjson.dumps(body), formats.JSON.media_type)
@@ -128,12 +126,12 @@ class _Measures:
         """What a measure would be if its drivers were other than they are."""
         session, asked = _opened(self._gateway, request)
         visible = self._gateway.product(session, asked.schema)
-        tree = drivers.of(named(visible, request.path_params["measures"]))
+        tree = drivers.of(asking.named(visible, request.path_params["measures"]))
         pin = self._gateway.pin(session)
         own, rest = drivers.parted(asked.pairs)
         formats.choose(asked.accept, own.format, own.int64, [formats.JSON])
         supposed, rest = drivers.supposed(tree, own, rest)
-        of = tables(self._gateway, session, pin, asked.schema, tree.named)
+        of = asking.tables(self._gateway, session, pin, asked.schema, tree.named)
         (row,) = self._rows(session, pin, measured.understand(rest, of), lifeline)
         body = drivers.scenario(tree, row, supposed)
         return _document(session, asked, visible, orjson.dumps(body), formats.JSON.media_type)
@@ -148,42 +146,6 @@ class _Measures:
     def _drawn(self, session: Session, asked: Address) -> Answer:
         visible = self._gateway.product(session, asked.schema)
         return _document(session, asked, visible, trees.mermaid(visible).encode(), trees.MERMAID.media_type)
-
-
-def named(visible: VisibleProduct, text: str) -> list[Named]:
-    """The measures `m` or `table.m`, separated by commas. Raises NotFound, BadQuery."""
-    every = [Named(table, one) for table in visible.tables for one in table.semantics if one.kind == "measure"]
-    found: list[Named] = []
-    for written in text.split(",")[: MEASURES_LIMIT + 1]:
-        table, _, name = written.strip().lower().rpartition(".")
-        meant = [one for one in every if one.semantic.name == name and table in {"", one.table.table.name}]
-        if not meant:
-            known = tuple(one.semantic.name for one in every)
-            words = f'measure "{written[:120]}" does not exist'
-            raise NotFound(words, reason="measure", hint=names.advice(name, known))
-        if len(meant) > 1:
-            several = ", ".join(f"{one.table.table.name}.{name}" for one in meant)
-            raise BadQuery(f'"{name}" is a measure of several tables', reason="ambiguous", hint=f"write {several}")
-        found += [one for one in meant if one not in found]
-    if len(found) > MEASURES_LIMIT:
-        raise BadQuery(f"at most {MEASURES_LIMIT} measures are asked for at once", reason="limit")
-    return found
-
-
-def tables(gateway: Gateway, session: Session, pin: Pin, schema: str, found: Sequence[Named]) -> list[Of]:
-    """The tables of the measures, each with all that its measures can be grouped by. Raises NotFound, Forbidden."""
-    by_table: dict[str, list[Semantic]] = {}
-    for one in found:
-        by_table.setdefault(one.table.table.name, []).append(one.semantic)
-    return [
-        grouping.of(
-            schema.lower(),
-            gateway.table(session, schema, name, pin),
-            semantics,
-            gateway.references(session, schema, name, pin),
-        )
-        for name, semantics in by_table.items()
-    ]
 
 
 def _opened(gateway: Gateway, request: Request) -> tuple[Session, Address]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from gateway import Column, Session, VisibleProduct, VisibleTable
 from ports.http import errors, projection
+from ports.http.measured import PREVIOUS, STEPS
 from ports.rest import formats, schemas
-from ports.rest.measured import PREVIOUS, STEPS
 
 Json = dict[str, Any]
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.1"

@@ -14,12 +14,12 @@ from gateway import Gateway, Limits, Pin, Query, Result, Session, Timeout
 from ports.http import caching, cursor, provenance
 from ports.http.cursor import Cursor
 from ports.http.exchange import Answer, Lifeline
+from ports.http.filters import Filter, Logic
 from ports.rest import compose, encode, formats, question, ranges
 from ports.rest.address import Address
 from ports.rest.compose import Relation
 from ports.rest.embeds import Embedded, columns_of
 from ports.rest.encode import Place
-from ports.rest.filters import Filter, Logic
 from ports.rest.formats import Format
 from ports.rest.question import Question
 from ports.rest.ranges import Counted

@@ -5,7 +5,6 @@ Every name is looked up among what the principal may see, and suggestions come f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,18 +12,17 @@ from typing import Literal
 from urllib.parse import parse_qsl
 
 from gateway import BadQuery, Reference, VisibleTable, explained
+from ports.http import filters, names
+from ports.http.filters import Filter, Logic
+from ports.http.pairs import LOGIC, Pairs, whole
 from ports.http.sql import Columns, OrderTerm
-from ports.rest import embeds, filters, names, select, selection
+from ports.rest import embeds, select, selection
 from ports.rest.embeds import Embedded, columns_of, used_of
-from ports.rest.filters import Filter, Logic
 from ports.rest.selection import Selected
 
-LOGIC = ("and", "or", "not.and", "not.or")
 SINGLE = ("select", "order", "limit", "offset", "cursor", "format", "int64")
 RESERVED = (*SINGLE, "snapshot", *LOGIC)
 PARAMETER_LIMIT = 200
-COUNT_LIMIT = (1 << 63) - 1
-Pairs = Sequence[tuple[str, str]]
 Related = Callable[[], Sequence[Reference]]
 
 
@@ -247,12 +245,3 @@ def _parameter(name: str, columns: Columns, embedded: Sequence[str], prefix: str
         allowed = ("order", "limit", "offset", *LOGIC) if prefix else RESERVED
         raise names.unknown_parameter(prefix + name, [prefix + one for one in (*allowed, *columns)])
     return name.lower()
-
-
-def whole(name: str, text: str | None) -> int | None:
-    """The number that the parameter `name` is, None where it is not given. Raises BadQuery."""
-    if text is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) >= COUNT_LIMIT:
-        raise BadQuery(f'"{text[:20]}" is not a value of {name}: it takes whole numbers from 0', reason="value")
-    return int(text)

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway import BadQuery, Column
-from ports.http import values
+from ports.http import names, values
 from ports.http.sql import Columns
-from ports.rest import names
 from ports.rest.select import AGGREGATES, Field
 
 TEXT = "VARCHAR"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import BadQuery
-from ports.rest import conditions, filters
-from ports.rest.filters import Collection, Comparison, Filter, Is, Logic, Membership, Quantified
+from ports.http import conditions, filters
+from ports.http.filters import Collection, Comparison, Filter, Is, Logic, Membership, Quantified
 from tests.ports.rest.shelf import COLUMNS
 
 

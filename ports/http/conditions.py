@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from gateway import BadQuery, Column, Value
 from ports.http import values
+from ports.http.filters import Collection, Filter, Is, Logic, Membership, Quantified
 from ports.http.sql import Columns, Parameters, quoted
 from ports.http.sql import pattern as like
-from ports.rest.filters import Collection, Filter, Is, Logic, Membership, Quantified
 
 _COMPARISONS: Mapping[str, str] = {
     "eq": "=",

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gateway import BadQuery
-from ports.http import values
+from ports.http import filters, values
+from ports.http.filters import Collection, Comparison, Filter, Is, Logic, Quantified
 from ports.http.sql import Columns, OrderTerm
-from ports.rest import filters
-from ports.rest.filters import Collection, Comparison, Filter, Is, Logic, Quantified
 
 
 def column(name: str, columns: Columns, *also: str) -> str:

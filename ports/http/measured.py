@@ -7,17 +7,16 @@ another's. What a table is joined with are tables of which each of its rows has 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway import BadQuery, Column, Query, Semantic
-from ports.http import values
+from ports.http import filters, names, values
+from ports.http.conditions import condition
+from ports.http.filters import Filter, Logic
+from ports.http.grouping import OWN, Field, Of, path
+from ports.http.pairs import LOGIC, Pairs, whole
 from ports.http.sql import Columns, OrderTerm, Parameters, order_by, quoted
-from ports.rest import filters, names, question
-from ports.rest.conditions import condition
-from ports.rest.filters import Filter, Logic
-from ports.rest.grouping import OWN, Field, Of, path
-from ports.rest.question import LOGIC, Pairs
 
 STEPS: Mapping[str, str] = {
     "minute": "1 MINUTE", "hour": "1 HOUR", "day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH",
@@ -58,8 +57,11 @@ class Asked:
         return tuple(one for of in self.tables for one in of.measures)
 
 
-def understand(given: Pairs, tables: Sequence[Of]) -> Asked:
-    """The question that `given` asks of the measures. Raises BadQuery that names what is wrong and what is allowed."""
+def understand(given: Pairs, tables: Sequence[Of], more: Sequence[Filter] = ()) -> Asked:
+    """The question that `given` asks of the measures; `more` are conditions that came as such.
+
+    Raises BadQuery that names what is wrong and what is allowed.
+    """
     once = _once(given)
     measures = [one for table in tables for one in table.measures]
     by = _by(once.get("by"), once.get("grain"), tables)
@@ -69,17 +71,17 @@ def understand(given: Pairs, tables: Sequence[Of]) -> Asked:
     if len(outputs) < len(by) + len(measures):
         raise BadQuery("two columns of the answer would have one name: ask for them apart", reason="ambiguous")
     if compare:
-        more = [(f"{one.name}_{word}", one.type) for one in measures for word in ("previous", "change")]
-        outputs |= {name: _column(name, kind) for name, kind in more}
-    where, having = _conditions(given, tables, {one.name: _column(one.name, one.type) for one in measures})
+        beside = [(f"{one.name}_{word}", one.type) for one in measures for word in ("previous", "change")]
+        outputs |= {name: _column(name, kind) for name, kind in beside}
+    where, having = _conditions(given, more, tables, {one.name: _column(one.name, one.type) for one in measures})
     return Asked(
         tuple(tables),
         by,
         where,
         having,
         names.order(once.get("order"), outputs),
-        question.whole("limit", once.get("limit")),
-        question.whole("offset", once.get("offset")) or 0,
+        whole("limit", once.get("limit")),
+        whole("offset", once.get("offset")) or 0,
         compare,
         outputs,
     )
@@ -167,26 +169,33 @@ def _type(one: By, tables: Sequence[Of]) -> str:
     return "TIMESTAMP" if one.grain else _field(one.path, tables[0]).type
 
 
-def _conditions(given: Pairs, tables: Sequence[Of], measures: Columns) -> tuple[tuple[Filter, ...], tuple[Filter, ...]]:
+def _conditions(
+    given: Pairs, more: Sequence[Filter], tables: Sequence[Of], measures: Columns
+) -> tuple[tuple[Filter, ...], tuple[Filter, ...]]:
     where: list[Filter] = []
     having: list[Filter] = []
-    for name, text in given:
-        if name in LOGIC:
-            one: Filter = filters.logic("and" if name.endswith("and") else "or", text, name.startswith("not."))
-            inside = measures if all(column in measures for column in _named(one)) else None
-        elif name in SINGLE:
-            continue
-        else:
-            inside = measures if name.lower() in measures else None
-            if inside is None and any(name.lower() not in table.fields for table in tables):
-                known = [*SINGLE, *LOGIC, *measures, *tables[0].fields]
-                raise names.unknown_parameter(name, known)
-            one = filters.condition(name.lower(), text)
-        if inside is not None:
+    for one in (*_filters(given, tables, measures), *more):
+        if not isinstance(one, Logic):
+            _exists(one.column, tables, measures)
+        if all(column in measures for column in _named(one)):
             having.append(names.checked(one, measures))
         else:
             where += [names.checked(one, _columns(table)) for table in tables][:1]
     return tuple(where), tuple(having)
+
+
+def _filters(given: Pairs, tables: Sequence[Of], measures: Columns) -> Iterator[Filter]:
+    for name, text in given:
+        if name in LOGIC:
+            yield filters.logic("and" if name.endswith("and") else "or", text, name.startswith("not."))
+        elif name not in SINGLE:
+            _exists(name.lower(), tables, measures)
+            yield filters.condition(name.lower(), text)
+
+
+def _exists(name: str, tables: Sequence[Of], measures: Columns) -> None:
+    if name not in measures and any(name not in table.fields for table in tables):
+        raise names.unknown_parameter(name, [*SINGLE, *LOGIC, *measures, *tables[0].fields])
 
 
 def _named(one: Filter) -> list[str]:
