@@ -120,6 +120,18 @@ def test_a_product_without_an_agreement_is_in_no_list(doors: Doors) -> None:
         assert connection.execute(schemas).fetchall() == [("hr",)]
 
 
+def test_graphql_has_no_field_for_a_product_without_an_agreement(doors: Doors) -> None:
+    count = "{ %s { ordersConnection { totalCount } } }"
+    assert doors.graphql(count % "shop", "clerk")["data"] == {"shop": {"ordersConnection": {"totalCount": 180}}}
+    assert doors.graphql(count % "shop", "superset", "clerk")["data"] is not None
+    for who in (("steward",), ("superset", "steward")):
+        missing, unknown = (doors.graphql(count % name, *who) for name in ("shop", "void"))
+        assert str(missing).replace("shop", "X") == str(unknown).replace("void", "X")
+        listed = doors.graphql("{ visibleProducts { name } __schema { types { name } } }", *who)["data"]
+        assert "shop" not in {one["name"] for one in listed["visibleProducts"]}
+        assert not [one for one in listed["__schema"]["types"] if one["name"].startswith("Shop")]
+
+
 def test_the_agreement_is_on_record(doors: Doors) -> None:
     before = len(doors.audited())
     ASK["python"](doors, "clerk", None, COUNT)

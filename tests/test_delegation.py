@@ -91,6 +91,14 @@ class Doors:
         sent = [*((HEADER, one) for one in behalf), *headers.items()]
         return httpx.get(f"{self.rest}{path}", auth=(login, f"{login}-secret"), headers=sent)
 
+    def graphql(self, document: str, login: str, *behalf: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer to a document."""
+        asked = {"query": document, "variables": variables}
+        sent = [(HEADER, one) for one in behalf]
+        answer = httpx.post(f"{self.rest}/graphql", json=asked, auth=(login, f"{login}-secret"), headers=sent)
+        told: dict[str, Any] = answer.json()
+        return told
+
     def flights(self, login: str, behalf: str | None) -> adbc_driver_flightsql.dbapi.Connection:
         named = {"username": login, "password": f"{login}-secret"}
         if behalf is not None:
@@ -200,6 +208,47 @@ def test_nothing_is_gained_by_who_is_asked_for(doors: Doors, ask: Any) -> None:
     assert ask(doors, "superset", "bob", "SELECT tags FROM shop.customers") == "bad_query"
 
 
+DOCUMENT = """{ shop { customers(orderBy: [{region: DESC}], limit: 1) { region }
+  customersConnection { totalCount } } }"""
+
+
+def test_graphql_shows_what_both_may_see_and_has_no_other_names(doors: Doors) -> None:
+    for login, behalf, rows, region in (
+        ("superset", (), 600, "S"),
+        ("superset", ("alice",), 300, "N"),
+        ("superset", ("bob",), 300, "S"),
+        ("superset", ("superset",), 600, "S"),
+    ):
+        shown = doors.graphql(DOCUMENT, login, *behalf)["data"]["shop"]
+        assert shown == {"customers": [{"region": region}], "customersConnection": {"totalCount": rows}}
+    mail = "{ shop { customers(limit: 1) { email } } }"
+    whole, masked = (doors.graphql(mail, *who)["data"]["shop"]["customers"][0]["email"]
+                     for who in (("boss",), ("superset", "boss")))  # fmt: skip
+    assert (whole, masked) == ("CANARY-mail-0@example.com", "C***@example.com")
+    for document, behalf in (
+        ("{ hr { salaries { pay } } }", ("alice",)),
+        ("{ shop { orders { order_id } } }", ("bob",)),
+        ("{ shop { customers { tags } } }", ("bob",)),
+        ("{ shop { customers { salary } } }", ("boss",)),
+    ):
+        (error,) = doors.graphql(document, "superset", *behalf)["errors"]
+        assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    listed = doors.graphql("{ visibleProducts { name } __schema { types { name } } }", "superset", "bob")["data"]
+    assert listed["visibleProducts"] == [{"name": "shop"}]
+    assert not {"Shop_Orders", "Hr_Salaries"} & {one["name"] for one in listed["__schema"]["types"]}
+
+
+def test_a_cursor_of_a_connection_is_of_both(doors: Doors) -> None:
+    page = """query($after: String) { shop { customersConnection(first: 2, after: $after) {
+      nodes { region } pageInfo { endCursor } } } }"""
+    first = doors.graphql(page, "superset", "alice")["data"]["shop"]["customersConnection"]
+    after = first["pageInfo"]["endCursor"]
+    assert "errors" not in doors.graphql(page, "superset", "alice", after=after)
+    for who in (("superset",), ("superset", "bob"), ("alice",)):
+        (error,) = doors.graphql(page, *who, after=after)["errors"]
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
 @pytest.mark.parametrize("behalf", ["nobody", "second", "steward", "stranger", "alice, bob", "ALICE", "Bob;"])
 def test_an_unknown_subject_and_one_that_is_not_delegated_are_refused_alike(doors: Doors, behalf: str) -> None:
     told = []
@@ -210,6 +259,9 @@ def test_an_unknown_subject_and_one_that_is_not_delegated_are_refused_alike(door
         answer = doors.get("/products", "superset", one)
         assert answer.status_code == 403
         told.append((answer.json()["detail"].replace(one.strip(), "X"), "delegation", ""))
+        (error,) = doors.graphql("{ __typename }", "superset", one)["errors"]
+        assert error["extensions"]["code"] == "FORBIDDEN"
+        told.append((error["message"].replace(one.strip(), "X"), "delegation", ""))
         with doors.connection() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege) as wired:
             connection.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(one)))
         told.append((str(wired.value.diag.message_primary).replace(one, "X"), "delegation", ""))
@@ -441,6 +493,7 @@ def test_the_catalog_is_that_of_whom_is_asked_for(postgres: psycopg.Connection[A
 def test_a_header_that_is_empty_or_stands_twice_is_refused(doors: Doors, sent: tuple[str, ...]) -> None:
     for path in ("/products", "/products/shop/customers", "/openapi.json"):
         assert doors.get(path, "superset", *sent).status_code == 400
+    assert set(doors.graphql("{ __typename }", "superset", *sent)) == {"errors"}
     assert flight(doors, "superset", "", NORTH) == "bad_query"
 
 

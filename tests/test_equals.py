@@ -112,6 +112,28 @@ def test_a_cursor_is_of_one(doors: Doors) -> None:
     assert forged.status_code == 400
 
 
+def test_a_cursor_of_a_connection_is_of_one(doors: Doors) -> None:
+    page = """query($after: String) { shop { customersConnection(first: 2, after: $after) {
+      nodes { customer_id } pageInfo { startCursor endCursor } } } }"""
+
+    def asked(subject: str, after: str | None = None) -> dict[str, Any]:
+        variables = {"query": page, "variables": {"after": after}}
+        answer = httpx.post(f"{doors.rest}/graphql", json=variables, auth=(subject, f"{subject}-secret"), timeout=30)
+        told: dict[str, Any] = answer.json()
+        return told
+
+    told = {subject: asked(subject) for subject in (ONE, OTHER)}
+    mine, theirs = (one["data"]["shop"]["customersConnection"] for one in told.values())
+    assert mine["nodes"] == theirs["nodes"]
+    policies = {one["extensions"]["queries"][0]["policy"] for one in told.values()}
+    assert len(policies) == 2
+    for cursor in mine["pageInfo"].values():
+        assert "errors" not in asked(ONE, cursor)
+        for wrong in (cursor, cursor[:-4] + "AAAA"):
+            (error,) = asked(OTHER, wrong)["errors"]
+            assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
 def test_a_ticket_is_of_one(flown: tuple[Raw, Raw]) -> None:
     mine, theirs = flown
     ticket = mine.info(m.CommandStatementQuery(TEXT)).endpoints[0].ticket

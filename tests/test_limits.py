@@ -15,7 +15,7 @@ from gateway.publish import publish
 from ports.http.server import HttpPort
 from ports.postgres.server import PostgresPort
 from tests.conftest import World, build
-from tests.doors import DOORS, Refusal
+from tests.doors import DOORS, GraphQLDoor, Refusal
 
 ROWS = "SELECT order_id FROM shop.orders"
 ENDLESS = "WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT i FROM r) SELECT sum(i) FROM r"
@@ -50,6 +50,20 @@ def test_a_rule_narrows_what_the_deployment_leaves_and_never_widens_it(ruled: Ga
         with pytest.raises(Refusal, match=r"0\.3 s of computing") as refusal:
             door.ask("clerk", ENDLESS)
         assert refusal.value.code == "timeout"
+    finally:
+        door.close()
+
+
+def test_graphql_has_the_same_limits(ruled: Gateway) -> None:
+    door = GraphQLDoor(ruled)
+    rows = "{ shop { orders(limit: %d) { order_id%s } } }"
+    try:
+        assert len(door.ask("analyst", rows % (100, ""))["shop"]["orders"]) == 100
+        assert len(door.ask("steward", rows % (1000, ""))["shop"]["orders"]) == 1000
+        for subject, document in (("analyst", rows % (101, "")), ("ml", rows % (1000, " remark store amount"))):
+            with pytest.raises(Refusal) as refusal:
+                door.ask(subject, document)
+            assert refusal.value.code == "EXHAUSTED"
     finally:
         door.close()
 

@@ -5,6 +5,7 @@ What a zone would move (a column with a time zone) no filter and no condition ma
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +18,7 @@ import pytest
 from gateway import Gateway
 from gateway.identity import Directory
 from gateway.keys import load
-from tests.doors import DOORS, Door, PostgresDoor, Refusal
+from tests.doors import DOORS, Door, GraphQLDoor, PostgresDoor, Refusal
 from tests.workshop import KEY, STEWARD, Workshop, column
 
 ROWS = 200
@@ -187,6 +188,41 @@ def test_settings_that_a_connection_begins_with_change_nothing_either(postgres: 
         for table, expected in base.items():
             rows = connection.execute(question(table)).fetchall()
             assert rows == [tuple(row.values()) for row in expected]
+
+
+# What a request to the web's doors may bring along: none of it is a setting.
+HEADERS = {
+    "Accept-Language": "de-DE, tr;q=0.5",
+    "Accept-Charset": "iso-8859-1",
+    "Prefer": "timezone=Pacific/Kiritimati, handling=lenient",
+    "X-Timezone": "Pacific/Kiritimati",
+    "X-Outport-Search-Path": "other",
+    "Date": "Tue, 01 Jan 1980 00:00:00 GMT",
+}
+# The same rows under names that mean something else elsewhere.
+SAME = [
+    "{ visits { %s(limit: 1000) { visit email } } }",
+    "{ other: visits { homes: %s(limit: 1000) { visit email } } }",
+    "query other { visits { ...homes } } fragment homes on VisitsProduct { x: %s(limit: 1000) { visit email } }",
+    "query q($homes: Int = 1000, $TimeZone: Int = 0) "
+    "{ visits { %s(limit: $homes, offset: $TimeZone) { visit email } } }",
+    "{ visits { %s(limit: 1000) { visit: visit email: email homes: moment } } }",
+]
+
+
+def test_nothing_that_a_request_brings_along_changes_rows_or_masks_in_graphql(
+    gateway: Gateway, postgres: PostgresDoor
+) -> None:
+    opened = GraphQLDoor(gateway)
+    expected = {table: [(str(one["visit"]), one["email"]) for one in rows] for table, rows in seen(postgres).items()}
+    try:
+        for headers in ({}, HEADERS):
+            opened._client.headers.update(headers)
+            for table, document in itertools.product(TABLES, SAME):
+                ((rows,),) = (one.values() for one in opened.ask("reader", document % table).values())
+                assert [(one["visit"], one["email"]) for one in rows] == expected[table], (table, document)
+    finally:
+        opened.close()
 
 
 SHADOWS = [

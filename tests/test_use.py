@@ -15,7 +15,7 @@ import pytest
 
 from gateway import Gateway, Password, Query
 from ports.http.server import HttpPort
-from tests.doors import DOORS, Door, Refusal
+from tests.doors import DOORS, Door, GraphQLDoor, Refusal
 from tests.use_world import PEOPLE, build, income
 
 # category -> (attacks, honest twins). What an attack asks is refused, or leaves out every group of too few.
@@ -442,6 +442,42 @@ def test_what_a_used_column_may_do_stands_in_the_catalogs(rest: Rest, gateway: G
     assert people["key"] == ["person_id"]
     (cards,) = [one for one in described["tables"] if one["name"] == "cards"]
     assert (cards["key"], cards["columns"][0]["use"]) == ([], {"as": "join"})
+
+
+DOCUMENTS = [
+    "people { income }",
+    "people { age x: bonus }",
+    "people(where: {income: {_gt: 1030}}) { age }",
+    "people(where: {_not: {income: {_isNull: true}}}) { age }",
+    "people(orderBy: [{income: DESC}]) { age }",
+    "people(where: {orders: {amount: {_gt: 3}}}) { age }",
+    "peopleConnection(orderBy: [{bonus: ASC}]) { edges { cursor } }",
+    "peopleMeasures { income }",
+    "orders { card }",
+    "orders { cards { issuer } }",
+    'orders(where: {cards: {issuer: {_eq: "red"}}}) { order_id }',
+    'cards(where: {card: {_eq: "card-1"}}) { issuer }',
+    'cardsByKey(card: "card-1") { issuer }',
+    "cardsConnection { totalCount }",
+    "cards { orders { order_id } }",
+]
+
+
+def test_graphql_has_no_name_for_a_used_column(gateway: Gateway) -> None:
+    door = GraphQLDoor(gateway)
+    told = {}
+    try:
+        for selection in DOCUMENTS:
+            with pytest.raises(Refusal) as refusal:
+                door.ask("partner", f"{{ survey {{ {selection} }} }}")
+            told[selection] = refusal.value.code
+        honest = door.ask("partner", "{ survey { people(limit: 1) { age } cards(limit: 1) { issuer } } }")["survey"]
+        schema = door.answer("partner", "{ __schema { types { name fields { name } inputFields { name } } } }").text
+    finally:
+        door.close()
+    assert set(told.values()) == {"GRAPHQL_VALIDATION_FAILED"}, told
+    assert honest["people"] == [{"age": 20}]
+    assert not re.search(r'"(income|bonus|amount|card)"', schema)
 
 
 class _Demo:

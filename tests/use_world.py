@@ -136,7 +136,7 @@ def _documents(tables: dict[str, pa.Table]) -> tuple[dict[str, Any], dict[str, A
     }
     ports = [
         {"id": f"survey-{kind}", "name": f"survey-{kind}", "type": kind, "version": "1.0.0", "contractId": "survey"}
-        for kind in ("rest", "flightsql", "postgres")
+        for kind in ("rest", "graphql", "flightsql", "postgres")
     ]
     product = {
         "apiVersion": "v1.1.0",
