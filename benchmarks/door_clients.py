@@ -30,6 +30,7 @@ class Place:
     path: str
     text: str
     pull: str
+    document: str
     names: Mapping[str, str]
 
 
@@ -82,6 +83,19 @@ class Rest:
             words = f"{answer.status} {json.loads(content or b'{}').get('detail', '')}"
             raise Refused(words) if answer.status < 500 or answer.status == 504 else Broken(words)
         return content
+
+
+class GraphQL(Rest):
+    """A connection to the web door that asks documents."""
+
+    def sql(self, text: str) -> object:
+        """The data that answers a document; what is longer than 1 MB as it came."""
+        content = self._asked("POST", "/graphql", json.dumps({"query": text}))
+        if content.startswith(b'{"errors"'):
+            error = json.loads(content)["errors"][0]
+            words = f"{error['extensions']['code']} {error['message']}"
+            raise Broken(words) if error["extensions"]["code"].startswith("INTERNAL") else Refused(words)
+        return json.loads(content)["data"] if len(content) < 1 << 20 else content
 
 
 class Flight:
@@ -163,4 +177,4 @@ class Postgres:
 
 
 Client = Rest | Flight | Postgres
-CLIENTS: Mapping[str, type[Client]] = {"rest": Rest, "flight": Flight, "postgres": Postgres}
+CLIENTS: Mapping[str, type[Client]] = {"rest": Rest, "graphql": GraphQL, "flight": Flight, "postgres": Postgres}

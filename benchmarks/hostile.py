@@ -18,13 +18,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
+from string import Template
 
 from benchmarks.bombs import BOMBS
 from benchmarks.deployment import QUICK, ROOT, deployed
+from benchmarks.documents import DOCUMENTS
 from benchmarks.door_clients import CLIENTS, PATIENCE_S, Broken, Place, Refused, Rest
 
-DOORS = ("rest", "flight", "postgres")
+DOORS = ("rest", "graphql", "flight", "postgres")
 ATTACKERS = 2  # at each door, each with one query after the other
 THINK_S = 0.02  # between an honest client's requests
 KILLED_S = 20.0  # so long after the kill a connection may be seen to be broken
@@ -65,11 +68,11 @@ def honest(place: Place, stop: threading.Event) -> list[Sample]:
 def _worked(place: Place, door: str, stop: threading.Event, samples: list[Sample]) -> None:
     client = CLIENTS[door](place, place.honest)
     asked: Callable[[], object]
-    if isinstance(client, Rest):
-        asked = lambda: client.get(place.path)  # noqa: E731
+    if door == "rest":
+        assert isinstance(client, Rest)
+        asked = partial(client.get, place.path)
     else:
-        text = place.pull if door == "flight" else place.text
-        asked = lambda: client.sql(text)  # type: ignore[union-attr]  # noqa: E731
+        asked = partial(client.sql, {"graphql": place.document, "flight": place.pull, "postgres": place.text}[door])
     right = asked()
     while not stop.wait(THINK_S):
         at = time.monotonic()
@@ -88,9 +91,8 @@ class Attack:
     """Hostile queries, each class in turn, over so many connections at each door at once."""
 
     def __init__(self, place: Place, count: int) -> None:
-        most = max(map(len, BOMBS.values()))
-        texts = [(kind, several[i]) for i in range(most) for kind, several in BOMBS.items() if i < len(several)]
-        self._todo = [(door, *texts[number // len(DOORS) % len(texts)]) for number, door in _doors(count)]
+        texts = {door: bombs(place, door) for door in DOORS}
+        self._todo = [(door, *texts[door][number // len(DOORS) % len(texts[door])]) for number, door in _doors(count)]
         self._place, self._lock, self.found = place, threading.Lock(), Attacked()
         self.half = threading.Event()
 
@@ -117,7 +119,7 @@ class Attack:
                     self.half.set()
             words = ""
             try:
-                client.sql(text.format(**self._place.names))
+                client.sql(text)
                 ended = "answered"
             except Refused:
                 ended = "refused"
@@ -129,6 +131,16 @@ class Attack:
                 if words:
                     self.found.broken.append((time.monotonic(), f"{door}, {kind}: {words}"))
         client.close()
+
+
+def bombs(place: Place, door: str) -> list[tuple[str, str]]:
+    """What is asked at a door with its class, each class in turn."""
+    found = DOCUMENTS if door == "graphql" else BOMBS
+    most = max(map(len, found.values()))
+    texts = [(kind, several[i]) for i in range(most) for kind, several in found.items() if i < len(several)]
+    if door == "graphql":
+        return [(kind, Template(text).substitute(place.names)) for kind, text in texts]
+    return [(kind, text.format(**place.names)) for kind, text in texts]
 
 
 def _doors(count: int) -> Iterator[tuple[int, str]]:
@@ -333,7 +345,9 @@ def placed(lines: str, count: int) -> Place:
         "/products/customer_360/customers?segment=eq.Premium&select=household_id,email&order=household_id&limit=20",
         "SELECT segment, count(*), sum(lifetime_value) FROM customer_360.customers GROUP BY segment ORDER BY segment",
         "SELECT * FROM customer_360.customers ORDER BY household_id",
-        {"big": "retail.transactions", "small": "customer_360.customers", "id": "household_id"},
+        "{ customer_360 { customers(limit: 20) { household_id email monthly(limit: 2) { month spend } } } }",
+        {"big": "retail.transactions", "small": "customer_360.customers", "id": "household_id"}
+        | {"space": "retail", "parent": "products", "child": "transactions", "key": "product_id", "word": "department"},
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from benchmarks import hostile
 from benchmarks.bombs import BOMBS
+from benchmarks.documents import DOCUMENTS
 from benchmarks.door_clients import Place
 from gateway.settings import Settings
 from tests.ports.command.test_serve import served
 from tests.ports.command.test_workers import Deployment
 
-COUNT = 3 * len(BOMBS)
+COUNT = len(hostile.DOORS) * max(len(BOMBS), len(DOCUMENTS))
 
 
 def test_honest_clients_are_answered_rightly_beside_hostile_ones(own_world: Settings) -> None:
@@ -26,7 +27,9 @@ def test_honest_clients_are_answered_rightly_beside_hostile_ones(own_world: Sett
             "/products/shop/customers?select=customer_id,region&order=customer_id&limit=20",
             "SELECT count(*), sum(lifetime) FROM shop.customers",
             "SELECT customer_id, region FROM shop.customers ORDER BY 1",
-            {"big": "shop.orders", "small": "shop.customers", "id": "customer_id"},
+            "{ shop { customers(limit: 20) { customer_id region orders(limit: 2) { amount } } } }",
+            {"big": "shop.orders", "small": "shop.customers", "id": "customer_id"}
+            | {"space": "shop", "parent": "customers", "child": "orders", "key": "customer_id", "word": "region"},
         )
         found = hostile.show(place, process.pid, COUNT, 1.0)
     assert found.attacked.tried.total() == COUNT
