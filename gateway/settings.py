@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     http_port: Port = Field(8080, description="TCP port of REST and the page; 0 takes a free one")
     flight_port: Port = Field(8815, description="TCP port of Arrow Flight SQL; 0 takes a free one")
     postgres_port: Port = Field(5433, description="TCP port of the PostgreSQL wire protocol; 0 takes a free one")
+    flight_connections: int = Field(1000, ge=1, description="TLS connections to Arrow Flight SQL at once")
     postgres_connections: int = Field(200, ge=1, description="connections to the PostgreSQL wire at once")
     postgres_principal_connections: int = Field(100, ge=1, description="of these, connections of one principal")
     postgres_sign_in_s: Seconds = Field(10.0, description="seconds that a connection there may take to sign in")

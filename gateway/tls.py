@@ -1,7 +1,7 @@
 """The certificate of every door, checked before a door opens. Reads the PEM files that the settings name.
 
 One setting serves all doors: the same chain, key and client authorities. TLS 1.2 is the oldest that is spoken. Files
-that are renewed while a door is open hold from its next handshake on, where the server's sockets are Python's own.
+that are renewed while a door is open hold from its next handshake on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import ipaddress
 import logging
 import ssl
 import threading
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,16 +90,21 @@ class Tls:
         """Whether clients must show a certificate."""
         return self.client_roots is not None
 
-    def context(self) -> ssl.SSLContext:
-        """For a server of Python's own sockets: what the files hold at each handshake, while that can be used."""
-        made = self.fixed()
-        made.sni_callback = _Renewal(self.settings, made).handshake
+    def context(self, protocols: Sequence[str] = ()) -> ssl.SSLContext:
+        """For a server's sockets: what the files hold at each handshake, while that can be used.
+
+        `protocols` are those that it offers by ALPN (RFC 7301).
+        """
+        made = self.fixed(protocols)
+        made.sni_callback = _Renewal(self.settings, made, protocols).handshake
         return made
 
-    def fixed(self) -> ssl.SSLContext:
+    def fixed(self, protocols: Sequence[str] = ()) -> ssl.SSLContext:
         """A context of what the files hold now. Raises SettingsError for what OpenSSL does not take."""
         made = _Context(ssl.PROTOCOL_TLS_SERVER)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
+        if protocols:
+            made.set_alpn_protocols(list(protocols))
         try:
             made.load_cert_chain(self.cert_file, self.key_file)
             made.end_point = _digest(_certificates("tls_cert", self.cert_file)[0])
@@ -105,6 +112,7 @@ class Tls:
             raise _wrong("tls_cert", f"OpenSSL does not take it ({error.reason or 'unknown'})") from error
         if self.client_roots is not None:
             made.verify_mode = ssl.CERT_REQUIRED
+            made.num_tickets = 0  # whoever resumes (TLS 1.3) shows no certificate
             made.load_verify_locations(cadata=self.client_roots.decode("utf-8"))
         return made
 
@@ -136,17 +144,25 @@ class _Renewal:
     Files that cannot be used (a certificate is there, its key not yet) are logged once, and what was good is shown on.
     """
 
-    def __init__(self, settings: Settings, first: ssl.SSLContext) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, first: ssl.SSLContext, protocols: Sequence[str]) -> None:
+        self._settings, self._protocols = settings, protocols
         self._lock = threading.Lock()
         self._seen = _stamp(settings)
         self._context = first
+        self._since = 0.0
 
-    def handshake(self, connection: ssl.SSLObject, _: str | None, shown: ssl.SSLContext) -> None:
-        """Called by OpenSSL after each ClientHello, whether it names a host or not."""
+    def handshake(self, connection: ssl.SSLObject, _: str | None, shown: ssl.SSLContext) -> int | None:
+        """Called by OpenSSL after each ClientHello, whether it names a host or not; the alert that refuses it, if any.
+
+        A client that resumes (TLS 1.2) shows no certificate: authorities that are others by now may have let it in.
+        """
         current = self._current()
         if current is not shown:
+            begun = connection.session.time if connection.session_reused and connection.session else None
+            if current.verify_mode is ssl.CERT_REQUIRED and begun is not None and begun <= self._since:
+                return ssl.AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
             connection.context = current
+        return None
 
     def _current(self) -> ssl.SSLContext:
         with self._lock:
@@ -160,7 +176,8 @@ class _Renewal:
                 _log.warning("TLS: renewed files cannot be used, those before are shown on: %s", error)
             else:
                 assert renewed is not None
-                self._context = renewed.fixed()
+                self._context = renewed.fixed(self._protocols)
+                self._since = time.time()
             return self._context
 
 

@@ -26,6 +26,7 @@ from gateway.settings import Settings
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort
 from ports.postgres.server import PostgresPort
+from tests.certificates import Authority, Resettled
 from tests.conftest import build
 from tests.doors import ARROW
 from tests.ports.postgres.conftest import Raw
@@ -666,3 +667,32 @@ def test_a_description_tells_nobody_of_another_s_columns(doors: Doors) -> None:
         raw.send(b"D", b"Severy\0")
         raw.send(b"S")
         assert any(b"tags" in body for kind, body in raw.until_ready() if kind == b"T")
+
+
+def test_a_certificate_asks_on_behalf_of_others_over_flight_sql(doors: Doors, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    server, own = authority.server("127.0.0.1"), authority.client("bi", "uri:spiffe://corp.example/bi")
+    doors.directory().add_certificate("superset", "uri:spiffe://corp.example/bi")
+    files = {"tls_cert": server.cert, "tls_key": server.key, "tls_client_ca": authority.cert}
+    port = FlightPort(Resettled(doors.gateway, **files))  # type: ignore[arg-type]
+    port.start()
+    shown = {"tls_root_certs": authority.cert, "mtls_cert_chain": own.cert, "mtls_private_key": own.key}
+    options = {f"adbc.flight.sql.client_option.{name}": file.read_text() for name, file in shown.items()}
+    header = f"adbc.flight.sql.rpc.call_header.{HEADER.lower()}"
+    url = f"grpc+tls://127.0.0.1:{port.address[1]}"
+    try:
+        for behalf, seen in (("alice", (300, "N")), ("bob", (300, "S"))):
+            given = options | {header: behalf}
+            connected = adbc_driver_flightsql.dbapi.connect(url, db_kwargs=given, autocommit=True)
+            with connected as door, door.cursor() as cursor:
+                cursor.execute(NORTH)
+                assert cursor.fetchone() == seen
+        given = options | {header: "boss2"}
+        connected = adbc_driver_flightsql.dbapi.connect(url, db_kwargs=given, autocommit=True)
+        with connected as door, door.cursor() as cursor, pytest.raises(adbc_driver_manager.Error, match="not granted"):
+            cursor.execute(NORTH)
+    finally:
+        port.stop()
+    assert {("superset", "alice"), ("superset", "bob")} <= {
+        (one["subject"], one.get("on_behalf_of")) for one in doors.audited() if one.get("port") == "flightsql"
+    }

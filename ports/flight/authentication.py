@@ -20,6 +20,7 @@ import pyarrow.flight as fl
 from gateway import BadQuery, Bearer, Credentials, Gateway, Password, Session, Unauthenticated, Unavailable
 from ports.flight import choices, options, wire
 from ports.flight.errors import translating
+from ports.flight.front import Front
 from ports.flight.options import Options
 from ports.flight.wire import field
 
@@ -44,8 +45,21 @@ class _Token:
     options: Options | None = field(5, "message", message=Options)  # noqa: RUF009
 
 
+@dataclass(frozen=True)
+class Caller:
+    """What a call says of itself: its credentials, whose trace it goes on with, what it has chosen.
+
+    `kept` is what the client keeps from call to call; `chosen` by this one's headers stands over it.
+    """
+
+    credentials: Credentials | None
+    trace: str | bytes | None
+    chosen: Options
+    kept: Options
+
+
 class Authenticated(fl.ServerMiddleware):  # type: ignore[misc]
-    """One call's session. `options` are those in force: `kept` by the client from call to call, its headers over them.
+    """One call's session, opened before it is read; where only a certificate can prove who calls, when it arrives.
 
     `token` is sent to the client where there is a new one.
     """
@@ -53,19 +67,38 @@ class Authenticated(fl.ServerMiddleware):  # type: ignore[misc]
     def __init__(
         self,
         gateway: Gateway,
-        opened: Callable[[Options], Session],
-        chosen: Options,
-        kept: Options,
+        front: Front | None,
+        caller: Caller,
         token: str | None,
         sealed: Callable[[Options], str] | None,
     ) -> None:
-        self._gateway = gateway
-        self._opened = opened
-        self.kept = kept
-        self.options = chosen.over(kept)
-        self.session = opened(self.options)
+        self._gateway, self._front, self._caller = gateway, front, caller
+        self._proof = caller.credentials
+        self.kept = caller.kept
+        self.options = caller.chosen.over(caller.kept)
+        by_certificate = caller.credentials is None and front is not None and front.mutual
+        self._session = None if by_certificate else self._opened(self.options)
+        self._arrived = front is None
         self._sealed = sealed
         self._token = token
+
+    @property
+    def session(self) -> Session:
+        """Whose call it is, once it has arrived."""
+        assert self._arrived, "a call is asked who it is by `authenticated`"
+        assert self._session is not None
+        return self._session
+
+    def arrive(self, peer: str) -> None:
+        """The call comes from `peer`. Raises Unauthenticated where no client of this door is there, and as `open`."""
+        if self._arrived or self._front is None:
+            return
+        shown = self._front.certificate(peer)
+        if self._session is None:
+            self._proof = shown
+            self._session = self._opened(self.options)
+        self._front.signed_in(peer)
+        self._arrived = True
 
     def sending_headers(self) -> dict[str, str]:
         """The headers of the answer."""
@@ -74,6 +107,11 @@ class Authenticated(fl.ServerMiddleware):  # type: ignore[misc]
     def checked(self, wished: Options) -> Options:
         """`wished` as this caller may choose them. Raises NotFound, Forbidden, Expired, BadQuery."""
         return choices.checked(self._gateway, self._opened, wished)
+
+    def _opened(self, chosen: Options) -> Session:
+        session = self._gateway.open(self._proof, PORT, chosen.purpose or None, chosen.on_behalf_of or None)
+        parent = self._caller.trace if isinstance(self._caller.trace, str) else None
+        return session.at(*filter(None, [chosen.schema])).pinned(chosen.snapshots).traced(parent)
 
     def keep(self, context: fl.ServerCallContext, chosen: Options) -> None:
         """Have the client send `chosen` with its next calls: in a cookie, and in its token where it has one."""
@@ -85,8 +123,8 @@ class Authenticated(fl.ServerMiddleware):  # type: ignore[misc]
 class Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
     """Opens the session of each call, or refuses it before it is read; refuses every one once `closing` is set."""
 
-    def __init__(self, gateway: Gateway, closing: threading.Event) -> None:
-        self._gateway, self._closing = gateway, closing
+    def __init__(self, gateway: Gateway, closing: threading.Event, front: Front | None) -> None:
+        self._gateway, self._closing, self._front = gateway, closing, front
 
     def start_call(self, info: fl.CallInfo, headers: _Headers) -> Authenticated:
         """The call's session. Raises the statuses of Unauthenticated, and of Forbidden for a purpose not granted."""
@@ -100,13 +138,9 @@ class Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
             kept = choices.of_cookies(self._gateway, headers.get("cookie", ())) or in_token or Options()
             news = self._news(info.method, credentials, held)
             sealed = None if held is None else partial(self._with_options, held)
-            opened = partial(self._opened, credentials, next(iter(headers.get("traceparent", ())), None))
-            return Authenticated(self._gateway, opened, _chosen(headers), kept, news, sealed)
-
-    def _opened(self, credentials: Credentials | None, trace: str | bytes | None, chosen: Options) -> Session:
-        session = self._gateway.open(credentials, PORT, chosen.purpose or None, chosen.on_behalf_of or None)
-        parent = trace if isinstance(trace, str) else None
-        return session.at(*filter(None, [chosen.schema])).pinned(chosen.snapshots).traced(parent)
+            trace = next(iter(headers.get("traceparent", ())), None)
+            caller = Caller(credentials, trace, _chosen(headers), kept)
+            return Authenticated(self._gateway, self._front, caller, news, sealed)
 
     def _news(self, method: fl.FlightMethod, credentials: Credentials | None, held: _Token | None) -> str | None:
         """The token to send: a first one after a handshake, a successor once half the time is over."""
@@ -144,13 +178,14 @@ class Handshake(fl.ServerAuthHandler):  # type: ignore[misc]
 
 
 def authenticated(context: fl.ServerCallContext) -> Authenticated:
-    """What `start_call` made for this call."""
+    """What `start_call` made for this call, which has arrived. Raises as `Authenticated.arrive` does."""
     found: Authenticated = context.get_middleware(NAME)
+    found.arrive(context.peer())
     return found
 
 
 def session_of(context: fl.ServerCallContext) -> Session:
-    """The session that `start_call` opened for this call."""
+    """The session of this call. Raises as `authenticated` does."""
     return authenticated(context).session
 
 

@@ -15,6 +15,7 @@ from ports.flight import locations
 from ports.flight.actions import ACTIONS, Actions
 from ports.flight.authentication import NAME, Authentication, Handshake, authenticated, session_of
 from ports.flight.errors import translated
+from ports.flight.front import Front
 from ports.flight.running import Running
 from ports.flight.statements import Asked, Endpoint, Statements
 from ports.flight.streams import Streams
@@ -33,33 +34,43 @@ class FlightPort:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._server: _Server | None = None
+        self._front: Front | None = None
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port that it listens on. Raises Unavailable before `start`."""
         if self._server is None:
             raise Unavailable("the Flight door is not open", reason="startup")
-        return self._gateway.settings.host, self._server.port
+        return self._gateway.settings.host, self._server.port if self._front is None else self._front.port
 
     def start(self) -> None:
         """Bind and serve. Raises OSError if the address cannot be bound, SettingsError for a wrong TLS."""
-        host, port = self._gateway.settings.host, self._gateway.settings.flight_port
-        tls = Tls.of(self._gateway.settings)
-        location = locations.written(host, port, tls)
+        settings = self._gateway.settings
+        host, port = settings.host, settings.flight_port
+        tls = Tls.of(settings)
+        front = None if tls is None else Front(host, port, tls, settings.flight_connections)
         # Tried first: gRPC says only that it did not start, and pyarrow keeps what it was given for ever.
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        socket.create_server((host, port), family=family).close()
+        if front is None:
+            socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
         try:
-            self._server = _Server(self._gateway, location, tls)
+            self._server = _Server(self._gateway, locations.written(host, port, None), tls, front)
         except pa.ArrowException as error:
+            if front is not None:
+                front.close()
             raise OSError(f"cannot listen on {host} port {port}") from error
+        if front is not None:
+            front.start()
+        self._front = front
 
     def stop(self) -> None:
         """Take no more calls, give running ones `drain_s` seconds, then stop their queries. Idempotent."""
         if self._server is None:
             return
         server, self._server = self._server, None
+        front, self._front = self._front, None
         server.closing.set()
+        if front is not None:
+            front.refuse()
         if server.running.ended(self._gateway.settings.drain_s):
             time.sleep(LEAVING_S)
         # gRPC waits for every call to end, and a client that reads no more ends none: it must not hold up the process.
@@ -67,12 +78,14 @@ class FlightPort:
         ending.start()
         server.running.stop()
         ending.join(CUT_S)
+        if front is not None:
+            front.close()
 
 
 class _Server(fl.FlightServerBase):  # type: ignore[misc]
     """gRPC's side: whatever is raised leaves as a status of the errors' table."""
 
-    def __init__(self, gateway: Gateway, location: str, tls: Tls | None) -> None:
+    def __init__(self, gateway: Gateway, location: str, tls: Tls | None, front: Front | None) -> None:
         self.running = Running()
         self.closing = threading.Event()
         self._statements = Statements(gateway)
@@ -80,14 +93,10 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
         self._locations = locations.every(gateway, tls)
         self._actions = Actions(gateway, self._statements, self.running)
         self.running.shared(gateway.siblings)
-        # gRPC speaks TLS 1.2 and 1.3 only.
         super().__init__(
-            location,
+            location if front is None else front.location,
             auth_handler=Handshake(),
-            tls_certificates=None if tls is None else [(tls.chain, tls.secret)],
-            verify_client=tls is not None and tls.mutual,
-            root_certificates=None if tls is None else tls.client_roots,
-            middleware={NAME: Authentication(gateway, self.closing)},
+            middleware={NAME: Authentication(gateway, self.closing, front)},
         )
 
     @translated
@@ -142,16 +151,19 @@ class _Server(fl.FlightServerBase):  # type: ignore[misc]
     @translated
     def list_actions(self, context: fl.ServerCallContext) -> list[tuple[str, str]]:
         """The actions that there are."""
+        authenticated(context)
         return list(ACTIONS.items())
 
     @translated
     def list_flights(self, context: fl.ServerCallContext, criteria: bytes) -> Iterator[fl.FlightInfo]:
         """None: tables are listed by Flight SQL's own commands."""
+        authenticated(context)
         return iter(())
 
     @translated
     def do_exchange(self, context: fl.ServerCallContext, *_: object) -> None:
         """Not offered."""
+        authenticated(context)
         raise BadQuery("DoExchange is not part of Flight SQL", reason="protocol")
 
 

@@ -1,23 +1,30 @@
-"""Client certificates that prove a principal, and sign-in bound to the server's certificate, over real TLS."""
+"""Client certificates that prove a principal at every door, and sign-in bound to the server's, over real TLS."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import socket
 import ssl
 import struct
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import adbc_driver_flightsql.dbapi as adbc
 import httpx
 import psycopg
+import pyarrow.flight as fl
 import pytest
 
 from gateway.identity import Directory
 from gateway.keys import load
+from ports.flight import messages as m
+from ports.flight.server import FlightPort
 from ports.http.server import HttpPort
 from ports.postgres.server import PostgresPort
 from tests.certificates import Authority, Pair, Resettled
@@ -26,17 +33,43 @@ from tests.gateway.test_sasl import bound as proved
 from tests.ports.postgres.conftest import Raw, error, eventually
 
 COUNT = "SELECT count(*) AS n FROM shop.customers"
+# More than there is patience for: it ends because its right does.
+LONG = "SELECT a.order_id FROM shop.orders a CROSS JOIN shop.orders b CROSS JOIN shop.orders c"
 NAME = "uri:spiffe://corp.example/analyst"
 
 
 @dataclass
+class Flown:
+    """A client of the Flight door."""
+
+    client: fl.FlightClient
+    options: fl.FlightCallOptions
+
+    def __enter__(self) -> Flown:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
+    def stream(self, text: str) -> fl.FlightStreamReader:
+        command = fl.FlightDescriptor.for_command(m.pack(m.CommandStatementQuery(text)))
+        info = self.client.get_flight_info(command, self.options)
+        return self.client.do_get(info.endpoints[0].ticket, self.options)
+
+    def count(self) -> int:
+        """The answer to COUNT."""
+        return int(self.stream(COUNT).read_all()["n"][0].as_py())
+
+
+@dataclass
 class Secured:
-    """The web's and the Postgres door behind TLS; `mutual` ones ask for client certificates."""
+    """The doors behind TLS; `mutual` ones ask for client certificates."""
 
     authority: Authority
     server: Pair
     http: tuple[str, int]
     postgres: tuple[str, int]
+    flight: tuple[str, int]
 
     def web(self, own: Pair | None = None, **given: Any) -> httpx.Client:
         trust = self.authority.trusted()
@@ -48,6 +81,14 @@ class Secured:
         files = {} if own is None else {"sslcert": str(own.cert), "sslkey": str(own.key)}
         named = {"sslmode": "verify-full", "sslrootcert": str(self.authority.cert), "dbname": "outport"} | files | given
         return psycopg.connect(host=self.postgres[0], port=self.postgres[1], **named)  # type: ignore[arg-type]
+
+    def flown(self, own: Pair | None = None, **headers: str) -> Flown:
+        """A Flight SQL client that calls with these headers."""
+        shown = {} if own is None else {"cert_chain": own.cert.read_text(), "private_key": own.key.read_text()}
+        url = f"grpc+tls://{self.flight[0]}:{self.flight[1]}"
+        client = fl.connect(url, tls_root_certs=self.authority.cert.read_text(), **shown)
+        given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        return Flown(client, fl.FlightCallOptions(headers=given, timeout=20))
 
     def raw(self) -> Raw:
         """A connection as bytes, behind TLS, that has not begun to sign in."""
@@ -63,12 +104,12 @@ def opened(world: World, folder: Path, mutual: bool) -> Iterator[Secured]:
     server = authority.server("127.0.0.1")
     asked = authority.cert if mutual else None
     given: Any = Resettled(world.gateway, tls_cert=server.cert, tls_key=server.key, tls_client_ca=asked)
-    http, postgres = HttpPort(given), PostgresPort(given)
-    http.start()
-    postgres.start()
-    yield Secured(authority, server, http.address, postgres.address)
-    http.stop()
-    postgres.stop()
+    http, postgres, flight = HttpPort(given), PostgresPort(given), FlightPort(given)
+    for port in (http, postgres, flight):
+        port.start()
+    yield Secured(authority, server, http.address, postgres.address, flight.address)
+    for port in (http, postgres, flight):
+        port.stop()
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +199,17 @@ def test_a_proof_over_another_certificate_is_refused(plain: Secured) -> None:
             assert client.read()[0] == kind
 
 
-def test_a_certificate_proves_its_principal_at_both_doors(mutual: Secured, people: Directory) -> None:
+def test_a_certificate_proves_its_principal_at_every_door(mutual: Secured, people: Directory) -> None:
     own = mutual.authority.client("analyst", NAME)
+    with mutual.flown(own) as door:
+        assert door.count() == 300
+    option = "adbc.flight.sql.client_option"
+    files = {"tls_root_certs": mutual.authority.cert, "mtls_cert_chain": own.cert, "mtls_private_key": own.key}
+    options = {f"{option}.{name}": file.read_text() for name, file in files.items()}
+    url = f"grpc+tls://{mutual.flight[0]}:{mutual.flight[1]}"
+    with adbc.connect(url, db_kwargs=options, autocommit=True) as bulk, bulk.cursor() as cursor:
+        cursor.execute(COUNT)
+        assert cursor.fetchone() == (300,)
     with mutual.web(own) as client:
         assert client.post("/sql", json={"sql": COUNT}).json()["data"] == [{"n": 300}]
     with mutual.connect(own, user="analyst") as connection:
@@ -179,11 +229,110 @@ def test_a_certificate_proves_no_one_else(mutual: Secured, people: Directory) ->
             {"n": 600}
         ]
         assert client.post("/sql", json={"sql": COUNT}, auth=("steward", "wrong")).status_code == 401
+    with mutual.flown(unnamed) as door, pytest.raises(fl.FlightUnauthenticatedError, match="proves nobody"):
+        door.count()
+    with mutual.flown(own, authorization=basic("steward", "steward-secret")) as door:
+        assert door.count() == 600
+    with (
+        mutual.flown(own, authorization=basic("steward", "wrong")) as door,
+        pytest.raises(fl.FlightUnauthenticatedError, match="wrong"),
+    ):
+        door.count()
     for pair, user in ((own, "steward"), (unnamed, "analyst")):
         with pytest.raises(psycopg.OperationalError, match=r"password|wrong"):
             mutual.connect(pair, user=user, password="wrong")
         with mutual.connect(pair, user=user, password=f"{user}-secret") as connection:
             assert connection.execute("SELECT current_user").fetchone() == (user,)
+
+
+def basic(subject: str, secret: str) -> str:
+    return f"Basic {base64.b64encode(f'{subject}:{secret}'.encode()).decode()}"
+
+
+HOST = "analyst.corp.example"
+
+
+@pytest.mark.parametrize(
+    ("listed", "shown", "proved"),
+    [
+        (f"dns:{HOST}", (f"dns:{HOST}",), True),
+        (f"dns:{HOST}", ("dns:Analyst.CORP.example",), True),
+        (f"dns:{HOST}", (f"uri:{HOST}",), False),
+        (f"dns:{HOST}", (f"email:{HOST}",), False),
+        (f"dns:{HOST}", (f"dns:x.{HOST}",), False),
+        (f"dns:{HOST}", ("dns:*.corp.example",), False),
+        (f"dns:{HOST}", (), False),
+        (f"email:a@{HOST}", (f"email:a@{HOST}",), True),
+        (f"email:a@{HOST}", (f"uri:a@{HOST}",), False),
+        (f"email:a@{HOST}", (f"email:A@{HOST}",), False),
+        (f"uri:spiffe://{HOST}/a", (f"dns:{HOST}", f"uri:spiffe://{HOST}/a"), True),
+        (f"uri:spiffe://{HOST}/a", (f"uri:spiffe://{HOST}/b",), False),
+    ],
+)
+def test_a_name_counts_by_its_kind_and_as_it_stands_at_every_door(
+    mutual: Secured, people: Directory, listed: str, shown: tuple[str, ...], proved: bool
+) -> None:
+    own = mutual.authority.client(HOST, *shown)  # which is its common name too
+    people.add_certificate("analyst", listed)
+    try:
+        with mutual.web(own) as client:
+            assert client.post("/sql", json={"sql": COUNT}).status_code == (200 if proved else 401)
+            asked = {"query": "{ shop { customers(limit: 1) { customer_id } } }"}
+            assert client.post("/graphql", json=asked).status_code == (200 if proved else 401)
+        with mutual.flown(own) as door, nullcontext() if proved else pytest.raises(fl.FlightUnauthenticatedError):
+            assert door.count() == 300
+        with nullcontext() if proved else pytest.raises(psycopg.OperationalError):
+            mutual.connect(own, user="analyst", password="wrong").close()
+    finally:
+        people.remove_certificate("analyst", listed)
+
+
+def test_a_certificate_of_two_principals_proves_none(mutual: Secured, people: Directory) -> None:
+    people.add_certificate("steward", f"dns:{HOST}")
+    own = mutual.authority.client("both", NAME, f"dns:{HOST}")
+    try:
+        with mutual.web(own) as client:
+            assert client.post("/sql", json={"sql": COUNT}).status_code == 401
+        with mutual.flown(own) as door, pytest.raises(fl.FlightUnauthenticatedError):
+            door.count()
+    finally:
+        people.remove_certificate("steward", f"dns:{HOST}")
+
+
+@pytest.mark.parametrize("which", ["ended", "of another authority", "none"])
+def test_who_shows_no_certificate_that_is_taken_reaches_no_door(mutual: Secured, tmp_path: Path, which: str) -> None:
+    own = {
+        "ended": lambda: mutual.authority.client("ended", NAME, ends=timedelta(hours=-1)),
+        "of another authority": lambda: Authority(tmp_path, "another").client("analyst", NAME),
+        "none": lambda: None,
+    }[which]()
+    with mutual.web(own) as client, pytest.raises(httpx.TransportError):
+        client.get("/health")
+    with mutual.flown(own, authorization=basic("steward", "steward-secret")) as door, pytest.raises(fl.FlightError):
+        door.count()
+    with pytest.raises(psycopg.OperationalError):
+        mutual.connect(own, user="steward", password="steward-secret")
+
+
+@pytest.mark.parametrize("how", ["name", "bar"])
+def test_a_stream_breaks_off_within_seconds_of_its_certificate(mutual: Secured, people: Directory, how: str) -> None:
+    own = mutual.authority.client("analyst", NAME)
+    barred = f"sha256:{hashlib.sha256(ssl.PEM_cert_to_DER_cert(own.cert.read_text())).hexdigest()}"
+    try:
+        with mutual.flown(own) as door:
+            stream = door.stream(LONG)
+            stream.read_chunk()
+            if how == "name":
+                people.remove_certificate("analyst", NAME)
+            else:
+                people.bar(barred)
+            with pytest.raises(fl.FlightUnauthenticatedError):
+                stream.read_all()
+            with pytest.raises(fl.FlightUnauthenticatedError, match="proves nobody"):
+                door.count()
+    finally:
+        if how == "bar":
+            people.unbar(barred)
 
 
 @pytest.mark.parametrize("how", ["name", "bar"])

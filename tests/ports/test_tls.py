@@ -8,7 +8,7 @@ import ssl
 import struct
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,12 @@ class Secured:
     authority: Authority
     http: tuple[str, int]
     flight: tuple[str, int]
+    trust: bytes = b""
+
+    @property
+    def roots(self) -> str:
+        """What Flight's clients trust."""
+        return (self.trust or self.authority.cert.read_bytes()).decode()
 
     def web(self, own: Pair | None = None) -> httpx.Client:
         """A web client of the steward's, with a certificate of its own where one is given."""
@@ -48,7 +54,7 @@ class Secured:
 
     def count(self, own: Pair | None = None) -> Any:
         """The answer to QUESTION over Flight SQL by ADBC."""
-        options = {f"{OPTION}.tls_root_certs": self.authority.cert.read_text()}
+        options = {f"{OPTION}.tls_root_certs": self.roots}
         if own is not None:
             options |= {f"{OPTION}.mtls_cert_chain": own.cert.read_text()}
             options |= {f"{OPTION}.mtls_private_key": own.key.read_text()}
@@ -60,7 +66,7 @@ class Secured:
     def raw(self, own: Pair | None = None) -> fl.FlightClient:
         """A pyarrow client, not signed in."""
         shown = {} if own is None else {"cert_chain": own.cert.read_text(), "private_key": own.key.read_text()}
-        return fl.connect(self.url("grpc+tls"), tls_root_certs=self.authority.cert.read_bytes(), **shown)
+        return fl.connect(self.url("grpc+tls"), tls_root_certs=self.roots, **shown)
 
     def url(self, scheme: str) -> str:
         return f"{scheme}://{self.flight[0]}:{self.flight[1]}"
@@ -182,7 +188,7 @@ def renewable(world: World, tmp_path: Path) -> Iterator[tuple[Authority, Pair, d
     authority = Authority(tmp_path)
     pair = authority.server("127.0.0.1")
     given: Any = Resettled(world.gateway, tls_cert=pair.cert, tls_key=pair.key, tls_client_ca=authority.cert)
-    ports = HttpPort(given), PostgresPort(given)
+    ports = HttpPort(given), PostgresPort(given), FlightPort(given)
     for port in ports:
         port.start()
     yield authority, pair, {port.name: port.address for port in ports}
@@ -190,7 +196,7 @@ def renewable(world: World, tmp_path: Path) -> Iterator[tuple[Authority, Pair, d
         port.stop()
 
 
-@pytest.mark.parametrize("door", ["http", "postgres"])
+@pytest.mark.parametrize("door", ["http", "postgres", "flight"])
 def test_a_renewed_certificate_is_shown_at_the_next_handshake(
     renewable: tuple[Authority, Pair, dict[str, tuple[str, int]]], door: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -211,6 +217,8 @@ def test_a_renewed_certificate_is_shown_at_the_next_handshake(
             assert second.getpeercert(True) not in {before, None}
             assert second.getpeercert(True) == ssl.PEM_cert_to_DER_cert(pair.cert.read_text())
         assert first.fileno() >= 0
+    if door == "flight":
+        assert Secured(authority, at["http"], at["flight"]).count(own) == 1800
     if door == "http":
         base = f"https://{at[door][0]}:{at[door][1]}"
         assert httpx.get(f"{base}/health", verify=trust).status_code == 200
@@ -230,20 +238,59 @@ def test_renewed_authorities_decide_who_is_let_in(
     assert httpx.get(url, verify=mine).status_code == 200
     with pytest.raises(httpx.TransportError):
         httpx.get(url, verify=theirs)
+    flight = Secured(authority, at["http"], at["flight"])
+    with pytest.raises(adbc_driver_manager.Error):
+        flight.count(other)
+    trust = authority.cert.read_bytes()
     authority.cert.write_bytes(another.cert.read_bytes())
     assert httpx.get(url, verify=theirs).status_code == 200
     with pytest.raises(httpx.TransportError):
         httpx.get(url, verify=mine)
+    trusting = replace(flight, trust=trust)
+    assert trusting.count(other) == 1800
+    with pytest.raises(adbc_driver_manager.Error):
+        trusting.count(own)
+
+
+@pytest.mark.parametrize("door", ["http", "postgres", "flight"])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_authorities_that_were_taken_out_let_nobody_resume(
+    renewable: tuple[Authority, Pair, dict[str, tuple[str, int]]], tmp_path: Path, door: str, version: ssl.TLSVersion
+) -> None:
+    authority, _, at = renewable
+    own, trust = authority.client(), authority.trusted()
+    trust.load_cert_chain(own.cert, own.key)
+    trust.maximum_version = version
+    with shaken(door, at[door], trust) as first:
+        assert answered(door, first)
+        session = first.session
+    with shaken(door, at[door], trust, session) as second:
+        assert answered(door, second)
+        assert second.session_reused == (version is ssl.TLSVersion.TLSv1_2)
+    authority.cert.write_bytes(Authority(tmp_path / "another", "another").cert.read_bytes())
+    with contextlib.suppress(ssl.SSLError), shaken(door, at[door], trust, session) as third:
+        assert not answered(door, third)
+
+
+def answered(door: str, secure: ssl.SSLSocket) -> bytes:
+    """Say something that the door answers; the first of what it says."""
+    startup = struct.pack("!ii", 39, 196608) + b"user\0analyst\0database\0outport\0\0"
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
+    web = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    secure.sendall({"http": web, "postgres": startup, "flight": preface}[door])
+    return secure.recv(1)
 
 
 @contextlib.contextmanager
-def shaken(door: str, at: tuple[str, int], trust: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
+def shaken(
+    door: str, at: tuple[str, int], trust: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> Iterator[ssl.SSLSocket]:
     """A connection after its handshake, which at the Postgres door is asked for (SSLRequest)."""
     with socket.create_connection(at, timeout=10) as plain:
         if door == "postgres":
             plain.sendall(struct.pack("!ii", 8, 80877103))
             assert plain.recv(1) == b"S"
-        with trust.wrap_socket(plain, server_hostname=at[0]) as secure:
+        with trust.wrap_socket(plain, server_hostname=at[0], session=session) as secure:
             yield secure
 
 

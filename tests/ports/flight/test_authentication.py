@@ -63,7 +63,7 @@ def test_the_bearer_of_a_handshake_hides_the_password_and_ends(flight: Flight, m
 
 
 def test_a_bearer_is_renewed_while_it_is_used(flight: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
-    door = Authentication(flight.gateway, threading.Event())  # type: ignore[arg-type]
+    door = Authentication(flight.gateway, threading.Event(), None)  # type: ignore[arg-type]
     shake, ask = (fl.CallInfo(method=one) for one in (fl.FlightMethod.HANDSHAKE, fl.FlightMethod.DO_GET))
     basic = {"authorization": ["Basic c3Rld2FyZDpzdGV3YXJkLXNlY3JldA"]}
     token = door.start_call(shake, basic).sending_headers()["authorization"]
