@@ -37,6 +37,9 @@ PERSONAS: tuple[tuple[str, Kind, Mapping[str, Claim]], ...] = (
     ("analyst", "person", {"role": ("analyst",)}),
     ("shop-app", "application", {"role": ("shop",), "store": 367}),
     ("ml-pipeline", "application", {"role": ("ml",)}),
+    ("sales", "person", {"role": ("sales",), "stores": (343, 361, 367, 406, 429)}),
+    ("marketing", "person", {"role": ("marketing",)}),
+    ("finance", "person", {"role": ("finance",)}),
     ("stranger", "person", {}),
 )
 

@@ -6,6 +6,7 @@ POLICY.md, "Meaning", 11 and 12.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from gateway import duck
 from gateway.decision import Decision
 from gateway.errors import BadQuery
 from gateway.product import Relationship, Semantic, Table
-from gateway.tree import nodes
+from gateway.tree import Node, nodes
 
 _PSEUDONYM = re.compile(r'"[^"$]+\$([^"$]+)"')
 
@@ -65,18 +66,44 @@ def alike(decision: Decision, here: str, target: Decision, there: str) -> bool:
 def visible_semantics(decision: Decision, table: Table) -> tuple[Semantic, ...]:
     """The measures whose columns are all raw, and the dimensions whose columns are all there; none of them only used.
 
-    A measure made of others exists if they do.
+    A measure made of others exists if they do. count(DISTINCT column) takes pseudonyms, and columns used for joins, as
+    well: it is the same number over them, and one that a query may ask for.
     """
     columns = {column.name for column in table.columns} - set(decision.uses)
     raw = {name for name in columns if sameness(decision, name) == "raw"}
     shown = set(decision.visible)
+    counted = {name for name in decision.known if _countable(decision, name)}
     found: dict[str, Semantic] = {}
     for semantic in table.semantics:
         needed = _names(semantic)
         allowed = raw | set(found) if semantic.kind == "measure" else shown
+        if needed is not None and semantic.kind == "measure" and needed & counted:
+            needed -= counted & only_counted(semantic.expression)
         if needed is not None and needed <= allowed:
             found[semantic.name] = semantic
     return tuple(_told(one, found) for one in found.values())
+
+
+def _countable(decision: Decision, name: str) -> bool:
+    use = decision.uses.get(name)
+    return (use is None or use.kind == "join") and sameness(decision, name) is not None
+
+
+def only_counted(expression: str) -> set[str]:
+    """The names that stand in `count(DISTINCT name)` and nowhere else in an expression. Raises BadQuery."""
+    whole = duck.expression(expression)
+    counted = Counter(_name(one) for one in _distinct(whole))
+    every = Counter(_name(node) for node in nodes(whole) if node.get("class") == "COLUMN_REF")
+    return {name for name, count in counted.items() if every[name] == count}
+
+
+def _distinct(whole: Node) -> list[Node]:
+    """The bare columns of which an expression takes count(DISTINCT column), of all rows."""
+    calls = [node for node in nodes(whole) if node.get("class") == "FUNCTION" and node["distinct"]]
+    plain = [one for one in calls if one["filter"] is None and not one["order_bys"]["orders"]]
+    named = [one["arguments"] for one in plain if str(one["function_name"]).lower() == "count"]
+    bare = [arguments[0]["expression"] for arguments in named if len(arguments) == 1]
+    return [one for one in bare if one["class"] == "COLUMN_REF" and len(one["column_names"]) == 1]
 
 
 def _told(semantic: Semantic, visible: Mapping[str, Semantic]) -> Semantic:
@@ -101,4 +128,8 @@ def _names(semantic: Semantic) -> set[str] | None:
 def referenced(expression: str) -> set[str]:
     """The names that an expression looks up. Raises BadQuery if it cannot be read."""
     whole = duck.expression(expression)
-    return {str(node["column_names"][0]).lower() for node in nodes(whole) if node.get("class") == "COLUMN_REF"}
+    return {_name(node) for node in nodes(whole) if node.get("class") == "COLUMN_REF"}
+
+
+def _name(reference: Node) -> str:
+    return str(reference["column_names"][0]).lower()

@@ -309,7 +309,9 @@ def test_the_demo_leaves_a_persona_that_is_there_as_it_is(directory: Directory) 
     directory.add("steward", "person", {"role": ["nothing"]}, "own")
     directory.add_demo_personas()
     assert directory.authenticate(Password("steward", "own")).attributes["role"] == ("nothing",)
-    assert directory.subjects() == ("analyst", "ann", "ml-pipeline", "robot", "shop-app", "steward", "stranger")
+    assert directory.subjects() == (
+        "analyst", "ann", "finance", "marketing", "ml-pipeline", "robot", "sales", "shop-app", "steward", "stranger",
+    )  # fmt: skip
 
 
 def test_a_verifier_is_postgresqls() -> None:

@@ -17,15 +17,16 @@ from tests.policy_world import at, principal
 
 ROOT = Path(__file__).parent.parent.parent
 WHO = {subject: Principal(subject, kind, attributes, NEVER) for subject, kind, attributes in PERSONAS}
+PRODUCTS = ("retail", "customer_360", "promotions", "revenue")
 TABLES = (
     "retail.transactions", "retail.products", "retail.households", "customer_360.customers", "customer_360.monthly",
-    "promotions.promotions",
+    "promotions.promotions", "revenue.sales",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def products() -> dict[str, Product]:
-    return {name: contract.load(ROOT / "products" / name) for name in ("retail", "customer_360", "promotions")}
+    return {name: contract.load(ROOT / "products" / name) for name in PRODUCTS}
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,52 @@ def test_the_pipeline_sees_pseudonyms_that_join_and_no_names(
     assert treated(decision) == hashed | (hidden if name == "customer_360.customers" else {})
     if hashed:
         assert decision.treatments["household_id"].expression == '"household_id$retail"'
+
+
+def used(decision: Decision | None) -> dict[str, str]:
+    assert decision is not None
+    return {name: one.kind for name, one in decision.uses.items()}
+
+
+@pytest.mark.parametrize("who", ["sales", "marketing", "finance"])
+def test_sales_marketing_and_finance_see_all_of_revenue_and_no_household(
+    who: str, policies: PolicySet, products: dict[str, Product]
+) -> None:
+    decision = decided(policies, products, WHO[who], "revenue.sales")
+    assert decision is not None
+    assert decision.rows is None
+    marketing = who == "marketing"
+    assert used(decision) == ({} if marketing else {"household_id": "join"})
+    assert treated(decision) == ({"household_id": "hash"} if marketing else {"age": "hidden"})
+
+
+def test_sales_sees_its_stores_elsewhere_and_marketing_customers_without_names(
+    policies: PolicySet, products: dict[str, Product]
+) -> None:
+    lines = decided(policies, products, WHO["sales"], "retail.transactions")
+    assert lines is not None
+    assert "'367'" in str(lines.rows)
+    assert used(lines) == {"household_id": "join"}
+    assert "'367'" in str(decided(policies, products, WHO["sales"], "promotions.promotions"))
+    customers = treated(decided(policies, products, WHO["marketing"], "customer_360.customers"))
+    names = {"full_name": "hidden", "email": "hidden", "phone": "hidden"}
+    assert customers == {"household_id": "hash", "birth_date": "year", **names}
+    assert decided(policies, products, WHO["marketing"], "retail.transactions") is None
+    others = [name for name in TABLES if name != "revenue.sales"]
+    assert [name for name in others if decided(policies, products, WHO["finance"], name)] == []
+    assert decided(policies, products, WHO["sales"], "customer_360.customers") is None
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_revenue_reads_what_it_is_made_of_by_explicit_grant_and_nothing_else(
+    name: str, policies: PolicySet, products: dict[str, Product]
+) -> None:
+    decision = decided(policies, products, principal("product:revenue", "product"), name)
+    if name == "customer_360.customers":
+        assert decision is not None
+        assert decision.visible == ("household_id", "age", "segment")
+    else:
+        assert (decision is not None) == (name in {"retail.transactions", "retail.products"})
 
 
 @pytest.mark.parametrize("name", TABLES)
