@@ -39,11 +39,11 @@ def rows(listed: Listed, shape: Shape, bounds: Sequence[Bound] = (), *, placed: 
     order = total_order(listed)
     for one in bounds:
         along = places.reversed_order(order) if one.before else order
-        where.append(places.behind(along, listed.table.columns, one.place, parameters))
+        where.append(places.behind(along, listed.table.known, one.place, parameters))
     end = f"{order_by(order, _ROW)} LIMIT {parameters.add(listed.limit)}"
     if listed.offset:
         end += f" OFFSET {parameters.add(listed.offset)}"
-    place = places.place(order, listed.table.columns) if placed else ""
+    place = places.place(order, listed.table.known) if placed else ""
     source = f"{listed.table.path} AS {_ROW}{_where(where)}{end}"
     text = _Statement(shape, parameters).text(listed, source, place, order)
     return Query(text, parameters.all(), beside=int(placed))

@@ -16,7 +16,8 @@ from graphql import DocumentNode, FragmentDefinitionNode, OperationDefinitionNod
 from gateway import BadQuery, BytesLru, Gateway, GatewayError, Pin, Session, Settings, VisibleSchema, VisibleTable
 from ports.graphql import errors, plan, schema, shape
 from ports.graphql.documents import Bounds, Document, Documents, valueless
-from ports.graphql.execution import Execution, opened
+from ports.graphql.execution import Execution
+from ports.graphql.pages import opened
 from ports.graphql.plan import Group, Introspection, RowOf
 from ports.graphql.publications import Watched
 from ports.graphql.request import LEGACY, Asked

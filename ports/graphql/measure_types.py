@@ -18,10 +18,17 @@ from gateway import Column
 from ports.graphql import scalars
 from ports.graphql.shape import Link, Shape, TableShape
 from ports.graphql.types import argument, blank, listed, maybe, put, put_input
+from ports.http import values
 
-GRAINS = ("MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+STEPS = {
+    "minute": "1 MINUTE", "hour": "1 HOUR", "day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH",
+    "year": "1 YEAR",
+}  # fmt: skip
+GRAINS = tuple(name.upper() for name in STEPS)
 MOMENTS = frozenset({"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"})
 KIND, FAR = "Measures", "Dimensions"
+# What a measure may be compared with: the value of the group one period before, and how far it is from that.
+PREVIOUS, CHANGE = "PREVIOUS", "CHANGE"
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,10 @@ class MeasureTypes:
         self._type_of, self._filter_of, self._direction = type_of, filter_of, direction
         grains = enum.StrEnum("Grain", {name: name for name in GRAINS})  # type: ignore[misc]
         self._grain = strawberry.enum(grains, description="A step of time: a moment is its beginning.")
+        compared = enum.StrEnum("Comparison", {name: name for name in (PREVIOUS, CHANGE)})  # type: ignore[misc]
+        self._comparison = strawberry.enum(
+            compared, description="Of the same group one grain of time before: its value, or the difference from it."
+        )
         self._far: dict[tuple[str, str], Any] = {}
         self.orders: list[str] = []
 
@@ -79,7 +90,8 @@ class MeasureTypes:
         made, name = blank(), f"{table.type_name}{KIND}"
         for column in table.measures:
             self._meanings[name, column.name] = Measure(column)
-            put(made, column.name, maybe(self._type_of(column)), column.description)
+            compare = [argument("compare", maybe(self._comparison))] if values.numeric(column.type) else ()
+            put(made, column.name, maybe(self._type_of(column)), column.description, compare)
         self._dimensions(made, name, table)
         for link in table.links:
             if not link.many:

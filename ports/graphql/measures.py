@@ -13,28 +13,30 @@ from graphql import FieldNode
 
 from gateway import BadQuery, Column, Query
 from ports.graphql import where
-from ports.graphql.measure_types import FAR, KIND, Dimension, Grouping, Measure
+from ports.graphql.measure_types import CHANGE, FAR, KIND, STEPS, Dimension, Grouping, Measure
 from ports.graphql.selection import TYPENAME, Reader, Typename
-from ports.graphql.shape import Link, Shape, TableShape
+from ports.graphql.shape import Link, Shape, TableShape, Time
 from ports.graphql.where import Where
 from ports.http.sql import OrderTerm, Parameters, literal, quoted, terms
 
 
 @dataclass(frozen=True)
 class Key:
-    """What groups are of, under a name; `grain` is the step of a moment, "" for it as it is."""
+    """What groups are of, under a name; `grain` is the step of a moment in its `zone`, "" for it as it is."""
 
     alias: str
     column: Column
     grain: str
+    zone: str
 
 
 @dataclass(frozen=True)
 class Value:
-    """A measure under a name."""
+    """A measure under a name; `compare` says what of the period before it is, "" for its own value."""
 
     alias: str
     column: Column
+    compare: str
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,13 @@ def grouped(reader: Reader, type_name: str, table: TableShape, nodes: list[Field
         if field == TYPENAME:
             members.append(Typename(alias, name))
         elif isinstance(meaning, Measure):
-            members.append(Value(alias, meaning.column))
+            compare = reader.arguments(name, same[0]).get("compare") or ""
+            members.append(Value(alias, meaning.column, compare))
         elif isinstance(meaning, Grouping):
             members.append(_far(reader, alias, meaning, same))
         else:
             assert isinstance(meaning, Dimension)
-            members.append(_key(reader, name, alias, meaning, same[0]))
+            members.append(_key(reader, name, alias, meaning, same[0], table))
     order = where.order(asked.get("orderBy"))
     return Grouped(table, tuple(members), asked.get("where"), asked.get("having"), order, limit, offset)
 
@@ -90,14 +93,19 @@ def _far(reader: Reader, alias: str, meaning: Grouping, nodes: list[FieldNode]) 
     for inner, same in reader.distinct(nodes, 4).items():
         found = reader.schema.meanings.get((name, same[0].name.value))
         if isinstance(found, Dimension):
-            members.append(_key(reader, name, inner, found, same[0]))
+            members.append(_key(reader, name, inner, found, same[0], meaning.table))
         else:
             members.append(Typename(inner, name))
     return Far(alias, meaning.link, meaning.table, tuple(members))
 
 
-def _key(reader: Reader, name: str, alias: str, meaning: Dimension, node: FieldNode) -> Key:
-    return Key(alias, meaning.column, reader.arguments(name, node).get("grain") or "")
+def _key(reader: Reader, name: str, alias: str, meaning: Dimension, node: FieldNode, table: TableShape) -> Key:
+    column, grain = meaning.column, str(reader.arguments(name, node).get("grain") or "").lower()
+    (time,) = [one for one in table.times if one.name == column.name] or [Time(column.name, "", ())]
+    if grain and time.grains and grain not in time.grains:
+        hint = f"allowed: {', '.join(one.upper() for one in time.grains)}"
+        raise BadQuery(f"{column.name} has no grain {grain.upper()}", reason="value", hint=hint)
+    return Key(alias, column, grain, time.zone)
 
 
 def compose(asked: Grouped, shape: Shape) -> Query:
@@ -114,6 +122,8 @@ class _Statement:
         self._asked, self._where, self._parameters = asked, conditions, parameters
         self._keys: dict[str, str] = {}  # an expression, and what it is called
         self._measures: dict[str, str] = {}
+        self._before: dict[str, str] = {}  # a measure's name, and that of its value a period before
+        self._times: dict[str, str] = {}  # groups of a step of time, and which
         self._named: dict[str, str] = {}  # what an order may mean by a field's name
 
     def text(self) -> str:
@@ -130,6 +140,7 @@ class _Statement:
         groups = ", ".join(str(place) for place in range(1, len(self._keys) + 1))
         inner = f"SELECT {', '.join(items) or 'count(*)'} FROM {asked.table.path} AS {quoted('t')}{joins}"
         inner += (f" WHERE {' AND '.join(rows)}" if rows else "") + (f" GROUP BY {groups}" if groups else "")
+        inner = self._compared(inner) if self._before else inner
         # Groups have no other order that is total.
         order += [name for name in map(quoted, self._keys.values()) if name not in order]
         given = (*asked.order, *(OrderTerm("", False, False) for _ in order[len(asked.order) :]))
@@ -144,7 +155,7 @@ class _Statement:
         if isinstance(one, Typename):
             return literal(one.text)
         if isinstance(one, Value):
-            return self._measure(one.column)
+            return self._value(one)
         if isinstance(one, Key):
             name = self._key(one, "t")
             self._named.setdefault(one.column.name, name)
@@ -156,8 +167,33 @@ class _Statement:
     def _key(self, one: Key, alias: str) -> str:
         text = f"{quoted(alias)}.{quoted(one.column.name)}"
         if one.grain:
-            text = f"CAST(date_trunc('{one.grain.lower()}', {text}) AS {one.column.type})"
-        return quoted(self._keys.setdefault(text, f"g{len(self._keys)}"))
+            # In a zone of the contract's a step begins at its midnight, and is told as that zone's time.
+            moment = f"timezone({literal(one.zone)}, {text})" if one.zone else text
+            kind = "TIMESTAMP" if one.zone else one.column.type
+            text = f"CAST(date_trunc('{one.grain}', {moment}) AS {kind})"
+        name = quoted(self._keys.setdefault(text, f"g{len(self._keys)}"))
+        if one.grain:
+            self._times[name] = one.grain
+        return name
+
+    def _value(self, one: Value) -> str:
+        now = self._measure(one.column)
+        if not one.compare:
+            return now
+        before = self._before.setdefault(now, quoted(f"b{len(self._before)}"))
+        return f"{now} - {before}" if one.compare == CHANGE else before
+
+    def _compared(self, inner: str) -> str:
+        """Groups, each beside the values of the same one a period before. Raises BadQuery."""
+        if len(self._times) != 1:
+            words = "compare takes one time with a grain beside it, such as day(grain: MONTH)"
+            raise BadQuery(words, reason="parameter")
+        ((time, grain),) = self._times.items()
+        same = [f"b.{name} IS NOT DISTINCT FROM n.{name}" for name in map(quoted, self._keys.values()) if name != time]
+        same.append(f"b.{time} = n.{time} - INTERVAL {STEPS[grain]}")
+        before = ", ".join(f"b.{name} AS {alias}" for name, alias in self._before.items())
+        joined = f'SELECT n.*, {before} FROM "periods" AS n LEFT JOIN "periods" AS b ON {" AND ".join(same)}'
+        return f'WITH "periods" AS ({inner}) {joined}'
 
     def _measure(self, column: Column) -> str:
         text = f"MEASURE({quoted('t')}.{quoted(column.name)})"

@@ -6,6 +6,7 @@ No field has a resolver: a selection is compiled as a whole (see `compile`), onl
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -111,7 +112,7 @@ class _Builder:
         tables = shape.tables.items()
         self._rows = {path: blank() for path, _ in tables}
         self._wheres = {path: blank() for path, _ in tables}
-        self._orders = {path: blank() for path, one in tables if _ordered(one)}
+        self._orders = {path: blank() for path, one in tables if _ordered(one.known.values())}
         self._measures = MeasureTypes(shape, self._meanings, self._type, self._filter, self._direction)
 
     def schema(self) -> Schema:
@@ -142,6 +143,7 @@ class _Builder:
             self._meanings[name, column.name] = Cell(column)
             kind = self._type(column)
             put(row, column.name, maybe(kind) if column.name in table.nullable else kind, column.description)
+        for column in table.known.values():
             put_input(where, column.name, maybe(self._filter(column)))
         for link in table.links:
             far = self._shape.tables[link.schema, link.table]
@@ -156,7 +158,7 @@ class _Builder:
         strawberry.type(row, name=name, description=table.description or None)
         strawberry.input(where, name=f"{name}Where", description="Conditions that all hold.")
         if path in self._orders:
-            for column in _ordered(table):
+            for column in _ordered(table.known.values()):
                 put_input(self._orders[path], column.name, maybe(self._direction))
             strawberry.input(self._orders[path], name=f"{name}Order", description="One column, and its direction.")
 
@@ -171,11 +173,12 @@ class _Builder:
                 where = self._wheres[table.schema, table.name]
                 arguments = [argument("where", maybe(where)), *self._measures.arguments(table), *_limits()]
                 put(space, f"{table.name}{MEASURES}", listed(self._measures.row(table)), MEASURES_TOLD, arguments)
-            if not table.key:
-                continue
-            self._meanings[name, f"{table.name}{KEYED}"] = Keyed(table)
-            keys = [argument(one, self._type(table.columns[one])) for one in table.key]
-            put(space, f"{table.name}{KEYED}", maybe(row), "The row with this key, null if there is none.", keys)
+            if table.key:
+                self._meanings[name, f"{table.name}{KEYED}"] = Keyed(table)
+                keys = [argument(one, self._type(table.columns[one])) for one in table.key]
+                put(space, f"{table.name}{KEYED}", maybe(row), "The row with this key, null if there is none.", keys)
+            if not _ordered(table.fields):
+                continue  # its rows have no order in which a page could stand
             self._meanings[name, f"{table.name}{PAGES}"] = Pages(table)
             pages = self._connection(table)
             put(space, f"{table.name}{PAGES}", pages, "The same rows in pages.", self._page_arguments(table))
@@ -233,9 +236,9 @@ def _limits() -> list[StrawberryArgument]:
     return [argument("limit", maybe(int), LIMIT), argument("offset", maybe(int), 0)]
 
 
-def _ordered(table: TableShape) -> tuple[Column, ...]:
-    """The columns that a table may be ordered by."""
-    return tuple(one for one in table.fields if scalars.comparable(one.type))
+def _ordered(columns: Iterable[Column]) -> tuple[Column, ...]:
+    """Those that rows may be ordered by."""
+    return tuple(one for one in columns if scalars.comparable(one.type))
 
 
 def _product_info() -> Any:

@@ -32,10 +32,20 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Time:
+    """A dimension of moments: the zone that its steps begin in ("" for none), and its steps (none for all)."""
+
+    name: str
+    zone: str
+    grains: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class TableShape:
     """One table: its visible columns, which of them may be NULL, its visible key and what it can be read with.
 
-    `measures` and `dimensions` are those of its contract that are no columns, as if they were.
+    `measures` and `dimensions` are those of its contract that are no columns, as if they were; `times` are those of its
+    columns and dimensions of which the contract says a zone or steps.
     """
 
     schema: str
@@ -47,6 +57,12 @@ class TableShape:
     links: tuple[Link, ...]
     measures: tuple[Column, ...] = ()
     dimensions: tuple[Column, ...] = ()
+    times: tuple[Time, ...] = ()
+
+    @cached_property
+    def known(self) -> Columns:
+        """What rows may be chosen and ordered by: columns, and dimensions as if they were."""
+        return {**{one.name: one for one in self.dimensions}, **self.columns}
 
     @cached_property
     def columns(self) -> Columns:
@@ -127,10 +143,10 @@ def _table(
     links = _links(visible, references(schema, table.name), known)
     taken = {one.name for one in visible.columns} | {one.name for one in links}
     measures, dimensions = (_semantics(visible, kind, taken) for kind in ("measure", "dimension"))
-    key = visible.key
-    return TableShape(
-        schema, table.name, table.description, visible.columns, nullable, key, links, measures, dimensions
-    )
+    told = [one for one in visible.semantics if one.kind == "dimension" and (one.zone or one.grains)]
+    times = tuple(Time(one.name, one.zone, one.grains) for one in told)
+    shown = (visible.columns, nullable, visible.key, links, measures, dimensions, times)
+    return TableShape(schema, table.name, table.description, *shown)
 
 
 def _semantics(visible: VisibleTable, kind: str, taken: set[str]) -> tuple[Column, ...]:

@@ -42,8 +42,8 @@ class Where:
             raise errors.over("there are too many conditions", CONDITION_LIMIT)
         if value is None:
             raise BadQuery(f"{name} is null: leave it out, or ask by _isNull", reason="value")
-        if name in table.columns:
-            yield from self.of_column(table.columns[name], value, f"{quoted(alias)}.{quoted(name)}")
+        if name in table.known:
+            yield from self.of_column(table.known[name], value, f"{quoted(alias)}.{quoted(name)}")
         elif name in _JOINTS:
             parts = [self._all(one, table, alias, depth) for one in value]
             yield f"({_JOINTS[name].join(parts)})" if parts else _NOTHING[name]

@@ -93,6 +93,9 @@ def test_every_measure_is_what_sql_says(
         ("(orderBy: [{month: DESC}], limit: 3)", "size month largest",
          "SELECT size, month, MEASURE(largest) FROM till.lines GROUP BY 1, 2 ORDER BY 2 DESC, 1 LIMIT 3"),
         ("", "store", "SELECT DISTINCT store FROM till.lines ORDER BY 1"),
+        ('(where: {month: {_eq: "2017-02-01T00:00:00"}, size: {_like: "l%"}})', "store line_count",
+         "SELECT store, MEASURE(line_count) FROM till.lines WHERE month = DATE '2017-02-01' AND size LIKE 'l%' "
+         "GROUP BY 1 ORDER BY 1"),
     ],
 )  # fmt: skip
 def test_groups_are_filtered_ordered_and_cut(
@@ -137,3 +140,47 @@ def test_groups_are_ordered_by_what_is_selected(door: GraphQLDoor) -> None:
     with pytest.raises(Refusal) as refusal:
         groups(door, "revenue", arguments="(orderBy: [{store: ASC}])")
     assert "store is not" in refusal.value.message
+
+
+def test_rows_are_chosen_and_ordered_by_dimensions(door: GraphQLDoor, python: Door) -> None:
+    arguments = '(where: {month: {_gte: "2017-02-01T00:00:00"}}, orderBy: [{month: DESC}, {size: ASC}], limit: 5)'
+    rows = door.ask("steward", f"{{ till {{ lines{arguments} {{ line_id }} }} }}")["till"]["lines"]
+    text = "SELECT line_id FROM till.lines WHERE month >= DATE '2017-02-01' ORDER BY month DESC, size, line_id LIMIT 5"
+    assert [(Decimal(one["line_id"]),) for one in rows] == asked(python, text)
+    page = "{ nodes { line_id } pageInfo { endCursor } }"
+    first = door.ask("steward", f"{{ till {{ linesConnection(first: 2, orderBy: [{{size: DESC}}]) {page} }} }}")
+    after = first["till"]["linesConnection"]["pageInfo"]["endCursor"]
+    behind = f'(first: 2, after: "{after}", orderBy: [{{size: DESC}}])'
+    second = door.ask("steward", f"{{ till {{ linesConnection{behind} {page} }} }}")
+    found = [one for page in (first, second) for one in page["till"]["linesConnection"]["nodes"]]
+    text = "SELECT line_id FROM till.lines ORDER BY size DESC, line_id LIMIT 4"
+    assert [(Decimal(one["line_id"]),) for one in found] == asked(python, text)
+
+
+@pytest.mark.parametrize("arguments", ["", "(having: {revenue: {_gt: 1200}}, orderBy: [{revenue: DESC}])"])
+def test_a_measure_beside_that_of_the_period_before(door: GraphQLDoor, till: Gateway, arguments: str) -> None:
+    fields = "sold_at(grain: MONTH) store revenue was: revenue(compare: PREVIOUS) by: revenue(compare: CHANGE)"
+    rows = groups(door, fields, arguments=arguments)
+    known = {row[:2]: row[2] for row in groups(door, "sold_at(grain: MONTH) store revenue")}
+    months = sorted({month for month, _ in known})
+    assert rows
+    for month, store, revenue, was, change in rows:
+        place = months.index(month)
+        before = known.get((months[place - 1], store)) if place else None
+        assert was == before
+        assert change == (None if before is None else revenue - before)
+
+
+@pytest.mark.parametrize(
+    ("selection", "words"),
+    [
+        ("revenue(compare: CHANGE)", "a grain"),
+        ("month store revenue(compare: PREVIOUS)", "a grain"),
+        ("a: sold_at(grain: WEEK) b: sold_at(grain: DAY) revenue(compare: PREVIOUS)", "one time"),
+        ("sold_at(grain: YEAR) revenue", "no grain YEAR"),
+    ],
+)
+def test_a_comparison_or_a_step_that_means_nothing_is_refused(door: GraphQLDoor, selection: str, words: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        groups(door, selection)
+    assert words in refusal.value.message
