@@ -22,6 +22,7 @@ from ports.graphql.plan import Group, Introspection, RowOf
 from ports.graphql.publications import Watched
 from ports.graphql.request import LEGACY, Asked
 from ports.graphql.schema import Schema
+from ports.graphql.selection import unmarked
 from ports.graphql.shape import Shape
 from ports.http.exchange import Answer, Awaited, Lifeline
 
@@ -148,7 +149,7 @@ class Door:
     def _finished(self, understood: _Understood, execution: Execution, asked: Asked, media_type: str) -> Answer:
         introspect = partial(self._introspected, understood, asked)
         told = partial(self._gateway.schemas, understood.session, understood.pin, metadata=True)
-        data = execution.data(understood.asked, told, introspect)
+        data = unmarked(execution.data(understood.asked, told, introspect))
         extensions = execution.extensions()
         content = b'{"data":' + data
         if extensions["queries"]:

@@ -5,6 +5,8 @@ A document is valid already: what is looked at here is what validation leaves op
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +37,9 @@ STATEMENT_LIMIT = 50
 FIELD_LIMIT = 5_000
 OFFSET_LIMIT = (1 << 63) - 1
 Fields = dict[str, list[FieldNode]]
+# Nobody's data holds it: it is drawn anew by each process.
+_MARK = f"${secrets.token_hex(12)}$"
+_MARKED = re.compile(re.escape(_MARK).encode() + rb'\d+":')
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,11 @@ class Listed:
     def nested(self) -> tuple[Nested, ...]:
         """What belongs to the rows."""
         return tuple(one for one in self.members if isinstance(one, Nested))
+
+
+def unmarked(data: bytes) -> bytes:
+    """An answer whose names have no marks."""
+    return _MARKED.sub(b'":', data) if _MARK.encode() in data else data
 
 
 class Reader:
@@ -140,12 +150,11 @@ class Reader:
         return tuple(found)
 
     def distinct(self, nodes: Sequence[FieldNode], depth: int) -> Fields:
-        """As `fields`. Raises BadQuery for two names that differ in case alone: an object of SQL cannot hold both."""
+        """As `fields`, with a mark behind names that differ in case alone: an object of SQL could not hold both."""
         found = self.fields(nodes, depth)
-        if len({name.lower() for name in found}) < len(found):
-            words = "two names of one selection differ in case alone: give one another alias"
-            raise BadQuery(words, reason="unsupported")
-        return found
+        if len({name.lower() for name in found}) == len(found):
+            return found
+        return {f"{name}{_MARK}{place}": same for place, (name, same) in enumerate(found.items())}
 
     def offset(self, given: int | None) -> int:
         """How many rows a list leaves out. Raises BadQuery."""
