@@ -76,6 +76,7 @@ def begun(session: Session, plan: Plan, provenance: Provenance) -> QueryBegun:
         subject=subject,
         on_behalf_of=behalf,
         port=session.port,
+        tool=session.tool,
         purpose=session.purpose,
         products=_products(provenance),
         columns=columns(plan),
@@ -92,6 +93,7 @@ def answered(session: Session, plan: Plan, provenance: Provenance, summary: Summ
         subject=subject,
         on_behalf_of=behalf,
         port=session.port,
+        tool=session.tool,
         purpose=session.purpose,
         products=_products(provenance),
         columns=columns(plan),
@@ -113,6 +115,7 @@ def refusal(session: Session, text: str, query_id: str, on_behalf_of: str | None
         subject=subject,
         on_behalf_of=on_behalf_of or behalf,
         port=session.port,
+        tool=session.tool,
         purpose=session.purpose,
         statement=stripped(text),
         refused=refused(error),
@@ -123,5 +126,10 @@ def metadata(session: Session, products: Iterable[str]) -> MetadataRead:
     """The record that the session was told of these products."""
     subject, behalf = session.recorded
     return MetadataRead(
-        subject=subject, on_behalf_of=behalf, port=session.port, purpose=session.purpose, products=tuple(products)
+        subject=subject,
+        on_behalf_of=behalf,
+        port=session.port,
+        purpose=session.purpose,
+        products=tuple(products),
+        tool=session.tool,
     )

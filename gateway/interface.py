@@ -9,7 +9,7 @@ from gateway.odcs import DataContract
 from gateway.product import Input, OutputPort, Table
 from gateway.sources import sources
 
-DOORS = ("rest", "graphql", "postgres", "flightsql")
+DOORS = ("rest", "graphql", "postgres", "flightsql", "mcp")
 
 
 def output_ports(descriptor: Descriptor, report: Report) -> tuple[tuple[OutputPort, ...], dict[str, None]]:

@@ -29,7 +29,8 @@ class Refused:
 class QueryBegun:
     """The first rows of an answer are about to leave: on file before they do, whatever becomes of its end.
 
-    The fields are those of QueryAnswered, which follows; where none does, the process was killed.
+    The fields are those of QueryAnswered, which follows; where none does, the process was killed. `tool` is what an
+    agent has asked by, at the MCP door.
     """
 
     query_id: str
@@ -41,6 +42,7 @@ class QueryBegun:
     rules: tuple[str, ...]
     statement: str
     on_behalf_of: str | None = None
+    tool: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class QueryAnswered:
     outcome: str
     refused: Refused | None
     on_behalf_of: str | None = None
+    tool: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ class QueryRefused:
     refused: Refused
     statement: str = ""
     on_behalf_of: str | None = None
+    tool: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +94,7 @@ class MetadataRead:
     purpose: str | None
     products: tuple[str, ...]
     on_behalf_of: str | None = None
+    tool: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +109,7 @@ class AccessExplained:
     port: str
     purpose: str | None
     products: tuple[str, ...]
+    tool: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

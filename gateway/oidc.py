@@ -63,6 +63,11 @@ class Issuers:
             return Identified(subject, None, {}, valid_until)
         return Identified(subject, _kind(issuer, token.claims), _attributes(issuer, token.claims), valid_until)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The issuers themselves, as their tokens name them."""
+        return tuple(self._known)
+
     def _issuer(self, name: str) -> tuple[Issuer, KeySet]:
         if _stamp(self._path) != self._stamp:
             with self._lock:

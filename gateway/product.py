@@ -141,7 +141,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class OutputPort:
-    """A declared door: `type` is rest, graphql, postgres or flightsql; an untyped port of a draft means all of them."""
+    """A declared door: `type` is rest, graphql, postgres, flightsql or mcp; an untyped one of a draft is all."""
 
     name: str
     type: str | None
@@ -241,7 +241,7 @@ class Product:
         raise KeyError(name)
 
     def serves(self, port: str) -> bool:
-        """Whether the descriptor declares the door `port` (rest, graphql, postgres, flightsql)."""
+        """Whether the descriptor declares the door `port` (rest, graphql, postgres, flightsql, mcp)."""
         return bool(self._at(port))
 
     def ends(self, port: str) -> bool:

@@ -22,7 +22,7 @@ class Session:
     principal, None where nobody had to (the demo's page, the operator's commands). `authorization` is the subject that
     a connection has taken for its own (SET SESSION AUTHORIZATION), None for the one that signed in. `trace` is the
     traceparent that came with the question (W3C Trace Context), as it came. `account` is the account of the machine
-    whose command asks as the principal, None where the principal itself does.
+    whose command asks as the principal, None where the principal itself does. `tool` is what an agent asks by.
     """
 
     principal: Principal
@@ -35,6 +35,7 @@ class Session:
     authorization: str | None = None
     trace: str | None = field(default=None, compare=False, repr=False)
     account: str | None = None
+    tool: str | None = field(default=None, compare=False)
 
     @property
     def on_behalf_of(self) -> str | None:

@@ -79,6 +79,15 @@ class Settings(BaseSettings):
     graphql_sockets: int = Field(
         500, ge=0, description="web sockets of one process; one principal has half of them at most"
     )
+    mcp_tokens: int = Field(
+        20_000, ge=500, le=1_000_000, description="tokens of one answer to an agent (MCP), one for every 3 bytes"
+    )
+    mcp_rows: int = Field(1000, ge=1, le=100_000, description="rows of one answer there")
+    mcp_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="address of that door as its clients call it; unset: by their Host header",
+    )
     secret_key: SecretStr | None = Field(
         None,
         description="secrets of at least 32 bytes, one a line, that keys derive from: the first signs, all are taken",

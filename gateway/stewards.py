@@ -80,7 +80,7 @@ class Stewards:
             told = refusal(session, "", uuid.uuid4().hex, delegation.named(supposed.subject), error)
             self._audit.record(told)
             raise
-        self._recorded(session.principal.subject, session.port, supposed)
+        self._recorded(session.principal.subject, session.port, supposed, session.tool)
         return found
 
     def explain_to_account(self, account: str, supposed: Supposed) -> Access:
@@ -143,10 +143,12 @@ class Stewards:
                 raise Forbidden(f"purpose {purpose:.64} is not granted to {one.subject}", reason="purpose")
         return both
 
-    def _recorded(self, subject: str, port: str, supposed: Supposed) -> None:
+    def _recorded(self, subject: str, port: str, supposed: Supposed, tool: str | None = None) -> None:
         whom = supposed.subject if supposed.on_behalf_of is None else f"{supposed.subject} for {supposed.on_behalf_of}"
         product, purpose = supposed.product.lower(), supposed.purpose
-        told = AccessExplained(subject=subject, on_behalf_of=whom, port=port, purpose=purpose, products=(product,))
+        told = AccessExplained(
+            subject=subject, on_behalf_of=whom, port=port, purpose=purpose, products=(product,), tool=tool
+        )
         self._audit.record(told)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +24,9 @@ from gateway.publish import publish
 from gateway.settings import Settings
 from tests.deployment import deployment
 from tests.doors import DOORS, Door, GraphQLDoor
+
+if TYPE_CHECKING:
+    from tests.mcp_door import McpDoor
 
 # Clients that `make test-clients` installs; a folder that is named on the command line is run all the same.
 collect_ignore = ["clients"]
@@ -160,3 +163,12 @@ def graphql_door(world: World) -> Iterator[GraphQLDoor]:
 def password(subject: str) -> Password:
     """The credentials of one of the world's principals."""
     return Password(subject, f"{subject}-secret")
+
+
+@pytest.fixture(scope="session")
+def mcp_door(world: World) -> Iterator[McpDoor]:
+    from tests.mcp_door import McpDoor  # the SDK takes a second to load
+
+    opened = McpDoor(world.gateway)
+    yield opened
+    opened.close()

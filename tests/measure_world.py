@@ -39,6 +39,7 @@ outputPorts:
   - {{id: b, name: till-flight, type: flightsql, version: 1.0.0, contractId: till}}
   - {{id: c, name: till-postgres, type: postgres, version: 1.0.0, contractId: till}}
   - {{id: d, name: till-graphql, type: graphql, version: 1.0.0, contractId: till}}
+  - {{id: e, name: till-mcp, type: mcp, version: 1.0.0, contractId: till}}
 team: {{name: T, members: [{{username: t@example.com, role: owner}}]}}
 """
 _KEY = "primaryKey: true, primaryKeyPosition: 1, required: true, classification: internal"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from gateway import Forbidden, Gateway, NotFound, Query, Unauthenticated
 from tests.conftest import password
 from tests.doors import Door, GraphQLDoor, Refusal
+
+if TYPE_CHECKING:
+    from tests.mcp_door import McpDoor
 
 QUESTIONS = [
     "SELECT * FROM shop.customers ORDER BY ALL LIMIT 20",
@@ -103,6 +107,28 @@ def test_graphql_has_the_columns_that_there_are_and_counts_the_rows(
         (n,) = python_door.ask(subject, f"SELECT count(*) AS n FROM shop.{table}").to_pylist()
         counted = graphql_door.ask(subject, f"{{ shop {{ {table}Connection(first: 0) {{ totalCount }} }} }}")
         assert counted["shop"][f"{table}Connection"]["totalCount"] == n["n"]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("text", QUESTIONS)
+def test_an_agent_reads_the_same_answer(mcp_door: McpDoor, python_door: Door, subject: str, text: str) -> None:
+    columns, rows = told(python_door, subject, text)
+    if rows is None:
+        with pytest.raises(Refusal) as refusal:
+            mcp_door.ask(subject, "query_sql", sql=text)
+        assert refusal.value.code == columns
+        return
+    answer = mcp_door.ask(subject, "query_sql", sql=text, max_tokens=20_000)
+    assert [dict(zip((one["name"] for one in answer["columns"]), row, strict=True)) for row in answer["rows"]] == [
+        {name: _read(value) for name, value in row.items()} for row in rows
+    ]
+
+
+def _read(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, int) and abs(value) > 1 << 53:
+        return str(value)
+    return float(value) if isinstance(value, Decimal) else value.isoformat() if isinstance(value, date) else value
 
 
 def _shown(value: Any, kind: pa.DataType) -> Any:

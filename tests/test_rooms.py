@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted([*ROOT.glob("gateway/**/*.py"), *ROOT.glob("ports/**/*.py")])
 DUCKDB = {"gateway/duck.py", "gateway/duck_errors.py", "gateway/duck_writer.py"}
 CASBIN = {"gateway/policy.py"}
-WEB = {"rest", "graphql", "hub"}
+WEB = {"rest", "graphql", "hub", "mcp"}
 
 
 def imports(path: Path) -> set[str]:

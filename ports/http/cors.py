@@ -16,6 +16,7 @@ METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 SENT = (
     *("Authorization", "Content-Type", "If-None-Match", "Prefer"),
     *("X-Outport-On-Behalf-Of", "X-Outport-Purpose", "X-Outport-Snapshot"),
+    *("Mcp-Method", "Mcp-Name", "Mcp-Protocol-Version", "Mcp-Session-Id"),
 )
 # What a script may read of an answer.
 EXPOSED = (
@@ -25,11 +26,13 @@ EXPOSED = (
     "Deprecation",
     "ETag",
     "Link",
+    "Mcp-Session-Id",
     "Preference-Applied",
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
     "Sunset",
+    "WWW-Authenticate",
     "X-Outport-On-Behalf-Of",
     "X-Outport-Policy",
     "X-Outport-Products",

@@ -14,6 +14,7 @@ from ports.graphql.routes import routes as graphql_routes
 from ports.http.application import application
 from ports.http.protocol import BoundedProtocol
 from ports.hub.routes import routes as hub_routes
+from ports.mcp.routes import routes as mcp_routes
 from ports.rest.access import routes as access_routes
 from ports.rest.docs import routes as docs_routes
 from ports.rest.measures import routes as measure_routes
@@ -30,6 +31,7 @@ ROUTES = (
     docs_routes,
     rest_routes,
     graphql_routes,
+    mcp_routes,
     hub_routes,
 )
 BACKLOG = 512

@@ -87,6 +87,7 @@ def test_a_record_says_who_what_by_which_rule_and_how_it_ended(tmp_path: Path) -
     assert {len(record.pop("previous")), len(record.pop("seal"))} == {32}
     assert record == {
         "on_behalf_of": None,
+        "tool": None,
         "event": "query_answered",
         "query_id": "q-1",
         "subject": "analyst",

@@ -1,0 +1,119 @@
+"""search_products: products, measures and columns that words mean, of what is visible. Touches the front door only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway import VisibleProduct
+from ports.mcp.arguments import Search
+from ports.mcp.budget import Answered, Json, Page
+from ports.mcp.call import Call
+
+# What a word found there counts.
+_NAME, _MEASURE, _TAG, _TABLE, _COLUMN, _ABOUT = 8, 6, 4, 4, 3, 1
+_HITS = 12
+_SHORTEST = 4
+_EMPTY = frozenset(
+    "a an and are as at be by for from has have how in is it me my of on or our per show than that the their this to "
+    "was we were what when which who whose with".split()
+)
+DESCRIPTION_LIMIT = 160
+
+
+@dataclass(frozen=True)
+class _Hit:
+    """A part of a product that some word is found in: `line` names it, `points` say how well."""
+
+    line: str
+    points: int
+    words: frozenset[str]
+
+
+def search(call: Call, asked: Search) -> Answered:
+    """The visible products that have any of the words, ranked; all of them where there is no word."""
+    wanted = _words(asked.query) - _EMPTY
+    found = [(one, _hits(one, wanted)) for one in call.gateway.products(call.session)]
+    ranked = sorted(
+        (one for one in found if one[1] or not wanted), key=lambda one: (-_score(one[1]), one[0].product.name)
+    )
+    page = Page(call.tokens(asked.max_tokens), {"products": []}, [f"{len(ranked)} products"])
+    for visible, hits in ranked:
+        line, value = _told(visible, hits)
+        page.add(line, page.content["products"], value)
+    if not ranked:
+        page.add("nothing that you may see has these words; an empty query lists all that you may see")
+    return page.answered("Use fewer or rarer words, or raise max_tokens.")
+
+
+def _told(visible: VisibleProduct, hits: Sequence[_Hit]) -> tuple[str, Json]:
+    product = visible.product
+    about = " ".join(product.purpose.split())[:DESCRIPTION_LIMIT]
+    matched = [one.line for one in hits if one.line][:_HITS]
+    tables = [one.table.name for one in visible.tables]
+    line = f"{product.name}@{product.version} ({product.title}): {about}\n  tables: {', '.join(tables)}"
+    line += "".join(f"\n  {one}" for one in matched)
+    return line, {
+        "name": product.name,
+        "version": product.version,
+        "title": product.title,
+        "about": about,
+        "tables": tables,
+        "matched": matched,
+    }
+
+
+def _score(hits: Sequence[_Hit]) -> int:
+    """Words count once each, where they are found best; that most of them are found counts more than how often."""
+    best: dict[str, int] = {}
+    for hit in hits:
+        for word in hit.words:
+            best[word] = max(best.get(word, 0), hit.points)
+    return sum(best.values())
+
+
+def _hits(visible: VisibleProduct, wanted: frozenset[str] | set[str]) -> list[_Hit]:
+    if not wanted:
+        return []
+    product = visible.product
+    found = [
+        _hit("", _NAME, wanted, product.name, product.title),
+        _hit("", _TAG, wanted, product.domain, product.owner, *product.tags),
+        _hit("", _ABOUT, wanted, product.purpose, product.usage, product.limitations),
+    ]
+    for table in visible.tables:
+        name = table.table.name
+        about = table.table.description
+        found.append(_hit(f"table {name}: {_short(about)}", _TABLE, wanted, name, about))
+        for one in table.semantics:
+            said = (one.name, one.title, one.description, *one.synonyms)
+            found.append(_hit(f"{one.kind} {name}.{one.name}: {_short(one.description)}", _MEASURE, wanted, *said))
+        for column in table.known:
+            texts = (column.name, column.business_name, column.description, *column.tags)
+            words = _short(column.description or column.business_name)
+            found.append(_hit(f"column {name}.{column.name} {column.type}: {words}", _COLUMN, wanted, *texts))
+    hits = sorted((one for one in found if one is not None), key=lambda one: -one.points * len(one.words))
+    return [*(one for one in hits if one.line), *(one for one in hits if not one.line)]
+
+
+def _hit(line: str, points: int, wanted: Iterable[str], *texts: str) -> _Hit | None:
+    said = _words(" ".join(texts))
+    words = frozenset(one for one in wanted if any(_alike(one, other) for other in said))
+    return _Hit(line, points, words) if words else None
+
+
+def _alike(wanted: str, said: str) -> bool:
+    """The same word, or one that begins with the other: revenue and revenues."""
+    if wanted == said:
+        return True
+    short, long = sorted((wanted, said), key=len)
+    return len(short) >= _SHORTEST and long.startswith(short) and len(long) - len(short) <= 3
+
+
+def _words(text: str) -> set[str]:
+    return {one for one in re.split(r"[\W_]+", text.lower()) if one}
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:DESCRIPTION_LIMIT]
