@@ -6,33 +6,46 @@ SQL is compared as DuckDB writes it: reformatting is nothing, another meaning is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
-from gateway.document import Finding
+from gateway.descriptor import PRODUCT_SUFFIX
+from gateway.document import Documents, Finding, Path, show
 from gateway.product import CLASSES, Column, Product, Semantic, Table
 
 Grade = Literal["patch", "minor", "major"]
 GRADES: tuple[Grade, ...] = ("patch", "minor", "major")
+# ODPS: what is not yet active.
+UNBOUND = frozenset({"proposed", "draft"})
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference: how it grades, where it is, and what it is."""
+    """One difference: how it grades, where and what it is, and whether it keeps more from readers than before."""
 
     grade: Grade
     place: str
     what: str
+    protects: bool = False
+
+    @property
+    def breaks(self) -> bool:
+        """Whether readers must be told by a major version before it comes."""
+        return self.grade == "major" and not self.protects
 
 
 @dataclass(frozen=True)
 class Graded:
-    """Every difference of two products; `taken` is the step that the versions say, None where it is none forward."""
+    """Every difference of two products; `taken` is the step that the versions say, None where it is none forward.
+
+    `bound` is whether the old one has promised anything: no draft has, and no version 0 (SemVer 2.0.0, item 4).
+    """
 
     changes: tuple[Change, ...]
     taken: Grade | None
     due: str
+    bound: bool
 
     @property
     def grade(self) -> Grade | None:
@@ -42,25 +55,55 @@ class Graded:
     @property
     def fits(self) -> bool:
         """Whether the versions say at least as much as has changed."""
-        return self.grade is None or (self.taken is not None and GRADES.index(self.taken) >= GRADES.index(self.grade))
+        return (
+            self.grade is None
+            or not self.bound
+            or (self.taken is not None and GRADES.index(self.taken) >= GRADES.index(self.grade))
+        )
 
 
 def graded(old: Product, new: Product) -> Graded:
     """The differences from `old` to `new`, the gravest first."""
     changes = sorted(_changes(old, new), key=lambda one: (-GRADES.index(one.grade), one.place, one.what))
     grade = max((one.grade for one in changes), key=GRADES.index, default=None)
-    return Graded(tuple(changes), _step(old.version, new.version), _next(old.version, grade))
+    bound = old.status not in UNBOUND and old.major > 0
+    return Graded(tuple(changes), _step(old.version, new.version), _next(old.version, grade), bound)
 
 
-def broken(old: Product, new: Product) -> Finding | None:
-    """What an owner should know of a change that breaks readers though the version does not say so."""
+def breaks(old: Product, new: Product) -> tuple[Finding, ...]:
+    """What breaks who reads `old` though the version does not say so: each an error, where it stands.
+
+    A class that rises is only a warning: to hold it up would show what is not to be shown. So is what is new under a
+    version that says nothing is.
+    """
     found = graded(old, new)
-    if found.grade != "major" or found.fits:
-        return None
-    first, *rest = (one for one in found.changes if one.grade == "major")
-    more = f", and {len(rest)} more" if rest else ""
-    problem = f"a major change under {new.version}, was {old.version}: {first.place}: {first.what}{more}"
-    return Finding("", 0, "version", problem, f"version: {found.due}", "warning")
+    if found.fits:
+        return ()
+    step = f"{new.version} after {old.version}"
+    told = []
+    for one in found.changes:
+        if one.grade == "patch":
+            continue
+        remedy = f"version: {found.due}{f', served beside {old.version}' if one.breaks else ''}"
+        words = f"a {one.grade} change, and {step} is less: {one.place}: {one.what}"
+        severity: Literal["error", "warning"] = "error" if one.breaks else "warning"
+        told.append(replace(_finding(new, one.place), problem=words, remedy=remedy, severity=severity))
+    return tuple(told)
+
+
+def _finding(product: Product, place: str) -> Finding:
+    """Where `place` stands in the contract, or else the version in the descriptor."""
+    documents = product.documents if isinstance(product.documents, Documents) else Documents(product.documents)
+    table, _, name = place.partition(".")
+    path: Path = ("version",)
+    where = next((file for file in documents if file.endswith(PRODUCT_SUFFIX)), "")
+    for file, document in documents.items():
+        for number, schema in enumerate(document.get("schema") or () if file != where else ()):
+            if schema.get("name") == table:
+                properties = [one.get("name") for one in schema.get("properties") or ()]
+                inner = ("properties", properties.index(name)) if name in properties else ()
+                where, path = file, ("schema", number, *inner)
+    return Finding(where, documents.line(where, path), show(path), "", "")
 
 
 def _numbers(version: str) -> tuple[int, int, int]:
@@ -78,7 +121,11 @@ def _step(old: str, new: str) -> Grade | None:
 def _next(version: str, grade: Grade | None) -> str:
     """The version that a change of `grade` makes of `version`."""
     major, minor, patch = _numbers(version)
-    found = {"major": (major + 1, 0, 0), "minor": (major, minor + 1, 0), "patch": (major, minor, patch + 1)}
+    found = {
+        "major": (major + 1, 0, 0) if major else (0, minor + 1, 0),
+        "minor": (major, minor + 1, 0),
+        "patch": (major, minor, patch + 1),
+    }
     return ".".join(map(str, found[grade])) if grade is not None else version
 
 
@@ -96,6 +143,8 @@ def _changes(old: Product, new: Product) -> Iterator[Change]:
         yield Change("major", new.name, "the data clock is another")
     if old.sla != new.sla:
         yield Change("minor", new.name, "its service levels are others")
+    if old.status not in UNBOUND and new.status in UNBOUND:
+        yield Change("major", new.name, f"it is {new.status}, which promises nothing, was {old.status or 'not said'}")
     told = [(one.title, one.purpose, one.usage, one.limitations, one.owner, one.tags, one.status) for one in (old, new)]
     if told[0] != told[1]:
         yield Change("patch", new.name, "what is said of it is other")
@@ -144,7 +193,7 @@ def _column(place: str, old: Column, new: Column) -> Iterator[Change]:
     before, after = (CLASSES.index(one.effective_class) for one in (old, new))
     if before != after:
         words = f"it is {new.effective_class}, was {old.effective_class}"
-        yield Change("major" if after > before else "minor", place, words)
+        yield Change("major" if after > before else "minor", place, words, protects=after > before)
     if old.tags != new.tags:
         yield Change("minor", place, "its tags are others")
     if (old.description, old.business_name) != (new.description, new.business_name):

@@ -145,6 +145,20 @@ class SnapshotServed:
     snapshot: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakAllowed:
+    """`subject` is about to publish what breaks readers without a major version: `breaks` are the places of it.
+
+    `products` is the snapshot that is to be served, `replaced` the one that was. `reason` is the subject's own words.
+    """
+
+    subject: str
+    products: tuple[str, ...]
+    replaced: str
+    breaks: tuple[str, ...]
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class AuditRead:
     """Somebody read the audit: `reader` is the account of the machine, `filters` what was asked for."""
@@ -164,6 +178,7 @@ Observation = (
     | PolicyLoaded
     | PolicyRefused
     | SnapshotServed
+    | BreakAllowed
     | AuditRead
 )
 

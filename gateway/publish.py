@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway import (
+    audit,
     blueprint,
     build,
     child,
@@ -33,8 +34,10 @@ from gateway.child import Refused
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.engine import default_threads
+from gateway.errors import Unavailable
 from gateway.job import Built, Order
 from gateway.manifest import Manifest, ManifestError
+from gateway.observe import BreakAllowed
 from gateway.policy_file import read_folder
 from gateway.policy_rules import PolicyError
 from gateway.product import Inherited, Product, Pseudonym
@@ -65,6 +68,14 @@ class Warned:
     finding: Finding
 
 
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to break readers without a major version, for a `reason` that goes on record with who gave it."""
+
+    account: str
+    reason: str
+
+
 Progress = Step | Warned
 
 
@@ -73,12 +84,18 @@ def _silent(_: Progress) -> None:
 
 
 def publish(
-    settings: Settings, folder: Path, *, progress: Callable[[Progress], None] = _silent, force: bool = False
+    settings: Settings,
+    folder: Path,
+    *,
+    progress: Callable[[Progress], None] = _silent,
+    force: bool = False,
+    permit: Permit | None = None,
 ) -> Snapshot:
     """Publish the product of `folder`; the snapshot that serves it now, the old one if nothing has changed.
 
-    `force` builds anew in any case. Raises ContractError with every finding (descriptors, models, policies, rules),
-    Unavailable if another publication runs (busy) or the build was killed (build).
+    `force` builds anew in any case. Raises ContractError with every finding (descriptors, models, policies, rules, and
+    what breaks readers unless there is a `permit`), Unavailable if another publication runs (busy), the build was
+    killed (build), or the permit cannot be put on record (audit).
     """
     with child.lock(settings.state, folder.name) as held:
         known = _collected(settings.state)
@@ -96,9 +113,10 @@ def publish(
             progress(Step(product.name, "unchanged", same.id, 1.0))
             return same
         served = deployment.find(f"{product.name}_v{product.major}")
-        if served is not None and (broken := grading.broken(served.product, product)) is not None:
-            progress(Warned(product.name, broken))
+        broken = _broken(served, product, permit, progress)
         snapshot = _built(settings, product, inherited, drawn, fingerprint, held, progress)
+        if permit is not None and served is not None and broken:
+            _recorded(settings, permit, served, snapshot)
         retain_until = time.time() + retain_s(settings, product)
         manifest.write(
             settings.state,
@@ -107,6 +125,40 @@ def publish(
         _collected(settings.state)
         progress(Step(product.name, "published", snapshot.id, 1.0))
         return snapshot
+
+
+def _broken(
+    served: Snapshot | None, product: Product, permit: Permit | None, progress: Callable[[Progress], None]
+) -> bool:
+    """Whether it breaks readers, and may; all that is doubtful of it is told. Raises ContractError where it may not."""
+    findings = grading.breaks(served.product, product) if served is not None else ()
+    broken = any(one.severity == "error" for one in findings)
+    if broken and permit is None:
+        raise ContractError(findings)
+    for finding in findings:
+        progress(Warned(product.name, replace(finding, severity="warning")))
+    return broken
+
+
+def _recorded(settings: Settings, permit: Permit, old: Snapshot, new: Snapshot) -> None:
+    """Put on record that readers are broken, before they are. Raises Unavailable (audit)."""
+    chain = audit.of(settings, keys.load(settings))
+    names = [f"{one.product.name}@{one.product.version}/{one.id}" for one in (new, old)]
+    changes = grading.graded(old.product, new.product).changes
+    allowed = BreakAllowed(
+        subject=f"account:{permit.account}",
+        products=(names[0],),
+        replaced=names[1],
+        breaks=tuple(one.place for one in changes if one.breaks),
+        reason=permit.reason,
+    )
+    try:
+        chain.record(allowed)
+    except Unavailable:
+        if settings.audit_required:
+            raise
+    finally:
+        chain.close()
 
 
 def collect(settings: Settings, now: float | None = None) -> bool:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from gateway.publish import Progress, publish
+from gateway.publish import Permit, Progress, publish
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot
 
@@ -67,6 +67,7 @@ class Workshop:
         inputs: Sequence[str] = (),
         quality: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         version: str = "1.0.0",
+        status: str = "draft",
         custom: Mapping[str, Any] | None = None,
         file_format: str = "parquet",
     ) -> Path:
@@ -79,8 +80,13 @@ class Workshop:
             "kind": "DataProduct",
             "id": name,
             "version": version,
+            "status": status,
             "inputPorts": [{"name": one, "version": "1.0.0"} for one in inputs],
-            "outputPorts": [{"name": "all", "version": version, "contractId": name}],
+            "outputPorts": [
+                {"name": name if kind is None else f"{name}-{kind}", "version": version, "contractId": name}
+                | ({"type": kind} if kind is not None else {})
+                for kind in ((None,) if status == "draft" else ("rest", "postgres"))
+            ],
             "customProperties": [{"property": k, "vendor": "outport", "value": v} for k, v in (custom or {}).items()],
         }
         servers = [
@@ -119,10 +125,15 @@ class Workshop:
             pq.write_table(held, home / f"{table}.parquet")
 
     def publish(
-        self, name: str, *, force: bool = False, progress: Callable[[Progress], None] = lambda _: None
+        self,
+        name: str,
+        *,
+        force: bool = False,
+        progress: Callable[[Progress], None] = lambda _: None,
+        permit: Permit | None = None,
     ) -> Snapshot:
         """Publish one product."""
-        return publish(self.settings, self.settings.products / name, force=force, progress=progress)
+        return publish(self.settings, self.settings.products / name, force=force, progress=progress, permit=permit)
 
 
 def stored(snapshot: Snapshot, query: str) -> list[tuple[Any, ...]]:

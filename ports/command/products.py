@@ -12,27 +12,51 @@ from gateway import scaffold
 from gateway.catalog import Catalog, Snapshot
 from gateway.contract import ContractError
 from gateway.errors import NotFound
+from gateway.grading import breaks
+from gateway.publish import Permit
 from gateway.settings import Settings
-from ports.command import declared, kept, show
+from ports.command import account, declared, kept, show
 from ports.command.flags import PLACES, with_settings
 from ports.command.publication import finding, publication, quality
 from ports.command.publication import rows as rows_of
+
+_REMEDY = (
+    'say so by the version, which is then served beside the other; or --allow-break "REASON", which goes on record'
+)
 
 
 @with_settings(*PLACES)
 def apply(
     paths: Annotated[list[Path], typer.Argument(help="product folders, or a folder of them")],
     *,
+    allow_break: Annotated[
+        str | None,
+        typer.Option(metavar="REASON", help="publish what breaks readers though its version does not say so"),
+    ] = None,
     settings: Settings,
 ) -> None:
-    """Check and publish products: a new snapshot each, served at once; a failing one never is."""
+    """Check and publish products: a new snapshot each, served at once; a failing one never is.
+
+    What would break the readers of what is served, under a version that does not say so, is refused: nothing of all
+    is published then. With --allow-break it is, and the audit has the reason.
+    """
+    if allow_break is not None and not (allow_break.strip() and allow_break.isprintable() and len(allow_break) <= 500):
+        raise typer.BadParameter("--allow-break takes a reason of at most 500 characters, in one line")
+    permit = Permit(account.name(), allow_break.strip()) if allow_break is not None else None
     reading = declared.read(declared.folders(paths))
-    for folder, found in reading.findings:
+    findings = list(reading.findings)
+    served = Catalog(settings.state).current()
+    for one in reading.products if permit is None else ():
+        old = served.find(f"{one.product.name}_v{one.product.major}")
+        told = breaks(old.product, one.product) if old is not None else ()
+        findings += [(one.folder, found) for found in told if found.severity == "error"]
+    for folder, found in findings:
         finding(folder, found)
-    if reading.findings:
-        show.error(f"nothing was published: {len(reading.findings)} findings")
+    if findings:
+        show.error(f"nothing was published: {len(findings)} findings", _REMEDY if not reading.findings else "")
         raise typer.Exit(1)
-    failed = [one.product.name for one in declared.in_order(reading.products) if not publication(settings, one)]
+    every = declared.in_order(reading.products)
+    failed = [one.product.name for one in every if not publication(settings, one, permit)]
     if failed:
         show.error(f"not published: {', '.join(failed)}; what was served before is still served")
         raise typer.Exit(1)

@@ -9,14 +9,14 @@ from gateway.catalog import Snapshot
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.errors import GatewayError
-from gateway.publish import Progress, Step, publish
+from gateway.publish import Permit, Progress, Step, publish
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.declared import Declared
 
 
-def publication(settings: Settings, one: Declared) -> bool:
-    """Publish `one` and say how it went; whether it is served now as it is declared."""
+def publication(settings: Settings, one: Declared, permit: Permit | None = None) -> bool:
+    """Publish `one` and say how it went; whether it is served now as declared. To break its readers takes a permit."""
     began = time.monotonic()
 
     def progress(event: Progress) -> None:
@@ -27,7 +27,7 @@ def publication(settings: Settings, one: Declared) -> bool:
             finding(one.folder, event.finding)
 
     try:
-        snapshot = publish(settings, one.folder, progress=progress)
+        snapshot = publish(settings, one.folder, progress=progress, permit=permit)
     except ContractError as error:
         show.status("")
         for found in error.findings:

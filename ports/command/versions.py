@@ -31,6 +31,10 @@ def diff(
         show.line("nothing has changed")
         return
     step = f"{before.version} -> {after.version}"
+    if not found.bound:
+        said = f"{before.name} {before.version} ({before.status})"
+        show.line(f"a {found.grade} change, and {said} promises nothing yet")
+        return
     if found.fits:
         show.line(f"a {found.grade} change, and {step} says so")
         return

@@ -26,6 +26,7 @@ from gateway.decision import ColumnUse
 from gateway.errors import Unavailable
 from gateway.observe import (
     AuditRead,
+    BreakAllowed,
     MetadataRead,
     Observation,
     PolicyLoaded,
@@ -113,6 +114,7 @@ def test_a_record_says_who_what_by_which_rule_and_how_it_ended(tmp_path: Path) -
         SignInFailed(port="flightsql", reason="wrong", error_id="e"),
         PolicyLoaded("v"),
         PolicyRefused("v", 3),
+        BreakAllowed(subject="account:a", products=("p@1.0.1/s",), replaced="p@1.0.0/r", breaks=("t.c",), reason="Zoë"),
         AuditRead("root", "find", ("subject=Zoë",)),
     ],
     ids=lambda observation: type(observation).__name__,

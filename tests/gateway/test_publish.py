@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from datetime import datetime
@@ -16,7 +17,7 @@ from gateway.catalog import Catalog
 from gateway.contract import ContractError
 from gateway.errors import Unavailable
 from gateway.product import Pseudonym
-from gateway.publish import Progress, Step, Warned, collect, publish
+from gateway.publish import Permit, Progress, Step, Warned, collect, publish
 from gateway.settings import Settings, SettingsError
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
 
@@ -57,15 +58,90 @@ def test_nothing_is_built_where_nothing_has_changed(shop: Workshop) -> None:
     assert shop.publish("staff", force=True).id > first.id
 
 
-def test_a_break_that_the_version_does_not_tell_of_is_warned_of(shop: Workshop) -> None:
-    shop.declare("staff", PEOPLE, data={"people": THREE})
-    shop.publish("staff")
-    fewer = {"people": {"id": KEY, "name": column("VARCHAR")}}
-    shop.declare("staff", fewer, data={"people": THREE.select(["id", "name"])})
+FEWER = {"people": {"id": KEY, "name": column("VARCHAR")}}
+
+
+def narrowed(shop: Workshop, **more: str) -> None:
+    shop.declare("staff", FEWER, data={"people": THREE.select(["id", "name"])}, **more)
+
+
+def test_a_break_that_the_version_does_not_tell_of_is_refused(shop: Workshop) -> None:
+    shop.declare("staff", PEOPLE, data={"people": THREE}, status="active")
+    first = shop.publish("staff")
+    narrowed(shop, status="active", version="1.1.0")
+    with pytest.raises(ContractError) as refusal:
+        shop.publish("staff")
+    (finding,) = refusal.value.findings
+    assert (finding.file, finding.path, finding.line > 0) == ("staff.odcs.yaml", "schema[0]", True)
+    words = "a major change, and 1.1.0 after 1.0.0 is less: people.pay: the column is gone"
+    assert (finding.problem, finding.remedy) == (words, "version: 2.0.0, served beside 1.0.0")
+    assert Catalog(shop.settings.state).current().snapshots == (first,)
+    narrowed(shop, status="active", version="2.0.0")
+    assert len({shop.publish("staff").id, first.id}) == len(Catalog(shop.settings.state).current().snapshots)
+
+
+def test_a_break_by_permit_is_on_record_before_it_is_served(shop: Workshop) -> None:
+    shop.declare("staff", PEOPLE, data={"people": THREE}, status="active")
+    first = shop.publish("staff")
+    narrowed(shop, status="active", version="1.0.1")
     heard: list[Progress] = []
-    shop.publish("staff", progress=heard.append)
-    (told,) = [str(one.finding) for one in heard if isinstance(one, Warned) and one.finding.path == "version"]
-    assert "people.pay: the column is gone" in told
+    second = shop.publish("staff", progress=heard.append, permit=Permit("ada", "pay was never meant to be there"))
+    assert any("people.pay" in one.finding.problem for one in heard if isinstance(one, Warned))
+    (record,) = [
+        json.loads(line)
+        for file in (shop.settings.state / "audit").glob("*.jsonl")
+        for line in file.read_text().splitlines()
+        if json.loads(line)["event"] == "break_allowed"
+    ]
+    assert record["subject"] == "account:ada"
+    assert record["products"] == [f"staff@1.0.1/{second.id}"]
+    assert record["replaced"] == f"staff@1.0.0/{first.id}"
+    assert (record["breaks"], record["reason"]) == (["people.pay"], "pay was never meant to be there")
+
+
+def test_a_break_whose_record_cannot_be_kept_is_not_served(shop: Workshop) -> None:
+    shop.declare("staff", PEOPLE, data={"people": THREE}, status="active")
+    first = shop.publish("staff")
+    narrowed(shop, status="active")
+    shop.settings.audit.parent.mkdir(exist_ok=True)
+    shop.settings.audit.write_text("no folder")
+    with pytest.raises(Unavailable):
+        shop.publish("staff", permit=Permit("ada", "because"))
+    assert Catalog(shop.settings.state).current().snapshots == (first,)
+
+
+@pytest.mark.parametrize(("status", "version"), [("draft", "1.0.0"), ("proposed", "1.0.0"), ("active", "0.3.0")])
+def test_what_has_promised_nothing_may_break(shop: Workshop, status: str, version: str) -> None:
+    shop.declare("staff", PEOPLE, data={"people": THREE}, status=status, version=version)
+    first = shop.publish("staff")
+    narrowed(shop, status="active", version=version)
+    assert shop.publish("staff").id != first.id
+
+
+def test_nobody_takes_a_promise_back_by_calling_it_a_draft(shop: Workshop) -> None:
+    shop.declare("staff", PEOPLE, data={"people": THREE}, status="active")
+    shop.publish("staff")
+    shop.declare("staff", PEOPLE, data={"people": THREE}, status="draft")
+    with pytest.raises(ContractError, match="it is draft, which promises nothing, was active"):
+        shop.publish("staff")
+
+
+def test_other_rows_under_the_same_contract_are_no_break(shop: Workshop) -> None:
+    shop.declare("staff", PEOPLE, data={"people": THREE}, status="active")
+    first = shop.publish("staff")
+    shop.fill("staff", "people", THREE.slice(0, 2))
+    assert shop.publish("staff").id != first.id
+
+
+def test_a_class_that_rises_is_never_held_up(shop: Workshop) -> None:
+    shop.declare("staff", PEOPLE, data={"people": THREE}, status="active")
+    first = shop.publish("staff")
+    guarded = {"people": PEOPLE["people"] | {"pay": column("DECIMAL(18,2)", classification="restricted")}}
+    shop.declare("staff", guarded, data={"people": THREE}, status="active")
+    heard: list[Progress] = []
+    assert shop.publish("staff", progress=heard.append).id != first.id
+    (told,) = [one.finding.problem for one in heard if isinstance(one, Warned) and "major" in one.finding.problem]
+    assert told.endswith("people.pay: it is restricted, was internal")
 
 
 @pytest.mark.parametrize("change", ["data", "contract", "secret"])
