@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway import BadQuery, Gateway, NotFound, Pin, Semantic, Session, VisibleProduct, VisibleTable
+from gateway import BadQuery, Gateway, NotFound, Pin, Reference, Semantic, Session, VisibleProduct, VisibleTable
 from ports.http import grouping, names
 from ports.http.grouping import Of
 from ports.http.measured import MEASURES_LIMIT
@@ -44,12 +44,11 @@ def tables(gateway: Gateway, session: Session, pin: Pin, schema: str, found: Seq
     by_table: dict[str, list[Semantic]] = {}
     for one in found:
         by_table.setdefault(one.table.table.name, []).append(one.semantic)
+
+    def follow(far: str, name: str) -> Sequence[Reference]:
+        return gateway.references(session, far, name, pin)
+
     return [
-        grouping.of(
-            schema.lower(),
-            gateway.table(session, schema, name, pin),
-            semantics,
-            gateway.references(session, schema, name, pin),
-        )
+        grouping.of(schema.lower(), gateway.table(session, schema, name, pin), semantics, follow)
         for name, semantics in by_table.items()
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway import BadQuery, Column, Query, Semantic
 from ports.http import filters, names, values
@@ -108,7 +108,7 @@ def _by(text: str | None, grain: str | None, tables: Sequence[Of]) -> tuple[By, 
     for written in paths:
         for table in tables:
             _field(written, table)
-    found = [By(one, one.rpartition(".")[2]) for one in dict.fromkeys(paths)]
+    found = _named_apart([By(one, one.rpartition(".")[2]) for one in dict.fromkeys(paths)])
     if grain is None:
         return tuple(found)
     if grain not in STEPS:
@@ -120,6 +120,12 @@ def _by(text: str | None, grain: str | None, tables: Sequence[Of]) -> tuple[By, 
     time = By(chosen.path, chosen.name or chosen.path.rpartition(".")[2], grain)
     _allowed(time, tables)
     return (*(time if one is chosen else one for one in found), *(() if times else (time,)))
+
+
+def _named_apart(found: Sequence[By]) -> list[By]:
+    """The dimensions, those of one name by their whole paths: billing_city beside shipping_city."""
+    names_of = [one.name for one in found]
+    return [replace(one, name=re.sub("[.!]", "_", one.path)) if names_of.count(one.name) > 1 else one for one in found]
 
 
 def _clock(tables: Sequence[Of], grain: str) -> str:
@@ -180,7 +186,7 @@ def _conditions(
         if all(column in measures for column in _named(one)):
             having.append(names.checked(one, measures))
         else:
-            where += [names.checked(one, _columns(table)) for table in tables][:1]
+            where += [names.checked(one, _columns(table, one)) for table in tables][:1]
     return tuple(where), tuple(having)
 
 
@@ -202,8 +208,10 @@ def _named(one: Filter) -> list[str]:
     return [name for term in one.terms for name in _named(term)] if isinstance(one, Logic) else [one.column.lower()]
 
 
-def _columns(table: Of) -> Columns:
-    return {name: _column(name, one.type) for name, one in table.fields.items()}
+def _columns(table: Of, one: Filter) -> Columns:
+    """What a condition may name: what is listed, and what it names further on."""
+    further = [name for name in _named(one) if name in table.fields]
+    return {name: _column(name, table.fields[name].type) for name in (*table.fields, *further)}
 
 
 def compose(asked: Asked) -> Query:
@@ -224,12 +232,12 @@ def compose(asked: Asked) -> Query:
 
 def _block(asked: Asked, table: Of, parameters: Parameters) -> str:
     """The groups of one table's measures."""
-    used = {_field(one.path, table).far for one in asked.by}
-    used |= {_field(name, table).far for one in asked.where for name in _named(one)}
+    used = {alias for one in asked.by for alias in _field(one.path, table).via}
+    used |= {alias for one in asked.where for name in _named(one) for alias in _field(name, table).via}
     items = [f"{_grouped(one, table)} AS {quoted(one.name)}" for one in asked.by]
     items += [f"MEASURE({path(OWN, one.name)}) AS {quoted(one.name)}" for one in table.measures]
     joins = "".join(text for alias, text in table.joins.items() if alias in used)
-    where = [_placed(condition(one, _columns(table), parameters), table.fields) for one in asked.where]
+    where = [_placed(condition(one, _columns(table, one), parameters), table.fields) for one in asked.where]
     source = f"{quoted(table.schema)}.{quoted(table.table.table.name)} AS {quoted(OWN)}{joins}"
     groups = ", ".join(str(place) for place in range(1, len(asked.by) + 1))
     grouping = f" GROUP BY {groups}" if groups else ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from gateway import Gateway, Pin, Session, VisibleProduct
+from gateway import Forbidden, Gateway, Pin, Session, VisibleProduct
 from ports.http import asking, caching, measured, provenance
 from ports.http.asking import Named
 from ports.http.exchange import Answer, Lifeline, exchange
@@ -61,8 +62,21 @@ class _Measures:
         session, asked = _opened(self._gateway, request)
         formats.choose(asked.accept, *question.only_format(asked.pairs), [formats.JSON])
         visible = self._gateway.product(session, asked.schema)
-        content = {"data": trees.measures(visible), "dimensions": trees.dimensions(visible), "next": None}
+        content = {
+            "data": trees.measures(visible),
+            "dimensions": trees.dimensions(visible),
+            "paths": self._paths(session, asked.schema, visible),
+            "next": None,
+        }
         return _document(session, asked, visible, orjson.dumps(content), formats.JSON.media_type)
+
+    def _paths(self, session: Session, schema: str, visible: VisibleProduct) -> list[trees.Json]:
+        """What measures can be grouped by of related tables; nothing for who may be told of tables, and ask none."""
+        pin = self._gateway.pin(session)
+        every = [Named(table, one) for table in visible.tables for one in table.semantics if one.kind == "measure"]
+        with suppress(Forbidden):
+            return [one for of in asking.tables(self._gateway, session, pin, schema, every) for one in trees.paths(of)]
+        return []
 
     def asked(self, request: Request, lifeline: Lifeline) -> Answer:
         """The values of measures by dimensions."""

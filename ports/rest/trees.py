@@ -8,6 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from gateway import Semantic, VisibleProduct, VisibleTable, formula
+from ports.http import grouping
+from ports.http.grouping import Of
 from ports.rest.formats import Format
 
 Json = dict[str, Any]
@@ -58,6 +60,19 @@ def dimensions(visible: VisibleProduct) -> list[Json]:
         for table in visible.tables
         for one in table.semantics
         if one.kind == "dimension"
+    ]
+
+
+def paths(of: Of) -> list[Json]:
+    """The related tables by which a table's measures can be grouped, and the names that stand behind each path."""
+    return [
+        {
+            "table": of.table.table.name,
+            "path": hop.path,
+            "to": f"{hop.schema}.{hop.table.table.name}",
+            "names": list(grouping.names(hop.table)),
+        }
+        for hop in of.fields.paths()
     ]
 
 
