@@ -94,7 +94,7 @@ class Semantic:
     """A measure or dimension: `expression` is SQL over the table's columns (and, for measures, other measures).
 
     `additive` is whether the values of parts of the rows add up to that of all. `grains` are the steps of time that a
-    dimension is meant for, in its `zone`.
+    dimension is meant for, in its `zone`; `reads` the columns that a dimension is computed of.
     """
 
     name: str
@@ -111,6 +111,7 @@ class Semantic:
     zone: str = ""
     tree: MetricTree | None = None
     alternatives: tuple[Alternative, ...] = ()
+    reads: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

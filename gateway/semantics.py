@@ -116,7 +116,8 @@ def _semantic(draft: _Draft, kind: str) -> Semantic:
 
 def _dimension(draft: _Draft, binder: _Binder, file: str, report: Report) -> list[Semantic]:
     try:
-        return [_semantic(draft, binder.row_type(draft.text))]
+        found = _semantic(draft, binder.row_type(draft.text))
+        return [replace(found, reads=frozenset(referenced(draft.text)))]
     except BadQuery as error:
         problem = f"the dimension {draft.item.name} gives no value per row: {error.message}"
         remedy = "an expression over the table's columns, without aggregates"

@@ -23,7 +23,10 @@ Follow = Callable[[str, str], Sequence[Reference]]
 
 @dataclass(frozen=True)
 class Field:
-    """What rows can be grouped and filtered by: `text` is its SQL, `via` the aliases of the joins that lead there."""
+    """What rows can be grouped and filtered by: `text` is its SQL, `via` the aliases of the joins that lead there.
+
+    `reads` are the columns that it is computed of, there.
+    """
 
     name: str
     type: str
@@ -32,6 +35,7 @@ class Field:
     grains: tuple[str, ...] = ()
     zone: str = ""
     stored: bool = True
+    reads: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,9 @@ def _field(stop: _Stop, name: str, written: str) -> Field | None:
         return None
     kind = described.type if described is not None else kinds[name]
     grains, zone = (described.grains, described.zone) if described is not None else ((), "")
-    return Field(written, kind, path(stop.alias, name), stop.via, grains, zone, name in kinds)
+    stored = name in kinds
+    reads = frozenset({name}) if stored or described is None else described.reads
+    return Field(written, kind, path(stop.alias, name), stop.via, grains, zone, stored, reads)
 
 
 def path(alias: str, name: str) -> str:

@@ -11,18 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway import BadQuery, Column, Query, Semantic
-from ports.http import filters, names, values
+from ports.http import comparing, filters, names
+from ports.http.comparing import STEPS, named
 from ports.http.conditions import condition
 from ports.http.filters import Filter, Logic
 from ports.http.grouping import OWN, Field, Of, path
 from ports.http.pairs import LOGIC, Pairs, whole
 from ports.http.sql import Columns, OrderTerm, Parameters, order_by, quoted
 
-STEPS: Mapping[str, str] = {
-    "minute": "1 MINUTE", "hour": "1 HOUR", "day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH",
-    "year": "1 YEAR",
-}  # fmt: skip
-PREVIOUS = "previous_period"
 SINGLE = ("by", "grain", "order", "limit", "offset", "compare", "format", "int64")
 MEASURES_LIMIT, BY_LIMIT = 20, 20
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
@@ -39,7 +35,10 @@ class By:
 
 @dataclass(frozen=True)
 class Asked:
-    """One address, understood. `where` are conditions on rows, `having` on measures."""
+    """One address, understood. `where` are conditions on rows, `having` on measures.
+
+    `back` is how far back the period lies that each is compared with, "" for none.
+    """
 
     tables: tuple[Of, ...]
     by: tuple[By, ...]
@@ -48,7 +47,7 @@ class Asked:
     order: tuple[OrderTerm, ...]
     limit: int | None
     offset: int
-    compare: bool
+    back: str
     outputs: Columns = field(repr=False)
 
     @property
@@ -65,15 +64,17 @@ def understand(given: Pairs, tables: Sequence[Of], more: Sequence[Filter] = ()) 
     once = _once(given)
     measures = [one for table in tables for one in table.measures]
     by = _by(once.get("by"), once.get("grain"), tables)
-    compare = _compare(once.get("compare"), by, measures)
+    grain = next((one.grain for one in by if one.grain), "")
+    back = comparing.step(once.get("compare"), grain, measures)
     outputs = {one.name: _column(one.name, _type(one, tables)) for one in by}
     outputs |= {one.name: _column(one.name, one.type) for one in measures}
     if len(outputs) < len(by) + len(measures):
         raise BadQuery("two columns of the answer would have one name: ask for them apart", reason="ambiguous")
-    if compare:
-        beside = [(f"{one.name}_{word}", one.type) for one in measures for word in ("previous", "change")]
-        outputs |= {name: _column(name, kind) for name, kind in beside}
-    where, having = _conditions(given, more, tables, {one.name: _column(one.name, one.type) for one in measures})
+    values = {one.name: _column(one.name, one.type) for one in measures}
+    if back:
+        values |= {name: _column(name, kind) for name, kind in comparing.beside(measures)}
+    outputs |= values
+    where, having = _conditions(given, more, tables, values)
     return Asked(
         tuple(tables),
         by,
@@ -82,7 +83,7 @@ def understand(given: Pairs, tables: Sequence[Of], more: Sequence[Filter] = ()) 
         names.order(once.get("order"), outputs),
         whole("limit", once.get("limit")),
         whole("offset", once.get("offset")) or 0,
-        compare,
+        back,
         outputs,
     )
 
@@ -150,19 +151,6 @@ def _allowed(time: By, tables: Sequence[Of]) -> None:
             raise BadQuery(words, reason="value", hint=f"allowed: {', '.join(grains)}")
 
 
-def _compare(text: str | None, by: Sequence[By], measures: Sequence[Semantic]) -> bool:
-    if text is None:
-        return False
-    if text != PREVIOUS:
-        raise BadQuery(f'"{text[:20]}" is not a value of compare: it takes {PREVIOUS}', reason="value")
-    if not any(one.grain for one in by):
-        raise BadQuery("compare takes a grain, such as grain=month", reason="parameter")
-    for one in measures:
-        if not values.numeric(one.type):
-            raise BadQuery(f"{one.name} is {one.type}: only numbers are compared", reason="type")
-    return True
-
-
 def _field(name: str, table: Of) -> Field:
     """Raises BadQuery (column) with what the table can be grouped and filtered by."""
     if name not in table.fields:
@@ -183,7 +171,7 @@ def _conditions(
     for one in (*_filters(given, tables, measures), *more):
         if not isinstance(one, Logic):
             _exists(one.column, tables, measures)
-        if all(column in measures for column in _named(one)):
+        if all(column in measures for column in named(one)):
             having.append(names.checked(one, measures))
         else:
             where += [names.checked(one, _columns(table, one)) for table in tables][:1]
@@ -204,23 +192,23 @@ def _exists(name: str, tables: Sequence[Of], measures: Columns) -> None:
         raise names.unknown_parameter(name, [*SINGLE, *LOGIC, *measures, *tables[0].fields])
 
 
-def _named(one: Filter) -> list[str]:
-    return [name for term in one.terms for name in _named(term)] if isinstance(one, Logic) else [one.column.lower()]
-
-
 def _columns(table: Of, one: Filter) -> Columns:
     """What a condition may name: what is listed, and what it names further on."""
-    further = [name for name in _named(one) if name in table.fields]
+    further = [name for name in named(one) if name in table.fields]
     return {name: _column(name, table.fields[name].type) for name in (*table.fields, *further)}
 
 
 def compose(asked: Asked) -> Query:
     """The statement of `asked`."""
     parameters = Parameters()
-    blocks = [_block(asked, table, parameters) for table in asked.tables]
-    source = blocks[0] if len(blocks) == 1 else _together(asked, blocks)
-    if asked.compare:
-        source = _compared(asked, source)
+    source = _groups(asked, parameters)
+    if asked.back:
+        (time,) = (one for one in asked.by if one.grain)
+        fields = asked.tables[0].fields
+        uncut = comparing.uncut(asked.where, fields, fields[time.path])
+        before = _groups(replace(asked, where=uncut), parameters) if uncut != asked.where else source
+        others = [one.name for one in asked.by if one is not time]
+        source = comparing.compared(source, before, time.name, others, asked.measures, asked.back)
     having = [condition(one, asked.outputs, parameters) for one in asked.having]
     text = f'SELECT * FROM ({source}) AS "groups"{_where(having)}{order_by(asked.order)}'
     if asked.limit is not None:
@@ -230,10 +218,16 @@ def compose(asked: Asked) -> Query:
     return Query(text, parameters.all())
 
 
+def _groups(asked: Asked, parameters: Parameters) -> str:
+    """The groups of all measures."""
+    blocks = [_block(asked, table, parameters) for table in asked.tables]
+    return blocks[0] if len(blocks) == 1 else _together(asked, blocks)
+
+
 def _block(asked: Asked, table: Of, parameters: Parameters) -> str:
     """The groups of one table's measures."""
     used = {alias for one in asked.by for alias in _field(one.path, table).via}
-    used |= {alias for one in asked.where for name in _named(one) for alias in _field(name, table).via}
+    used |= {alias for one in asked.where for name in named(one) for alias in _field(name, table).via}
     items = [f"{_grouped(one, table)} AS {quoted(one.name)}" for one in asked.by]
     items += [f"MEASURE({path(OWN, one.name)}) AS {quoted(one.name)}" for one in table.measures]
     joins = "".join(text for alias, text in table.joins.items() if alias in used)
@@ -278,23 +272,3 @@ def _together(asked: Asked, blocks: Sequence[str]) -> str:
     grouping = f" GROUP BY {', '.join(items)}" if items else ""
     items += [f"any_value({quoted(one.name)}) AS {quoted(one.name)}" for one in asked.measures]
     return f'SELECT {", ".join(items)} FROM ({" UNION ALL ".join(sides)}) AS "sides"{grouping}'
-
-
-def _compared(asked: Asked, source: str) -> str:
-    """Each group beside that of the period before it."""
-    (time,) = (one for one in asked.by if one.grain)
-    others = [one.name for one in asked.by if one is not time]
-    same = [f"{path('before', name)} IS NOT DISTINCT FROM {path('now', name)}" for name in others]
-    same.append(f"{path('before', time.name)} = {path('now', time.name)} - INTERVAL {STEPS[time.grain]}")
-    kept = [*(one.name for one in asked.by), *(one.name for one in asked.measures)]
-    items = [f"{path('now', name)} AS {quoted(name)}" for name in kept]
-    for measure in asked.measures:
-        now, before = path("now", measure.name), path("before", measure.name)
-        items += [
-            f"{before} AS {quoted(f'{measure.name}_previous')}",
-            f"{now} - {before} AS {quoted(f'{measure.name}_change')}",
-        ]
-    return (
-        f'WITH "periods" AS ({source}) SELECT {", ".join(items)} FROM "periods" AS "now" '
-        f'LEFT JOIN "periods" AS "before" ON {" AND ".join(same)}'
-    )

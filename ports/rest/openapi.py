@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway import Column, Session, VisibleProduct, VisibleTable
 from ports.http import errors, projection
-from ports.http.measured import PREVIOUS, STEPS
+from ports.http.comparing import COMPARISONS, STEPS
 from ports.rest import formats, schemas
 
 Json = dict[str, Any]
@@ -319,7 +319,7 @@ def _measures(name: str) -> Json:
         _parameter("order", {"type": "string"}, "dimensions and measures, with .asc or .desc"),
         _parameter("limit", _LIMIT, "the most rows"),
         _parameter("offset", _OFFSET, "rows to pass over"),
-        _parameter("compare", {"type": "string", "enum": [PREVIOUS]}, "adds the period before, and the change"),
+        _parameter("compare", {"type": "string", "enum": list(COMPARISONS)}, "adds that period, and the change"),
         *(_FORMAT, _INT64),
     ]
     one: Json = {"application/json": {"schema": {"type": "object"}}}

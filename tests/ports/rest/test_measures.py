@@ -76,7 +76,9 @@ SAME = [
     ),
     (
         "measures/revenue?grain=month&by=size&compare=previous_period&order=size,sold_at",
-        "SELECT *, lag(revenue) OVER w AS revenue_previous, revenue - lag(revenue) OVER w AS revenue_change FROM "
+        "SELECT *, lag(revenue) OVER w AS revenue_previous, revenue - lag(revenue) OVER w AS revenue_change, "
+        "CAST(100 * (revenue - lag(revenue) OVER w) / abs(lag(revenue) OVER w) AS DOUBLE) AS revenue_change_percent "
+        "FROM "
         "(SELECT if(amount >= 50, 'large', 'small') AS size, date_trunc('month', sold_at) AS sold_at, "
         "sum(amount) AS revenue FROM till.lines GROUP BY ALL) "
         "WINDOW w AS (PARTITION BY size ORDER BY sold_at) ORDER BY 1, 2",
