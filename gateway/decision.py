@@ -48,12 +48,14 @@ class ColumnUse:
 class Use:
     """What a visible column may be used for, where that is less than being shown (POLICY 7).
 
-    `floors`, of an aggregate, are columns that identify entities, each with how many of them a group must have.
+    `floors`, of an aggregate, are columns that identify entities, each with how many of them a group must have;
+    `measures` are those over the column that exist all the same.
     """
 
     kind: UseKind
     floors: tuple[tuple[str, int], ...]
     rules: tuple[str, ...]
+    measures: frozenset[str] = frozenset()
 
     @property
     def words(self) -> str:
@@ -100,7 +102,7 @@ class Decision:
     def fingerprint(self) -> str:
         """Hash of what the view will be, without the subject: equal decisions share one view."""
         treatments = [(name, treatment.expression) for name, treatment in self.treatments.items()]
-        uses = [(name, use.kind, use.floors) for name, use in self.uses.items()]
+        uses = [(name, use.kind, use.floors, *sorted(use.measures)) for name, use in self.uses.items()]
         body = json.dumps([self.product, self.table, self.rows, treatments, *([uses] if uses else [])])
         return hashlib.sha256(body.encode()).hexdigest()[:24]
 

@@ -207,7 +207,10 @@ def _treatment(
 
 
 def _uses(rules: Iterable[Applied], visible: Iterable[str]) -> dict[str, Use]:
-    """Visible column -> its strictest use: an aggregate before a join, of each entity the most that a rule asks for."""
+    """Visible column -> its strictest use: an aggregate before a join, of each entity the most that a rule asks for.
+
+    A measure over it exists where each of them names it.
+    """
     found: dict[str, Use] = {}
     for name in visible:
         bearing = [(one.rule.id, one.rule.effect) for one in rules if name in one.columns]
@@ -218,7 +221,8 @@ def _uses(rules: Iterable[Applied], visible: Iterable[str]) -> dict[str, Use]:
                 floors[effect.entity] = max(effect.least, floors.get(effect.entity, 0))
         if said:
             named = tuple(dict.fromkeys(rule for rule, _ in said))
-            found[name] = Use("aggregate" if floors else "join", tuple(sorted(floors.items())), named)
+            measures = frozenset.intersection(*(frozenset(effect.measures) for _, effect in said))
+            found[name] = Use("aggregate" if floors else "join", tuple(sorted(floors.items())), named, measures)
     return found
 
 

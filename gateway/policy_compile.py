@@ -5,9 +5,10 @@ Findings go to a report; a rule with an error makes the whole set unusable, sinc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway import use_measures
 from gateway.document import Path, Report
 from gateway.errors import BadQuery
 from gateway.masks import HASH
@@ -86,6 +87,7 @@ class _Applier:
             rows = self._condition(rule, effect.condition, ("mask", "if"))
         if isinstance(effect, Used) and effect.kind == "aggregate" and columns:
             self._entity(rule, effect.entity)
+            self._measures(rule, effect, names)
         if not isinstance(effect, Masked):
             return Applied(rule, names, rows, {}, {})
         if effect.mask == HASH:
@@ -96,6 +98,11 @@ class _Applier:
         known = [column.name for column in self._table.columns]
         if name not in known:
             self._refuse(rule, ("use", "entity"), f"there is no column {name}", f"one of {', '.join(known)}")
+
+    def _measures(self, rule: Rule, effect: Used, columns: Sequence[str]) -> None:
+        for name in effect.measures:
+            if problem := use_measures.misfit(self._table, name, columns):
+                self._refuse(rule, ("use", "measures"), problem, "measures that count, sum or average them as they are")
 
     def _condition(self, rule: Rule, text: str, place: Path) -> Expression | None:
         tables = {table.name: {column.name: column.type for column in table.columns} for table in self._product.tables}

@@ -220,14 +220,17 @@ class _RuleReader:
             "mask": ({"columns", "with"}, {"if", "link"}),
             "hide": ({"columns"}, set()),
             "declassify": ({"columns"}, set()),
-            "use": ({"columns", "as"}, {"k", "entity"}),
+            "use": ({"columns", "as"}, {"k", "entity", "measures"}),
             "deny": ({"reason"}, set()),
         }[name]
         value, place = body[name], (*path, name)
         if not isinstance(value, dict) or not keys[0] <= set(value) or set(value) - keys[0] - keys[1]:
-            extra = " `measures` comes later." if isinstance(value, dict) and "measures" in value else ""
             remedy = f"needed: {', '.join(sorted(keys[0]))}; possible: {', '.join(sorted(keys[1])) or 'nothing more'}"
-            self._report.error(file, place, f"{name} is not understood.{extra}", remedy)
+            if isinstance(value, dict) and "measures" in value:
+                remedy += (
+                    "; measures are granted by use: {columns: [c], as: aggregate, k: 10, entity: e, measures: [m]}"
+                )
+            self._report.error(file, place, f"{name} is not understood.", remedy)
             return None
         columns = self._columns(value["columns"], file, (*place, "columns")) if "columns" in value else ()
         if name == "grant":
@@ -252,12 +255,13 @@ class _RuleReader:
 
     def _used(self, value: dict[str, Any], columns: tuple[str, ...], file: str, path: Path) -> Used | None:
         kind, least, entity = value["as"], value.get("k"), value.get("entity")
-        if kind == "join" and least is None and entity is None:
+        named = self._names(value["measures"], file, (*path, "measures")) if "measures" in value else ()
+        if kind == "join" and least is None and entity is None and "measures" not in value:
             return Used(columns, "join", 0, "")
         counts = isinstance(least, int) and not isinstance(least, bool) and least > 1
         if kind == "aggregate" and counts and isinstance(least, int) and isinstance(entity, str) and entity:
-            return Used(columns, "aggregate", least, entity)
-        remedy = "{as: aggregate, k: 10, entity: column}, k from 2, or {as: join}"
+            return Used(columns, "aggregate", least, entity, named)
+        remedy = "{as: aggregate, k: 10, entity: column, measures: [m]}, k from 2, or {as: join}"
         self._report.error(file, path, "use is not understood", remedy)
         return None
 

@@ -102,12 +102,16 @@ class Deny:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Lets `columns` be used and not shown: in aggregates of at least `least` of `entity`, or in joins (0 and "")."""
+    """Lets `columns` be used and not shown: in aggregates of at least `least` of `entity`, or in joins (0 and "").
+
+    The `measures` over them exist, under the same conditions.
+    """
 
     columns: tuple[str, ...]
     kind: UseKind
     least: int
     entity: str
+    measures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from gateway.decision import Use
 from gateway.errors import Forbidden
 from gateway.tree import Node, position
 from gateway.use_joins import Edge, Equality
+from gateway.use_measures import AGGREGATES
 from gateway.use_names import Found, Names, Relation, own
 from gateway.use_words import refusal
 
-AGGREGATES = ("count", "sum", "avg")
 _REFUSED: Mapping[str, str] = {
     "SUBQUERY": "no subquery stands beside it",
     "WINDOW": "no window function stands beside it",

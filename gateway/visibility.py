@@ -66,17 +66,18 @@ def alike(decision: Decision, here: str, target: Decision, there: str) -> bool:
 def visible_semantics(decision: Decision, table: Table) -> tuple[Semantic, ...]:
     """The measures whose columns are all raw, and the dimensions whose columns are all there; none of them only used.
 
-    A measure made of others exists if they do. count(DISTINCT column) takes pseudonyms, and columns used for joins, as
-    well: it is the same number over them, and one that a query may ask for.
+    A measure made of others exists if they do, one over used columns if their uses name it. count(DISTINCT column)
+    takes pseudonyms, and columns used for joins, as well: it is the same number over them, and one that a query may ask
+    for.
     """
-    columns = {column.name for column in table.columns} - set(decision.uses)
-    raw = {name for name in columns if sameness(decision, name) == "raw"}
+    raw = {column.name for column in table.columns if sameness(decision, column.name) == "raw"}
     shown = set(decision.visible)
     counted = {name for name in decision.known if _countable(decision, name)}
     found: dict[str, Semantic] = {}
     for semantic in table.semantics:
         needed = _names(semantic)
-        allowed = raw | set(found) if semantic.kind == "measure" else shown
+        unnamed = {name for name, use in decision.uses.items() if semantic.name not in use.measures}
+        allowed = (raw - unnamed) | set(found) if semantic.kind == "measure" else shown
         if needed is not None and semantic.kind == "measure" and needed & counted:
             needed -= counted & only_counted(semantic.expression)
         if needed is not None and needed <= allowed:

@@ -6,17 +6,24 @@ The survey's people are in `large`, `medium`, `small` (four households) and `lon
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pyarrow as pa
 import pytest
+import yaml
 
-from gateway import Gateway, Password, Query
+from gateway import Gateway, Password, Query, policy
+from gateway.catalog import Catalog
+from gateway.policy import PolicyError
+from gateway.principal import NEVER, Environment, Principal
+from gateway.visibility import visible_semantics
 from ports.http.server import HttpPort
 from tests.doors import DOORS, Door, GraphQLDoor, Refusal
-from tests.use_world import PEOPLE, build, income
+from tests.use_world import PEOPLE, RULES, build, income
 
 # category -> (attacks, honest twins). What an attack asks is refused, or leaves out every group of too few.
 TWINS: dict[str, tuple[list[str], list[str]]] = {
@@ -242,6 +249,44 @@ TWINS: dict[str, tuple[list[str], list[str]]] = {
             "SELECT c.issuer, sum(o.amount) FROM survey.orders o JOIN survey.cards c USING (card) GROUP BY c.issuer",
         ],
     ),
+    "measures by name": (
+        [
+            "SELECT MEASURE(top_income) FROM survey.people",
+            "SELECT MEASURE(young_income) FROM survey.people",
+            "SELECT MEASURE(mean_bonus) FROM survey.people",
+            "SELECT MEASURE(largest) FROM survey.orders",
+            "SELECT MEASURE(total_income) FILTER (WHERE age = 27) FROM survey.people",
+            "SELECT MEASURE(total_income) FILTER (WHERE income > 1030) FROM survey.people",
+            "SELECT MEASURE(mean_income) AS m FROM survey.people WHERE segment = 'small'",
+            "SELECT household_id, MEASURE(mean_income) FROM survey.people GROUP BY 1",
+            "SELECT person_id, MEASURE(total_income) FROM survey.people GROUP BY 1",
+            "SELECT MEASURE(total_income) AS m FROM survey.people WHERE household_id = 3",
+            "SELECT age, city, segment, MEASURE(mean_income) AS m FROM survey.people GROUP BY 1, 2, 3",
+            "SELECT segment, home_store, city, MEASURE(income_per_head) AS m FROM survey.people "
+            "WHERE segment <> 'large' GROUP BY 1, 2, 3",
+            "SELECT segment, MEASURE(mean_income) FROM survey.people GROUP BY ROLLUP (segment)",
+            "SELECT a.t - b.t AS m FROM (SELECT MEASURE(total_income) AS t FROM survey.people) a, "
+            "(SELECT MEASURE(total_income) AS t FROM survey.people WHERE age <> 27) b",
+            "SELECT MEASURE(total_income) AS m FROM survey.people WHERE age < 28",
+            "SELECT p.email, MEASURE(o.revenue) FROM survey.orders o JOIN survey.people p USING (person_id) GROUP BY 1",
+            "SELECT p.age, MEASURE(o.revenue) AS m FROM survey.orders o JOIN survey.people p USING (person_id) "
+            "GROUP BY 1",
+            "SELECT s.name, MEASURE(p.mean_income) FROM survey.people p JOIN survey.stores s "
+            "ON s.store_id > p.home_store GROUP BY 1",
+        ],
+        [
+            "SELECT segment, MEASURE(mean_income) AS m FROM survey.people GROUP BY 1",
+            "SELECT MEASURE(total_income) / MEASURE(earners) AS m FROM survey.people",
+            "SELECT segment, MEASURE(income_per_head) AS m, MEASURE(oldest) AS o FROM survey.people GROUP BY 1 "
+            "HAVING MEASURE(heads) > 1 ORDER BY MEASURE(mean_income)",
+            "SELECT s.size, MEASURE(p.mean_income) AS m FROM survey.people p JOIN survey.stores s "
+            "ON s.store_id = p.home_store GROUP BY 1",
+            "SELECT p.segment, MEASURE(o.revenue) AS m FROM survey.orders o JOIN survey.people p USING (person_id) "
+            "WHERE p.segment = 'large' GROUP BY 1",
+            "SELECT MEASURE(mean_income) AS m FROM survey.people WHERE city = 'A'",
+            "SELECT SUM(total_income) AS m FROM survey.people WHERE age > 30",
+        ],
+    ),
 }  # fmt: skip
 ATTACKS = [pytest.param(text, id=f"{name}: {text[:70]}") for name, (found, _) in TWINS.items() for text in found]
 HONEST = [pytest.param(text, id=f"{name}: {text[:70]}") for name, (_, found) in TWINS.items() for text in found]
@@ -314,6 +359,52 @@ def test_a_group_of_too_few_entities_is_absent_and_the_others_are_right(door: Do
         {"segment": "medium", "mean": 1045.5, "n": 12},
     ]
     assert door.ask("steward", text).num_rows == 4
+
+
+def test_a_measure_over_a_used_column_exists_by_name_and_keeps_its_floor(door: Door) -> None:
+    items = "segment, city, MEASURE(mean_income) AS mean, MEASURE(income_per_head) AS per"
+    text = f"SELECT {items} FROM survey.people GROUP BY ALL"
+    whole, shown = (door.ask(subject, text).to_pylist() for subject in ("steward", "partner"))
+    # Each household has one person in each city.
+    large = [row for row in whole if row["segment"] in {"large", "medium"}]
+    assert sorted(shown, key=str) == sorted(large, key=str)
+    assert len(whole) == 8
+    listed = "SELECT name FROM semantic.measures WHERE \"table\" = 'people' ORDER BY name"
+    names = [row["name"] for row in door.ask("partner", listed).to_pylist()]
+    assert names == ["earners", "heads", "income_per_head", "mean_income", "oldest", "total_income"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "words"),
+    [
+        ("top_income", "top_income does more with income than count, sum, avg of it"),
+        ("young_income", "young_income does more with income"),
+        ("income_per_head", "is over none of these columns: grant heads, total_income, which it is made of"),
+        ("oldest", "oldest is over none of these columns"),
+        ("nothing", "there is no measure nothing"),
+    ],
+)
+def test_a_measure_that_tells_more_is_not_granted(gateway: Gateway, tmp_path: Path, measure: str, words: str) -> None:
+    rules = [*RULES]
+    use = {"columns": ["income"], "as": "aggregate", "k": 5, "entity": "household_id", "measures": [measure]}
+    rules[1] = {**rules[1], "use": use}
+    (tmp_path / "masks.yaml").write_text((gateway.settings.policies / "masks.yaml").read_text())
+    (tmp_path / "survey.yaml").write_text(yaml.safe_dump(rules))
+    served = [one.product for one in Catalog(gateway.settings.state).current().snapshots]
+    with pytest.raises(PolicyError, match=words):
+        policy.load(tmp_path, served)
+
+
+def test_a_measure_that_not_every_use_names_does_not_exist(gateway: Gateway, tmp_path: Path) -> None:
+    also = {**RULES[1], "id": "k9", "use": {"columns": ["income"], "as": "aggregate", "k": 9, "entity": "household_id"}}
+    (tmp_path / "masks.yaml").write_text((gateway.settings.policies / "masks.yaml").read_text())
+    (tmp_path / "survey.yaml").write_text(yaml.safe_dump([*RULES, also]))
+    (product,) = [one.product for one in Catalog(gateway.settings.state).current().snapshots]
+    table = product.table("people")
+    principal = Principal("p", "person", {"role": ("partner",)}, NEVER)
+    environment = Environment("rest", None, "query", time.time())
+    decision = policy.load(tmp_path, [product]).decide(principal, product, table, environment, frozenset())
+    assert [one.name for one in visible_semantics(decision, table)] == ["heads", "oldest"]
 
 
 def test_the_whole_is_a_group_too(door: Door) -> None:

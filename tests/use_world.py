@@ -30,13 +30,19 @@ RULES: list[dict[str, Any]] = [
         "id": "k5",
         "on": {"product": "survey", "table": "people"},
         "to": {"role": "partner"},
-        "use": {"columns": ["income", "bonus"], "as": "aggregate", "k": 5, "entity": "household_id"},
+        "use": {
+            "columns": ["income", "bonus"],
+            "as": "aggregate",
+            "k": 5,
+            "entity": "household_id",
+            "measures": ["mean_income", "total_income", "earners"],
+        },
     },
     {
         "id": "k3",
         "on": {"product": "survey", "table": "orders"},
         "to": {"role": "partner"},
-        "use": {"columns": ["amount"], "as": "aggregate", "k": 3, "entity": "person_id"},
+        "use": {"columns": ["amount"], "as": "aggregate", "k": 3, "entity": "person_id", "measures": ["revenue"]},
     },
     {
         "id": "cards",
@@ -95,6 +101,20 @@ _REFERENCES = {
     ("orders", "card"): "cards.card",
     ("people", "home_store"): "stores.store_id",
 }
+_MEASURES = {
+    "people": {
+        "mean_income": "avg(income)",
+        "total_income": "sum(income)",
+        "earners": "count(income)",
+        "heads": "count(*)",
+        "income_per_head": "total_income / nullif(heads, 0)",
+        "top_income": "max(income)",
+        "young_income": "sum(income) FILTER (WHERE age < 30)",
+        "mean_bonus": "avg(bonus)",
+        "oldest": "max(age)",
+    },
+    "orders": {"revenue": "sum(amount)", "largest": "max(amount)"},
+}
 _TYPES = {"int64": "BIGINT", "int32": "INTEGER", "string": "VARCHAR", "decimal128(18, 2)": "DECIMAL(18,2)"}
 
 
@@ -129,7 +149,11 @@ def _documents(tables: dict[str, pa.Table]) -> tuple[dict[str, Any], dict[str, A
                 "physicalType": "table",
                 "description": name,
                 "dataGranularityDescription": "one row each",
-                "properties": [_property(name, field) for field in table.schema],
+                "properties": [_property(name, field) for field in table.schema]
+                + [
+                    {"name": measure, "semanticType": "measure", "transformLogic": logic}
+                    for measure, logic in _MEASURES.get(name, {}).items()
+                ],
             }
             for name, table in tables.items()
         ],

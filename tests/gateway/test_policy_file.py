@@ -58,7 +58,10 @@ def refusals(folder: Path, **files: str) -> tuple[Finding, ...]:
         ("- {id: x, on: {product: lab}, to: {}, grant: {rows: 'true'}}", "needed: columns"),
         ("- {id: x, on: {product: lab}, to: {}, grant: {columns: ['*'], row: 'true'}}", "possible: actions, rows"),
         ("- {id: x, on: {product: lab}, to: {}, grant: {columns: ['*'], actions: [write]}}", "unknown action"),
-        ("- {id: x, on: {product: lab}, to: {}, grant: {columns: ['*'], measures: [m]}}", "comes later"),
+        (
+            "- {id: x, on: {product: lab}, to: {}, grant: {columns: ['*'], measures: [m]}}",
+            "measures are granted by use",
+        ),
         ("- {id: x, on: {product: lab}, to: {}, restrict: {rows: ''}}", "rows is a text"),
         ("- {id: x, on: {product: lab}, to: {}, restrict: {rows: true}}", "rows is a text"),
         ("- {id: x, on: {product: lab}, to: {}, mask: {columns: [name], with: blur}}", "there is no mask blur"),
