@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gateway import BadQuery, VisibleTable
-from ports.http import asking, grouping, measured
+from ports.http import asking, measured
 from ports.http.filters import COMPARISONS, PATTERNS, Comparison, Filter, Is, Membership
 from ports.http.grouping import Of
 from ports.mcp.arguments import Conditions, ListMeasures, QueryMeasure, Scalar
@@ -31,9 +31,9 @@ def listed(call: Call, asked: ListMeasures) -> Answered:
         if not found:
             continue
         name = table.table.name
-        references = call.gateway.references(call.session, schema, name, pin)
-        fields = grouping.of(schema, table, found, references).fields
-        by = [one for one in fields if not one.startswith(f"{name}.")]
+        named = [asking.Named(table, one) for one in found]
+        (of,) = asking.tables(call.gateway, call.session, pin, schema, named)
+        by = [one for one in of.fields if not one.startswith(f"{name}.")]
         times = {one.name: list(one.grains) for one in table.semantics if one.kind == "dimension" and one.grains}
         value: Json = {"name": name, "measures": [], "by": by[:_BY], "grains": times}
         line = f"\ntable {name}; by: {', '.join(by[:_BY])}" + (", ..." if len(by) > _BY else "")
