@@ -19,6 +19,8 @@ from gateway.errors import (
     Unauthenticated,
     Unavailable,
 )
+from gateway.feedback import KINDS as FEEDBACK_KINDS
+from gateway.feedback import Feedback
 from gateway.forms import Form
 from gateway.limits import Limits
 from gateway.lineage import Origin
@@ -48,6 +50,7 @@ from gateway.visible import VisibleProduct, VisibleTable
 from gateway.wire_forms import Wire
 
 __all__ = [
+    "FEEDBACK_KINDS",
     "GONE",
     "PG_TYPES",
     "Access",
@@ -65,6 +68,7 @@ __all__ = [
     "Description",
     "Exhausted",
     "Expired",
+    "Feedback",
     "Forbidden",
     "Form",
     "Formula",

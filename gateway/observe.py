@@ -113,6 +113,33 @@ class AccessExplained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackGiven:
+    """Somebody said something of a product: `feedback` is its id, under which its words are kept elsewhere."""
+
+    subject: str
+    port: str
+    purpose: str | None
+    products: tuple[str, ...]
+    feedback: str
+    kind: str
+    on_behalf_of: str | None = None
+    tool: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackRead:
+    """Somebody read what was said of a product; `subject` is `account:NAME` for the operator's commands."""
+
+    subject: str
+    port: str
+    purpose: str | None
+    products: tuple[str, ...]
+    items: int
+    on_behalf_of: str | None = None
+    tool: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignInFailed:
     """Credentials were refused; the name that was claimed is not kept, since passwords get typed there."""
 
@@ -174,6 +201,8 @@ Observation = (
     | QueryRefused
     | MetadataRead
     | AccessExplained
+    | FeedbackGiven
+    | FeedbackRead
     | SignInFailed
     | PolicyLoaded
     | PolicyRefused

@@ -23,6 +23,7 @@ from gateway.credentials import ClientCertificate, Credentials
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.evidence import answered, begun, metadata, refusal, states
+from gateway.feedback import FeedbackDesk
 from gateway.fences import Fences
 from gateway.forms import Form
 from gateway.limits import Limits
@@ -86,6 +87,8 @@ class Gateway:
         self._pg_catalog = PgCatalog(settings.concurrency or 2 * threads, settings.queue_s)
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
         self.stewards = Stewards(self._directory, self._pins, self._audit)
+        desk = (settings.feedback, settings.feedback_hourly, self._pins, self._audit, self.stewards)
+        self.feedback = FeedbackDesk(*desk)
 
     def open(
         self,

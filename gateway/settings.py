@@ -88,6 +88,7 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^\s?#]+$",
         description="address of that door as its clients call it; unset: by their Host header",
     )
+    feedback_hourly: int = Field(20, ge=0, description="times an hour that one principal gives feedback on a product")
     secret_key: SecretStr | None = Field(
         None,
         description="secrets of at least 32 bytes, one a line, that keys derive from: the first signs, all are taken",
@@ -186,6 +187,11 @@ class Settings(BaseSettings):
     def audit(self) -> Path:
         """The folder of audit records."""
         return self.state / "audit"
+
+    @property
+    def feedback(self) -> Path:
+        """The folder of what is said of products."""
+        return self.state / "feedback"
 
     @property
     def mask_keys(self) -> Path:

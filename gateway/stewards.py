@@ -89,6 +89,14 @@ class Stewards:
         self._recorded(f"account:{account}", "command", supposed)
         return found
 
+    def simulates(self, session: Session, subject: str, pin: Pin) -> bool:
+        """Whether a rule lets the session simulate `subject`; of an unknown one, none does."""
+        try:
+            self._permitted(session, subject, pin)
+        except GatewayError:
+            return False
+        return True
+
     def _permitted(self, session: Session, subject: str, pin: Pin) -> None:
         """Raises Forbidden unless the session may simulate `subject`, be it itself."""
         alone = session.principal.alone

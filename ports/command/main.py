@@ -17,6 +17,7 @@ from ports.command import (
     audit,
     connect,
     doctor,
+    feedback,
     people,
     policies,
     products,
@@ -73,5 +74,6 @@ app.add_typer(people.app, name="principal")
 app.add_typer(policies.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.add_typer(agreements.app, name="agreement")
+app.add_typer(feedback.app, name="feedback")
 app.command("doctor")(doctor.doctor)
 app.command("security-test")(security.security_test)

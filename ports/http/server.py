@@ -17,6 +17,7 @@ from ports.hub.routes import routes as hub_routes
 from ports.mcp.routes import routes as mcp_routes
 from ports.rest.access import routes as access_routes
 from ports.rest.docs import routes as docs_routes
+from ports.rest.feedback import routes as feedback_routes
 from ports.rest.measures import routes as measure_routes
 from ports.rest.routes import routes as rest_routes
 from ports.rest.service import routes as service_routes
@@ -26,6 +27,7 @@ from ports.rest.snapshots import routes as snapshot_routes
 ROUTES = (
     snapshot_routes,
     access_routes,
+    feedback_routes,
     measure_routes,
     service_routes,
     docs_routes,

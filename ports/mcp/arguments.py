@@ -107,6 +107,15 @@ class Explain(Arguments):
     port: Annotated[str | None, Field(max_length=32, description="through that door; unset: mcp")] = None
 
 
+class Report(Arguments):
+    """report_feedback."""
+
+    product: Product
+    text: Annotated[str, Field(min_length=1, max_length=2000, description="what is to be said; no secrets, no data")]
+    kind: Annotated[Literal["question", "problem", "praise", "request"], Field(description="what it is")] = "problem"
+    rating: Annotated[int | None, Field(ge=1, le=5, description="how well the product serves, 1 to 5")] = None
+
+
 def schema(model: type[Arguments]) -> dict[str, Any]:
     """The JSON Schema of what a tool takes, without what says nothing to a model."""
     told = model.model_json_schema()

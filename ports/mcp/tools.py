@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ports.mcp import access, arguments, described, errors, measures, search, sql
+from ports.mcp import access, arguments, described, errors, feedback, measures, search, sql
 from ports.mcp.arguments import Arguments
 from ports.mcp.budget import Answered, Json
 from ports.mcp.call import Call
@@ -115,6 +115,16 @@ TOOLS: Mapping[str, Tool] = {
             arguments.Explain,
             {"access": _OBJECT, "product": _TEXT, "tables": _OBJECTS},
             access.explain,
+        ),
+        Tool(
+            "report_feedback",
+            "Report feedback",
+            "Tell those who answer for a product what is wrong, missing, unclear or good: a definition that is "
+            "ambiguous, a measure that is missing, data that look wrong. It is kept with your name.",
+            arguments.Report,
+            {"id": _TEXT, "product": _TEXT, "kind": _TEXT},
+            feedback.report,
+            writes=True,
         ),
     )
 }

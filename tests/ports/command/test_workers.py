@@ -22,6 +22,7 @@ from ports.flight import messages as m
 from tests.demo import BIN
 from tests.ports.command.test_serve import served, variables
 from tests.ports.flight.conftest import eventually
+from tests.ports.mcp.test_http import HEADERS, INITIALIZE, call
 
 STEWARD = ("steward", "steward-secret")
 LIMIT = 100
@@ -117,6 +118,7 @@ def _served_by_two(deployment: Deployment, zero: psycopg.Connection, one: psycop
         with fl.connect(other) as second:
             assert second.do_get(endpoint.ticket, options).read_all().to_pydict() == {"n": [1800]}
     assert deployment.metric("outport_served_rows_total").keys() == {"0", "1"}
+    _agent_is_known_to_both(deployment)
 
     # Killed, a worker takes its own connections with it and nobody else's; another takes its place.
     workers = deployment.workers()
@@ -142,6 +144,28 @@ def _served_by_two(deployment: Deployment, zero: psycopg.Connection, one: psycop
     deployment.process.send_signal(signal.SIGTERM)
     assert deployment.process.wait(30) == 0
     assert not any(Path(f"/proc/{one}").exists() for one in workers)
+
+
+def _agent_is_known_to_both(deployment: Deployment) -> None:
+    """A session of one is one of the other's, and what is cancelled at any of them is cancelled where it runs."""
+
+    def post(message: dict[str, object], session: str | None = None) -> httpx.Response:
+        headers = {**HEADERS, **({"Mcp-Session-Id": session} if session else {})}
+        return httpx.post(
+            f"{deployment.base}/mcp", json=message, headers=headers, auth=("analyst", "analyst-secret"), timeout=60
+        )
+
+    session = post(INITIALIZE).headers["mcp-session-id"]
+    assert [post(call("search_products"), session).status_code for _ in range(6)] == [200] * 6
+    answers: list[httpx.Response] = []
+    thread = threading.Thread(target=lambda: answers.append(post(call("query_sql", sql=LONG), session)))
+    thread.start()
+    eventually(deployment.computes, PATIENCE_S)
+    cancelled: dict[str, object] = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}
+    for _ in range(6):
+        assert post(cancelled, session).status_code == 202
+    thread.join(PATIENCE_S)
+    assert "cancelled" in answers[0].text
 
 
 def test_a_worker_that_cannot_start_ends_the_server_with_its_reason(own_world: Settings) -> None:

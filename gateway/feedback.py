@@ -1,0 +1,184 @@
+"""What those who use products say of them: lines in a file for each product, bounded in bytes and in how often.
+
+Touches the deployment's folder of feedback only, by appending. Whose words they are is who sees them: the one who wrote
+them, and stewards whom a rule lets simulate that one. What stands there is data that people and models wrote.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+from gateway.errors import BadQuery, Exhausted, Forbidden, Unavailable
+from gateway.observe import FeedbackGiven, FeedbackRead, Observer
+from gateway.pins import Pins
+from gateway.session import Session
+from gateway.stewards import Stewards
+from gateway.visible import VisibleProduct
+
+FeedbackKind = Literal["question", "problem", "praise", "request"]
+KINDS: tuple[FeedbackKind, ...] = get_args(FeedbackKind)
+TEXT_LIMIT = 2000
+RATINGS = range(1, 6)
+# Of a product; past it the older half of what is kept is dropped.
+FILE_BYTES = 2 << 20
+_WINDOW_S = 3600.0
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What one said of a product: at a state of it, through a door, with a rating of 1 to 5 or without."""
+
+    id: str
+    at: str
+    product: str
+    version: str
+    snapshot: str
+    kind: str
+    rating: int | None
+    text: str
+    subject: str
+    on_behalf_of: str | None
+    port: str
+
+
+class Shelf:
+    """The files of one deployment. Several processes append to them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def add(self, one: Feedback, hourly: int) -> None:
+        """Append it. Raises Exhausted where its writer has said enough of the product in this hour; Unavailable."""
+        line = json.dumps(asdict(one), ensure_ascii=False).encode() + b"\n"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with self._turn():
+                self._may(one, hourly)
+                path = self._folder / f"{one.product}.jsonl"
+                if path.exists() and path.stat().st_size + len(line) > FILE_BYTES:
+                    path.replace(path.with_suffix(".before.jsonl"))
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+                try:
+                    # A line that a full disk has cut ends here; what follows is whole.
+                    torn = os.fstat(descriptor).st_size and not path.read_bytes().endswith(b"\n")
+                    os.write(descriptor, b"\n" + line if torn else line)
+                finally:
+                    os.close(descriptor)
+        except OSError as error:
+            raise Unavailable("feedback cannot be kept now") from error
+
+    def of(self, product: str) -> list[Feedback]:
+        """All that is kept of a product, the newest first. Raises Unavailable."""
+        found: list[Feedback] = []
+        for name in (f"{product}.before.jsonl", f"{product}.jsonl"):
+            try:
+                lines = (self._folder / name).read_bytes().splitlines()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise Unavailable("feedback cannot be read now") from error
+            for line in lines:
+                with suppress(ValueError, TypeError):
+                    found.append(Feedback(**json.loads(line)))
+        return found[::-1]
+
+    def _may(self, one: Feedback, hourly: int) -> None:
+        since = datetime.fromtimestamp(time.time() - _WINDOW_S, UTC).isoformat()
+        said = sum(other.subject == one.subject and other.at > since for other in self.of(one.product))
+        if said >= hourly:
+            raise Exhausted(
+                f"you have given feedback on {one.product} {said} times in an hour: at most {hourly} are taken",
+                reason="rate",
+                retry_s=_WINDOW_S / 2,
+            )
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        descriptor = os.open(self._folder / ".lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+class FeedbackDesk:
+    """Takes feedback at the doors and gives it out there. Thread-safe."""
+
+    def __init__(self, folder: Path, hourly: int, pins: Pins, audit: Observer, stewards: Stewards) -> None:
+        self._shelf, self._hourly = Shelf(folder), hourly
+        self._pins, self._audit, self._stewards = pins, audit, stewards
+
+    def give(self, session: Session, visible: VisibleProduct, kind: str, text: str, rating: int | None) -> Feedback:
+        """Keep what the session says of a product that it sees. Raises BadQuery, Exhausted, Unavailable, Forbidden."""
+        self._audit.check()
+        if kind not in KINDS:
+            raise BadQuery(f"feedback is of a kind: {', '.join(KINDS)}", reason="value")
+        if rating is not None and rating not in RATINGS:
+            raise BadQuery("a rating is a whole number from 1 to 5", reason="value")
+        words = _CONTROLS.sub(" ", text).strip()
+        if not words or len(words) > TEXT_LIMIT:
+            raise BadQuery(f"feedback has a text of at most {TEXT_LIMIT} characters", reason="value")
+        if session.principal.standin == "simulate":
+            raise Forbidden("who looks at what another would get says nothing in its name", reason="simulation")
+        one = Feedback(
+            id=uuid.uuid4().hex[:12],
+            at=datetime.now(UTC).isoformat(),
+            product=visible.product.name,
+            version=visible.product.version,
+            snapshot=visible.snapshot.id,
+            kind=kind,
+            rating=rating,
+            text=words,
+            subject=session.principal.subject,
+            on_behalf_of=session.on_behalf_of,
+            port=session.port,
+        )
+        self._shelf.add(one, self._hourly)
+        subject, behalf = session.recorded
+        self._audit.record(
+            FeedbackGiven(
+                subject=subject,
+                on_behalf_of=behalf,
+                port=session.port,
+                purpose=session.purpose,
+                products=(one.product,),
+                tool=session.tool,
+                feedback=one.id,
+                kind=one.kind,
+            )
+        )
+        return one
+
+    def read(self, session: Session, visible: VisibleProduct) -> list[Feedback]:
+        """What the session may read of a product that it sees: its own, and of whom it may simulate. On record."""
+        self._audit.check()
+        pin = self._pins.present()
+        mine = {one.subject for one in session.principal.both}
+        known: dict[str, bool] = {}
+
+        def shown(subject: str) -> bool:
+            if subject not in known:
+                known[subject] = subject in mine or self._stewards.simulates(session, subject, pin)
+            return known[subject]
+
+        found = [one for one in self._shelf.of(visible.product.name) if shown(one.subject)]
+        subject, behalf = session.recorded
+        told = FeedbackRead(
+            subject=subject, on_behalf_of=behalf, port=session.port, purpose=session.purpose,
+            products=(visible.product.name,), items=len(found), tool=session.tool,
+        )  # fmt: skip
+        self._audit.record(told)
+        return found
