@@ -41,17 +41,22 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a product as PostgreSQL gets it: the rows that `subject` sees, a primary key, other indexes."""
+    """A table of a product as PostgreSQL gets it: the rows that `subject` sees, a primary key, other indexes.
+
+    `refers` are columns with the tables, loaded before, whose primary key they are.
+    """
 
     product: str
     name: str
     subject: str
     key: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
+    refers: tuple[tuple[str, str], ...] = ()
 
 
 CUSTOMERS = Table("customer_360", "customers", "steward", ("household_id",), (("segment", "lifetime_value"),))
 TRANSACTIONS = Table("retail", "transactions", "steward", ("basket_id", "product_id"), (("store_id", "sales_value"),))
+MONTHLY = Table("customer_360", "monthly", "steward", ("household_id", "month"), (), (("household_id", "customers"),))
 PROMOTIONS = Table("promotions", "promotions", "steward", ())
 
 
@@ -165,6 +170,7 @@ def _load(psql: Path, url: str, table: Table, folder: Path) -> None:
         f"CREATE TABLE {path} ({', '.join(columns)})",
         f"\\copy {path} FROM '{rows}' CSV",
         *([f"ALTER TABLE {path} ADD PRIMARY KEY {_listed(table.key)}"] if table.key else []),
+        *(f'ALTER TABLE {path} ADD FOREIGN KEY ("{name}") REFERENCES "{far}"' for name, far in table.refers),
         *(f"CREATE INDEX ON {path} {_listed(index)}" for index in table.indexes),
         f"VACUUM (FREEZE, ANALYZE) {path}",
     ]
