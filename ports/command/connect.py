@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +18,7 @@ from gateway.credentials import Bearer, Login, Password
 from gateway.errors import NotFound
 from gateway.identity import Directory
 from gateway.settings import Settings
-from ports.command import connect_postgres, doors, show
+from ports.command import connect_graphql, connect_postgres, connect_web, doors, show
 from ports.command.connect_postgres import CERT, KEY
 from ports.command.flags import PLACES, with_settings
 from ports.command.people import directory
@@ -33,6 +32,8 @@ class Client(StrEnum):
 
     rest = "rest"
     curl = "curl"
+    graphql = "graphql"
+    gql = "gql"
     adbc = "adbc"
     psycopg = "psycopg"
     sqlalchemy = "sqlalchemy"
@@ -43,23 +44,33 @@ class Client(StrEnum):
 
 
 # The port that serves a client, as entry points name it, and the door as descriptors and policies name it.
-_WEB = frozenset({Client.rest, Client.curl})
+_GRAPHQL = frozenset({Client.graphql, Client.gql})
+_WEB = frozenset({Client.rest, Client.curl}) | _GRAPHQL
 _PORTS = {one: "http" if one in _WEB else "flight" if one is Client.adbc else "postgres" for one in Client}
-_DOORS = {one: "rest" if one in _WEB else "flightsql" if one is Client.adbc else "postgres" for one in Client}
+_DOORS = {
+    **{one: "rest" if one in _WEB else "flightsql" if one is Client.adbc else "postgres" for one in Client},
+    **dict.fromkeys(_GRAPHQL, "graphql"),
+}
 
 
 @dataclass(frozen=True)
 class Example:
-    """Whom and what a snippet shows: credentials, and one table that they may see."""
+    """Whom and what a snippet shows: credentials, and one table that they may see, with some columns of it."""
 
     credentials: Login
     product: str
     table: str
+    columns: tuple[str, ...]
 
     @property
     def sql(self) -> str:
         """A first question."""
         return f"SELECT * FROM {self.product}.{self.table} LIMIT {_ROWS}"
+
+    @property
+    def document(self) -> str:
+        """The same in GraphQL."""
+        return connect_graphql.document(self.product, self.table, self.columns, _ROWS)
 
 
 @with_settings(*PLACES)
@@ -82,7 +93,11 @@ def snippet(client: Client, example: Example, at: doors.Reach) -> str:
     """The text for `client`: a shell line, Python (rest with the standard library alone), or what its form takes."""
     match client:
         case Client.curl:
-            return curl(example.credentials, example.sql, at)
+            return connect_web.curl(example.credentials, {"sql": example.sql}, f"{at.http}/sql", at.trust)
+        case Client.graphql:
+            return connect_graphql.line(example.credentials, example.document, at)
+        case Client.gql:
+            return connect_graphql.gql(example.credentials, example.document, at)
         case Client.rest:
             return rest(example, at)
         case Client.adbc:
@@ -101,33 +116,10 @@ def snippet(client: Client, example: Example, at: doors.Reach) -> str:
             return connect_postgres.metabase(example.credentials, at)
 
 
-def curl(credentials: Login, sql: str, at: doors.Reach) -> str:
-    """One shell line that asks `sql`."""
-    match credentials:
-        case Password(subject, secret):
-            proof = f"--user {shlex.quote(f'{subject}:{secret}')}"
-        case Bearer(token):
-            proof = f"--oauth2-bearer {token}"
-    trust = "".join(f" --{name} {shlex.quote(str(path))}" for name, path in _curl_files(at.trust))
-    return f"curl -s{trust} {proof} --json {shlex.quote(json.dumps({'sql': sql}))} {at.http}/sql"
-
-
-def _curl_files(trust: doors.Trust | None) -> Iterator[tuple[str, Path | str]]:
-    if trust is not None and trust.ca is not None:
-        yield "cacert", trust.ca
-    if trust is not None and trust.mutual:
-        yield from (("cert", CERT), ("key", KEY))
-
-
 def rest(example: Example, at: doors.Reach) -> str:
     """Python that reads the first rows of a table over REST."""
-    match example.credentials:
-        case Password(subject, secret):
-            proof = f"Basic {b64encode(f'{subject}:{secret}'.encode()).decode()}"
-        case Bearer(token):
-            proof = f"Bearer {token}"
     url = f"{at.http}/products/{example.product}/{example.table}?limit={_ROWS}"
-    context = _context(at.trust)
+    proof, context = connect_web.authorization(example.credentials), connect_web.context(at.trust)
     return "\n".join(
         [
             f"import json, {'ssl, ' if context else ''}urllib.request",
@@ -137,15 +129,6 @@ def rest(example: Example, at: doors.Reach) -> str:
             '    print(json.load(answer)["data"])',
         ]
     )
-
-
-def _context(trust: doors.Trust | None) -> list[str]:
-    """Lines that make what urllib needs beyond the system's trust; none where that is enough."""
-    if trust is None or (trust.ca is None and not trust.mutual):
-        return []
-    ca = "" if trust.ca is None else f"cafile={json.dumps(str(trust.ca))}"
-    own = [f'context.load_cert_chain("{CERT}", "{KEY}")'] if trust.mutual else []
-    return [f"context = ssl.create_default_context({ca})", *own]
 
 
 def adbc(credentials: Login, sql: str, at: doors.Reach) -> str:
@@ -207,14 +190,15 @@ def credentials(people: Directory, subject: str) -> Login:
     return Bearer(people.issue_token(subject, _TOKEN_S))
 
 
-def _table(settings: Settings, subject: str, client: Client, product: str | None) -> tuple[str, str]:
-    """A product and a table of it that `subject` may see through the client's door. Raises NotFound."""
+def _table(settings: Settings, subject: str, client: Client, product: str | None) -> tuple[str, str, tuple[str, ...]]:
+    """A product, a table of it and columns that `subject` may see through the client's door. Raises NotFound."""
     gateway = Gateway(settings)
     try:
         session = gateway.impersonate(subject, _DOORS[client])
         visible = gateway.products(session) if product is None else (gateway.product(session, product),)
         if not visible:
             raise NotFound(f"{subject} may see no product", reason="product", hint=f"outport explain-access {subject}")
-        return visible[0].product.name, visible[0].tables[0].table.name
+        table = visible[0].tables[0]
+        return visible[0].product.name, table.table.name, tuple(one.name for one in table.columns[:_ROWS])
     finally:
         gateway.close()

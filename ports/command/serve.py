@@ -18,7 +18,7 @@ from gateway.credentials import Password
 from gateway.identity import Directory
 from gateway.settings import Settings, SettingsError
 from gateway.tls import Tls
-from ports.command import connect, connect_postgres, demo, doors, show
+from ports.command import connect, connect_postgres, connect_web, demo, doors, show
 from ports.command.flags import ALL, with_settings
 from ports.command.opening import held, opened, settle, warn
 from ports.command.people import directory
@@ -156,7 +156,7 @@ def _greet(settings: Settings) -> None:
     show.line(f"page        {http.http}/")
     if settings.demo:
         who = Password("analyst", "analyst-demo")
-        show.line(f"REST        {connect.curl(who, demo.QUESTION, http)}")
+        show.line(f"REST        {connect_web.curl(who, {'sql': demo.QUESTION}, f'{http.http}/sql', http.trust)}")
         show.line(f"Flight SQL  {connect.adbc_line(who, demo.QUESTION, flight)}")
         show.line(f"PostgreSQL  {connect_postgres.psql(who, demo.PRODUCT, demo.QUESTION, postgres)}")
     else:

@@ -82,6 +82,12 @@ def malformed(message: str, status: int = 400) -> Refused:
     return Refused([{"message": message, "extensions": {"code": BAD_REQUEST}}], status, wellformed=False)
 
 
+def unpersisted() -> Refused:
+    """The answer to a document's hash alone, upon which clients send the document: none is kept by its hash."""
+    words, code = "PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED"
+    return Refused([{"message": words, "extensions": {"code": code}}], 200)
+
+
 def invalid(found: Iterable[GraphQLError], code: str) -> Refused:
     """The refusal of a document, or of its variables, in the library's words: they speak of the visible schema only."""
     told = []

@@ -106,6 +106,8 @@ def understood(given: object) -> Asked:
 def _asked(given: Mapping[str, Any], snapshot: str | None) -> Asked:
     text, operation = given.get("query"), given.get("operationName")
     variables, extensions = given.get("variables"), given.get("extensions")
+    if text is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
+        raise errors.unpersisted()
     if not isinstance(text, str) or not text.strip():
         raise errors.malformed("query is the text of a GraphQL document")
     if operation is not None and not isinstance(operation, str):

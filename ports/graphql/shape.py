@@ -69,12 +69,12 @@ class TableShape:
         """The columns by name."""
         return {one.name: one for one in self.fields}
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The table's name in SQL."""
         return f"{quoted(self.schema)}.{quoted(self.name)}"
 
-    @property
+    @cached_property
     def type_name(self) -> str:
         """The name of its rows' type. Contract names have no capitals, so that no two tables share one."""
         return f"{capital(self.schema)}_{capital(self.name)}"

@@ -63,7 +63,8 @@ with psycopg.connect(**given, **options) as door:
 def pasted(client: str, text: str, folder: Path | None = None) -> str:
     if client in PUT:
         text = f"TEXT, COLUMNS = {text.strip()!r}, {COLUMNS!r}\n{PUT[client]}"
-    command = ["/bin/bash", "-euc", text] if client == "curl" else [sys.executable, "-W", "error", "-c", text]
+    shell = client in {"curl", "graphql"}
+    command = ["/bin/bash", "-euc", text] if shell else [sys.executable, "-W", "error", "-c", text]
     answer = subprocess.run(
         command, env=environment(), cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )

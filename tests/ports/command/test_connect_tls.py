@@ -19,6 +19,8 @@ from tests.ports.command.test_connect import pasted
 ADDRESSES = {
     "curl": "https://localhost:",
     "rest": "https://localhost:",
+    "graphql": "https://localhost:",
+    "gql": "https://localhost:",
     "adbc": "grpc+tls://localhost:",
     "psycopg": "host=localhost",
     "psql": "host=localhost",

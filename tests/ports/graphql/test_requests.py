@@ -96,6 +96,17 @@ def test_what_is_no_request_and_what_is_none_that_runs(
     assert "Did you mean" not in answer.text
 
 
+def test_a_document_s_hash_alone_is_answered_as_apollo_s_clients_expect(web: Client) -> None:
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
+    told = [{"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}]
+    for answer in (
+        post(web, {"extensions": extensions}, MODERN),
+        web("steward").get("/graphql", params={"extensions": json.dumps(extensions)}),
+    ):
+        assert (answer.status_code, answer.json()) == (200, {"errors": told})
+    assert post(web, {"query": ONE, "extensions": extensions}).json()["data"] == FIRST
+
+
 def test_a_body_of_another_type_is_refused(web: Client) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert web("steward").post("/graphql", content=b"query={a}", headers=form).status_code == 415

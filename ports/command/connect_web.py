@@ -1,0 +1,49 @@
+"""What snippets for the web door have in common: a proof, a line for curl, what Python's TLS needs. Pure."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.credentials import Bearer, Login, Password
+from ports.command import doors
+from ports.command.connect_postgres import CERT, KEY
+
+
+def authorization(credentials: Login) -> str:
+    """The header that proves who asks."""
+    match credentials:
+        case Password(subject, secret):
+            return f"Basic {b64encode(f'{subject}:{secret}'.encode()).decode()}"
+        case Bearer(token):
+            return f"Bearer {token}"
+
+
+def curl(credentials: Login, body: dict[str, str], url: str, trust: doors.Trust | None) -> str:
+    """One shell line that posts `body`."""
+    match credentials:
+        case Password(subject, secret):
+            proof = f"--user {shlex.quote(f'{subject}:{secret}')}"
+        case Bearer(token):
+            proof = f"--oauth2-bearer {token}"
+    files = "".join(f" --{name} {shlex.quote(str(path))}" for name, path in _files(trust))
+    return f"curl -s{files} {proof} --json {shlex.quote(json.dumps(body))} {url}"
+
+
+def _files(trust: doors.Trust | None) -> Iterator[tuple[str, Path | str]]:
+    if trust is not None and trust.ca is not None:
+        yield "cacert", trust.ca
+    if trust is not None and trust.mutual:
+        yield from (("cert", CERT), ("key", KEY))
+
+
+def context(trust: doors.Trust | None) -> list[str]:
+    """Lines that make what Python needs beyond the system's trust; none where that is enough."""
+    if trust is None or (trust.ca is None and not trust.mutual):
+        return []
+    ca = "" if trust.ca is None else f"cafile={json.dumps(str(trust.ca))}"
+    own = [f'context.load_cert_chain("{CERT}", "{KEY}")'] if trust.mutual else []
+    return [f"context = ssl.create_default_context({ca})", *own]
