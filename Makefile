@@ -16,9 +16,9 @@ test: .venv/.dev
 fuzz: fuzz-searches fuzz-guards
 
 fuzz-searches: .venv/.dev
-	@FUZZ=$(or $(FUZZ),100) $(BIN)/pytest --timeout=7200 tests/gateway/test_leaks.py tests/gateway/test_generated_sql.py \
-		tests/ports/postgres/test_fuzz.py tests/ports/flight/test_malformed.py tests/ports/command/test_security.py \
-		tests/gateway/test_claim_sets.py
+	@FUZZ=$(or $(FUZZ),100) $(BIN)/pytest --timeout=7200 tests/gateway/test_claim_sets.py \
+		tests/ports/command/test_security.py tests/ports/flight/test_malformed.py tests/ports/postgres/test_fuzz.py \
+		tests/gateway/test_generated_sql.py tests/gateway/test_leaks.py
 
 fuzz-guards: .venv/.dev
 	@$(BIN)/python -m tests.mutants

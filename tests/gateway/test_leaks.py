@@ -9,6 +9,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
@@ -126,11 +127,37 @@ QUICK = [
     ("plain", 20_000, "subquery"),
     ("secure", 100, "subquery"),
 ]
-EVERY = list(itertools.product(("plain", "secure"), (100, 250_000), FILTERS))
+EVERY = list(itertools.product(("secure", "plain"), (100, 250_000), FILTERS))
+
+
+# What an honest engine answers rests on how many rows there are, not on the filter or the barrier.
+HONEST: dict[tuple[int, str], str] = {}
+
+
+@dataclass(frozen=True)
+class Poisoned:
+    """A table whose hidden rows are poison, `shop.t`, and beside it the same without them, `clean.t`."""
+
+    bench: Bench
+    rows: int
+
+    def outcome(self, text: str) -> str:
+        """The answer, or the refusal's words."""
+        try:
+            return str(self.bench.table(text).to_pylist())
+        except GatewayError as error:
+            return f"{error.code} {error.reason} {error.message}"
+
+    def honest(self, text: str) -> str:
+        """The same of the rows that are visible."""
+        found = HONEST.get((self.rows, text))
+        if found is None:
+            found = HONEST[self.rows, text] = self.outcome(text.replace("shop.t", "clean.t"))
+        return found
 
 
 @pytest.fixture(scope="module", params=EVERY if os.environ.get("FUZZ") else QUICK, ids=str)
-def poisoned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def poisoned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Poisoned]:
     barrier, rows, filtered = request.param
     made = Bench(tmp_path_factory.mktemp("leaks"))
     snapshot = made.snapshot(
@@ -141,34 +168,26 @@ def poisoned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     absent = f"SELECT * FROM ({ROWS.format(rows)}) WHERE region = 'N'"
     cleaned = made.snapshot(f"c{barrier}{rows}{filtered}", product("clean", table("t", COLUMNS)), absent)
     made.names[("clean", "t")] = grant(cleaned)
-    yield made
+    yield Poisoned(made, rows)
     made.engine.close()
 
 
-def outcome(bench: Bench, text: str) -> str:
-    """The answer, or the refusal's words."""
-    try:
-        return str(bench.table(text).to_pylist())
-    except GatewayError as error:
-        return f"{error.code} {error.reason} {error.message}"
-
-
 @pytest.mark.parametrize("shape", list(SHAPES))
-def test_no_predicate_meets_a_hidden_row(poisoned: Bench, shape: str) -> None:
+def test_no_predicate_meets_a_hidden_row(poisoned: Poisoned, shape: str) -> None:
     leaks = []
     for predicate in THROWING:
         text = SHAPES[shape].format(_of(predicate, "a") if shape == "self-join" else predicate)
-        governed, honest = outcome(poisoned, text), outcome(poisoned, text.replace("shop.t", "clean.t"))
+        governed, honest = poisoned.outcome(text), poisoned.honest(text)
         if governed != honest:
             leaks.append((predicate, governed[:80], honest[:80]))
     assert leaks == []
 
 
-def test_the_poison_works_where_no_row_is_hidden(poisoned: Bench) -> None:
-    source = poisoned.names[("shop", "t")]
-    poisoned.names[("open", "t")] = grant(source.snapshot)
-    thrown = [text for text in THROWING if outcome(poisoned, f"SELECT * FROM open.t WHERE {text}").startswith("bad")]
-    assert len(thrown) > 30
+def test_the_poison_works_where_no_row_is_hidden(poisoned: Poisoned) -> None:
+    names = poisoned.bench.names
+    names[("open", "t")] = grant(names[("shop", "t")].snapshot)
+    texts = [SHAPES["case"].format(one).replace("shop.t", "open.t") for one in THROWING]
+    assert sum(poisoned.outcome(text).startswith("bad") for text in texts) > 30
 
 
 def _of(predicate: str, alias: str) -> str:
