@@ -90,7 +90,7 @@ class Attack:
 
 
 _VOCABULARY = frozenset(
-    "table product bare column bare_column text number count hidden bare_hidden masked bare_masked filtered "
+    "table product bare column bare_column text number count measure hidden bare_hidden masked bare_masked filtered "
     "bare_filtered denied denied_product denied_table denied_column absent_product absent_snapshot secret value "
     "used bare_used joined bare_joined foreign behalf beyond beyond_product beyond_table subject".split()
 )

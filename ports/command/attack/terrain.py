@@ -13,6 +13,7 @@ from gateway import duck
 from gateway.catalog import Snapshot
 from gateway.explain import TableAccess
 from gateway.product import Table
+from gateway.visibility import referenced
 from ports.command.attack.oracle import Oracle, Secret
 
 Kind = Literal["visible", "hidden", "masked", "filtered", "denied", "used", "joined", "foreign", "behalf"]
@@ -97,7 +98,16 @@ def _names(one: Seen, oracle: Oracle) -> dict[str, str]:
         "text": duck.quote(texts[0]) if texts else f"CAST({duck.quote(raw[0])} AS VARCHAR)",
         "number": duck.quote(numbers[0]) if numbers else f"length(CAST({duck.quote(raw[0])} AS VARCHAR))",
         "count": str(oracle.count(one.path, one.access.rows)),
+        **_measure(one),
     }
+
+
+def _measure(one: Seen) -> dict[str, str]:
+    """A measure that exists for the principal: all that it is made of is shown as it is."""
+    raw = set(one.columns("raw"))
+    found = (each.name for each in one.table.semantics if each.kind == "measure" and referenced(each.expression) <= raw)
+    name = next(found, None)
+    return {} if name is None else {"measure": name}
 
 
 def _hidden(one: Seen, oracle: Oracle) -> Iterator[Target]:

@@ -22,8 +22,9 @@ from ports.command.attack.trust import Files
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort
 from ports.postgres.server import PostgresPort
+from tests import measure_world
 from tests.conftest import World
-from tests.ports.command.conftest import Outport
+from tests.ports.command.conftest import Outport, environ, invoke
 from tests.test_no_way_round import SECRET
 
 # What depends on the deployment; that the engine's functions, files and settings are shut is tried elsewhere as well.
@@ -105,6 +106,24 @@ def test_every_attack_is_held_and_every_honest_twin_is_answered(world: World, ou
     assert found["canaries"] > 100
     assert found["held"] == found["tried"] > SUBJECTS[subject]
     assert "forged credentials" in {line["category"] for line in found["lines"]}
+
+
+def test_what_is_tried_with_measures_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = measure_world.build(tmp_path)
+    environ(settings, monkeypatch)
+    categories = ("measures of hidden columns", "addresses of measures", "documents about measures")
+    gateway = Gateway(settings)
+    with served(gateway, settings):
+        answer = invoke("security-test", "--as", "analyst", "--json", *asked(*categories))
+    gateway.close()
+    found = json.loads(answer.stdout)
+    assert (found["broken"], found["honest_lost"]) == ([], [])
+    tried = {(line["category"], line["door"]) for line in found["lines"]}
+    assert tried >= {(categories[0], door) for door in ("rest", "flight", "postgres")} | {
+        (categories[1], "rest"),
+        (categories[2], "graphql"),
+    }
+    assert found["tried"] > 50
 
 
 def test_a_deployment_that_leaks_is_found_out_without_a_word_of_what_leaked(ruled: Ruled, outport: Outport) -> None:
