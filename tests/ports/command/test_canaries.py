@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -15,10 +17,13 @@ import pyarrow.flight as fl
 import pytest
 import yaml
 from pydantic import SecretStr
+from websockets import ConnectionClosed, Subprotocol
+from websockets.sync.client import connect
 
 from gateway import Bearer, Gateway, Password, keys
 from gateway.identity import Directory
 from gateway.settings import Settings
+from ports.flight import messages
 from tests.certificates import Authority
 from tests.demo import BIN, environment
 from tests.idp import OTHER, Idp, jwt
@@ -59,12 +64,35 @@ class Server:
                 status = web.post("/sql", json={"sql": COUNT}).status_code
         return status
 
+    def graphql(self, *authorizations: str) -> None:
+        """Ask documents by POST and GET, and over web sockets that prove themselves by header and by first message."""
+        asked = {"query": "{ shop { ordersConnection { totalCount } } }"}
+        for one in authorizations:
+            with httpx.Client(base_url=f"http://{self.at['http']}", headers={"Authorization": one}) as web:
+                for answer in (web.post("/graphql", json=asked), web.get("/graphql", params=asked)):
+                    self.said += [answer.text, *answer.headers.values()]
+            for header, payload in (({"Authorization": one}, {}), ({}, {"authorization": one})):
+                self.socket(header, payload, asked)
+
+    def socket(self, header: dict[str, str], payload: dict[str, str], asked: dict[str, str]) -> None:
+        url, protocol = f"ws://{self.at['http']}/graphql", Subprotocol("graphql-transport-ws")
+        with connect(url, subprotocols=[protocol], additional_headers=header) as socket:
+            try:
+                socket.send(json.dumps({"type": "connection_init", "payload": payload}))
+                self.said.append(str(socket.recv(timeout=30)))
+                socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": asked}))
+                self.said.append(str(socket.recv(timeout=30)))
+            except ConnectionClosed as closed:
+                self.said.append(str(closed))
+
     def flight(self, *authorizations: str) -> None:
         with fl.connect(f"grpc://{self.at['flight']}") as client:
             for one in authorizations:
                 options = fl.FlightCallOptions(headers=[(b"authorization", one.encode())])
+                asked = fl.FlightDescriptor.for_command(messages.pack(messages.CommandStatementQuery(COUNT)))
                 try:
-                    list(client.list_actions(options))
+                    (endpoint,) = client.get_flight_info(asked, options).endpoints
+                    self.said.append(str(client.do_get(endpoint.ticket, options).read_all()))
                 except (fl.FlightError, OSError, ValueError) as error:
                     self.said.append(str(error))
 
@@ -77,9 +105,36 @@ class Server:
             self.said.append(str(error))
 
 
+class Collector:
+    """Takes what is sent to it, from the third time on: what the server says of the first two is looked at as well."""
+
+    def __init__(self) -> None:
+        told = self.told = list[bytes]()
+
+        class Taking(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                told.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200 if len(told) > 2 else 400)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
 @contextmanager
-def serving(settings: Settings, idp: Idp) -> Iterator[Server]:
-    """A server of the world of `settings`, with canaries as its secrets."""
+def serving(settings: Settings, idp: Idp, collector: Collector) -> Iterator[Server]:
+    """Two workers over the world of `settings`, with canaries as its secrets."""
     folder = settings.state.parent
     (folder / "secrets").write_text(f"{SECRET}\n{BEFORE}\n")
     issuer = {"name": "corp", "issuer": idp.url, "audience": "outport", "jwks": f"{idp.url}/jwks"}
@@ -88,8 +143,8 @@ def serving(settings: Settings, idp: Idp) -> Iterator[Server]:
     given |= {f"{door}_port": "0" for door in ("http", "flight", "postgres")}
     given |= {"secret_key_file": str(folder / "secrets"), "mask_key": MASK, "issuers": str(folder / "issuers.yaml")}
     variables = environment() | {f"OUTPORT_{name.upper()}": value for name, value in given.items()}
-    # A collector that does not answer: what it would have been shown must not be in the words about that.
-    variables |= {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    variables |= {"OUTPORT_TELEMETRY": "true", "OUTPORT_WORKERS": "2"}
+    variables |= {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
     variables |= {
         "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{COLLECTOR}",
         "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
@@ -144,7 +199,16 @@ def processes(own: int) -> list[int]:
     return [own, *(int(child) for children in listed for child in children)]
 
 
-def test_no_secret_is_left_or_said_by_a_server_whatever_it_is_asked(own_world: Settings, idp: Idp) -> None:
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    running = Collector()
+    yield running
+    running.close()
+
+
+def test_no_secret_is_left_or_said_by_a_server_whatever_it_is_asked(
+    own_world: Settings, idp: Idp, collector: Collector
+) -> None:
     given = own_world.model_copy(update={"secret_key": None, "secret_key_file": own_world.state.parent / "secrets"})
     (own_world.state.parent / "secrets").write_text(f"{SECRET}\n{BEFORE}\n")
     people = Directory(own_world.principals, keys.load(given))
@@ -152,12 +216,13 @@ def test_no_secret_is_left_or_said_by_a_server_whatever_it_is_asked(own_world: S
     key, token = people.add_key("steward", 600), people.issue_token("steward", 600)
     theirs, forged = idp.token(), jwt(idp.claims(), OTHER)
     cut = [one[:-1] for one in (key, token, theirs)]
-    with serving(own_world, idp) as server:
+    with serving(own_world, idp, collector) as server:
         assert server.rest(basic("steward", PASSWORD)) == 200
         headers = [basic("steward", PASSWORD), *(f"Bearer {one}" for one in (key, token, theirs))]
         wrong = [basic("steward", WRONG), basic(WRONG, PASSWORD), f"Basic {WRONG}", f"Digest {WRONG}", WRONG]
         wrong += [f"Bearer {one}" for one in (*cut, forged, WRONG, f"{WRONG}.{PASSWORD}.x")]
         server.rest(*headers, *wrong)
+        server.graphql(*headers, *wrong)
         server.flight(*headers, *wrong)
         for user, password in [("steward", PASSWORD), ("steward", WRONG), ("nobody", WRONG), ("token", token)]:
             server.postgres(user, password)
@@ -171,7 +236,12 @@ def test_no_secret_is_left_or_said_by_a_server_whatever_it_is_asked(own_world: S
         server.command("doctor")
         places = leaves(server)
     places["err"] = (server.folder / "err").read_text()
+    places["spans"] = b"".join(collector.told).decode("utf-8", "replace")
     assert "Traceback" not in places["err"]
+    assert sum(name.startswith("process") for name in places) >= 3
+    for port in ("rest", "graphql", "flightsql", "postgres"):
+        assert f"outport {port}" in places["spans"]
+        assert f'"port":"{port}"' in "".join(places.values()).replace(" ", "")
     secrets = [
         CANARY,
         key.partition(".")[2],
