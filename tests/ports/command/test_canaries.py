@@ -93,7 +93,7 @@ class Server:
                 try:
                     (endpoint,) = client.get_flight_info(asked, options).endpoints
                     self.said.append(str(client.do_get(endpoint.ticket, options).read_all()))
-                except (fl.FlightError, OSError, ValueError) as error:
+                except (fl.FlightError, KeyError, OSError, ValueError) as error:
                     self.said.append(str(error))
 
     def postgres(self, user: str, password: str) -> None:
