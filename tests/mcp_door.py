@@ -36,6 +36,7 @@ class McpDoor:
     mode = "auto"
 
     def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
         self._port = HttpPort(gateway)
         self._port.start()
         self._stack = ExitStack()

@@ -41,15 +41,17 @@ class Client(StrEnum):
     jdbc = "jdbc"
     superset = "superset"
     metabase = "metabase"
+    mcp = "mcp"
 
 
 # The port that serves a client, as entry points name it, and the door as descriptors and policies name it.
 _GRAPHQL = frozenset({Client.graphql, Client.gql})
-_WEB = frozenset({Client.rest, Client.curl}) | _GRAPHQL
+_WEB = frozenset({Client.rest, Client.curl, Client.mcp}) | _GRAPHQL
 _PORTS = {one: "http" if one in _WEB else "flight" if one is Client.adbc else "postgres" for one in Client}
 _DOORS = {
     **{one: "rest" if one in _WEB else "flightsql" if one is Client.adbc else "postgres" for one in Client},
     **dict.fromkeys(_GRAPHQL, "graphql"),
+    Client.mcp: "mcp",
 }
 
 
@@ -85,6 +87,8 @@ def connect(
     example = Example(credentials(directory(settings), subject), *_table(settings, subject, client, product))
     at = doors.reach(settings, _PORTS[client])
     show.line(snippet(client, example, at))
+    if client is Client.mcp and at.trust is not None and at.trust.ca is not None:
+        show.note(f"have the client trust the doors' authority, such as by NODE_EXTRA_CA_CERTS={at.trust.ca}")
     if at.trust is not None and at.trust.mutual:
         show.note(f"the doors ask for a client's certificate: put yours and its key in {CERT} and {KEY}")
 
@@ -114,6 +118,18 @@ def snippet(client: Client, example: Example, at: doors.Reach) -> str:
             return connect_postgres.uri("postgresql+psycopg2", example.credentials, at)
         case Client.metabase:
             return connect_postgres.metabase(example.credentials, at)
+        case Client.mcp:
+            return mcp(example.credentials, at)
+
+
+def mcp(credentials: Login, at: doors.Reach) -> str:
+    """The entry of a remote server as hosts of MCP clients take it."""
+    entry = {
+        "type": "http",
+        "url": f"{at.http}/mcp",
+        "headers": {"Authorization": connect_web.authorization(credentials)},
+    }
+    return json.dumps({"mcpServers": {"outport": entry}}, indent=2)
 
 
 def rest(example: Example, at: doors.Reach) -> str:

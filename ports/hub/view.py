@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -127,6 +129,10 @@ def lines(visible: VisibleProduct, site: Site) -> tuple[Line, ...]:
         fields = " ".join(column.name for column in visible.tables[0].columns[:3]) or "__typename"
         body = f'{{"query": "{{ {product.name} {{ {first}(limit: 5) {{ {fields} }} }} }}"}}'
         found.append(Line("GraphQL", f"curl -u {user} --json '{body}' {site.base}/graphql"))
+    if product.serves("mcp"):
+        proof = "..." if site.password is None else f"Basic {b64encode(user.encode()).decode()}"
+        entry = {"type": "http", "url": f"{site.base}/mcp", "headers": {"Authorization": proof}}
+        found.append(Line("MCP (agents)", json.dumps({"mcpServers": {"outport": entry}})))
     if product.serves("flightsql") and site.flight is not None:
         secret = site.password or "..."
         arguments = f'{{"username": "{site.subject}", "password": "{secret}"}}'

@@ -31,6 +31,22 @@ def listening(world: World) -> Iterator[World]:
 COLUMNS = "SELECT column_name FROM information_schema.columns"
 # What is no program of Python is put where its tool would put it; psql and pgjdbc are among `make test-clients`.
 PUT = {
+    "mcp": """
+import anyio, httpx2, json, ssl
+from pathlib import Path
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+given = json.loads(TEXT)["mcpServers"]["outport"]
+assert given["type"] == "http"
+context = ssl.create_default_context(cafile="ca.pem") if Path("ca.pem").exists() else True
+if Path("client.pem").exists():
+    context.load_cert_chain("client.pem", "client.key")
+async def ask():
+    async with httpx2.AsyncClient(headers=given["headers"], verify=context) as http:
+        async with Client(streamable_http_client(given["url"], http_client=http)) as client:
+            print((await client.call_tool("describe_product", {"product": "shop"})).content[0].text)
+anyio.run(ask)
+""",
     "psql": """
 import psycopg, shlex
 name, conninfo, option, sql = shlex.split(TEXT)

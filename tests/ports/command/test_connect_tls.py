@@ -28,6 +28,7 @@ ADDRESSES = {
     "superset": "@localhost:",
     "jdbc": "//localhost:",
     "metabase": '"host": "localhost"',
+    "mcp": "https://localhost:",
 }
 
 
