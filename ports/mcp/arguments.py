@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 SMALLEST_TOKENS, USUAL_TOKENS = 300, 4000
 TEXT_LIMIT = 4000
@@ -20,6 +20,7 @@ def _listed(given: Any) -> Any:
 Names = Annotated[list[str], BeforeValidator(_listed), Field(max_length=20)]
 Scalar = str | int | float | bool | None
 Conditions = dict[str, Scalar | list[Scalar] | dict[str, Scalar | list[Scalar]]]
+_Object = WithJsonSchema({"type": "object"})
 Product = Annotated[str, Field(min_length=1, max_length=80, description="name of a product, such as shop or shop@2")]
 
 
@@ -64,20 +65,21 @@ class QueryMeasure(Arguments):
 
     product: Product
     measures: Annotated[Names, Field(min_length=1, description="names of measures; table.name where two share one")]
-    by: Annotated[Names, Field(description="dimensions to group by: column, or table.column of a related table")] = []
+    by: Annotated[Names, Field(description="dimensions to group by: columns of the table or of related ones")] = []
     grain: Annotated[
         Literal["minute", "hour", "day", "week", "month", "quarter", "year"] | None,
         Field(description="step of the time that the rows are grouped by"),
     ] = None
     where: Annotated[
         Conditions,
+        _Object,
         Field(
-            description='conditions on rows, all of which hold: {"age": "35-44"}, {"brand": ["a", "b"]}, {"day": '
-            '{"gte": "2017-03-01", "lt": "2017-04-01"}}; operators eq, neq, gt, gte, lt, lte, like, ilike, in, not_in, '
-            "is_null"
+            description='conditions on rows, all of which hold: {"brand": "a", "age": ["35-44", "45-54"], "day": '
+            '"2017-03", "amount": {"gte": 5}}; a year, month or day stands for all of it; operators eq, neq, gt, gte, '
+            "lt, lte, like, ilike, in, not_in, is_null"
         ),
     ] = {}
-    having: Annotated[Conditions, Field(description='conditions on measures: {"revenue": {"gt": 100}}')] = {}
+    having: Annotated[Conditions, _Object, Field(description='conditions on measures: {"revenue": {"gt": 100}}')] = {}
     order: Annotated[Names, Field(description='such as ["revenue desc"]')] = []
     limit: Annotated[int | None, Field(ge=1, description="groups at most")] = None
     offset: Annotated[int, Field(ge=0, description="groups to skip")] = 0
@@ -92,6 +94,7 @@ class Sql(Arguments):
     sql: Annotated[str, Field(min_length=1, max_length=100_000, description="one SELECT; tables are product.table")]
     parameters: Annotated[
         list[Scalar | list[Scalar]] | dict[str, Scalar | list[Scalar]],
+        WithJsonSchema({"type": ["array", "object"]}),
         Field(description="values of $1, $2 as a list, or of $name as an object"),
     ] = []
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gateway import BadQuery, VisibleTable
+from gateway import Pin, VisibleTable
 from ports.http import asking, measured
-from ports.http.filters import COMPARISONS, PATTERNS, Comparison, Filter, Is, Membership
+from ports.http.filters import Comparison, Filter, Membership
 from ports.http.grouping import Of
-from ports.mcp.arguments import Conditions, ListMeasures, QueryMeasure, Scalar
+from ports.mcp import wording
+from ports.mcp.arguments import ListMeasures, QueryMeasure
 from ports.mcp.budget import Answered, Json, Page
 from ports.mcp.call import Call
 from ports.mcp.sql import told
 
-_OPERATORS = ("eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "in", "not_in", "is_null")
-_ORDER = re.compile(r"(-)?([A-Za-z0-9_.]+?)(?:[ .](asc|desc))?", re.IGNORECASE)
 _BY = 60
+# Where nothing is found: of how many conditions' columns the values are told, how many, how long.
+_LOOKED, _SHOWN, _TEXT, _NOTE = 2, 20, 40, 600
 
 
 def listed(call: Call, asked: ListMeasures) -> Answered:
@@ -70,80 +70,28 @@ def query(call: Call, asked: QueryMeasure) -> Answered:
     found = asking.named(visible, ",".join(asked.measures))
     tables = asking.tables(call.gateway, call.session, pin, schema, found)
     given: dict[str, str | None] = {
-        "by": ",".join(asked.by) or None,
+        "by": ",".join(wording.path(one, tables) for one in asked.by) or None,
         "grain": asked.grain,
-        "order": ",".join(_order(one) for one in asked.order) or None,
+        "order": ",".join(wording.order(one) for one in asked.order) or None,
         "limit": None if asked.limit is None else str(asked.limit),
         "offset": str(asked.offset) if asked.offset else None,
         "compare": asked.compare,
     }
-    more = [*_conditions(asked.where), *_of_measures(asked.having, tables)]
+    where = list(wording.conditions(asked.where, tables))
     pairs = [(name, value) for name, value in given.items() if value is not None]
-    understood = measured.understand(pairs, tables, more)
+    understood = measured.understand(pairs, tables, [*where, *wording.of_measures(asked.having, tables)])
     answer = told(call, measured.compose(understood), asked.max_tokens, pin, offset=asked.offset)
-    if not answer.content["rows"] and asked.where:
-        columns = ", ".join(asked.where)
-        note = f"no rows: look at the values of {columns} (describe_product with table and column)"
-        return Answered(f"{answer.text}\n{note}", {**answer.content, "note": note})
-    return answer
+    if answer.content["rows"] or not where:
+        return answer
+    note = "; ".join(["no rows", *_values(call, tables, where, pin)])[:_NOTE]
+    return Answered(f"{answer.text}\n{note}", {**answer.content, "note": note})
 
 
-def _order(text: str) -> str:
-    written = _ORDER.fullmatch(text.strip())
-    if written is None:
-        raise BadQuery(f'order does not understand "{text[:63]}"', reason="syntax", hint='write ["revenue desc"]')
-    return f"{written[2]}.{'desc' if written[1] or (written[3] or '').lower() == 'desc' else 'asc'}"
-
-
-def _conditions(given: Conditions) -> Iterator[Filter]:
-    for name, value in given.items():
-        column = name.strip().lower()
-        if isinstance(value, Mapping):
-            for operator, operand in value.items():
-                yield _condition(column, operator, operand)
-        elif isinstance(value, list):
-            yield _condition(column, "in", value)
-        else:
-            yield _condition(column, "eq", value)
-
-
-def _of_measures(given: Conditions, tables: Iterable[Of]) -> Iterator[Filter]:
-    known = [one.name for table in tables for one in table.measures]
-    for one in _conditions(given):
-        assert not hasattr(one, "terms")
-        if one.column not in known:
-            hint = f"having takes the measures that are asked for: {', '.join(known)}; where takes columns"
-            raise BadQuery("having names what is no measure here", reason="column", hint=hint)
-        yield one
-
-
-def _condition(column: str, operator: str, operand: Scalar | list[Scalar]) -> Filter:
-    if isinstance(operand, list) != (operator in {"in", "not_in"}):
-        raise BadQuery(
-            f'"{column[:63]}": {operator[:20]} takes {"a list" if operator in {"in", "not_in"} else "one value"}',
-            reason="value",
-            hint='a list of values stands alone, as in {"brand": ["a", "b"]}, or behind in and not_in',
-        )
-    if isinstance(operand, list):
-        return Membership(column, tuple(_text(column, one) for one in operand), operator == "not_in")
-    if operator == "is_null":
-        if not isinstance(operand, bool):
-            raise BadQuery(f'"{column[:63]}": is_null takes true or false', reason="value")
-        return Is(column, "null", not operand)
-    if operand is None and operator in {"eq", "neq"}:
-        return Is(column, "null", operator == "neq")
-    if operator not in COMPARISONS and operator not in PATTERNS[:2]:
-        raise BadQuery(
-            f'"{operator[:20]}" is not an operator for column "{column[:63]}"',
-            reason="syntax",
-            hint=f"there are {', '.join(_OPERATORS)}",
-        )
-    return Comparison(column, operator, _text(column, operand), False)
-
-
-def _text(column: str, value: Scalar) -> str:
-    if value is None:
-        raise BadQuery(f'"{column[:63]}": null is asked for by is_null', reason="value")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def _values(call: Call, tables: Sequence[Of], where: Sequence[Filter], pin: Pin) -> Iterator[str]:
+    """What texts there are where a condition asked for others, as a question without conditions tells them."""
+    asked = dict.fromkeys(one.column for one in where if isinstance(one, Comparison | Membership))
+    for name in [one for one in asked if tables[0].fields[one].type == "VARCHAR"][:_LOOKED]:
+        pairs = [("by", name), ("order", f"{name.rpartition('.')[2]}.asc"), ("limit", str(_SHOWN + 1))]
+        found = told(call, measured.compose(measured.understand(pairs, tables)), None, pin).content["rows"]
+        values = [str(row[0])[:_TEXT] for row in found if row[0] is not None]
+        yield f"{name} has {', '.join(values[:_SHOWN])}{', ...' if len(values) > _SHOWN else ''}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway import VisibleProduct
+from gateway import VisibleProduct, VisibleTable
 from ports.mcp.arguments import Search
 from ports.mcp.budget import Answered, Json, Page
 from ports.mcp.call import Call
@@ -52,7 +52,8 @@ def _told(visible: VisibleProduct, hits: Sequence[_Hit]) -> tuple[str, Json]:
     about = " ".join(product.purpose.split())[:DESCRIPTION_LIMIT]
     matched = [one.line for one in hits if one.line][:_HITS]
     tables = [one.table.name for one in visible.tables]
-    line = f"{product.name}@{product.version} ({product.title}): {about}\n  tables: {', '.join(tables)}"
+    shown = ", ".join(f"{one.table.name}{_times(one)}" for one in visible.tables)
+    line = f"{product.name}@{product.version} ({product.title}): {about}\n  tables: {shown}"
     line += "".join(f"\n  {one}" for one in matched)
     return line, {
         "name": product.name,
@@ -62,6 +63,12 @@ def _told(visible: VisibleProduct, hits: Sequence[_Hit]) -> tuple[str, Json]:
         "tables": tables,
         "matched": matched,
     }
+
+
+def _times(table: VisibleTable) -> str:
+    """The times that a table's measures are grouped by: nobody names them in words."""
+    times = [one.name for one in table.semantics if one.kind == "dimension" and one.type in {"DATE", "TIMESTAMP"}]
+    return f" (time: {', '.join(times)})" if times else ""
 
 
 def _score(hits: Sequence[_Hit]) -> int:

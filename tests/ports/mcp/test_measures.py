@@ -91,7 +91,26 @@ def test_no_rows_say_where_to_look(till: McpDoor) -> None:
         "steward", "query_measure", product="till", measures=["revenue"], by=["store"], where={"size": "huge"}
     )
     assert told["rows"] == []
-    assert "values of size" in told["note"]
+    assert told["note"] == "no rows; size has large, small"
+
+
+def test_what_is_hidden_or_filtered_is_no_value_that_is_told(till: McpDoor) -> None:
+    asked = {"product": "till", "measures": ["line_count"], "where": {"products.department": "fish"}, "by": ["store"]}
+    assert till.ask("steward", "query_measure", **asked)["note"] == "no rows; products.department has drink, food"
+    with pytest.raises(Refusal, match="is no dimension of these measures") as refusal:
+        till.ask("regional", "query_measure", **asked)
+    assert "department" not in refusal.value.message.partition("hint")[2]
+
+
+def test_a_name_of_one_related_table_needs_no_path_and_a_period_stands_for_all_of_it(till: McpDoor) -> None:
+    asked = {"product": "till", "measures": ["revenue"], "by": ["department"], "order": ["department"]}
+    short = till.ask("steward", "query_measure", **asked, where={"sold_at": "2017-03"})
+    path = "revenue?by=products.department&sold_at=gte.2017-03-01&sold_at=lt.2017-04-01&order=department"
+    assert [row[1] for row in short["rows"]] == [row["revenue"] for row in rest(till, "steward", path).json()["data"]]
+    for period, first, after in (("2017", "2017-01-01", "2018-01-01"), ("2017-05-08", "2017-05-08", "2017-05-09")):
+        told = till.ask("steward", "query_measure", product="till", measures=["baskets"], where={"sold_at": period})
+        path = f"baskets?sold_at=gte.{first}&sold_at=lt.{after}"
+        assert told["rows"] == [[rest(till, "steward", path).json()["data"][0]["baskets"]]]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +118,8 @@ def test_no_rows_say_where_to_look(till: McpDoor) -> None:
     [
         ({"measures": ["revenu"]}, "did you mean revenue"),
         ({"measures": []}, "measures"),
-        ({"by": ["shop"]}, "allowed: .*store"),
+        ({"by": ["stores"]}, "near: .*store"),
+        ({"by": ["nothing_like_it"]}, "list_measures"),
         ({"where": {"nope": 1}}, "nope"),
         ({"where": {"size": {"about": 1}}}, "eq, neq, gt"),
         ({"where": {"size": {"eq": ["a", "b"]}}}, "a list of values stands alone"),
