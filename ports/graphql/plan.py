@@ -123,7 +123,7 @@ def plan(
 ) -> Group:
     """What a query asks. Raises Refused; BadQuery."""
     if operation.operation is not OperationType.QUERY:
-        raise errors.malformed("subscriptions are asked for over a web socket (graphql-transport-ws)", 405)
+        raise errors.malformed("subscriptions are asked for over a web socket (graphql-transport-ws)")
     return _Planner(Reader(made, document, coerced, bounds)).root(operation)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
@@ -38,8 +39,10 @@ from ports.http.lane import Lane
 PROTOCOL = "graphql-transport-ws"
 INIT_S = 10
 OPERATION_LIMIT = 20
+# Who says nothing for so long is asked whether it is there, and is not after the second time without an answer.
+PING_S = 20.0
 # The protocol's own codes of closing; 1013 is "try again later".
-_UNAUTHORIZED, _FORBIDDEN, _FULL = 4401, 4403, 1013
+_UNAUTHORIZED, _FORBIDDEN, _FULL, _GONE = 4401, 4403, 1013, 1001
 _ENDED = "the credentials have ended"
 _HEADERS = (
     "authorization",
@@ -97,6 +100,7 @@ class _Connection:
         self._lane: Lane = socket.app.state.lane
         self._session: Session | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._heard = self._pinged = time.monotonic()
 
     async def serve(self) -> None:
         """Answer messages until the connection ends."""
@@ -136,6 +140,7 @@ class _Connection:
         """The messages."""
         while self._socket.application_state is not WebSocketState.DISCONNECTED:
             message = await self._socket.receive()
+            self._heard = time.monotonic()
             if message["type"] == "websocket.disconnect":
                 return
             if message.get("text") is None:
@@ -236,7 +241,7 @@ class _Connection:
         return session.pinned(pinning.snapshots(connection.headers))
 
     async def _watched(self, session: Session) -> None:
-        """Close the socket once the session has ended."""
+        """Close the socket once the session has ended, or nobody is there."""
         stands: Callable[[], None] = partial(self._stands, session)
         while True:
             await asyncio.sleep(TICK_S)
@@ -246,7 +251,15 @@ class _Connection:
                 await self.close(_UNAUTHORIZED, _ENDED)
                 return
             except GatewayError:
-                continue  # a snapshot that is no longer kept, or a moment's trouble: operations tell of it
+                pass  # a snapshot that is no longer kept, or a moment's trouble: operations tell of it
+            now = time.monotonic()
+            if now - self._heard > 3 * PING_S:
+                await self.close(_GONE, "pings were not answered")
+                return
+            if now - max(self._heard, self._pinged) > PING_S:
+                self._pinged = now
+                with suppress(WebSocketDisconnected, TimeoutError):
+                    await asyncio.wait_for(self.send_json({"type": "ping"}), TICK_S)
 
     def _stands(self, session: Session) -> None:
         self._gateway.stands(session)

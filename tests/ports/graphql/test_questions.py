@@ -249,6 +249,16 @@ def test_introspection_tells_of_what_is_visible_alone(ask: Any) -> None:
     assert "Shop_Orders" in clerk
 
 
+def test_the_contract_s_words_are_the_schema_s(ask: Any) -> None:
+    words = "description fields { name description }"
+    asked = f'{{ __type(name: "Shop_Orders") {{ {words} }} __schema {{ queryType {{ {words} }} }} }}'
+    told = ask("steward", asked)["data"]
+    assert told["__type"]["description"] == "What they bought."
+    assert {"name": "amount", "description": "Dollars"} in told["__type"]["fields"]
+    products = told["__schema"]["queryType"]["fields"]
+    assert {"name": "shop", "description": "Customers and orders of a small shop"} in products
+
+
 def test_a_hidden_field_reads_as_one_that_never_was(refused: Refused) -> None:
     words = {}
     for name in ("salary", "salery", "nothing"):

@@ -113,9 +113,24 @@ def test_a_body_of_another_type_is_refused(web: Client) -> None:
     assert web("steward").put("/graphql", json={"query": ONE}).status_code == 405
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x", ""])
+def test_what_another_page_s_form_could_send_is_refused(web: Client, kind: str) -> None:
+    sent = web("steward").post("/graphql", content=b'{"query": "{ __typename }"}', headers={"Content-Type": kind})
+    assert sent.status_code == 415
+    assert "data" not in sent.json()
+
+
+def test_a_subscription_without_a_socket_is_told_of_it(web: Client) -> None:
+    text = 'subscription { publications(product: "shop") { version } }'
+    answer = web("steward").get("/graphql", params={"query": text})
+    assert answer.status_code == 400
+    assert "web socket" in answer.json()["errors"][0]["message"]
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [
+        ("{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }", "introspection"),
         ("{ shop { " + " ".join(f"a{i}: orders {ONE_ID}" for i in range(101)) + " } }", "101 aliases"),
         ("{ __schema { " + " ".join(f"a{i}: types {{ name }}" for i in range(11)) + " } }", "11 aliases"),
         ("{" + " __typename" * 5000 + "}", "tokens"),

@@ -17,6 +17,7 @@ from gateway import Gateway
 from gateway.identity import Directory
 from gateway.keys import load
 from gateway.publish import publish
+from ports.graphql import sockets
 from ports.http.server import HttpPort
 from tests.conftest import World, build
 
@@ -245,3 +246,28 @@ def test_on_whose_behalf_a_socket_asks_is_said_once(
             assert hear(socket)["type"] == "connection_ack"
         else:
             assert code(socket) == 4403
+
+
+def test_a_client_that_answers_pings_stays_and_one_that_does_not_is_closed(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "PING_S", 0.6)
+    with opened(address) as here, opened(address, "clerk") as gone:
+        begun(here)
+        begun(gone)
+        for _ in range(4):
+            assert hear(here) == {"type": "ping"}
+            say(here, type="pong")
+        assert code(gone) == 1001
+        say(here, id="1", type="subscribe", payload={"query": "{ __typename }"})
+        assert hear(here)["id"] == "1"
+
+
+def test_a_server_that_ends_tells_its_sockets_so(own_world: World) -> None:
+    port = HttpPort(own_world.gateway)
+    port.start()
+    with opened("{}:{}".format(*port.address)) as socket:
+        begun(socket)
+        say(socket, id="1", type="subscribe", payload={"query": FOLLOW})
+        port.stop()
+        assert code(socket) == 1012
