@@ -141,7 +141,7 @@ def _table(
     table = visible.table
     nullable = frozenset(one.column.name for one in visible.origins if one.nullable)
     links = _links(visible, references(schema, table.name), known)
-    taken = {one.name for one in visible.columns} | {one.name for one in links}
+    taken = {one.name for one in visible.columns}
     measures, dimensions = (_semantics(visible, kind, taken) for kind in ("measure", "dimension"))
     told = [one for one in visible.semantics if one.kind == "dimension" and (one.zone or one.grains)]
     times = tuple(Time(one.name, one.zone, one.grains) for one in told)
@@ -160,13 +160,14 @@ def _links(
     visible: VisibleTable, references: Sequence[Reference], known: dict[tuple[str, str], VisibleTable]
 ) -> tuple[Link, ...]:
     own = {one.name for one in visible.columns}
+    taken = own | {one.name for one in visible.semantics}
     found = [one for one in references if _shown(one, own, known)]
     plain = Counter(one.table.table.name for one in found)
     by_key = Counter(_by_key(one) for one in found)
     links = []
     for one in found:
         name = one.table.table.name
-        if plain[name] > 1 or name in own:
+        if plain[name] > 1 or name in taken:
             name = _by_key(one)
             if by_key[name] > 1:
                 name += f"{'List' if one.many else 'One'}Of{capital(one.schema)}"

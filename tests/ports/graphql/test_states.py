@@ -122,3 +122,28 @@ def test_on_behalf_of_another_both_see_what_is_there(shop: Shop) -> None:
     assert shop.ask("{ one { t { id } } }", behalf)["data"] == {"one": {"t": [{"id": str(i)} for i in range(3)]}}
     assert "Cannot query field 'stamp'" in shop.ask("{ one { t { stamp } } }", behalf)["errors"][0]["message"]
     assert len(shop.ask("{ one { t { id stamp } } }")["data"]["one"]["t"]) == 50
+
+
+def test_names_that_mean_something_to_graphql_or_stand_for_two_things_are_served(tmp_path: Path) -> None:
+    made = Workshop(tmp_path)
+    far = {"id": {**KEY}, "true": column(), "query": column()}
+    measure = {"name": "type", "semanticType": "measure", "transformLogic": "count(*)", "classification": "internal"}
+    near = {"id": {**KEY}, "far": column(relationships=[{"to": "type.id"}]), "type": measure}
+    held = {"type": pa.table({"id": [1], "true": [2], "query": [3]}), "t": pa.table({"id": [4], "far": [1]})}
+    made.declare("subscription", {"type": far, "t": near}, data=held)
+    made.settings.state.mkdir()
+    Directory(made.settings.principals, load(made.settings)).add("steward", "person", {"role": ("steward",)}, "secret")
+    made.publish("subscription")
+    gateway = Gateway(made.settings)
+    port = HttpPort(gateway)
+    port.start()
+    asked = "t { typeByFar { true query } } tMeasures { type typeByFar { true } } typeByKey(id: 1) { t { id } }"
+    address = "http://{}:{}/graphql".format(*port.address)
+    told = httpx.post(address, json={"query": f"{{ subscription {{ {asked} }} }}"}, auth=("steward", "secret")).json()
+    port.stop()
+    gateway.close()
+    assert told["data"]["subscription"] == {
+        "t": [{"typeByFar": {"true": "2", "query": "3"}}],
+        "tMeasures": [{"type": "1", "typeByFar": {"true": "2"}}],
+        "typeByKey": {"t": [{"id": "4"}]},
+    }
