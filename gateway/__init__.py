@@ -38,6 +38,8 @@ from gateway.references import Reference
 from gateway.rendering import client_text
 from gateway.sasl import Binding, Challenge
 from gateway.schemas import VisibleSchema
+from gateway.semantic_views import RELATIONS as SEMANTIC_RELATIONS
+from gateway.semantic_views import SCHEMA as SEMANTIC_SCHEMA
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
 from gateway.siblings import GONE, Siblings
@@ -53,6 +55,8 @@ __all__ = [
     "FEEDBACK_KINDS",
     "GONE",
     "PG_TYPES",
+    "SEMANTIC_RELATIONS",
+    "SEMANTIC_SCHEMA",
     "Access",
     "Backend",
     "BadQuery",

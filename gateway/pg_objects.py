@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway import grants, schemas
+from gateway import grants, schemas, semantic_views
 from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
@@ -111,14 +111,35 @@ def visible(session: Session, pin: Pin) -> Visible:
         for schema, (_, tables) in granted.items()
         for name, grant in tables.items()
     }
-    return tuple(
+    found = [
         PgSchema(
             schema,
             snapshot.product.purpose,
             tuple(_table(schema, snapshot, grant, {**across, **_decisions(tables)}, keys) for grant in tables.values()),
         )
-        for schema, (snapshot, tables) in sorted(granted.items())
-    )
+        for schema, (snapshot, tables) in granted.items()
+    ]
+    if granted and semantic_views.SCHEMA not in granted:
+        found.append(_SEMANTIC)
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _semantic() -> PgSchema:
+    """The schema that tells of measures: its columns are the same for everybody."""
+    tables = [
+        PgTable(
+            name,
+            semantic_views.DESCRIPTIONS[name],
+            tuple(PgAttribute(column, pg_type(semantic_views.kind(column)), False, "") for column in columns),
+            (),
+            (),
+        )
+        for name, columns in semantic_views.RELATIONS.items()
+    ]
+    return PgSchema(semantic_views.SCHEMA, "Measures, dimensions and metric trees by name", tuple(tables))
+
+
+_SEMANTIC = _semantic()
 
 
 def _decisions(tables: Mapping[str, Grant]) -> dict[str, Decision]:

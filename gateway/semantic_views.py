@@ -29,6 +29,13 @@ RELATIONS: Mapping[str, tuple[str, ...]] = {
     "synonyms": tuple(f"{_TEXTS} kind synonym".split()),
     "alternatives": ("product", "table", "measure", "alternative", "proposed_by", "reason"),
 }
+DESCRIPTIONS: Mapping[str, str] = {
+    "measures": "What can be asked for by MEASURE(name)",
+    "dimensions": "What measures can be grouped by, beside columns",
+    "metric_tree": "What drives a measure",
+    "synonyms": "Other words for measures and dimensions",
+    "alternatives": "Definitions that were proposed, and why another was chosen",
+}
 _TRUTHS = frozenset({"additive", "north_star"})
 Row = tuple[str | bool, ...]
 

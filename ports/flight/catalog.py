@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from gateway import BadQuery, Relationship, VisibleProduct, VisibleTable
+from gateway import SEMANTIC_RELATIONS, SEMANTIC_SCHEMA, BadQuery, Relationship, VisibleProduct, VisibleTable
 from ports.flight import messages as m
 from ports.flight import sqlinfo, xdbc
 from ports.flight.columns import CATALOG
@@ -102,8 +103,16 @@ def schema(command: Metadata) -> pa.Schema:
             return FOREIGN_KEYS
 
 
-def table(command: Metadata, products: Callable[[], Sequence[VisibleProduct]], schema_of: SchemaOf) -> pa.Table:
-    """What `command` answers, of the `products` that the principal may see, read only where they are needed."""
+def table(
+    command: Metadata,
+    products: Callable[[], Sequence[VisibleProduct]],
+    schema_of: SchemaOf,
+    semantic_of: Callable[[str], pa.Schema],
+) -> pa.Table:
+    """What `command` answers, of the `products` that the principal may see, read only where they are needed.
+
+    `schema_of` tells a table's schema, `semantic_of` that of a relation which tells of measures.
+    """
     match command:
         case m.CommandGetSqlInfo():
             return sqlinfo.table(command.info)
@@ -116,7 +125,7 @@ def table(command: Metadata, products: Callable[[], Sequence[VisibleProduct]], s
         case m.CommandGetDbSchemas():
             return _table(DB_SCHEMAS, _db_schemas(command, products()))
         case m.CommandGetTables():
-            return _table(schema(command), _tables(command, products(), schema_of))
+            return _table(schema(command), _tables(command, products(), schema_of, semantic_of))
         case m.CommandGetPrimaryKeys():
             return _table(PRIMARY_KEYS, _primary_keys(command, products()))
         case m.CommandGetImportedKeys():
@@ -139,18 +148,30 @@ def _table(columns: pa.Schema, rows: Iterable[_Row]) -> pa.Table:
 
 def _db_schemas(command: m.CommandGetDbSchemas, products: Sequence[VisibleProduct]) -> list[_Row]:
     fits = _pattern(command.db_schema_filter_pattern)
-    return sorted((CATALOG, one.product.name) for one in _within(command.catalog, products) if fits(one.product.name))
+    names = {one.product.name for one in _within(command.catalog, products)}
+    return [(CATALOG, name) for name in sorted(names | ({SEMANTIC_SCHEMA} if names else set())) if fits(name)]
 
 
-def _tables(command: m.CommandGetTables, products: Sequence[VisibleProduct], schema_of: SchemaOf) -> Iterator[_Row]:
+def _tables(
+    command: m.CommandGetTables,
+    products: Sequence[VisibleProduct],
+    schema_of: SchemaOf,
+    semantic_of: Callable[[str], pa.Schema],
+) -> Iterator[_Row]:
     fits_schema, fits = _pattern(command.db_schema_filter_pattern), _pattern(command.table_name_filter_pattern)
     if command.table_types and TABLE_TYPE not in command.table_types:
         return
-    for product in sorted(_within(command.catalog, products), key=lambda one: one.product.name):
-        for table in sorted(product.tables, key=lambda one: one.table.name):
-            if fits_schema(product.product.name) and fits(table.table.name):
-                row = (CATALOG, product.product.name, table.table.name, TABLE_TYPE)
-                yield (*row, _ipc(schema_of(product, table))) if command.include_schema else row
+    listed: dict[tuple[str, str], Callable[[], pa.Schema]] = {}
+    within = _within(command.catalog, products)
+    for product in within:
+        for one in product.tables:
+            listed[product.product.name, one.table.name] = partial(schema_of, product, one)
+    if within and not any(product.product.name == SEMANTIC_SCHEMA for product in within):
+        listed |= {(SEMANTIC_SCHEMA, name): partial(semantic_of, name) for name in SEMANTIC_RELATIONS}
+    for (schema, name), columns in sorted(listed.items(), key=lambda one: one[0]):
+        if fits_schema(schema) and fits(name):
+            row = (CATALOG, schema, name, TABLE_TYPE)
+            yield (*row, _ipc(columns())) if command.include_schema else row
 
 
 def _ipc(columns: pa.Schema) -> bytes:

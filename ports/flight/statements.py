@@ -10,6 +10,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from gateway import (
+    SEMANTIC_SCHEMA,
     BadQuery,
     Column,
     Description,
@@ -121,6 +122,7 @@ class Statements:
                 message,
                 lambda: self._gateway.products(session),
                 lambda product, table: self._table_schema(session, product, table),
+                lambda name: self._semantic_schema(session, name),
             )
         statement = self._opened(session, message)
         pinned = statement.at(session).pinned(statement.snapshots)
@@ -221,6 +223,9 @@ class Statements:
             state = ProductProvenance(declared.name, declared.version, one.id, one.data_time, one.quality)
             found = columns.described(pa.schema(self._fields(session, table.columns)), table.origins, [state])
         return columns.with_used(found, self._fields(session, table.used), table)
+
+    def _semantic_schema(self, session: Session, name: str) -> pa.Schema:
+        return _schema(self._gateway.describe(session, Query(f'SELECT * FROM "{SEMANTIC_SCHEMA}"."{name}"')))
 
     def _fields(self, session: Session, declared: Sequence[Column]) -> list[pa.Field]:
         kinds = self._arrow_types(session, [column.type for column in declared])

@@ -57,8 +57,9 @@ def test_masks_and_row_filters_hold(ask: Asking) -> None:
 
 
 def test_the_catalog_shows_what_is_visible(ask: Asking) -> None:
-    assert ask("analyst", 'table(client.get_db_schemas()).column("db_schema_name").to_pylist()') == ["shop"]
-    assert ask("analyst", 'table(client.get_tables()).column("table_name").to_pylist()') == ["customers", "orders"]
+    assert ask("analyst", 'table(client.get_db_schemas()).column("db_schema_name").to_pylist()') == ["semantic", "shop"]
+    tables = ask("analyst", 'table(client.get_tables()).column("table_name").to_pylist()')
+    assert tables == ["alternatives", "dimensions", "measures", "metric_tree", "synonyms", "customers", "orders"]
     orders = 'TableRef(db_schema="shop", table="orders")'
     assert ask("analyst", f'table(client.get_primary_keys({orders})).column("column_name").to_pylist()') == ["order_id"]
     assert ask("stranger", 'table(client.get_tables()).column("table_name").to_pylist()') == []
@@ -91,7 +92,7 @@ with engine.connect() as connection:
     print(json.dumps([inspect(connection).get_schema_names(), orders.c.keys(), rows]))
 """
     assert json.loads(tools.python(program)) == [
-        ["shop"],
+        ["semantic", "shop"],
         ["order_id", "customer_id", "store", "amount", "ordered_at", "remark"],
         [[1, "remark 1"], [6, "remark 6"]],
     ]

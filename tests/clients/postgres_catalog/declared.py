@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from gateway.semantic_views import DESCRIPTIONS, RELATIONS, kind
 from gateway.visibility import visible_relationships
 from gateway.visible import VisibleProduct, VisibleTable
 
@@ -24,9 +25,22 @@ def statements(products: Sequence[VisibleProduct], subject: str) -> Iterator[str
     for product in products:
         for table in product.tables:
             yield from _references(products, product.product.name, table)
+    yield from _semantic(subject)
     for product in products:
         yield f'GRANT USAGE ON SCHEMA "{product.product.name}" TO "{subject}"'
         yield f'GRANT SELECT ON ALL TABLES IN SCHEMA "{product.product.name}" TO "{subject}"'
+
+
+def _semantic(subject: str) -> Iterator[str]:
+    """The schema in which a principal reads what is defined, as an owner of a database would have it."""
+    yield "CREATE SCHEMA semantic"
+    yield _comment("SCHEMA", "semantic", "Measures, dimensions and metric trees by name")
+    for name, columns in RELATIONS.items():
+        kinds = ", ".join(f'"{column}" {"boolean" if kind(column) == "BOOLEAN" else "text"}' for column in columns)
+        yield f'CREATE TABLE semantic."{name}" ({kinds})'
+        yield _comment("TABLE", f'semantic."{name}"', DESCRIPTIONS[name])
+    yield f'GRANT USAGE ON SCHEMA semantic TO "{subject}"'
+    yield f'GRANT SELECT ON ALL TABLES IN SCHEMA semantic TO "{subject}"'
 
 
 def _table(schema: str, table: VisibleTable) -> Iterator[str]:

@@ -10,14 +10,16 @@ import pytest
 from ports.flight import messages as m
 from tests.ports.flight.conftest import Flight, Raw
 
-ALL = ["salaries", "customers", "orders"]
+SEMANTIC = ["alternatives", "dimensions", "measures", "metric_tree", "synonyms"]
+RS = ["salaries", "alternatives", "measures", "customers", "orders"]
+ALL = ["salaries", *SEMANTIC, "customers", "orders"]
 CUSTOMERS = m.CommandStatementQuery("SELECT * FROM shop.customers")
 
 
 def test_metadata_is_what_the_principal_may_see(flight: Flight) -> None:
     steward, analyst, stranger = (flight.raw(one) for one in ("steward", "analyst", "stranger"))
-    assert steward.ask(m.CommandGetDbSchemas())["db_schema_name"].to_pylist() == ["hr", "shop"]
-    assert analyst.ask(m.CommandGetDbSchemas())["db_schema_name"].to_pylist() == ["shop"]
+    assert steward.ask(m.CommandGetDbSchemas())["db_schema_name"].to_pylist() == ["hr", "semantic", "shop"]
+    assert analyst.ask(m.CommandGetDbSchemas())["db_schema_name"].to_pylist() == ["semantic", "shop"]
     assert stranger.ask(m.CommandGetDbSchemas()).num_rows == 0
     assert stranger.ask(m.CommandGetTables(include_schema=True)).num_rows == 0
     assert stranger.ask(m.CommandGetCatalogs()).to_pydict() == {"catalog_name": ["outport"]}
@@ -37,7 +39,8 @@ def test_metadata_is_what_the_principal_may_see(flight: Flight) -> None:
         (m.CommandGetTables(catalog=""), []),
         (m.CommandGetTables(db_schema_filter_pattern=""), []),
         (m.CommandGetTables(table_types=("VIEW",)), []),
-        (m.CommandGetTables(table_types=("VIEW", "TABLE"), table_name_filter_pattern="%r%s%"), ALL),
+        (m.CommandGetTables(table_types=("VIEW", "TABLE"), table_name_filter_pattern="%r%s%"), RS),
+        (m.CommandGetTables(db_schema_filter_pattern="semantic"), SEMANTIC),
     ],
 )
 def test_tables_are_narrowed_by_patterns(flight: Flight, command: m.CommandGetTables, names: list[str]) -> None:
@@ -124,7 +127,7 @@ def test_the_type_of_every_column_is_one_of_those_told(flight: Flight, subject: 
     raw = flight.raw(subject)
     known = set(raw.ask(m.CommandGetXdbcTypeInfo())["type_name"].to_pylist())
     for _, schema in tables(raw):
-        kinds = [field.metadata[b"ARROW:FLIGHT:SQL:TYPE_NAME"].decode() for field in schema]
+        kinds = [field.metadata[b"ARROW:FLIGHT:SQL:TYPE_NAME"].decode() for field in schema if field.metadata]
         assert {"LIST" if kind.endswith("[]") else kind.split("(")[0] for kind in kinds} <= known
 
 

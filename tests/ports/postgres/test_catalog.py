@@ -46,9 +46,27 @@ TABLES = (
 
 def test_each_principal_finds_its_own_tables(ask: Connect) -> None:
     mine = f"{TABLES} AND c.relkind = 'r' ORDER BY 1, 2"
-    assert ask("analyst", mine) == [("shop", "customers"), ("shop", "orders")]
-    assert ask("steward", mine) == [("hr", "salaries"), ("shop", "customers"), ("shop", "orders")]
+    told = [("semantic", name) for name in ("alternatives", "dimensions", "measures", "metric_tree", "synonyms")]
+    assert ask("analyst", mine) == [*told, ("shop", "customers"), ("shop", "orders")]
+    assert ask("steward", mine) == [("hr", "salaries"), *told, ("shop", "customers"), ("shop", "orders")]
     assert ask("stranger", mine) == []
+
+
+def test_the_catalog_tells_of_semantic_relations_what_they_have(ask: Connect) -> None:
+    columns = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'semantic' AND table_name = '{}'"
+    names = [
+        name
+        for (name,) in ask(
+            "steward", "SELECT table_name FROM information_schema.tables WHERE table_schema = 'semantic'"
+        )
+    ]
+    assert len(names) == 5
+    for name in names:
+        listed = ", ".join(
+            f'"{column}"' for (column,) in ask("steward", columns.format(name) + " ORDER BY ordinal_position")
+        )
+        rows = ask("steward", f"SELECT {listed} FROM semantic.{name}")
+        assert rows == ask("steward", f"SELECT * FROM semantic.{name}")
 
 
 @pytest.mark.parametrize(
