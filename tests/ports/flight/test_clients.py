@@ -93,9 +93,10 @@ def test_rows_wider_than_a_client_takes_at_once_arrive(flight: Flight) -> None:
 
 
 def test_objects_are_those_that_the_principal_may_see(flight: Flight) -> None:
-    assert _objects(flight, "steward").keys() == {"hr.salaries", "shop.customers", "shop.orders"}
+    told = {f"semantic.{name}" for name in ("alternatives", "dimensions", "measures", "metric_tree", "synonyms")}
+    assert _objects(flight, "steward").keys() == {"hr.salaries", "shop.customers", "shop.orders", *told}
     seen = _objects(flight, "analyst")
-    assert seen.keys() == {"shop.customers", "shop.orders"}
+    assert seen.keys() == {"shop.customers", "shop.orders", *told}
     columns = {column["column_name"]: column for column in seen["shop.customers"]["table_columns"]}
     assert {"salary", "unsorted"} & columns.keys() == set()
     assert columns["lifetime"]["xdbc_type_name"] == "DECIMAL(18,2)"
