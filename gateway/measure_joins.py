@@ -9,35 +9,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gateway.measure_sources import Side, identified, kind, named
 from gateway.tree import Node
 from gateway.use_joins import joins
-from gateway.use_names import Relation, leaves
-from gateway.visibility import sameness
+from gateway.use_names import leaves
 
 # A column of one table that is equal to one of another, in every row that is left.
-Pair = tuple[tuple[Relation, str], tuple[Relation, str]]
+Pair = tuple[tuple[Side, str], tuple[Side, str]]
 
 
 @dataclass(frozen=True)
 class Joins:
-    """The FROM clause of one block, whose tables are `relations`."""
+    """The FROM clause of one block; `sides` are its tables, and the subqueries of which something is known."""
 
     source: Node
-    relations: Sequence[Relation]
+    sides: Sequence[Side]
 
-    def repeating(self, root: Relation, where: Node | None) -> tuple[Relation, ...] | None:
+    def repeating(self, root: Side, where: Node | None) -> tuple[Side, ...] | None:
         """The tables whose joins may repeat rows of `root`; () if none does, None where that cannot be said by name."""
         loose, known = self._loose(self.source, root, self._pairs(where))
-        return tuple(one for one in self.relations if one in loose) if known else None
+        return tuple(one for one in self.sides if one in loose) if known else None
 
-    def meeting(self, root: Relation, where: Node | None) -> list[str]:
+    def meeting(self, root: Side, where: Node | None) -> list[str]:
         """The columns of `root` by which it is joined."""
         nodes = [join["condition"] for join in joins(self.source)]
         pairs = [pair for node in [*nodes, where] for pair in self._pairs(node)]
         pairs += [pair for join in joins(self.source) for pair in self._using(join)]
         return list(dict.fromkeys(column for pair in pairs for one, column in pair if one is root))
 
-    def _loose(self, source: Node, root: Relation, more: Sequence[Pair]) -> tuple[set[Relation], bool]:
+    def _loose(self, source: Node, root: Side, more: Sequence[Pair]) -> tuple[set[Side], bool]:
         """The relations that may repeat `root`'s rows, and whether these are the whole reason."""
         items, pairs = self._cluster(source)
         pairs = [*pairs, *more]
@@ -54,7 +54,7 @@ class Joins:
         loose = {one for item in waiting for one in self._within(item)}
         return loose, all(self._within(item) for item in waiting)
 
-    def _outer(self, join: Node, root: Relation) -> tuple[set[Relation], bool]:
+    def _outer(self, join: Node, root: Side) -> tuple[set[Side], bool]:
         """The same for a join that keeps rows without a match, or only asks whether there is one."""
         kind = join["join_type"] if join["ref_type"] == "REGULAR" else ""
         kept, other = join["left"], join["right"]
@@ -81,18 +81,18 @@ class Joins:
         second, more = self._cluster(source["right"])
         return [*first, *second], [*pairs, *more, *self._pairs(source["condition"]), *self._using(source)]
 
-    def _attached(self, item: Node, pairs: Iterable[Pair], determined: set[Relation]) -> bool:
+    def _attached(self, item: Node, pairs: Iterable[Pair], determined: set[Side]) -> bool:
         """Whether at most one row of `item` meets given rows of the `determined` tables: by the whole key of one."""
         given = [(near, far) for pair in pairs for near, far in (pair, pair[::-1]) if near[0] in determined]
         for one in self._within(item):
             met = {column for _, (relation, column) in given if relation is one}
-            if _identified(one, met) and (item is one.node or self._loose(item, one, ()) == (set(), True)):
+            if identified(one, met) and (item is one.node or self._loose(item, one, ()) == (set(), True)):
                 return True
         return False
 
-    def _within(self, source: Node) -> list[Relation]:
+    def _within(self, source: Node) -> list[Side]:
         places = [id(leaf) for leaf in leaves(source)]
-        return [one for one in self.relations if id(one.node) in places]
+        return [one for one in self.sides if id(one.node) in places]
 
     def _pairs(self, condition: Node | None) -> list[Pair]:
         """The columns that `condition` asks to be equal, where they have one type and need no change for it."""
@@ -107,33 +107,23 @@ class Joins:
     def _using(self, join: Node) -> list[Pair]:
         found: list[Pair] = []
         for name in (str(one).lower() for one in join["using_columns"]):
-            sides = [
-                [one for one in self._within(join[side]) if name in one.grant.decision.known]
-                for side in ("left", "right")
-            ]
+            sides = [[one for one in self._within(join[side]) if name in named(one)] for side in ("left", "right")]
             if sides[0] and len(sides[1]) == 1:
                 found += self._alike((sides[0][0], name), (sides[1][0], name))
         return found
 
-    def _alike(self, first: tuple[Relation, str] | None, second: tuple[Relation, str] | None) -> list[Pair]:
+    def _alike(self, first: tuple[Side, str] | None, second: tuple[Side, str] | None) -> list[Pair]:
         if first is None or second is None or first[0] is second[0]:
             return []
-        types = {one.grant.table.column(name).type for one, name in (first, second)}
-        return [(first, second)] if len(types) == 1 else []
+        types = {kind(*first), kind(*second)}
+        return [(first, second)] if len(types) == 1 and None not in types else []
 
-    def _column(self, node: Node) -> tuple[Relation, str] | None:
+    def _column(self, node: Node) -> tuple[Side, str] | None:
         if node["class"] != "COLUMN_REF" or len(node["column_names"]) > 2:
             return None
         *table, name = (str(part).lower() for part in node["column_names"])
-        having = [one for one in self.relations if name in one.grant.decision.known]
+        having = [one for one in self.sides if name in named(one)]
         meant = [one for one in having if not table or one.alias == table[0]]
-        if not table and len(list(leaves(self.source))) > len(self.relations):
+        if not table and len(list(leaves(self.source))) > len(self.sides):
             return None  # a name of a query's own may be meant
         return (meant[0], name) if len(meant) == 1 else None
-
-
-def _identified(one: Relation, columns: set[str]) -> bool:
-    """Whether no two rows, as they are shown, have the same values of `columns`."""
-    decision, key = one.grant.decision, one.grant.table.key
-    known = set(key) <= set(decision.known) and all(sameness(decision, name) is not None for name in key)
-    return known and one.grant.table.identified_by(columns)

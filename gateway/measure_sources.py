@@ -1,4 +1,4 @@
-"""What stands beside tables in a FROM clause, subqueries and CTEs: by which columns no two of their rows are alike. Pure.
+"""What stands beside tables in a FROM clause, subqueries and CTEs: by which columns no two rows are alike. Pure.
 
 Proven from how they are written: by what they group, what is DISTINCT in them, that they have one row, or that they
 hold a table's rows once, with its key. Whatever is not recognised has no key.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.grammar import AGGREGATES, TABLE_FUNCTIONS
+from gateway.measure_names import semantics
 from gateway.syntax import constant
 from gateway.tree import MEASURE, Node, nodes
 from gateway.use_names import Path, Relation, leaves, own, tables
@@ -19,6 +20,7 @@ from gateway.visibility import sameness
 if TYPE_CHECKING:
     from gateway.bind import Grant
 
+_LOOSE = ("DOUBLE", "FLOAT", "INTERVAL", "TIME WITH", "STRUCT", "TUPLE", "MAP", "UNION", "VARIANT", "JSON")
 _SELECTION = ("columns", "expr", "exclude_list", "replace_list", "rename_list", "qualified_exclude_list")
 
 
@@ -65,7 +67,9 @@ class _Output:
 
     @property
     def type(self) -> str | None:
-        return kind(*self.source) if self.source is not None else None
+        """Its type, where equal values of it are told apart by nothing: groups of it then meet one value each."""
+        found = kind(*self.source) if self.source is not None else None
+        return None if found is None or found.startswith(_LOOSE) or found.endswith("]") else found
 
 
 class Sources:
@@ -110,7 +114,8 @@ class Sources:
             return Derived(_alias(leaf), str(leaf["alias"]), leaf, {}, keys) if frozenset() in keys else None
         renamed = {old: new for (old, _), new in zip(columns, names, strict=True)}
         types = {new: kind for (_, kind), new in zip(columns, names, strict=True)}
-        return Derived(_alias(leaf), str(leaf["alias"]), leaf, types, tuple(frozenset(map(renamed.__getitem__, key)) for key in keys))
+        found = tuple(frozenset(renamed[name] for name in key) for key in keys)
+        return Derived(_alias(leaf), str(leaf["alias"]), leaf, types, found)
 
     def _shape(self, block: Node) -> None:
         """Remember the columns of a block and its keys."""
@@ -126,10 +131,9 @@ class Sources:
                 sides.append(side)
         outputs = _outputs(block, sides)
         names = [one.name for one in outputs or ()]
-        if outputs is None or len(set(names)) < len(names) or "" in names:
-            outputs = []
-        self._columns[id(block)] = tuple((one.name, one.type) for one in outputs)
-        self._keys[id(block)] = tuple(_keys(block, sides, outputs))
+        known = outputs if outputs and len(set(names)) == len(names) else []
+        self._columns[id(block)] = tuple((one.name, one.type) for one in known)
+        self._keys[id(block)] = tuple(_keys(block, sides, known))
 
 
 def _alias(leaf: Node) -> str:
@@ -138,7 +142,7 @@ def _alias(leaf: Node) -> str:
 
 def _outputs(block: Node, sides: Sequence[Side]) -> list[_Output] | None:
     """The columns of a block, None where a list of all is not of one source."""
-    whole = len(list(leaves(block["from_table"]))) == len(sides)
+    whole = _whole(block, sides)
     found: list[_Output] = []
     for item in block["select_list"]:
         if item["class"] == "STAR":
@@ -149,7 +153,8 @@ def _outputs(block: Node, sides: Sequence[Side]) -> list[_Output] | None:
             found += [_Output(name, item, (side, name)) for name in names]
             continue
         bare = item["class"] == "COLUMN_REF"
-        name = str(item["alias"] or (item["column_names"][-1] if bare else "")).lower()
+        # What has no name of its own is called as nothing can be called.
+        name = str(item["alias"] or (item["column_names"][-1] if bare else f"\0{len(found)}")).lower()
         found.append(_Output(name, item, _meant(item, sides, whole=whole) if bare else None))
     return found
 
@@ -162,6 +167,11 @@ def _meant(reference: Node, sides: Sequence[Side], *, whole: bool) -> tuple[Side
     return (found[0], name) if len(found) == 1 else None
 
 
+def _whole(block: Node, sides: Sequence[Side]) -> bool:
+    """Whether all that a block reads is known."""
+    return len(list(leaves(block["from_table"]))) == len(sides)
+
+
 def _keys(block: Node, sides: Sequence[Side], outputs: Sequence[_Output]) -> Iterator[frozenset[str]]:
     limits = [one for one in block["modifiers"] if one["type"] == "LIMIT_MODIFIER"]
     if any(one["limit_type"] == "ROW_COUNT" and _few(one["limit"]) for one in limits):
@@ -171,19 +181,25 @@ def _keys(block: Node, sides: Sequence[Side], outputs: Sequence[_Output]) -> Ite
         return
     for one in block["modifiers"]:
         if one["type"] == "DISTINCT_MODIFIER" and outputs:
-            targets = [_of(target, sides, outputs) for target in one["distinct_on_targets"]]
+            targets = [_of(target, block, sides, outputs) for target in one["distinct_on_targets"]]
             if None not in targets:
                 yield frozenset(name for name in targets if name) or frozenset(one.name for one in outputs)
+    source = block["from_table"]
+    single = source["type"] == "EMPTY" or (source["type"] == "EXPRESSION_LIST" and len(source["values"]) == 1)
+    if single and not block["group_sets"]:
+        yield frozenset()
     aggregates = any(_aggregates(item) for item in (*block["select_list"], block["having"]))
     if block["group_expressions"]:
-        groups = [_of(one, sides, outputs) for one in block["group_expressions"]]
+        groups = [_of(one, block, sides, outputs) for one in block["group_expressions"]]
         if None not in groups and block["group_sets"] == [list(range(len(groups)))]:
             yield frozenset(name for name in groups if name)
+            yield from _kept(block, sides, outputs)
     elif block["aggregate_handling"] == "FORCE_AGGREGATES":
         if outputs:
             yield frozenset(one.name for one in outputs if not _aggregates(one.item))
+            yield from _kept(block, sides, outputs)
     elif aggregates:
-        if _aggregated_here(block, sides):
+        if _aggregated_here(block, sides) and block["group_sets"] in ([], [[]]):
             yield frozenset()
     elif not block["group_sets"]:
         yield from _kept(block, sides, outputs)
@@ -194,16 +210,25 @@ def _few(limit: Node | None) -> bool:
     return isinstance(number, int) and number <= 1
 
 
-def _of(expression: Node, sides: Sequence[Side], outputs: Sequence[_Output]) -> str | None:
-    """The column of a block that is an expression which it groups by: by its place, or the same column."""
+def _of(expression: Node, block: Node, sides: Sequence[Side], outputs: Sequence[_Output]) -> str | None:
+    """The column of a block that is an expression which it groups by: by its place, the same column, or its name."""
     place = constant(expression) if expression["class"] == "CONSTANT" else None
-    if isinstance(place, int):
-        return outputs[place - 1].name if 0 < place <= len(outputs) and outputs[place - 1].item["class"] != "STAR" else None
+    if isinstance(place, int) and 0 < place <= len(outputs):
+        return outputs[place - 1].name if all(one.item["class"] != "STAR" for one in outputs) else None
     if expression["class"] != "COLUMN_REF":
         return None
-    meant = _meant(expression, sides, whole=True)
-    found = [one.name for one in outputs if meant is not None and one.source == meant]
-    return found[0] if found else None
+    meant = _meant(expression, sides, whole=_whole(block, sides))
+    if meant is not None:
+        return next((one.name for one in outputs if one.source == meant), None)
+    parts = [str(part).lower() for part in expression["column_names"]]
+    if len(parts) > 1 or not _whole(block, sides) or any(parts[0] in _every(one) for one in sides):
+        return None
+    return next((one.name for one in outputs if one.name == parts[0] and not _aggregates(one.item)), None)
+
+
+def _every(side: Side) -> Collection[str]:
+    """The names of a side's columns, and of what it is asked for by name."""
+    return {*named(side), *semantics(side.grant)} if isinstance(side, Relation) else named(side)
 
 
 def _aggregates(item: Node | None) -> bool:
@@ -215,7 +240,7 @@ def _aggregates(item: Node | None) -> bool:
 
 def _aggregated_here(block: Node, sides: Sequence[Side]) -> bool:
     """Whether the block itself is what aggregates: an aggregate of outer columns alone is the outer query's."""
-    if len(list(leaves(block["from_table"]))) != len(sides):
+    if not _whole(block, sides):
         return False
     for one in own({"select_list": block["select_list"]}):
         if one.get("class") == "FUNCTION" and _aggregates(one):
@@ -234,10 +259,7 @@ def _kept(block: Node, sides: Sequence[Side], outputs: Sequence[_Output]) -> Ite
     met = Joins(block["from_table"], sides)
     for side in sides:
         shown = {one.source[1]: one.name for one in outputs if one.source is not None and one.source[0] is side}
-        keys = list(side.keys) if isinstance(side, Derived) else [frozenset(side.grant.table.key)]
-        if isinstance(side, Relation):
-            keys += [frozenset({one.name}) for one in side.grant.table.columns if one.unique]
-        for key in keys:
-            if (key or isinstance(side, Derived)) and key <= shown.keys() and identified(side, key):
-                if met.repeating(side, block["where_clause"]) == ():
-                    yield frozenset(shown[name] for name in key)
+        for key in side.keys if isinstance(side, Derived) else (frozenset(side.grant.table.key),):
+            there = key <= shown.keys() and identified(side, key)
+            if there and met.repeating(side, block["where_clause"]) == ():
+                yield frozenset(shown[name] for name in key)

@@ -17,6 +17,7 @@ from gateway.errors import BadQuery
 from gateway.grammar import AGGREGATES
 from gateway.measure_joins import Joins
 from gateway.measure_names import Budget, Meant, Names, aggregate, semantics, written
+from gateway.measure_sources import Sources
 from gateway.syntax import constant
 from gateway.tree import MEASURE, Node, nodes, position
 from gateway.use_joins import joins
@@ -65,8 +66,9 @@ def mark(statement: Node, granted: Mapping[Path, Grant], *, listed: bool) -> Mar
     asked = sum(_is_measure(node) for node in nodes(statement))
     Marks().count(asked)
     if asked or any(semantics(grant) for grant in granted.values()):
+        sources = Sources(statement, granted)
         for node in [one for one in nodes(statement) if one.get("type") == "SELECT_NODE"]:
-            _Block(node, granted, marks, made, listed=listed).read()
+            _Block(node, granted, sources, marks, made, listed=listed).read()
     for node in nodes(statement):
         if _is_measure(node) and id(node) not in made:
             raise BadQuery(f"MEASURE stands in {_PLACES}", reason="grouping", position=position(node))
@@ -101,10 +103,18 @@ class _Block:
     """One query block, in which names mean measures and dimensions of the tables that it reads."""
 
     def __init__(
-        self, node: Node, granted: Mapping[Path, Grant], marks: Marks, made: set[int], *, listed: bool
+        self,
+        node: Node,
+        granted: Mapping[Path, Grant],
+        sources: Sources,
+        marks: Marks,
+        made: set[int],
+        *,
+        listed: bool,
     ) -> None:
         self._node, self._marks, self._made, self._listed = node, marks, made, listed
         self._relations, self._whole = tables(node["from_table"], granted)
+        self._sides = sources.sides(node["from_table"], self._relations)
         self._names = Names(self._relations, whole=self._whole)
         self._fit: set[Relation] = set()
         self._own: set[str] = set()
@@ -250,7 +260,7 @@ class _Block:
         if block["group_expressions"] and any(str(one.get("function_name")).lower() == "unnest" for one in own(block)):
             words = "a measure takes each row once, and groups by unnest may repeat one: aggregate in a subquery"
             raise BadQuery(words, reason="grouping", position=position(node))
-        met = Joins(block["from_table"], self._relations)
+        met = Joins(block["from_table"], self._sides)
         repeating = met.repeating(root, block["where_clause"])
         if repeating == ():
             self._fit.add(root)
