@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gateway import duck
@@ -16,6 +16,7 @@ from gateway.errors import BadQuery
 from gateway.grammar import AGGREGATES
 from gateway.product import Semantic
 from gateway.scope import copied
+from gateway.semantic_words import GRAINS
 from gateway.tree import NODE_LIMIT, Node, called, nodes, position
 from gateway.use_names import Relation
 from gateway.visibility import visible_semantics
@@ -36,7 +37,16 @@ class _Source:
 
 @functools.lru_cache(maxsize=5_000)
 def _semantics(_: str, __: str, ___: str, source: _Source) -> Mapping[str, Semantic]:
-    return {one.name: one for one in visible_semantics(source.grant.decision, source.grant.table)}
+    found = {one.name: one for one in visible_semantics(source.grant.decision, source.grant.table)}
+    return {step.name: step for one in found.values() for step in _steps(one)} | found
+
+
+def _steps(time: Semantic) -> Iterable[Semantic]:
+    """A dimension for each grain that the contract gives a time, as `sold_at__month`: its beginning, in its zone."""
+    for grain in time.grains or (GRAINS if time.zone else ()):
+        moment = f"timezone({duck.literal(time.zone)}, {time.expression})" if time.zone else time.expression
+        text = f"CAST(date_trunc('{grain}', {moment}) AS TIMESTAMP)"
+        yield replace(time, name=f"{time.name}__{grain}", expression=text, type="TIMESTAMP", grains=(), zone="")
 
 
 def semantics(grant: Grant) -> Mapping[str, Semantic]:

@@ -111,7 +111,7 @@ def visible(session: Session, pin: Pin) -> Visible:
         for schema, (_, tables) in granted.items()
         for name, grant in tables.items()
     }
-    found = [
+    listed = [
         PgSchema(
             schema,
             snapshot.product.purpose,
@@ -120,8 +120,8 @@ def visible(session: Session, pin: Pin) -> Visible:
         for schema, (snapshot, tables) in granted.items()
     ]
     if granted and semantic_views.SCHEMA not in granted:
-        found.append(_SEMANTIC)
-    return tuple(sorted(found, key=lambda one: one.name))
+        listed.append(_SEMANTIC)
+    return tuple(sorted(listed, key=lambda one: one.name))
 
 
 def _semantic() -> PgSchema:
