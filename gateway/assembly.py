@@ -210,10 +210,11 @@ def _models(
             remedy = error.hint or "one SELECT over the declared inputs"
             report.error(f"{MODELS}/{name}.sql", (), error.message, remedy, before + 1)
     for name, shape in shapes.items():
-        ways = (name in descriptor.models) + (name in files)
-        if ways != 1:
-            problem = f"both a model and a file fill {name}" if ways else f"nothing fills the table {name}"
-            remedy = f"either {MODELS}/{name}.sql or a local server in the contract"
+        if name in descriptor.models and name in files:
+            problem, remedy = (
+                f"both a model and a file fill {name}",
+                f"{MODELS}/{name}.sql, or a server in the contract",
+            )
             report.error(shape.file, shape.path, problem, remedy)
     return found
 

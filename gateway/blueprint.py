@@ -9,10 +9,12 @@ import hashlib
 import json
 import time
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from gateway import clock, contract, duck, pseudonym, reading, scope, sources, tree
+from gateway import mock as mocking
 from gateway.bind import Grant, view_of
 from gateway.contract import ContractError
 from gateway.decision import Decision
@@ -20,6 +22,7 @@ from gateway.document import Finding
 from gateway.errors import BadQuery, GatewayError
 from gateway.job import CORE_CATALOG, CORE_SCHEMA, Attachment, Job, PseudonymJob, Relation, TableJob
 from gateway.keys import Keys
+from gateway.mock import Mock
 from gateway.policy import PolicySet
 from gateway.principal import NEVER, Environment, Principal
 from gateway.product import Column, FileSource, Input, Product, Pseudonym, Table
@@ -97,6 +100,34 @@ def drawn(
         data_time=_data_time(product, readable),
     )
     return Blueprint(job, tuple(readable.files), warnings)
+
+
+def made_up(
+    product: Product, mock: Mock, as_of: datetime, deployment: Deployment, policies: PolicySet, mask_keys: Keys | None
+) -> Blueprint:
+    """The build of a mock of `product`: its contract alone, no input, no file. Raises ContractError."""
+    try:
+        bare = mocking.tables(product, mock, as_of)
+    except mocking.MockError as error:
+        raise ContractError(error.findings) from error
+    tables = []
+    for one in bare:
+        table = product.table(one.name)
+        hashed = _pseudonyms(table, product, deployment, policies, mask_keys)
+        order = _order(table, {pseudonym.column for pseudonym in hashed})
+        tables.append(replace(one, order=order, pseudonyms=hashed))
+    job = Job(
+        product=product.name,
+        files=(),
+        attachments=(),
+        relations=(),
+        tables=tuple(tables),
+        rules=tuple((table.name, rule) for table in product.tables for rule in table.quality),
+        data_time=f"SELECT {duck.literal(as_of)}",
+        mocked=True,
+        measures=mocking.measures(product),
+    )
+    return Blueprint(job, (), ())
 
 
 def _table(

@@ -6,7 +6,7 @@ or for the real time where a product declares no clock.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 from gateway import duck, tree
 from gateway.errors import BadQuery
@@ -37,6 +37,11 @@ def _moment(clock: str) -> datetime | None:
         return datetime.fromisoformat(clock)
     except ValueError:
         return None
+
+
+def moment(clock: str | None) -> datetime:
+    """The clock's time (UTC, without offset) where it is a timestamp; else the beginning of today."""
+    return (_moment(clock) if clock else None) or datetime.combine(datetime.now(UTC).date(), time())
 
 
 def expression(clock: str | None) -> str:

@@ -117,9 +117,14 @@ def compile_product(product: Product, input_tables: InputTables, folder: FilePat
     assert parsed is not None
     assembly.assemble(parsed, report)
     tables = _readable(product, input_tables, parsed, report)
+    fed = {name for name, _ in product.sources}
     for table in product.tables:
         if table.model is not None:
             _check_model(table, table.model, tables, report)
+        elif table.name not in fed:
+            file, path = _declared_at(parsed.contracts, table.name)
+            remedy = f"{MODELS}/{table.name}.sql, or a local server in the contract; before there is data: outport mock"
+            report.error(file, path, f"nothing fills the table {table.name}", remedy)
     _check_links(product, tables, parsed, report)
     if folder is not None:
         _check_files(product, parsed, folder, report)

@@ -7,6 +7,7 @@ inside the folder. Engine texts quote values: they go to the build's log, never 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -186,6 +187,16 @@ class Writer:
             raise WriteError("the query gives no number")
         return row[0]
 
+    def numbers(self, query: str) -> dict[str, float | None]:
+        """The numbers of the one row of a SELECT over the stored tables' bare names, by their names. Raises WriteError.
+
+        What is no finite number is None.
+        """
+        self._run(f"USE {CORE_CATALOG}.{CORE_SCHEMA}")
+        row = self._row(query) or ()
+        names = [column[0] for column in self._instance.description or ()]
+        return {name: _finite(value) for name, value in zip(names, row, strict=True)}
+
     def text(self, query: str) -> str | None:
         """The one value that `query` gives, as text. Raises WriteError."""
         row = self._row(f"SELECT CAST(({query}) AS VARCHAR)")
@@ -223,6 +234,12 @@ class Writer:
             self._instance.execute(statement)
         except duckdb.Error as error:
             raise _failure(error) from error
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    return float(value) if math.isfinite(value) else None
 
 
 def _cast(columns: Columns, select: str) -> str:

@@ -21,7 +21,13 @@ def states(session: Session, pin: Pin, plan: Plan) -> tuple[ProductProvenance, .
     snapshots = {grant.snapshot.id: grant.snapshot for grant in plan.grants}
     return tuple(
         ProductProvenance(
-            one.product.name, one.product.version, one.id, one.data_time, one.quality, lifespan(session, pin, one)
+            one.product.name,
+            one.product.version,
+            one.id,
+            one.data_time,
+            one.quality,
+            lifespan(session, pin, one),
+            one.mock is not None,
         )
         for one in snapshots.values()
     )

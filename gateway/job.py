@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -72,7 +72,11 @@ class TableJob:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One build. `rules` are (table, rule); `data_time` is a SELECT of one TIMESTAMP; tables stand in build order."""
+    """One build. `rules` are (table, rule); `data_time` is a SELECT of one TIMESTAMP; tables stand in build order.
+
+    `mocked`: made-up rows, whose broken rules are told and stop nothing. `measures` are (table, SELECT of one row of
+    numbers) to be told of.
+    """
 
     product: str
     files: tuple[str, ...]
@@ -81,6 +85,8 @@ class Job:
     tables: tuple[TableJob, ...]
     rules: tuple[tuple[str, QualityRule], ...]
     data_time: str | None
+    mocked: bool = False
+    measures: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +111,17 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The core is complete, audited and closed. `pseudonyms` are (table, column, link) as stored."""
+    """The core is complete, audited and closed. `pseudonyms` are (table, column, link) as stored.
+
+    `measures` maps `table.measure` to its value over all rows, for what the job asked.
+    """
 
     row_counts: dict[str, int]
     outcomes: tuple[RuleOutcome, ...]
     pseudonyms: tuple[tuple[str, str, str], ...]
     data_time: datetime | None
     findings: tuple[Finding, ...]
+    measures: dict[str, float | None] = field(default_factory=dict)
     event: Literal["built"] = "built"
 
 

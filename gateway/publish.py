@@ -19,6 +19,7 @@ from gateway import (
     blueprint,
     build,
     child,
+    clock,
     contract,
     grading,
     inheritance,
@@ -37,13 +38,14 @@ from gateway.engine import default_threads
 from gateway.errors import Unavailable
 from gateway.job import Built, Order
 from gateway.manifest import Manifest, ManifestError
+from gateway.mock import Mock
 from gateway.observe import BreakAllowed
 from gateway.policy_file import read_folder
 from gateway.policy_rules import PolicyError
 from gateway.product import Inherited, Product, Pseudonym
 from gateway.record import Record, RecordError
 from gateway.settings import Settings
-from gateway.snapshot import Deployment, Snapshot
+from gateway.snapshot import Deployment, Mocked, Snapshot
 
 FINDINGS = "findings.txt"
 _MEMORY_LIMIT = "2GB"
@@ -90,12 +92,14 @@ def publish(
     progress: Callable[[Progress], None] = _silent,
     force: bool = False,
     permit: Permit | None = None,
+    mock: Mock | None = None,
 ) -> Snapshot:
     """Publish the product of `folder`; the snapshot that serves it now, the old one if nothing has changed.
 
-    `force` builds anew in any case. Raises ContractError with every finding (descriptors, models, policies, rules, and
-    what breaks readers unless there is a `permit`), Unavailable if another publication runs (busy), the build was
-    killed (build), or the permit cannot be put on record (audit).
+    `force` builds anew in any case. With `mock`, rows are made up from the contract alone; they replace no real ones.
+    Raises ContractError with every finding (descriptors, models, policies, rules, and what breaks readers unless there
+    is a `permit`), Unavailable if another publication runs (busy), the build was killed (build), or the permit cannot
+    be put on record (audit).
     """
     with child.lock(settings.state, folder.name) as held:
         known = _collected(settings.state)
@@ -104,7 +108,10 @@ def publish(
         deployment = _deployment(settings.state, known)
         inherited, doubts = _inherited(settings, product, deployment)
         product = inheritance.applied(product, inherited)
-        drawn = _drawn(settings, product, folder, deployment)
+        served = deployment.find(f"{product.name}_v{product.major}")
+        if mock is not None and served is not None and served.mock is None:
+            raise ContractError([_real(product)])
+        drawn = _drawn(settings, product, folder, deployment, mock)
         for finding in (*doubts, *drawn.warnings):
             progress(Warned(product.name, finding))
         fingerprint = drawn.fingerprint(product.identity)
@@ -112,11 +119,11 @@ def publish(
         if same is not None and not force:
             progress(Step(product.name, "unchanged", same.id, 1.0))
             return same
-        served = deployment.find(f"{product.name}_v{product.major}")
-        broken = _broken(served, product, permit, progress)
-        snapshot = _built(settings, product, inherited, drawn, fingerprint, held, progress)
-        if permit is not None and served is not None and broken:
-            _recorded(settings, permit, served, snapshot)
+        readers = None if served is None or served.mock is not None else served
+        broken = _broken(readers, product, permit, progress)
+        snapshot = _built(settings, product, inherited, drawn, fingerprint, held, progress, mock)
+        if permit is not None and readers is not None and broken:
+            _recorded(settings, permit, readers, snapshot)
         retain_until = time.time() + retain_s(settings, product)
         manifest.write(
             settings.state,
@@ -221,7 +228,12 @@ def _inherited(
     return inheritance.inherited(product, deployment, policies.rules)
 
 
-def _drawn(settings: Settings, product: Product, folder: Path, deployment: Deployment) -> Blueprint:
+def _real(product: Product) -> Finding:
+    problem = f"{product.name} {product.major} is served with real data, which no mock replaces"
+    return Finding("", 0, product.name, problem, "another major version, or a deployment of its own (--state)")
+
+
+def _drawn(settings: Settings, product: Product, folder: Path, deployment: Deployment, mock: Mock | None) -> Blueprint:
     others = [one.product for one in deployment.snapshots if (one.product.name, one.product.major) != _key(product)]
     try:
         policies = policy.load(settings.policies, [*others, product])
@@ -230,6 +242,8 @@ def _drawn(settings: Settings, product: Product, folder: Path, deployment: Deplo
     secret = keys.load(settings) if policies.pseudonyms(product) else None
     if secret is not None:
         pseudonym.pin(settings.mask_keys, secret)
+    if mock is not None:
+        return blueprint.made_up(product, mock, clock.moment(product.data_clock), deployment, policies, secret)
     return blueprint.drawn(product, folder, deployment, policies, secret)
 
 
@@ -257,6 +271,7 @@ def _built(
     fingerprint: str,
     held: int,
     progress: Callable[[Progress], None],
+    mock: Mock | None,
 ) -> Snapshot:
     """A complete folder on the shelf, not yet served. Raises Refused, Unavailable."""
     started, now = time.monotonic(), datetime.now(UTC)
@@ -285,8 +300,15 @@ def _built(
         progress(Warned(product.name, finding))
     (folder / build.LOG).unlink(missing_ok=True)
     made = _record(product, snapshot_id, now, built, folder, time.monotonic() - started, fingerprint)
-    record.write(folder, replace(made, inherited=inherited))
+    record.write(folder, replace(made, inherited=inherited, mock=_mocked(mock, built)))
     return record.load(shelf.path(settings.state, shelf.complete(folder).name))
+
+
+def _mocked(mock: Mock | None, built: Built) -> Mocked | None:
+    if mock is None:
+        return None
+    draws = tuple(f"{table}.{column}={draw.shown}" for table, column, draw in mock.draws)
+    return Mocked(mock.seed, mock.rows, draws, built.measures)
 
 
 def _record(

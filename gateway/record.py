@@ -21,7 +21,7 @@ from gateway import contract
 from gateway.contract import ContractError
 from gateway.inheritance import applied
 from gateway.product import Inherited, Pseudonym
-from gateway.snapshot import RuleOutcome, Snapshot
+from gateway.snapshot import Mocked, RuleOutcome, Snapshot
 
 NAME = "snapshot.json"
 CORE = "core.duckdb"
@@ -62,6 +62,7 @@ class Record:
     documents: Mapping[str, Any]
     models: Mapping[str, str]
     inherited: tuple[Inherited, ...] = ()
+    mock: Mocked | None = None
     format: Literal[1] = 1
 
 
@@ -112,6 +113,7 @@ def load(folder: Path) -> Snapshot:
         outcomes=tuple(_outcome(one) for one in record.outcomes),
         pseudonyms=frozenset(record.pseudonyms),
         inherited=record.inherited,
+        mock=record.mock,
     )
 
 

@@ -119,7 +119,7 @@ def _json(value: str, kind: str, strings: bool) -> str:
     if kind == "JSON":
         return _valid(value)
     if kind.startswith("STRUCT("):
-        members = [(name, f"{value}[{_string(name)}]", item) for name, item in _members(kind[7:-1])]
+        members = [(name, f"{value}[{_string(name)}]", item) for name, item in member_types(kind[7:-1])]
         return f"CASE WHEN {value} IS NOT NULL THEN {json_object(members, strings=strings)} END"
     if kind.startswith("TUPLE("):
         items = enumerate(split_types(kind[6:-1]), 1)
@@ -144,7 +144,7 @@ def _list(value: str, item: str, strings: bool) -> str:
 def _union(value: str, kind: str, strings: bool) -> str:
     """A union as an object whose one member is named by the tag."""
     cases = ""
-    for name, item in _members(kind[6:-1]):
+    for name, item in member_types(kind[6:-1]):
         shown = json_object([(name, f"union_extract({value}, {_string(name)})", item)], strings=strings)
         cases += f"WHEN {_string(name)} THEN {shown} "
     return f"CASE union_tag({value})::VARCHAR {cases}END"
@@ -261,7 +261,7 @@ def _nested(kind: str) -> bool:
     return kind.endswith("]") or kind.startswith(("STRUCT(", "TUPLE(", "MAP(", "UNION("))
 
 
-def _members(text: str) -> list[tuple[str, str]]:
+def member_types(text: str) -> list[tuple[str, str]]:
     """Names and types of the members of a STRUCT or UNION: `"a b" INTEGER` or `a INTEGER`."""
     found: list[tuple[str, str]] = []
     for one in split_types(text):

@@ -21,6 +21,8 @@ KNOWN = (
     "format",
     "grains",
     "metricTree",
+    "mock",
+    "mockRows",
     "package",
     "path",
     "port",

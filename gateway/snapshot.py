@@ -28,12 +28,23 @@ class RuleOutcome:
 
 
 @dataclass(frozen=True)
+class Mocked:
+    """How the rows of a mock were made up: seed, size, `TABLE.COLUMN=distribution` each; and what measures gave."""
+
+    seed: int
+    rows: int
+    draws: tuple[str, ...]
+    measures: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """One immutable published state of one product: a DuckDB file whose tables stand in the schema `core`.
 
     `pseudonyms` are the keyed-hash columns that the file holds beside the contract's. `data_time` is the data clock's
     value, None where the product declares no clock; `quality` the share of rules that hold (0..1). `inherited` tells
-    what the columns of models are served as, by what they are made of.
+    what the columns of models are served as, by what they are made of. `mock` tells how its rows were made up, None
+    where they are real.
     """
 
     id: str
@@ -45,6 +56,7 @@ class Snapshot:
     outcomes: tuple[RuleOutcome, ...]
     pseudonyms: frozenset[Pseudonym]
     inherited: tuple[Inherited, ...] = ()
+    mock: Mocked | None = None
 
     @cached_property
     def quality(self) -> float:

@@ -30,7 +30,10 @@ Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed", "uncha
 
 @dataclass(frozen=True)
 class ProductProvenance:
-    """Which state of one product an answer speaks of. `quality` is the share of its rules that hold."""
+    """Which state of one product an answer speaks of. `quality` is the share of its rules that hold.
+
+    `mock`: its rows are made up.
+    """
 
     name: str
     version: str
@@ -38,6 +41,7 @@ class ProductProvenance:
     data_time: datetime | None
     quality: float
     lifespan: Lifespan = LASTING
+    mock: bool = False
 
 
 @dataclass(frozen=True)

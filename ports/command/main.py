@@ -18,6 +18,7 @@ from ports.command import (
     connect,
     doctor,
     feedback,
+    mocks,
     people,
     policies,
     products,
@@ -65,6 +66,7 @@ app.command("serve")(serve.serve)
 app.command("apply")(products.apply)
 app.command("get")(products.get)
 app.command("new")(products.new)
+app.command("mock")(mocks.mock)
 app.command("diff")(versions.diff)
 app.command("try")(access.attempt)
 app.command("explain-access")(access.explain_access)

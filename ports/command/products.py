@@ -56,7 +56,7 @@ def apply(
         show.error(f"nothing was published: {len(findings)} findings", _REMEDY if not reading.findings else "")
         raise typer.Exit(1)
     every = declared.in_order(reading.products)
-    failed = [one.product.name for one in every if not publication(settings, one, permit)]
+    failed = [one.product.name for one in every if not publication(settings, one, permit=permit)]
     if failed:
         show.error(f"not published: {', '.join(failed)}; what was served before is still served")
         raise typer.Exit(1)
@@ -119,7 +119,7 @@ def _products(settings: Settings, served: Sequence[Snapshot]) -> None:
             one.product.owner,
             rows_of(one),
             show.moment(one.data_time),
-            quality(one),
+            f"{quality(one)}{', mock' if one.mock is not None else ''}",
         )
         for one in sorted(served, key=lambda one: one.product.name)
     ]

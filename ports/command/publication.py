@@ -9,14 +9,18 @@ from gateway.catalog import Snapshot
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.errors import GatewayError
+from gateway.mock import Mock
 from gateway.publish import Permit, Progress, Step, publish
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.declared import Declared
 
 
-def publication(settings: Settings, one: Declared, permit: Permit | None = None) -> bool:
-    """Publish `one` and say how it went; whether it is served now as declared. To break its readers takes a permit."""
+def publication(settings: Settings, one: Declared, *, permit: Permit | None = None, mock: Mock | None = None) -> bool:
+    """Publish `one`, or a mock of it, and say how it went; whether it is served now as declared.
+
+    To break its readers takes a permit.
+    """
     began = time.monotonic()
 
     def progress(event: Progress) -> None:
@@ -27,7 +31,7 @@ def publication(settings: Settings, one: Declared, permit: Permit | None = None)
             finding(one.folder, event.finding)
 
     try:
-        snapshot = publish(settings, one.folder, progress=progress, permit=permit)
+        snapshot = publish(settings, one.folder, progress=progress, permit=permit, mock=mock)
     except ContractError as error:
         show.status("")
         for found in error.findings:
@@ -61,7 +65,8 @@ def quality(snapshot: Snapshot) -> str:
 
 def _served(snapshot: Snapshot, took_s: float) -> None:
     product = snapshot.product
-    what = f"{product.name} {product.version} is served: {rows(snapshot)} rows, {quality(snapshot)}"
+    kind = "a mock of " if snapshot.mock is not None else ""
+    what = f"{kind}{product.name} {product.version} is served: {rows(snapshot)} rows, {quality(snapshot)}"
     show.line(f"{what}, snapshot {snapshot.id}, {took_s:.1f} s")
     for outcome in snapshot.outcomes:
         if not outcome.holds:

@@ -34,6 +34,7 @@ def states(products: Iterable[ProductProvenance]) -> list[dict[str, object]]:
             "snapshot": one.snapshot,
             "data_time": None if one.data_time is None else one.data_time.isoformat(),
             "quality": one.quality,
+            **({"mock": True} if one.mock else {}),
         }
         for one in products
     ]

@@ -220,7 +220,9 @@ class Statements:
             found = _schema(self._gateway.describe(session, Query(f"SELECT * FROM {name}")))
         except (NotFound, Forbidden):  # metadata may be granted where queries are not
             one, declared = product.snapshot, product.product
-            state = ProductProvenance(declared.name, declared.version, one.id, one.data_time, one.quality)
+            state = ProductProvenance(
+                declared.name, declared.version, one.id, one.data_time, one.quality, mock=one.mock is not None
+            )
             found = columns.described(pa.schema(self._fields(session, table.columns)), table.origins, [state])
         return columns.with_used(found, self._fields(session, table.used), table)
 

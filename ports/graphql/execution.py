@@ -81,6 +81,7 @@ class Execution:
                 "snapshot": one.snapshot,
                 "dataTime": None if one.data_time is None else timestamp(one.data_time),
                 "quality": round(one.quality, 4),
+                **({"mock": True} if one.mock else {}),
             }
             for one in products.values()
         ]

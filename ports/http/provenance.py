@@ -26,8 +26,15 @@ def headers(provenance: Provenance) -> dict[str, str]:
 def of_products(products: Iterable[VisibleProduct]) -> dict[str, str]:
     """The header of an answer that describes products instead of querying them."""
     states = (
-        ProductProvenance(one.product.name, one.product.version, one.snapshot.id, one.snapshot.data_time, quality)
-        for one, quality in ((product, product.snapshot.quality) for product in products)
+        ProductProvenance(
+            one.product.name,
+            one.product.version,
+            one.snapshot.id,
+            one.snapshot.data_time,
+            one.snapshot.quality,
+            mock=one.snapshot.mock is not None,
+        )
+        for one in products
     )
     return {PRODUCTS_HEADER: ", ".join(_state(state) for state in states)}
 
@@ -48,7 +55,7 @@ def _state(state: ProductProvenance) -> str:
     parts = [f"{state.name}@{state.version}", f"snapshot={state.snapshot}"]
     if state.data_time is not None:
         parts.append(f"data-time={timestamp(state.data_time)}")
-    return ";".join([*parts, f"quality={state.quality:.4g}"])
+    return ";".join([*parts, f"quality={state.quality:.4g}", *(["mock"] if state.mock else [])])
 
 
 def _ending(lifespans: Sequence[Lifespan]) -> dict[str, str]:

@@ -33,6 +33,7 @@ class Listed:
             "published_at": timestamp(one.published_at),
             "data_time": None if one.data_time is None else timestamp(one.data_time),
             "quality": round(one.quality, 4),
+            "mock": one.mock is not None,
             "rows": dict(self.rows),
             "served": self.until is None,
             "kept_until": None if self.until is None else timestamp(self.until),

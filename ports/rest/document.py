@@ -32,6 +32,7 @@ def summary(visible: VisibleProduct, path: str) -> Json:
         "published_at": timestamp(snapshot.published_at),
         "data_time": _moment(snapshot.data_time),
         "quality": round(snapshot.quality, 4),
+        "mock": snapshot.mock is not None,
         "tables": [table.table.name for table in visible.tables],
         "href": path,
     }
