@@ -33,8 +33,13 @@ PEOPLE = {
 RULES = (
     STEWARD,
     {"id": "a", "on": {"product": "staff"}, "to": {"role": "analyst"}, "grant": {"columns": ["id", "team", "email"]}},
-    {"id": "red", "on": {"product": "staff"}, "to": {"role": "analyst"}, "restrict": "team = 'red'"},
-    {"id": "mail", "on": {"product": "staff"}, "to": {"role": "analyst"}, "mask": {"columns": ["email"], "with": "null"}},
+    {"id": "red", "on": {"product": "staff"}, "to": {"role": "analyst"}, "restrict": {"rows": "team = 'red'"}},
+    {
+        "id": "mail",
+        "on": {"product": "staff"},
+        "to": {"role": "analyst"},
+        "mask": {"columns": ["email"], "with": "null"},
+    },
 )
 
 
@@ -85,8 +90,8 @@ def test_every_answer_tells_that_its_rows_are_made_up(gateway: Gateway) -> None:
         host, number = rest.address
         with httpx.Client(base_url=f"http://{host}:{number}", auth=("steward", "steward-secret")) as client:
             assert client.get("/products/staff/people/1").headers["X-Outport-Products"].endswith(";mock")
-            assert client.get("/products/staff").json()["mock"] is True
-            (kept,) = client.get("/products/staff/-/snapshots").json()["items"]
+            assert client.get("/products/staff").json()["data"]["mock"] is True
+            (kept,) = client.get("/products/staff/-/snapshots").json()["data"]
             assert kept["mock"] is True
             assert "A mock: its rows are made up" in client.get("/hub/staff").text
         with fl.connect("grpc://{}:{}".format(*flight.address)) as client:
@@ -120,7 +125,7 @@ def test_the_command_tells_what_moves_the_measures(settings: Settings) -> None:
         (("--set", "people.salary=cauchy(1)"), "no distribution"),
         (("--set", "salary=constant(1)"), "TABLE.COLUMN"),
         (("--set", "people.wage=constant(1)"), "no column people.wage"),
-        (("--rows", "-1"), "not in the range"),
+        (("--rows", "-1"), "greater than or equal to 0"),
     ],
 )
 def test_a_wrong_wish_is_one_line_and_changes_nothing(settings: Settings, words: tuple[str, str], told: str) -> None:
