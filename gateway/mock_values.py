@@ -22,6 +22,7 @@ from gateway.rendering import member_types, split_types
 _NULL_SHARE = 0.05
 _PAST_DAYS = 365
 _GROUPS = 8
+_SPREAD = 1000.0
 _EXACT_BITS = 53
 _INTEGERS = {
     "TINYINT": (-(2**7), 2**7 - 1), "SMALLINT": (-(2**15), 2**15 - 1), "INTEGER": (-(2**31), 2**31 - 1),
@@ -185,24 +186,20 @@ def _number(kind: str, shape: ColumnShape, dice: Dice, what: str) -> str:
         least = -most
     low, high = _bounds(shape, least, most)
     first, second = dice.uniform(what), dice.uniform(f"{what}+")
-    bounded = (
-        {"minimum", "exclusiveMinimum"} & shape.options.keys(),
-        {"maximum", "exclusiveMaximum"} & shape.options.keys(),
-    )
-    if shape.draw is not None:
-        drawn = shape.draw.number(first, second)
-    elif all(bounded) or bounded[1]:
-        lowest = low if bounded[0] else high - 1000
-        drawn = f"({lowest} + {first} * ({high} - {lowest}{' + 1' if whole else ''}))"
-    else:
-        start = low if bounded[0] else 0
-        drawn = f"({start} + {Draw('uniform', (0.0, 1000.0)).number(first, second)})"
-        drawn = drawn if whole else f"({start} + {Draw('lognormal', (20.0, 0.8)).number(first, second)})"
     step = _step(shape)
-    rounded = (
-        f"floor({drawn} / {step}) * {step}" if whole or step != 1 else f"round({drawn}, {decimal[2] if decimal else 4})"
-    )
-    return f"greatest({low}, least({high}, {rounded}))"
+    if shape.draw is not None:
+        drawn, half = shape.draw.number(first, second), 0.5
+    elif "maximum" in shape.options or "exclusiveMaximum" in shape.options:
+        start = max(low, high - _SPREAD) if low == least else low
+        drawn, half = f"({start} + {first} * ({high} - {start}{f' + {step}' if whole else ''}))", 0
+    else:
+        usual = Draw("uniform", (0.0, _SPREAD)) if whole else Draw("lognormal", (20.0, 0.8))
+        drawn, half = f"({0 if low == least else low} + {usual.number(first, second)})", 0
+    if whole or step != 1:
+        drawn = f"floor({drawn} / {step} + {half}) * {step}"
+    else:
+        drawn = f"round({drawn}, {decimal[2] if decimal else 4})"
+    return f"greatest({low}, least({high}, {drawn}))"
 
 
 def _bounds(shape: ColumnShape, least: float, most: float) -> tuple[float, float]:
@@ -218,7 +215,7 @@ def _bounds(shape: ColumnShape, least: float, most: float) -> tuple[float, float
         if isinstance(options.get(name), int | float):
             high = options[name] - shift
     step = _step(shape)
-    return -(-low // step) * step if whole else low, max(high, low)
+    return (-(-low // step) * step, max(high // step * step, low)) if whole else (low, max(high, low))
 
 
 def _step(shape: ColumnShape) -> int:
