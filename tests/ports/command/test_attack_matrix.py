@@ -132,6 +132,14 @@ def test_a_sample_of_them_is_held_at_the_other_doors(
     assert found["tried"] >= 240
 
 
+def test_every_document_is_held_by_every_filter_barrier_and_size(
+    matrix: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = attacked(matrix, monkeypatch, "--port", "graphql", "--targets", str(len(BARRIERS) * len(TABLES)))
+    assert (found["broken"], found["honest_lost"]) == ([], [])
+    assert found["tried"] >= 350
+
+
 def test_poison_and_canaries_are_there_for_who_may_see_them(matrix: Gateway) -> None:
     session = matrix.open(Password("steward", "steward-secret"), "python")
     for barrier, (table, (size, _)) in itertools.product(BARRIERS, TABLES.items()):
