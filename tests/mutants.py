@@ -38,6 +38,11 @@ LIMITS = (
 )
 LEAKS = ("tests/gateway/test_bind.py", "tests/gateway/test_leaks.py")
 DOUBTS = ("tests/ports/command/test_policies.py", "tests/gateway/test_policy_outcomes.py")
+GRAPHQL = (
+    "tests/ports/graphql/test_requests.py",
+    "tests/ports/graphql/test_questions.py",
+    "tests/ports/graphql/test_subscriptions.py",
+)
 WORLD = ("tests/test_no_way_round.py", "tests/test_one_truth.py")
 
 
@@ -149,6 +154,16 @@ MUTANTS = (
     Mutant("kinds of joins", "gateway/use_block.py", 'if join["ref_type"] not in {"REGULAR", "CROSS"}:', "if False:", USE),
     Mutant("policies of now", "gateway/standing.py", "is not watched.pin.policies:", "is None:", GAPS),
     Mutant("rows that wait", "ports/postgres/portals.py", "            self._result.permitted()\n", "", GAPS),
+    Mutant("cursors of others", "ports/http/cursor.py", "if owned != owned_by:", "if False:", GRAPHQL),
+    Mutant("names that are near", "ports/graphql/documents.py", "hide_suggestions=True", "hide_suggestions=False", WORLD),
+    Mutant("references to what is used", "ports/graphql/shape.py", "return set(one.columns) <= own and set(one.to_columns) <= there", "return far is not None", USE),
+    Mutant("levels of a document", "ports/graphql/selection.py", "if depth > self.bounds.depth:", "if False:", GRAPHQL),
+    Mutant("rows of a document", "ports/graphql/selection.py", "if self._cost > self.bounds.cost:", "if False:", GRAPHQL),
+    Mutant("aliases of a document", "ports/graphql/documents.py", "if aliases > allowed:", "if False:", GRAPHQL),
+    Mutant("sockets of other pages", "ports/graphql/sockets.py", "            origin is None\n", "            True\n", GRAPHQL),
+    Mutant("half of the sockets", "ports/graphql/sockets.py", "if 2 * self._principals[subject] >= self._gateway.settings.graphql_sockets:", "if False:", GRAPHQL),
+    Mutant("sockets that ended", "ports/graphql/sockets.py", "        self._gateway.stands(session)\n        self._gateway.schemas", "        self._gateway.schemas", GRAPHQL),
+    Mutant("subscriptions that ended", "ports/graphql/publications.py", 'raise NotFound("the permission for this subscription has ended", reason="expired")', "return self._last", ("tests/test_gaps_graphql.py",)),
 )  # fmt: skip
 
 
