@@ -43,7 +43,7 @@ def test_a_rule_narrows_what_the_deployment_leaves_and_never_widens_it(ruled: Ga
     try:
         assert door.ask("analyst", f"{ROWS} LIMIT 100").num_rows == 100
         assert door.ask("steward", f"{ROWS} LIMIT 1500").num_rows == 1500
-        for subject, text in (("analyst", f"{ROWS} LIMIT 101"), ("steward", ROWS), ("ml", ROWS)):
+        for subject, text in (("analyst", f"{ROWS} LIMIT 101"), ("steward", ROWS), ("ml", f"{ROWS} LIMIT 1000")):
             with pytest.raises(Refusal) as refusal:
                 door.ask(subject, text)
             assert refusal.value.code in EXHAUSTED, (subject, refusal.value)
