@@ -21,7 +21,7 @@ from ports.command.connect import credentials
 from ports.command.flags import PLACES, with_settings
 from ports.command.people import directory
 
-_PORTS: dict[Door, str] = {"rest": "http", "flight": "flight", "postgres": "postgres", "graphql": "http"}
+_PORTS: dict[Door, str] = {"rest": "http", "flight": "flight", "postgres": "postgres", "graphql": "http", "mcp": "http"}
 _SCHEMES: dict[str, Door] = {"http": "rest", "https": "rest", "grpc": "flight", "grpc+tls": "flight"}
 _SCHEMES |= {"postgres": "postgres", "postgresql": "postgres"}
 _TOKEN_S, _MARGIN_S = 3600.0, 5.0
@@ -31,7 +31,9 @@ _TOKEN_S, _MARGIN_S = 3600.0, 5.0
 def security_test(
     *,
     subject: Annotated[str, typer.Option("--as", help="the principal that attacks")],
-    port: Annotated[Literal["all", "rest", "flight", "postgres", "graphql"], typer.Option(help="the door")] = "all",
+    port: Annotated[
+        Literal["all", "rest", "flight", "postgres", "graphql", "mcp"], typer.Option(help="the door")
+    ] = "all",
     url: Annotated[
         list[str] | None, typer.Option(help="a door's address: https, grpc+tls, postgres (repeatable)")
     ] = None,
@@ -90,7 +92,7 @@ def _wanted(categories: Sequence[str]) -> tuple[Attack, ...]:
 def _places(settings: Settings, port: str, urls: Sequence[str]) -> list[tuple[Door, doors.Reach]]:
     at = dict(_address(url) for url in urls)
     if "rest" in at:
-        at["graphql"] = at["rest"]
+        at["graphql"] = at["mcp"] = at["rest"]
     wanted = [door for door in DOORS if port in ("all", door) and (not at or door in at)]
     if not wanted:
         raise NotFound(f"no address of the door {port} is given", reason="door", hint="--url")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway import VisibleProduct, VisibleTable
@@ -12,8 +12,8 @@ from ports.mcp.budget import Answered, Json, Page
 from ports.mcp.call import Call
 
 # What a word found there counts.
-_NAME, _MEASURE, _TAG, _TABLE, _COLUMN, _ABOUT = 8, 6, 4, 4, 3, 1
-_HITS = 12
+_NAME, _MEASURE, _TAG, _TABLE, _COLUMN = 8, 6, 4, 4, 3
+_HITS, _LATER_HITS = 12, 4
 _SHORTEST = 4
 _EMPTY = frozenset(
     "a an and are as at be by for from has have how in is it me my of on or our per show than that the their this to "
@@ -24,11 +24,15 @@ DESCRIPTION_LIMIT = 160
 
 @dataclass(frozen=True)
 class _Hit:
-    """A part of a product that some word is found in: `line` names it, `points` say how well."""
+    """A part of a product that some word is found in: `line` names it, "" for the product; points by word."""
 
     line: str
-    points: int
-    words: frozenset[str]
+    words: Mapping[str, float]
+
+    @property
+    def points(self) -> float:
+        """How well all words are found in it."""
+        return sum(self.words.values())
 
 
 def search(call: Call, asked: Search) -> Answered:
@@ -39,8 +43,8 @@ def search(call: Call, asked: Search) -> Answered:
         (one for one in found if one[1] or not wanted), key=lambda one: (-_score(one[1]), one[0].product.name)
     )
     page = Page(call.tokens(asked.max_tokens), {"products": []}, [f"{len(ranked)} products"])
-    for visible, hits in ranked:
-        line, value = _told(visible, hits)
+    for place, (visible, hits) in enumerate(ranked):
+        line, value = _told(visible, hits[: _LATER_HITS if place else _HITS])
         page.add(line, page.content["products"], value)
     if not ranked:
         page.add("nothing that you may see has these words; an empty query lists all that you may see")
@@ -50,7 +54,7 @@ def search(call: Call, asked: Search) -> Answered:
 def _told(visible: VisibleProduct, hits: Sequence[_Hit]) -> tuple[str, Json]:
     product = visible.product
     about = " ".join(product.purpose.split())[:DESCRIPTION_LIMIT]
-    matched = [one.line for one in hits if one.line][:_HITS]
+    matched = [one.line for one in hits if one.line]
     tables = [one.table.name for one in visible.tables]
     shown = ", ".join(f"{one.table.name}{_times(one)}" for one in visible.tables)
     line = f"{product.name}@{product.version} ({product.title}): {about}\n  tables: {shown}"
@@ -71,43 +75,48 @@ def _times(table: VisibleTable) -> str:
     return f" (time: {', '.join(times)})" if times else ""
 
 
-def _score(hits: Sequence[_Hit]) -> int:
+def _score(hits: Sequence[_Hit]) -> float:
     """Words count once each, where they are found best; that most of them are found counts more than how often."""
-    best: dict[str, int] = {}
+    best: dict[str, float] = {}
     for hit in hits:
-        for word in hit.words:
-            best[word] = max(best.get(word, 0), hit.points)
+        for word, points in hit.words.items():
+            best[word] = max(best.get(word, 0), points)
     return sum(best.values())
 
 
-def _hits(visible: VisibleProduct, wanted: frozenset[str] | set[str]) -> list[_Hit]:
-    if not wanted:
-        return []
+def _hits(visible: VisibleProduct, wanted: Collection[str]) -> list[_Hit]:
+    """The parts that have any of the words, the best first; what is said of the product itself behind them."""
     product = visible.product
+    about = (product.purpose, product.usage, product.limitations)
     found = [
-        _hit("", _NAME, wanted, product.name, product.title),
-        _hit("", _TAG, wanted, product.domain, product.owner, *product.tags),
-        _hit("", _ABOUT, wanted, product.purpose, product.usage, product.limitations),
+        _hit("", _NAME, wanted, (product.name, product.title), about),
+        _hit("", _TAG, wanted, (product.domain, product.owner, *product.tags), ()),
     ]
     for table in visible.tables:
-        name = table.table.name
-        about = table.table.description
-        found.append(_hit(f"table {name}: {_short(about)}", _TABLE, wanted, name, about))
+        name, about_it = table.table.name, table.table.description
+        found.append(_hit(f"table {name}: {_short(about_it)}", _TABLE, wanted, (name,), (about_it,)))
+        described = {one.name for one in table.semantics}
         for one in table.semantics:
-            said = (one.name, one.title, one.description, *one.synonyms)
-            found.append(_hit(f"{one.kind} {name}.{one.name}: {_short(one.description)}", _MEASURE, wanted, *said))
+            line = f"{one.kind} {name}.{one.name}: {_short(one.description)}"
+            named = (one.name, one.title, *one.synonyms)
+            found.append(_hit(line, _MEASURE, wanted, named, (one.description,)))
         for column in table.known:
-            texts = (column.name, column.business_name, column.description, *column.tags)
-            words = _short(column.description or column.business_name)
-            found.append(_hit(f"column {name}.{column.name} {column.type}: {words}", _COLUMN, wanted, *texts))
-    hits = sorted((one for one in found if one is not None), key=lambda one: -one.points * len(one.words))
-    return [*(one for one in hits if one.line), *(one for one in hits if not one.line)]
+            if column.name not in described:
+                line = (
+                    f"column {name}.{column.name} {column.type}: {_short(column.description or column.business_name)}"
+                )
+                named = (column.name, column.business_name, *column.tags)
+                found.append(_hit(line, _COLUMN, wanted, named, (column.description,)))
+    hits = [one for one in found if one.words]
+    return sorted(hits, key=lambda one: (not one.line, -one.points))
 
 
-def _hit(line: str, points: int, wanted: Iterable[str], *texts: str) -> _Hit | None:
-    said = _words(" ".join(texts))
-    words = frozenset(one for one in wanted if any(_alike(one, other) for other in said))
-    return _Hit(line, points, words) if words else None
+def _hit(line: str, points: int, wanted: Collection[str], named: Sequence[str], about: Sequence[str]) -> _Hit:
+    """What is found in names counts whole, what is only spoken of a third."""
+    names, said = _words(" ".join(named)), _words(" ".join(about))
+    words = {one: float(points) for one in wanted if any(_alike(one, other) for other in names)}
+    spoken = {one: points / 3 for one in wanted if any(_alike(one, other) for other in said)}
+    return _Hit(line, {**spoken, **words})
 
 
 def _alike(wanted: str, said: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from gateway import BadQuery, Pin, Query, Value
+from gateway import BadQuery, Pin, Provenance, Query, Value
 from ports.mcp import rows
 from ports.mcp.arguments import Scalar, Sql
 from ports.mcp.budget import Answered, Json
@@ -36,7 +36,9 @@ def told(call: Call, asked: Query, max_tokens: int | None, pin: Pin, *, offset: 
         if len(set(names)) < len(names):
             raise BadQuery("two columns of the answer have one name", reason="ambiguous", hint="name them: x AS y")
         columns = [{"name": name, "type": kind} for name, kind in zip(names, described.types, strict=True)]
+        filtered = _filtered(call, pin, result.provenance)
         origin, heading = source(result.provenance), rows.header(names)
+        origin += "; of the rows that you may see, which are not all" if filtered else ""
         spent = len(f"{origin}\n{heading}\n{columns}".encode())
         found = rows.fitted(result.batches(), len(columns), limit, call.rows, spent)
         content: Json = {
@@ -44,11 +46,19 @@ def told(call: Call, asked: Query, max_tokens: int | None, pin: Pin, *, offset: 
             "rows": list(found.values),
             "row_count": len(found.values),
             "truncated": bool(found.more),
+            "filtered": filtered,
             "provenance": provenance(result.provenance),
         }
     note = _note(found, limit, call, offset)
     lines = [heading, *found.lines, *([note] if note else []), origin]
     return Answered("\n".join(lines), {**content, **({"note": note} if note else {})})
+
+
+def _filtered(call: Call, pin: Pin, read: Provenance) -> bool:
+    """Whether the principal sees some rows only of a table in what was read."""
+    states = {one.snapshot for one in read.products}
+    schemas = [one for one in call.gateway.schemas(call.session, pin) if one.snapshot.id in states]
+    return any(table.decision.rows is not None for one in schemas for table in one.tables)
 
 
 def _note(found: rows.Fitted, limit: int, call: Call, offset: int | None) -> str:

@@ -58,6 +58,7 @@ _ROWS: Mapping[str, Json] = {
     "columns": {"type": "array", "items": {"type": "object", "properties": {"name": _TEXT, "type": _TEXT}}},
     "rows": {"type": "array", "items": {"type": "array"}},
     "row_count": {"type": "integer"},
+    "filtered": {"type": "boolean"},
     "provenance": _OBJECT,
 }
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from ports.command.attack.judge import Expectation
 from ports.command.attack.terrain import Kind, Target
 
-Door = Literal["rest", "flight", "postgres", "graphql"]
+Door = Literal["rest", "flight", "postgres", "graphql", "mcp"]
 # sql: one statement; script: several of one message, which the extended protocol does not take; request: with headers.
 Form = Literal["sql", "script", "request"]
 DOORS: tuple[Door, ...] = get_args(Door)

@@ -20,11 +20,12 @@ from gateway.principal import Environment
 from gateway.settings import Settings
 from ports.command import access, doors, show
 from ports.command.attack import given, oracle, trust
-from ports.command.attack.attacks import Attack, Door
+from ports.command.attack.attacks import DOORS, Attack, Door
 from ports.command.attack.canaries import canaries
 from ports.command.attack.company import company
 from ports.command.attack.flight import FlightClient
 from ports.command.attack.graphql import GraphQLClient
+from ports.command.attack.mcp import McpClient
 from ports.command.attack.postgres import PostgresClient
 from ports.command.attack.reply import CannotConnect, Client
 from ports.command.attack.rest import RestClient
@@ -32,10 +33,10 @@ from ports.command.attack.terrain import Seen, targets
 from ports.command.attack.trial import Ground, Try, attempts, unfit
 
 # How policies and descriptors call a door.
-_NAMES: dict[Door, str] = {"rest": "rest", "flight": "flightsql", "postgres": "postgres", "graphql": "graphql"}
+_NAMES: dict[Door, str] = {door: "flightsql" if door == "flight" else door for door in DOORS}
 
 # What asks for nothing, where that is no SQL.
-_NOTHING: dict[Door, str] = {"graphql": "{ __typename }"}
+_NOTHING: dict[Door, str] = {"graphql": "{ __typename }", "mcp": '{"name": "search_products"}'}
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,8 @@ def _through(door: Door, at: doors.Reach, attacker: Attacker, ground: Ground) ->
                 return PostgresClient(at, proof, attacker.patience_s, files.context(), binary=binary)
             case "graphql":
                 return GraphQLClient(at, proof, attacker.patience_s, files.context())
+            case "mcp":
+                return McpClient(at, proof, attacker.patience_s, files.context())
 
     with ExitStack() as open_clients:
         mine = connect(attacker.credentials)

@@ -43,6 +43,11 @@ CATEGORIES = (
     "what documents tell of masked values",
     "what documents tell of filtered rows",
     "introspection and forged documents",
+    "tools about what is not granted",
+    "tools about hidden columns",
+    "what tools tell of masked values",
+    "what tools tell of filtered rows",
+    "messages that are none of a client's",
     "documents that multiply",
 )
 EVERYTHING = bool(os.environ.get("FUZZ"))
@@ -129,7 +134,13 @@ def test_what_is_tried_with_measures_is_held(tmp_path: Path, monkeypatch: pytest
 def test_a_deployment_that_leaks_is_found_out_without_a_word_of_what_leaked(ruled: Ruled, outport: Outport) -> None:
     with ruled.by("- {id: open, on: {product: '*'}, to: {}, grant: {columns: ['*']}}\n"):
         answer = outport(
-            "security-test", "--as", "analyst", "--targets", "1", "--json", *asked(*CATEGORIES[:7], *CATEGORIES[9:13])
+            "security-test",
+            "--as",
+            "analyst",
+            "--targets",
+            "1",
+            "--json",
+            *asked(*CATEGORIES[:7], *CATEGORIES[9:13], *CATEGORIES[14:18]),
         )
     assert answer.exit_code == 1
     assert not SECRET.search(answer.stdout + answer.stderr)

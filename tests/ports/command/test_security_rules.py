@@ -170,7 +170,7 @@ def test_doors_behind_tls_are_attacked_by_whom_their_authority_lets_in(
     answer = outport(*words, "--ca", str(authority.cert), *(pair if mutual else []))
     found = json.loads(answer.stdout)
     assert answer.exit_code == 0
-    assert {line["door"] for line in found["lines"]} == {"rest", "flight", "postgres", "graphql"}
+    assert {line["door"] for line in found["lines"]} == {"rest", "flight", "postgres", "graphql", "mcp"}
     assert found["held"] == found["tried"] > 80
 
 

@@ -239,3 +239,18 @@ def test_a_steward_learns_of_anothers_access_only_where_a_rule_says_so(mcp_door:
     with pytest.raises(Refusal) as refusal:
         mcp_door.ask("analyst", "explain_access", product="shop", subject="steward")
     assert refusal.value.code == "forbidden"
+
+
+def test_an_answer_of_some_rows_says_that_there_are_others(mcp_door: McpDoor) -> None:
+    for subject, filtered in (("analyst", True), ("steward", False)):
+        answer = mcp_door.call(subject, "query_sql", sql="SELECT count(*) AS n FROM shop.orders")
+        assert answer.structured_content["filtered"] is filtered
+        assert ("which are not all" in text(answer)) is filtered
+
+
+def test_what_is_found_in_names_stands_before_what_is_spoken_of(mcp_door: McpDoor) -> None:
+    (found,) = mcp_door.ask("analyst", "search_products", query="what did people order in each region, by phone?")[
+        "products"
+    ]
+    assert found["matched"][0].startswith(("column customers.region", "table orders", "column customers.phone"))
+    assert mcp_door.ask("analyst", "search_products", query="zebra")["products"] == []
