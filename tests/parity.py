@@ -77,6 +77,21 @@ def graphql(asked: Asked) -> Groups:
     return asked.groups([row[name] for name in asked.measures] for row in rows)
 
 
+def mcp(asked: Asked) -> Groups:
+    given = {
+        "product": asked.product,
+        "measures": [f"{asked.table}.{one}" for one in asked.measures],
+        "by": [asked.by] if asked.by else [],
+        "max_tokens": 20_000,
+    }
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "query_measure", "arguments": given}}
+    headers = {"Accept": "application/json"}
+    answer = httpx.post(f"http://{asked.demo.http}/mcp", json=call, headers=headers, auth=asked.proof, timeout=60)
+    told = answer.json()["result"]["structuredContent"]
+    assert not told["truncated"]
+    return asked.groups(told["rows"])
+
+
 def flight_sql(asked: Asked) -> Groups:
     options = {"username": asked.name, "password": asked.proof[1]}
     with (
@@ -100,6 +115,7 @@ DOORS: dict[str, Callable[[Asked], Groups]] = {
     "REST": rest,
     "SQL over REST": sql,
     "GraphQL": graphql,
+    "MCP": mcp,
     "Flight SQL": flight_sql,
     "Postgres, simple": postgres(),
     "extended": postgres(prepared=True),

@@ -170,10 +170,10 @@ def _challenge(gateway: Gateway, request: Request, error: Unauthenticated) -> An
     """401; where tokens of issuers are taken, it says where clients learn of these."""
     response = errors.problem(error)
     if gateway.issuers is not None:
-        # The last challenge is Bearer's, to which the parameter belongs.
+        # The last challenge is Bearer's, to which the parameter belongs; clients look at the first.
         *others, bearer = response.headers.getlist("www-authenticate")
         del response.headers["www-authenticate"]
-        for one in (*others, f'{bearer}, resource_metadata="{metadata_address(gateway, request)}"'):
+        for one in (f'{bearer}, resource_metadata="{metadata_address(gateway, request)}"', *others):
             response.headers.append("WWW-Authenticate", one)
     return response
 
