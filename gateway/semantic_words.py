@@ -22,14 +22,13 @@ _ADDING = frozenset({"sum", "count", "count_star", "count_if", "countif"})
 
 
 def told(
-    semantic: Semantic, item: Property, every: Sequence[Semantic], file: str, path: Path, report: Report
+    semantic: Semantic, item: Property, measures: Sequence[str], file: str, path: Path, report: Report
 ) -> Semantic:
-    """`semantic` with what the contract says of it; what is not understood is an error there."""
+    """`semantic` with what the contract says of it, among its `measures`; what is not understood is an error there."""
     place = (*path, "customProperties")
     found = replace(semantic, unit=_text(item, "unit"), format=_text(item, "format"))
     if semantic.kind == "dimension":
         return _time(found, item, file, place, report)
-    measures = [one.name for one in every if one.kind == "measure"]
     return replace(
         found,
         tree=_tree(item, measures, file, place, report),
@@ -105,10 +104,22 @@ def bare_divisor(expression: Node) -> str | None:
     for node in tree.nodes(expression):
         if node.get("class") == "FUNCTION" and node["function_name"] in {"/", "//", "%"}:
             divisor = node["arguments"][-1]["expression"]
-            ruled = divisor["class"] == "CASE" or divisor.get("function_name") in {"nullif", "greatest"}
-            if not ruled and not _number(divisor):
+            if not _ruled(divisor) and not _number(divisor):
                 return duck.write_expression(divisor)
     return None
+
+
+def _ruled(divisor: Node) -> bool:
+    """Whether it says what is so where it would be 0."""
+    if divisor["class"] == "CAST":
+        return _ruled(divisor["child"])
+    if divisor["class"] == "CASE":
+        return True
+    name = divisor.get("function_name")
+    arguments = [one["expression"] for one in divisor["arguments"]] if name in {"nullif", "greatest"} else []
+    if name == "nullif":
+        return arguments[-1]["class"] == "CONSTANT" and not _number(arguments[-1])
+    return any(_number(one) and not str(one["literal"]["text"]).startswith("-") for one in arguments)
 
 
 def _number(node: Node) -> bool:

@@ -6,7 +6,8 @@ names other measures.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway import duck, grammar, semantic_words, tree
@@ -18,6 +19,7 @@ from gateway.product import Column, Semantic
 from gateway.visibility import referenced
 
 _REFUSED = {"SUBQUERY": "a subquery", "WINDOW": "a window function", "PARAMETER": "a parameter", "STAR": "a star"}
+_CHANCE = frozenset({"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class _Binder:
     """Binds expressions over one empty table and tells their types."""
 
     def __init__(self, table: str, columns: Sequence[Column]) -> None:
+        self.names = tuple(column.name for column in columns)
         self._from = f"FROM {duck.quote(table)}"
         self._tables = {"": {table: [(column.name, column.type) for column in columns]}}
 
@@ -69,14 +72,15 @@ def semantics(
         for semantic in _dimension(draft, binder, file, report)
     ]
     measures = {name: draft for name, draft in drafts.items() if draft.item.semanticType == "measure"}
-    found += _measures(measures, names, binder, file, report)
+    declared = [item.name for item in schema.properties if item.semanticType == "measure"]
+    found += _measures(measures, declared, names, binder, file, report)
     for one in found:
         for name in sorted(referenced(one.expression) - names - drafts.keys()):
             remedy = "its own columns by their bare names, and no lambda"
             place = (*drafts[one.name].path, "transformLogic")
             report.error(file, place, f"{one.name} names {name}, which is no column of {schema.name}", remedy)
     return tuple(
-        semantic_words.told(one, drafts[one.name].item, found, file, drafts[one.name].path, report) for one in found
+        semantic_words.told(one, drafts[one.name].item, declared, file, drafts[one.name].path, report) for one in found
     )
 
 
@@ -97,6 +101,10 @@ def _draft(item: Property, file: str, path: Path, report: Report) -> _Draft | No
         if part.get("class") in _REFUSED:
             what = _REFUSED[str(part["class"])]
             report.error(file, place, f"{item.name} holds {what}", "columns, functions and aggregates only")
+            return None
+        if part.get("class") == "FUNCTION" and tree.called(part) in _CHANCE:
+            problem = f"{item.name} holds {tree.called(part)}(), which is another value each time"
+            report.error(file, place, problem, "what is the same for the same rows")
             return None
     return _Draft(item, path, node, text)
 
@@ -120,12 +128,12 @@ def _dimension(draft: _Draft, binder: _Binder, file: str, report: Report) -> lis
         return [replace(found, reads=frozenset(referenced(draft.text)))]
     except BadQuery as error:
         problem = f"the dimension {draft.item.name} gives no value per row: {error.message}"
-        remedy = "an expression over the table's columns, without aggregates"
+        remedy = "an expression over the table's columns, without aggregates" + _nearest(draft, binder.names)
         report.error(file, (*draft.path, "transformLogic"), problem, remedy)
         return []
 
 
-def _references(draft: _Draft, names: Mapping[str, _Draft]) -> list[str]:
+def _references(draft: _Draft, names: Iterable[str]) -> list[str]:
     found = {
         str(node["column_names"][0]).lower()
         for node in tree.nodes(draft.node)
@@ -134,14 +142,26 @@ def _references(draft: _Draft, names: Mapping[str, _Draft]) -> list[str]:
     return [name for name in names if name in found]
 
 
+def _nearest(draft: _Draft, known: Collection[str]) -> str:
+    """What a name that is none may have been meant as."""
+    unknown = sorted(referenced(draft.text) - set(known))
+    near = [one for name in unknown for one in difflib.get_close_matches(name, known, 1)]
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def _measures(
-    drafts: Mapping[str, _Draft], columns: set[str], binder: _Binder, file: str, report: Report
+    drafts: Mapping[str, _Draft],
+    declared: Sequence[str],
+    columns: set[str],
+    binder: _Binder,
+    file: str,
+    report: Report,
 ) -> list[Semantic]:
     """Bound measures, each after those that it names; those in a cycle or behind a broken one are told, not bound."""
     bound: dict[str, Semantic] = {}
-    broken: set[str] = set()
+    broken = {name for name in declared if name not in drafts}
     waiting = {name: draft for name, draft in drafts.items() if name not in columns}
-    needs = {name: _references(draft, drafts) for name, draft in waiting.items()}
+    needs = {name: _references(draft, declared) for name, draft in waiting.items()}
     progress = True
     while progress:
         progress = False
@@ -157,12 +177,25 @@ def _measures(
             else:
                 bound[name] = semantic
     for name, draft in waiting.items():
-        circle = ", ".join(sorted(waiting))
-        place = (*draft.path, "transformLogic")
-        report.error(
-            file, place, f"{name} names itself in a circle ({circle})", "measures made of others, not in a circle"
-        )
+        circle = _circle(name, needs)
+        if circle:
+            problem = f"{name} names itself in a circle: {' -> '.join(circle)}"
+            report.error(file, (*draft.path, "transformLogic"), problem, "measures made of others, not in a circle")
     return list(bound.values())
+
+
+def _circle(name: str, needs: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """A way from a measure back to it, () where there is none."""
+    seen, waiting = {name}, [(name,)]
+    while waiting:
+        way = waiting.pop()
+        for need in needs.get(way[-1], ()):
+            if need == name:
+                return (*way, name)
+            if need not in seen:
+                seen.add(need)
+                waiting.append((*way, need))
+    return ()
 
 
 def _measure(
@@ -176,6 +209,7 @@ def _measure(
         kind = binder.aggregate_type(draft.text, before)
     except BadQuery as error:
         remedy = "an aggregate of columns, such as sum(amount), or arithmetic of other measures"
+        remedy += _nearest(draft, [*binder.names, *needs, *bound])
         report.error(file, place, f"the measure {name} does not bind: {error.message}", remedy)
         return None
     if kind.startswith(("STRUCT", "TUPLE", "MAP")) or kind.endswith("]"):

@@ -20,6 +20,7 @@ from ports.http.pairs import LOGIC, Pairs, whole
 from ports.http.sql import Columns, OrderTerm, Parameters, order_by, quoted
 
 SINGLE = ("by", "grain", "order", "limit", "offset", "compare", "format", "int64")
+_PARTS = ("where", "having")
 MEASURES_LIMIT, BY_LIMIT = 20, 20
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 
@@ -180,16 +181,32 @@ def _conditions(
 
 def _filters(given: Pairs, tables: Sequence[Of], measures: Columns) -> Iterator[Filter]:
     for name, text in given:
-        if name in LOGIC:
+        if name in _PARTS and not _known(name, tables, measures):
+            yield _part(name, text, measures)
+        elif name in LOGIC:
             yield filters.logic("and" if name.endswith("and") else "or", text, name.startswith("not."))
         elif name not in SINGLE:
             _exists(name.lower(), tables, measures)
             yield filters.condition(name.lower(), text)
 
 
+def _part(name: str, text: str, measures: Columns) -> Filter:
+    """Several conditions in one parameter: `where` of rows, `having` of measures."""
+    one = filters.logic("and", text if text.startswith("(") else f"({text})", False)
+    for column in named(one):
+        if (column in measures) != (name == "having"):
+            words = f'"{column[:63]}" is {"a measure" if column in measures else "no measure that is asked for"}'
+            raise BadQuery(words, reason="column", hint="where takes columns and dimensions, having measures")
+    return one
+
+
+def _known(name: str, tables: Sequence[Of], measures: Columns) -> bool:
+    return name in measures or all(name in table.fields for table in tables)
+
+
 def _exists(name: str, tables: Sequence[Of], measures: Columns) -> None:
-    if name not in measures and any(name not in table.fields for table in tables):
-        raise names.unknown_parameter(name, [*SINGLE, *LOGIC, *measures, *tables[0].fields])
+    if not _known(name, tables, measures):
+        raise names.unknown_parameter(name, [*SINGLE, *_PARTS, *LOGIC, *measures, *tables[0].fields])
 
 
 def _columns(table: Of, one: Filter) -> Columns:

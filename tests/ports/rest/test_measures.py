@@ -64,6 +64,12 @@ SAME = [
         "SELECT date_trunc('month', sold_at) AS sold_at, sum(amount) AS revenue FROM till.lines GROUP BY 1 ORDER BY 1",
     ),
     (
+        "measures/revenue,baskets?by=store&where=(amount.gt.1,or(store.eq.1,store.gt.2))&having=revenue.gte.1000"
+        "&order=store",
+        "SELECT store, sum(amount) AS revenue, count(DISTINCT basket_id) AS baskets FROM till.lines "
+        "WHERE amount > 1 AND (store = 1 OR store > 2) GROUP BY 1 HAVING sum(amount) >= 1000 ORDER BY 1",
+    ),
+    (
         "measures/revenue?by=store&revenue=gte.2000&order=store",
         "SELECT store, sum(amount) AS revenue FROM till.lines GROUP BY 1 HAVING sum(amount) >= 2000 ORDER BY 1",
     ),
@@ -151,6 +157,9 @@ WRONG = [
     ("measures/revenue?compare=previous_period", "steward", 400),
     ("measures/revenue?cost=gt.1", "analyst", 400),
     ("measures/revenue?revenue=gt.x", "steward", 400),
+    ("measures/revenue?where=revenue.gt.1", "steward", 400),
+    ("measures/revenue?having=store.gt.1", "steward", 400),
+    ("measures/revenue?having=(", "steward", 400),
     ("measures/revenue,product_count?grain=month", "steward", 400),
     ("decompose/baskets?by=store&from=1&to=2", "steward", 400),
     ("decompose/revenue?by=store&from=1", "steward", 400),
