@@ -186,7 +186,8 @@ def _measures(
 
 def _circle(name: str, needs: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """A way from a measure back to it, () where there is none."""
-    seen, waiting = {name}, [(name,)]
+    seen = {name}
+    waiting: list[tuple[str, ...]] = [(name,)]
     while waiting:
         way = waiting.pop()
         for need in needs.get(way[-1], ()):

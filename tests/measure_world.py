@@ -86,7 +86,8 @@ schema:
               - {{measure: large_revenue, proposedBy: sales, reason: small lines are paid as well}}
             vendor: outport
       - {{name: line_count, semanticType: measure, transformLogic: count(*)}}
-      - {{name: baskets, semanticType: measure, transformLogic: count(DISTINCT basket_id)}}
+      - {{name: baskets, semanticType: measure, transformLogic: count(DISTINCT basket_id),
+         businessName: 'Baskets "of" <b>all</b> #1'}}
       - {{name: average_basket, semanticType: measure, transformLogic: "revenue / nullif(baskets, 0)"}}
       - {{name: mean_amount, semanticType: measure, transformLogic: avg(amount)}}
       - {{name: largest, semanticType: measure, transformLogic: max(amount)}}

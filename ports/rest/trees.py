@@ -123,11 +123,16 @@ def mermaid(visible: VisibleProduct) -> str:
         for name in names:
             one, place = found[name], f"{table.table.name}_{name}"
             star = one.tree is not None and one.tree.north_star
-            title = (one.title or name).replace('"', "'")
+            title = _label(one.title.strip() or name)
             lines.append(f'  {place}(["{title}"])' if star else f'  {place}["{title}"]')
         for one in linked:
             lines += [f"  {table.table.name}_{one.name} --> {table.table.name}_{name}" for name in _drivers(one)]
     return "\n".join(lines) + "\n"
+
+
+def _label(text: str) -> str:
+    """A text in quotes, with nothing in it that a flowchart or a browser would read as its own."""
+    return text.replace("#", "#35;").translate({ord('"'): "#quot;", ord("<"): "#lt;", ord(">"): "#gt;", ord("`"): "'"})
 
 
 def _drivers(one: Semantic) -> tuple[str, ...]:

@@ -191,6 +191,7 @@ def test_a_tree_holds_on_the_data_and_is_drawn(client: httpx.Client) -> None:
     assert drawn.headers["Content-Type"] == "text/vnd.mermaid; charset=utf-8"
     assert drawn.text == get(client, "metric-tree.mmd").text
     assert "  lines_revenue --> lines_baskets\n" in drawn.text
+    assert '  lines_baskets["Baskets #quot;of#quot; #lt;b#gt;all#lt;/b#gt; #35;1"]\n' in drawn.text
 
 
 @pytest.mark.parametrize(
