@@ -39,8 +39,8 @@ from ports.http.lane import Lane
 PROTOCOL = "graphql-transport-ws"
 INIT_S = 10
 OPERATION_LIMIT = 20
-# Who says nothing for so long is asked whether it is there, and is not after the second time without an answer.
-PING_S = 20.0
+# Who says nothing for so long is asked whether it is there, and is not where it says nothing for longer.
+PING_S, SILENT_S = 20.0, 60.0
 # The protocol's own codes of closing; 1013 is "try again later".
 _UNAUTHORIZED, _FORBIDDEN, _FULL, _GONE = 4401, 4403, 1013, 1001
 _ENDED = "the credentials have ended"
@@ -253,7 +253,7 @@ class _Connection:
             except GatewayError:
                 pass  # a snapshot that is no longer kept, or a moment's trouble: operations tell of it
             now = time.monotonic()
-            if now - self._heard > 3 * PING_S:
+            if now - self._heard > SILENT_S:
                 await self.close(_GONE, "pings were not answered")
                 return
             if now - max(self._heard, self._pinged) > PING_S:

@@ -248,19 +248,20 @@ def test_on_whose_behalf_a_socket_asks_is_said_once(
             assert code(socket) == 4403
 
 
-def test_a_client_that_answers_pings_stays_and_one_that_does_not_is_closed(
-    address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sockets, "PING_S", 0.6)
-    with opened(address) as here, opened(address, "clerk") as gone:
-        begun(here)
-        begun(gone)
-        for _ in range(4):
-            assert hear(here) == {"type": "ping"}
-            say(here, type="pong")
-        assert code(gone) == 1001
-        say(here, id="1", type="subscribe", payload={"query": "{ __typename }"})
-        assert hear(here)["id"] == "1"
+def test_a_client_that_says_nothing_is_asked_whether_it_is_there(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "PING_S", 0.1)
+    with opened(address) as socket:
+        begun(socket)
+        for _ in range(3):
+            assert hear(socket) == {"type": "ping"}
+            say(socket, type="pong")
+
+
+def test_a_client_that_answers_no_ping_is_closed(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "SILENT_S", 0.5)
+    with opened(address, "clerk") as socket:
+        begun(socket)
+        assert code(socket) == 1001
 
 
 def test_a_server_that_ends_tells_its_sockets_so(own_world: World) -> None:
