@@ -28,9 +28,19 @@ from ports.http.exchange import Answer, Awaited, Lifeline
 
 SCHEMA_BYTES = 64 << 20
 INTROSPECTION_BYTES = 4 << 20
+PLAN_BYTES = 4 << 20
 # What was seen of one set of decisions, to its shape.
 SEEN = 1_000
 _Seen = tuple[tuple[str, str, tuple[VisibleTable, ...]], ...]
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A document's operation, and what it asks."""
+
+    document: Document
+    operation: OperationDefinitionNode
+    asked: Group
 
 
 @dataclass(frozen=True)
@@ -41,9 +51,12 @@ class _Understood:
     pin: Pin
     visible: Sequence[VisibleSchema]
     made: Schema
-    document: Document
-    operation: OperationDefinitionNode
-    asked: Group
+    planned: _Planned
+
+    @property
+    def asked(self) -> Group:
+        """What is asked."""
+        return self.planned.asked
 
 
 def bounds(settings: Settings) -> Bounds:
@@ -66,6 +79,8 @@ class Door:
         self._documents = Documents(self._bounds)
         self._seen: OrderedDict[_Seen, Shape] = OrderedDict()
         self._schemas: BytesLru[Shape, Schema] = BytesLru(SCHEMA_BYTES)
+        # What a document asks with the same values: it follows from these and the schema alone.
+        self._plans: WeakKeyDictionary[Schema, BytesLru[tuple[str, str | None, str], _Planned]] = WeakKeyDictionary()
         self._told: WeakKeyDictionary[Schema, BytesLru[tuple[str, str, str], bytes]] = WeakKeyDictionary()
 
     def answer(self, session: Session, asked: Asked, media_type: str, lifeline: Lifeline) -> Answer | Awaited:
@@ -127,12 +142,17 @@ class Door:
         pin = self._gateway.pin(session)
         visible = self._gateway.schemas(session, pin)
         made = self.schema(session, visible, pin)
-        with self._refusals(session, asked):
-            document = self._documents.understood(made, asked.text)
-            operation = document.operation(asked.operation)
-            coerced = plan.variables(made, operation, asked.variables)
-            wanted = plan.plan(made, document, operation, coerced, self._bounds)
-        return _Understood(session, pin, visible, made, document, operation, wanted)
+        key = (asked.text, asked.operation, repr(asked.variables))
+        kept = self._plans.setdefault(made, BytesLru(PLAN_BYTES))
+        planned = kept.get(key)
+        if planned is None:
+            with self._refusals(session, asked):
+                document = self._documents.understood(made, asked.text)
+                operation = document.operation(asked.operation)
+                coerced = plan.variables(made, operation, asked.variables)
+                planned = _Planned(document, operation, plan.plan(made, document, operation, coerced, self._bounds))
+            kept.put(key, planned, 3_000 + 20 * len(asked.text) + 10 * len(key[2]))
+        return _Understood(session, pin, visible, made, planned)
 
     @contextmanager
     def _refusals(self, session: Session, asked: Asked) -> Iterator[None]:
@@ -166,7 +186,7 @@ class Door:
         kept = self._told.setdefault(made, BytesLru(INTROSPECTION_BYTES))
         known = kept.get(key)
         if known is None:
-            known = _introspect(made, understood.document, understood.operation, item, asked, alias)
+            known = _introspect(made, understood.planned, item, asked, alias)
             kept.put(key, known, len(known) + len(asked.text) + len(given) + 500)
         return known
 
@@ -201,19 +221,18 @@ def _only_row(asked: Group) -> RowOf | None:
 
 def _introspect(
     made: Schema,
-    document: Document,
-    operation: OperationDefinitionNode,
+    planned: _Planned,
     item: Introspection,
     asked: Asked,
     alias: str,
 ) -> bytes:
     """Run the introspection part of an operation alone."""
     only = OperationDefinitionNode(
-        operation=operation.operation,
-        variable_definitions=operation.variable_definitions,
+        operation=planned.operation.operation,
+        variable_definitions=planned.operation.variable_definitions,
         selection_set=SelectionSetNode(selections=item.nodes),
     )
-    fragments: list[FragmentDefinitionNode] = list(document.fragments.values())
+    fragments: list[FragmentDefinitionNode] = list(planned.document.fragments.values())
     tree = DocumentNode(definitions=(only, *fragments))
     result = execute_sync(made.graphql, tree, variable_values=dict(asked.variables))
     if result.errors:
