@@ -5,11 +5,12 @@ Whatever is not recognised is refused, and nothing is changed before everything 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway import use_joins, use_rewrite
+from gateway import duck, use_joins, use_rewrite
 from gateway.decision import Use
 from gateway.errors import Forbidden
 from gateway.tree import Node, position
@@ -81,6 +82,8 @@ class Block:
         if len({one.alias for one in self.relations}) < len(self.relations):
             raise self._refusal("each table has a name of its own")
         for node in own(block):
+            if _is_given_list(node):
+                continue
             if node.get("class") in _REFUSED:
                 raise self._refusal(_REFUSED[node["class"]], node)
             if node.get("class") == "STAR" and not _plain_star(node, block):
@@ -205,6 +208,24 @@ def _misuse(node: Node, found: Found, *, altered: bool) -> str:
     if node["distinct"]:
         return "its aggregates take no DISTINCT"
     return "its aggregates take no FILTER and no ORDER BY" if altered else ""
+
+
+def _is_given_list(node: Node) -> bool:
+    """Whether a node is `x IN (SELECT unnest($1))`, as doors write a condition on a list: it reads nothing else."""
+    inner = node["subquery"]["node"] if node.get("class") == "SUBQUERY" else {}
+    if inner.get("type") != "SELECT_NODE" or node["subquery_type"] != "ANY" or len(inner["select_list"]) != 1:
+        return False
+    (item,) = inner["select_list"]
+    called = item["class"] == "FUNCTION" and item["function_name"] == "unnest"
+    given = called and [one["expression"]["class"] for one in item["arguments"]] == ["PARAMETER"]
+    return given and {**inner, "select_list": []} == _blank()
+
+
+@functools.cache
+def _blank() -> Node:
+    """A block of no clause at all."""
+    whole: Node = duck.parse("SELECT 1")["node"]
+    return {**whole, "select_list": []}
 
 
 def _plain_star(node: Node, block: Node) -> bool:

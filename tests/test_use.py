@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from gateway import Gateway, Password, Query, policy
+from gateway import BadQuery, Forbidden, Gateway, Password, Query, policy
 from gateway.catalog import Catalog
 from gateway.policy import PolicyError
 from gateway.principal import NEVER, Environment, Principal
@@ -297,6 +297,31 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     found = Gateway(build(tmp_path_factory.mktemp("survey")))
     yield found
     found.close()
+
+
+@pytest.mark.parametrize(
+    ("condition", "answered"),
+    [
+        ("order_id IN (SELECT unnest($1))", True),
+        ("card IN (SELECT unnest($1))", False),
+        ("order_id IN (SELECT unnest([card]))", False),
+        ("order_id IN (SELECT unnest($1) WHERE card > 'a')", False),
+        ("order_id IN (SELECT unnest($1) UNION SELECT 1)", False),
+        ("order_id IN (SELECT unnest($1) FROM survey.cards)", False),
+        ("order_id = (SELECT unnest($1) LIMIT 1)", False),
+    ],
+)
+def test_a_list_that_is_given_may_choose_rows_beside_a_used_column(
+    gateway: Gateway, condition: str, answered: bool
+) -> None:
+    session = gateway.open(Password("partner", "partner-secret"), "python")
+    query = Query(f"SELECT count(DISTINCT card) AS n FROM survey.orders WHERE {condition}", ([1, 2, 3],))
+    if answered:
+        with gateway.answer(session, query) as result:
+            assert [row for batch in result.batches() for row in batch.to_pylist()] == [{"n": 2}]
+        return
+    with pytest.raises((Forbidden, BadQuery)):
+        gateway.answer(session, query).close()
 
 
 @pytest.fixture(scope="module", params=list(DOORS))
