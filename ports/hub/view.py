@@ -7,7 +7,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gateway import VisibleProduct, VisibleTable
+from gateway import Semantic, VisibleProduct, VisibleTable
 from ports.http import projection
 from ports.http.projection import Outcome
 
@@ -33,12 +33,15 @@ class ColumnView:
 
 @dataclass(frozen=True)
 class MeasureView:
-    """One measure or dimension that the principal may use."""
+    """One measure or dimension that the principal may use; `expression` is "" where it is a column of that name."""
 
     name: str
     kind: str
+    unit: str
     expression: str
     description: str
+    formula: str
+    alternatives: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,21 @@ def table(visible: VisibleProduct, one: VisibleTable, rows: tuple[tuple[str | No
         row_count=projection.row_count(visible, one),
         filtered_by=", ".join(decision.rules) if decision.rows is not None else "",
         columns=tuple(_column(one, column.name) for column in one.known),
-        measures=tuple(MeasureView(item.name, item.kind, item.expression, item.description) for item in one.semantics),
+        measures=tuple(_measure(item) for item in one.semantics),
         outcomes=projection.outcomes(visible, one),
         rows=rows,
+    )
+
+
+def _measure(item: Semantic) -> MeasureView:
+    return MeasureView(
+        name=item.name,
+        kind=item.kind,
+        unit=item.unit,
+        expression="" if item.expression.strip('"') == item.name else item.expression,
+        description=item.description,
+        formula=item.tree.formula if item.tree is not None else "",
+        alternatives=tuple(f"{one.measure}, as {one.proposed_by} proposed: {one.reason}" for one in item.alternatives),
     )
 
 
