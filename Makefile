@@ -35,6 +35,10 @@ check: .venv/.dev
 bench: .venv/.dev
 	@$(BIN)/python -m benchmarks
 
+# The notebook of products/revenue on a demo of its own: its outputs, and the picture in README.md.
+picture: .venv/.dev
+	@$(BIN)/python -m tests.notebook
+
 clean:
 	rm -rf .venv .venv-clients .venv-superset .venv-dbt .outport
 

@@ -85,7 +85,7 @@ class RestDoor:
         self._port.stop()
 
 
-_FLIGHT_CODES = {
+FLIGHT_CODES = {
     "UNAUTHENTICATED": "unauthenticated",
     "UNAUTHORIZED": "forbidden",
     "NOT_FOUND": "not_found",
@@ -122,7 +122,7 @@ class FlightDoor:
                 cursor.execute(text, parameters or None)
                 return cursor.fetch_arrow_table()
         except adbc_driver_manager.Error as error:
-            code = _FLIGHT_CODES.get(error.status_code.name, error.status_code.name)
+            code = FLIGHT_CODES.get(error.status_code.name, error.status_code.name)
             raise Refusal(code, str(error)) from None
 
     def close(self) -> None:
@@ -131,7 +131,7 @@ class FlightDoor:
         self._port.stop()
 
 
-_SQLSTATES = {
+SQLSTATES = {
     "28P01": "unauthenticated",
     "28000": "unauthenticated",
     "42501": "forbidden",
@@ -185,9 +185,9 @@ class PostgresDoor:
         except psycopg.OperationalError as error:
             told = str(error)
             state = error.sqlstate or ("28P01" if "wrong name or password" in told else "")
-            raise Refusal(_SQLSTATES.get(state, "bad_query"), told) from None
+            raise Refusal(SQLSTATES.get(state, "bad_query"), told) from None
         except psycopg.Error as error:
-            raise Refusal(_SQLSTATES.get(error.sqlstate or "", "bad_query"), _words(error)) from None
+            raise Refusal(SQLSTATES.get(error.sqlstate or "", "bad_query"), _words(error)) from None
         values = list(zip(*rows, strict=True)) or [()] * len(columns)
         arrays = [pa.array(held, _arrow(column)) for held, column in zip(values, columns, strict=True)]
         return pa.Table.from_arrays(arrays, names=[column.name for column in columns])

@@ -1,141 +1,131 @@
-"""The demo's measures through every door, for each who may ask: the rows of the README's table.
-
-A door's values are compared as the set of its groups' measures with those of REST's own addresses.
-"""
+"""The demo's measures through every door: each one by each dimension as each persona, and the README's table of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from decimal import Decimal
-from typing import Any
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-import adbc_driver_flightsql.dbapi as flight
-import httpx
-import psycopg
+from gateway import Gateway, NotFound, Password, contract
+from gateway.identity import PERSONAS
+from gateway.product import Product, Table
+from tests.demo import ROOT, DemoServer
+from tests.parity_doors import DOORS, Answer, Visitor, front_door
+from tests.parity_questions import Question, Sheet, dimensions, measures, sql
 
-from tests.demo import DemoServer
-
-PERSONAS = ("steward", "analyst", "ml-pipeline")
-# Which table's measures, by which dimension; the large one by one that stands in a related table.
-QUESTIONS = (
-    ("customer_360", "customers", ""),
-    ("customer_360", "customers", "segment"),
-    ("customer_360", "customers", "age"),
-    ("customer_360", "monthly", "month"),
-    ("retail", "transactions", "products.brand"),
-)
-Groups = list[tuple[float | None, ...]]
+NAMES = tuple(name for name, _, _ in PERSONAS)
+UNKNOWN = {"not_found", "bad_query"}
 
 
-class Asked:
-    """One question: all measures of a table that a principal has, by one dimension."""
+@dataclass(frozen=True)
+class Found:
+    """What one persona was told of one table's measures: values and refusals, and by which doors otherwise."""
 
-    def __init__(self, demo: DemoServer, name: str, product: str, table: str, by: str) -> None:
-        self.demo, self.name, self.product, self.table, self.by = demo, name, product, table, by
-        self.proof = (name, f"{name}-demo")
-        self.address = f"http://{demo.http}/products/{product}/-/measures"
-        listed = httpx.get(self.address, auth=self.proof, timeout=60).json().get("data", ())
-        self.measures = [one["name"] for one in listed if one["table"] == table]
+    values: int
+    refused: int
+    different: tuple[str, ...]
 
     @property
-    def sql(self) -> str:
-        """The question in SQL, its measures last."""
-        items = ", ".join(f"MEASURE({one})" for one in self.measures)
-        if not self.by:
-            return f"SELECT {items} FROM {self.product}.{self.table}"
-        join = " LEFT JOIN retail.products p USING (product_id)" if "." in self.by else ""
-        return f"SELECT {self.by.rpartition('.')[2]}, {items} FROM {self.product}.{self.table}{join} GROUP BY 1"
-
-    def groups(self, rows: Iterable[Iterable[Any]]) -> Groups:
-        """The measures of every group, in an order that is the same for all doors."""
-        found = [
-            tuple(None if one is None else float(Decimal(one)) for one in list(row)[-len(self.measures) :])
-            for row in rows
-        ]
-        return sorted(found, key=repr)
+    def cell(self) -> str:
+        """A cell of the table."""
+        if self.different:
+            return "DIFFERENT"
+        return f"{self.values:,}" if self.values else "refused"
 
 
-def rest(asked: Asked) -> Groups:
-    names = ",".join(f"{asked.table}.{one}" for one in asked.measures)
-    answer = httpx.get(
-        f"{asked.address}/{names}", params={"by": asked.by} if asked.by else {}, auth=asked.proof, timeout=60
-    )
-    return asked.groups(row.values() for row in answer.json()["data"])
-
-
-def sql(asked: Asked) -> Groups:
-    answer = httpx.post(f"http://{asked.demo.http}/sql", json={"sql": asked.sql}, auth=asked.proof, timeout=60)
-    return asked.groups(row.values() for row in answer.json()["data"])
-
-
-def graphql(asked: Asked) -> Groups:
-    table, _, column = asked.by.rpartition(".")
-    by = f"{table} {{ {column} }}" if table else column
-    text = f"{{ {asked.product} {{ {asked.table}Measures {{ {by} {' '.join(asked.measures)} }} }} }}"
-    answer = httpx.post(f"http://{asked.demo.http}/graphql", json={"query": text}, auth=asked.proof, timeout=60).json()
-    rows = answer["data"][asked.product][f"{asked.table}Measures"]
-    return asked.groups([row[name] for name in asked.measures] for row in rows)
-
-
-def mcp(asked: Asked) -> Groups:
-    given = {
-        "product": asked.product,
-        "measures": [f"{asked.table}.{one}" for one in asked.measures],
-        "by": [asked.by] if asked.by else [],
-        "max_tokens": 20_000,
+def compared(demo: DemoServer, names: Sequence[str] = NAMES) -> dict[tuple[str, str], Found]:
+    """What every persona is told of every table of the demo's products, by `product.table` and persona."""
+    products = {path.name: contract.load(path) for path in sorted((demo.folder / "products").iterdir())}
+    products = {name: one for name, one in products.items() if (ROOT / "products" / name).is_dir()}
+    places = [(product, table) for product in products.values() for table in product.tables if measures(table)]
+    gateway = front_door(demo)
+    visitors = {name: Visitor(demo, gateway, name) for name in names}
+    try:
+        asked = {name: [_questions(gateway, name, *place, products) for place in places] for name in names}
+        visits = [(name, door) for name in names for door in DOORS]
+        with ThreadPoolExecutor(4) as threads:
+            answers = threads.map(lambda visit: _answers(visitors[visit[0]], visit[1], asked[visit[0]]), visits)
+            told = dict(zip(visits, answers, strict=True))
+    finally:
+        for one in visitors.values():
+            one.close()
+        gateway.close()
+    return {
+        (f"{product.name}.{table.name}", name): _found(
+            [question for sheet in asked[name][place] for question in sheet],
+            {door: told[name, door][place] for door in DOORS},
+        )
+        for place, (product, table) in enumerate(places)
+        for name in names
     }
-    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "query_measure", "arguments": given}}
-    headers = {"Accept": "application/json"}
-    answer = httpx.post(f"http://{asked.demo.http}/mcp", json=call, headers=headers, auth=asked.proof, timeout=60)
-    told = answer.json()["result"]["structuredContent"]
-    assert not told["truncated"]
-    return asked.groups(told["rows"])
 
 
-def flight_sql(asked: Asked) -> Groups:
-    options = {"username": asked.name, "password": asked.proof[1]}
-    with (
-        flight.connect(f"grpc://{asked.demo.flight}", db_kwargs=options, autocommit=True) as door,
-        door.cursor() as cursor,
-    ):
-        cursor.execute(asked.sql)
-        return asked.groups(cursor.fetchall())
+def _answers(visitor: Visitor, door: str, asked: Sequence[Sequence[Sheet]]) -> list[list[Answer]]:
+    return [[answer for sheet in sheets for answer in DOORS[door](visitor, sheet)] for sheets in asked]
 
 
-def postgres(*, prepared: bool = False, binary: bool = False) -> Callable[[Asked], Groups]:
-    def ask(asked: Asked) -> Groups:
-        words = f"{asked.demo.postgres} dbname=outport user={asked.name} password={asked.proof[1]}"
-        with psycopg.connect(words) as door, door.cursor(binary=binary) as cursor:
-            return asked.groups(cursor.execute(asked.sql, prepare=prepared).fetchall())
+def _questions(
+    gateway: Gateway, name: str, product: Product, table: Table, products: Mapping[str, Product]
+) -> list[Sheet]:
+    """All of the table's measures by each dimension, and by themselves what does not exist for this persona.
 
-    return ask
+    What exists and is asked of the same rows is on one sheet: doors that take SQL answer it at once.
+    """
+    every, place = measures(table), f"{product.name}.{table.name}"
+    there = _existing(gateway, name, place)
+    mine = tuple(one for one in every if one in there)
+    by = (None, *dimensions(product, table, products))
+    asked = [Question(product.name, table.name, mine or every, one, known=bool(mine)) for one in by]
+    asked += [Question(product.name, table.name, (one,), None, known=True) for one in every if mine and one not in mine]
+    sheets: dict[object, list[Question]] = {}
+    for number, one in enumerate(asked):
+        far = one.by.far if one.by is not None else ""
+        exists = mine and one.by is not None and one.by.name in (_existing(gateway, name, far) if far else there)
+        sheets.setdefault(far or place if exists else number, []).append(one)
+    return [tuple(sheet) for sheet in sheets.values()]
 
 
-DOORS: dict[str, Callable[[Asked], Groups]] = {
-    "REST": rest,
-    "SQL over REST": sql,
-    "GraphQL": graphql,
-    "MCP": mcp,
-    "Flight SQL": flight_sql,
-    "Postgres, simple": postgres(),
-    "extended": postgres(prepared=True),
-    "binary": postgres(binary=True),
-}
+def _existing(gateway: Gateway, name: str, place: str) -> frozenset[str]:
+    """The measures and dimensions of the table `product.table` that exist for a persona."""
+    product, _, table = place.partition(".")
+    try:
+        visible = gateway.product(gateway.open(Password(name, f"{name}-demo"), "python"), product)
+        return frozenset(one.name for one in visible.table(table).semantics)
+    except NotFound:
+        return frozenset()
 
 
-def table(demo: DemoServer) -> str:
-    """The table in Markdown; a door that answers otherwise is named so."""
-    lines = [
-        f"| asked by | measures of | by | values | {' | '.join(DOORS)} |",
-        f"| --- | --- | --- | ---: |{' --- |' * len(DOORS)}",
-    ]
-    for name in PERSONAS:
-        for product, one, by in QUESTIONS:
-            asked = Asked(demo, name, product, one, by)
-            if not asked.measures:
-                continue
-            answers = [ask(asked) for ask in DOORS.values()]
-            same = ["same" if answer == answers[0] else "DIFFERENT" for answer in answers]
-            what = f"`{product}.{one}` | {by or 'all rows'}"
-            lines.append(f"| {name} | {what} | {sum(map(len, answers[0]))} | {' | '.join(same)} |")
+def _found(questions: Sequence[Question], told: Mapping[str, Sequence[Answer]]) -> Found:
+    expected = told["Python"]
+    values = sum(
+        len(one) * len(asked.measures) for asked, one in zip(questions, expected, strict=True) if isinstance(one, list)
+    )
+    different = tuple(
+        f"{door}: {sql((asked,))}"
+        for door, answers in told.items()
+        for asked, here, there in zip(questions, answers, expected, strict=True)
+        if here != _expected(door, asked, there)
+    )
+    return Found(values, sum(isinstance(one, str) for one in expected), different)
+
+
+def _expected(door: str, asked: Question, python: Answer) -> Answer:
+    """What a door is to say where the front door says `python`.
+
+    What does not exist is no field of GraphQL's schema, and no dimension at an address of REST where SQL names a table.
+    """
+    if not isinstance(python, str) or python not in UNKNOWN:
+        return python
+    if door == "GraphQL":
+        return "GRAPHQL_VALIDATION_FAILED"
+    related = asked.by is not None and asked.by.far and asked.known
+    return "bad_query" if door == "REST" and related else python
+
+
+def table(found: Mapping[tuple[str, str], Found]) -> str:
+    """The table in Markdown: how many values each persona got of each table's measures."""
+    tables = list(dict.fromkeys(place for place, _ in found))
+    names = list(dict.fromkeys(name for _, name in found))
+    lines = [f"| measures of | {' | '.join(names)} |", f"| --- |{' ---: |' * len(names)}"]
+    lines += [f"| `{one}` | {' | '.join(found[one, name].cell for name in names)} |" for one in tables]
     return "\n".join(lines) + "\n"
