@@ -30,6 +30,7 @@ def blocks() -> list[tuple[list[str], str]]:
     return [(found["info"].split(), found["body"]) for found in _BLOCK.finditer(README)]
 
 
+@pytest.mark.timeout(900)  # a minute where nothing else runs
 def test_every_snippet_of_the_readme_says_what_it_says_and_works(demo: DemoServer) -> None:
     """In the order of the page, against one running demo: a later snippet may build on an earlier one."""
     answer = ""
