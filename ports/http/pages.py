@@ -1,6 +1,7 @@
 """What all pages share: who looks, where the doors are, the frame. Server-rendered, no script, no outside host.
 
-In the demo a switch shows a page as each persona; elsewhere it takes a login and shows one's own view.
+In the demo a switch shows a page as each persona, to who has not signed in; elsewhere it takes a login and shows one's
+own view.
 """
 
 from __future__ import annotations
@@ -56,6 +57,9 @@ def read(gateway: Gateway, request: Request, port: str) -> Reader:
         return Reader(authentication.session(gateway, request, port), ())
     default = _DEFAULT_PERSONA if _DEFAULT_PERSONA in personas else personas[0]
     given = parse_qs(request.scope["query_string"].decode("latin-1"))
+    if "as" not in given and "authorization" in request.headers:
+        session = authentication.session(gateway, request, port)
+        return Reader(session, personas if session.principal.subject in personas else ())
     subject = given.get("as", [default])[0]
     if subject not in personas:
         raise NotFound("there is no such persona", reason="principal", hint=f"personas: {', '.join(personas)}")

@@ -114,7 +114,7 @@ def shown(value: Any) -> Any:
 
 
 def mermaid(visible: VisibleProduct) -> str:
-    """A flowchart from each measure to its drivers, the north star in front."""
+    """A flowchart from each measure to its drivers, the north star in front and in a thicker frame."""
     lines = ["flowchart TD"]
     for table in visible.tables:
         found = {one.name: one for one in table.semantics if one.kind == "measure"}
@@ -125,6 +125,7 @@ def mermaid(visible: VisibleProduct) -> str:
             star = one.tree is not None and one.tree.north_star
             title = _label(one.title.strip() or name)
             lines.append(f'  {place}(["{title}"])' if star else f'  {place}["{title}"]')
+            lines += [f"  style {place} stroke-width:4px"] if star else []
         for one in linked:
             lines += [f"  {table.table.name}_{one.name} --> {table.table.name}_{name}" for name in _drivers(one)]
     return "\n".join(lines) + "\n"

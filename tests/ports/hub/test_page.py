@@ -75,6 +75,16 @@ def test_switching_the_persona_masks_the_e_mail_and_says_by_which_rule(demo: htt
     assert "partly shown by rule mail" in shown(analyst)
 
 
+def test_who_has_signed_in_sees_the_demo_s_pages_with_their_own_eyes(demo: httpx.Client) -> None:
+    for path in ("/", "/hub/shop", "/docs"):
+        page = demo.get(path, auth=("stranger", "stranger-secret"))
+        assert "shop@example.com" not in page.text
+        assert "salary" not in page.text
+    assert '<option value="analyst" selected>' in demo.get("/", auth=("analyst", "analyst-secret")).text
+    assert demo.get("/", auth=("analyst", "wrong")).status_code == 401
+    assert '<option value="steward" selected>' in demo.get("/?as=steward", auth=("analyst", "analyst-secret")).text
+
+
 def test_nothing_is_there_for_a_stranger(demo: httpx.Client) -> None:
     assert "Nothing is granted to stranger" in shown(demo.get("/", params={"as": "stranger"}).text)
     told = []
