@@ -76,6 +76,31 @@ class Visitor:
         found = answer["data"][asked.product][f"{asked.table}Measures"]
         return rows(asked, ([_inner(one) for one in row.values()] for row in found))
 
+    def mcp(self, sheet: Sheet) -> list[Answer | None]:
+        """Agents' tool: what is asked of all rows, and without grains; an answer that is cut short is none."""
+        return [
+            self._tool(asked) if asked.by is None or not (asked.weeks or asked.by.grain) else None for asked in sheet
+        ]
+
+    def _tool(self, asked: Question) -> Answer | None:
+        given = {
+            "product": asked.product,
+            "measures": [f"{asked.table}.{one}" for one in asked.measures],
+            "by": [asked.by.path] if asked.by is not None else [],
+            "max_tokens": 20_000,
+        }
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+        text = self._http.post(
+            "/mcp",
+            json={**call, "params": {"name": "query_measure", "arguments": given}},
+            headers={"Accept": "application/json"},
+        ).text
+        told = json.loads(text, parse_float=Decimal)["result"]
+        if told.get("isError"):
+            return str(told["content"][0]["text"]).removeprefix("error ").partition(":")[0]
+        found = told["structuredContent"]
+        return None if found["truncated"] else rows(asked, found["rows"])
+
     def flight_sql(self, sheet: Sheet) -> list[Answer]:
         """Arrow Flight SQL."""
         try:
@@ -119,10 +144,11 @@ class Visitor:
             return [SQLSTATES.get(error.sqlstate or "", "bad_query")] * len(sheet)
 
 
-DOORS: dict[str, Callable[[Visitor, Sheet], list[Answer]]] = {
+DOORS: dict[str, Callable[[Visitor, Sheet], Sequence[Answer | None]]] = {
     "Python": Visitor.python,
     "REST": Visitor.rest,
     "GraphQL": Visitor.graphql,
+    "MCP": Visitor.mcp,
     "Flight SQL": Visitor.flight_sql,
     "Postgres, simple": Visitor.simple,
     "extended": Visitor.extended,
