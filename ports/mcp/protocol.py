@@ -56,7 +56,7 @@ class _Answers:
 
     def server(self, instructions: str | None) -> Server[Any]:
         """The SDK's server that answers by these."""
-        return Server(
+        made = Server[Any](
             "outport",
             title="Outport",
             version=version("outport"),
@@ -71,10 +71,15 @@ class _Answers:
             on_list_prompts=self.prompts,
             on_get_prompt=self.prompt,
         )
+        # Its spans would be a second trace of a query, outside of the setting `telemetry`.
+        made.middleware.clear()
+        return made
 
     async def instructions(self) -> str:
         """What is told first."""
-        return await self._run(lambda: guide.instructions(self._call.gateway.products(self._call.session)))
+        return await self._run(
+            lambda: guide.instructions(self._call.gateway.products(self._call.of("initialize").session))
+        )
 
     async def tools(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         """All tools: the same for everybody."""
@@ -98,7 +103,9 @@ class _Answers:
 
     async def resources(self, _: Context, asked: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
         """A page of the products that are visible."""
-        found, following = await self._run(partial(resources.listed, self._call, asked.cursor if asked else None))
+        found, following = await self._run(
+            partial(resources.listed, self._call.of("resources/list"), asked.cursor if asked else None)
+        )
         return types.ListResourcesResult(
             resources=[
                 types.Resource(
@@ -120,7 +127,7 @@ class _Answers:
 
     async def resource(self, _: Context, asked: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         """One resource, as the principal may see it."""
-        content = await self._run(partial(resources.read, self._call, str(asked.uri)))
+        content = await self._run(partial(resources.read, self._call.of("resources/read"), str(asked.uri)))
         text = orjson.dumps(content).decode()
         return types.ReadResourceResult(
             contents=[types.TextResourceContents(uri=asked.uri, mime_type=resources.JSON, text=text)]
