@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,21 @@ def test_on_behalf_of_another_both_see_what_is_there(shop: Shop) -> None:
     assert len(shop.ask("{ one { t { id stamp } } }")["data"]["one"]["t"]) == 50
 
 
+@contextmanager
+def asking(made: Workshop, product: str) -> Iterator[httpx.Client]:
+    """A client of a steward's, of a door to one product."""
+    made.settings.state.mkdir()
+    Directory(made.settings.principals, load(made.settings)).add("steward", "person", {"role": ("steward",)}, "secret")
+    made.publish(product)
+    gateway = Gateway(made.settings)
+    port = HttpPort(gateway)
+    port.start()
+    with httpx.Client(base_url="http://{}:{}".format(*port.address), auth=("steward", "secret"), timeout=30) as client:
+        yield client
+    port.stop()
+    gateway.close()
+
+
 def test_names_that_mean_something_to_graphql_or_stand_for_two_things_are_served(tmp_path: Path) -> None:
     made = Workshop(tmp_path)
     far = {"id": {**KEY}, "true": column(), "query": column()}
@@ -131,19 +148,32 @@ def test_names_that_mean_something_to_graphql_or_stand_for_two_things_are_served
     near = {"id": {**KEY}, "far": column(relationships=[{"to": "type.id"}]), "type": measure}
     held = {"type": pa.table({"id": [1], "true": [2], "query": [3]}), "t": pa.table({"id": [4], "far": [1]})}
     made.declare("subscription", {"type": far, "t": near}, data=held)
-    made.settings.state.mkdir()
-    Directory(made.settings.principals, load(made.settings)).add("steward", "person", {"role": ("steward",)}, "secret")
-    made.publish("subscription")
-    gateway = Gateway(made.settings)
-    port = HttpPort(gateway)
-    port.start()
     asked = "t { typeByFar { true query } } tMeasures { type typeByFar { true } } typeByKey(id: 1) { t { id } }"
-    address = "http://{}:{}/graphql".format(*port.address)
-    told = httpx.post(address, json={"query": f"{{ subscription {{ {asked} }} }}"}, auth=("steward", "secret")).json()
-    port.stop()
-    gateway.close()
+    with asking(made, "subscription") as client:
+        told = client.post("/graphql", json={"query": f"{{ subscription {{ {asked} }} }}"}).json()
     assert told["data"]["subscription"] == {
         "t": [{"typeByFar": {"true": "2", "query": "3"}}],
         "tMeasures": [{"type": "1", "typeByFar": {"true": "2"}}],
         "typeByKey": {"t": [{"id": "4"}]},
     }
+
+
+def test_a_grain_begins_in_the_contract_s_time_zone_as_over_rest(tmp_path: Path) -> None:
+    made = Workshop(tmp_path)
+    own = [{"property": "timeZone", "value": "Europe/Vienna", "vendor": "outport"}]
+    moment = column("TIMESTAMP WITH TIME ZONE", semanticType="dimension", customProperties=own)
+    count = {"semanticType": "measure", "transformLogic": "count(*)", "classification": "internal"}
+    start = datetime(2020, 3, 28, 22, 30, tzinfo=UTC)
+    times = pa.array([start + timedelta(hours=i) for i in range(48)], pa.timestamp("us", "UTC"))
+    columns = {"id": {**KEY}, "at": moment, "n": count}
+    made.declare("one", {"t": columns}, data={"t": pa.table({"id": range(48), "at": times})})
+    asked = "{ one { tMeasures { at(grain: DAY) n before: n(compare: PREVIOUS) } } }"
+    with asking(made, "one") as client:
+        rest = client.get("/products/one/-/measures/n?by=at&grain=day&order=at&compare=previous_period").json()["data"]
+        told = client.post("/graphql", json={"query": asked}).json()["data"]["one"]["tMeasures"]
+    # The day on which clocks go forward has 23 hours.
+    assert [(one["at"], one["n"]) for one in told] == [
+        ("2020-03-28T00:00:00", "1"), ("2020-03-29T00:00:00", "23"), ("2020-03-30T00:00:00", "24"),
+    ]  # fmt: skip
+    assert [(one["at"], one["n"]) for one in rest] == [(one["at"], int(one["n"])) for one in told]
+    assert [one["before"] for one in told] == [None, "1", "23"]
