@@ -9,7 +9,7 @@ from gateway import BadQuery, Exhausted, GatewayError, NotFound
 # What to do next, for refusals that say too little of it themselves: by class and reason.
 _ADVICE: dict[tuple[type[GatewayError], str], str] = {
     (NotFound, "product"): "search_products finds the products that you may see",
-    (NotFound, "table"): "describe_product lists the tables and columns that you may see",
+    (NotFound, "table"): "tables are written product.table; describe_product lists those that you may see",
     (NotFound, "measure"): "list_measures lists the measures that you may ask for",
     (BadQuery, "column"): "describe_product lists the columns; query_measure takes table.column for related tables",
     (BadQuery, "read_only"): "only SELECT is answered here",
