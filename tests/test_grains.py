@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ from gateway import BadQuery, Gateway, Password, Query
 from ports.postgres.server import PostgresPort
 from tests.doors import DOORS, Door, GraphQLDoor
 from tests.order_world import build, rows
-from tests.ports.rest.test_measure_periods import ZONES, begin
+from tests.ports.rest.test_measure_periods import ZONES, begin, earlier
 
 GRAINS = ("hour", "day", "week", "month", "quarter", "year")
 
@@ -39,6 +39,15 @@ def counted(time: str, grain: str) -> dict[datetime, int]:
     found: dict[datetime, int] = defaultdict(int)
     for row in rows()["orders"].to_pylist():
         found[begin(row["placed_at"].astimezone(ZoneInfo(ZONES[time])).replace(tzinfo=None), grain)] += 1
+    return dict(found)
+
+
+def sums(time: str, grain: str, kept: Callable[[dict[str, Any]], bool]) -> dict[datetime, Decimal]:
+    found: dict[datetime, Decimal] = defaultdict(Decimal)
+    for row in rows()["orders"].to_pylist():
+        if kept(row):
+            local = row["placed_at"].astimezone(ZoneInfo(ZONES[time])).replace(tzinfo=None)
+            found[begin(local, grain)] += row["amount"] or 0
     return dict(found)
 
 
@@ -67,6 +76,31 @@ def test_graphql_has_the_same_steps(graphql: GraphQLDoor, time: str) -> None:
         asked = f"{{ trade {{ ordersMeasures(limit: 1000) {{ {time}(grain: {grain.upper()}) order_count }} }} }}"
         told = graphql.ask("steward", asked)["trade"]["ordersMeasures"]
         assert read(told, time, "order_count") == counted(time, grain), grain
+
+
+@pytest.mark.parametrize("grain", ["MONTH", "QUARTER", "WEEK"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        '{placed_at: {_gte: "2017-03-31T22:00:00Z"}}',
+        '{_and: [{placed_at: {_gte: "2017-03-31T22:00:00Z"}}, {customer_id: {_lt: 7}}]}',
+        "{customer_id: {_lt: 7}}",
+    ],
+)
+def test_graphql_compares_with_the_whole_period_before(graphql: GraphQLDoor, grain: str, where: str) -> None:
+    def kept(row: dict[str, Any]) -> bool:
+        return "customer_id" not in where or (row["customer_id"] is not None and row["customer_id"] < 7)
+
+    whole = sums("placed_at", grain.lower(), kept)
+    items = f"placed_at(grain: {grain}) revenue before: revenue(compare: PREVIOUS)"
+    told = graphql.ask("steward", f"{{ trade {{ ordersMeasures(limit: 1000, where: {where}) {{ {items} }} }} }}")
+    met = 0
+    for row in told["trade"]["ordersMeasures"]:
+        period = datetime.fromisoformat(row["placed_at"])
+        before = whole.get(earlier(period, grain.lower(), "previous_period"))
+        assert Decimal(row["before"] or 0) == (before or 0), (period, row)
+        met += before is not None
+    assert met > 3
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles", "UTC"])

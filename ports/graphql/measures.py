@@ -124,6 +124,7 @@ class _Statement:
         self._measures: dict[str, str] = {}
         self._before: dict[str, str] = {}  # a measure's name, and that of its value a period before
         self._times: dict[str, str] = {}  # groups of a step of time, and which
+        self._clocks: set[str] = set()  # the columns of these, of the table itself
         self._named: dict[str, str] = {}  # what an order may mean by a field's name
 
     def text(self) -> str:
@@ -135,12 +136,11 @@ class _Statement:
             joins += _join(one, f"r{place}") if isinstance(one, Far) else ""
         having = self._having()
         order = [self._ordered(one) for one in asked.order]
-        rows = self._where.conditions(asked.given, asked.table, "t")
-        items = [f"{text} AS {quoted(name)}" for text, name in {**self._keys, **self._measures}.items()]
-        groups = ", ".join(str(place) for place in range(1, len(self._keys) + 1))
-        inner = f"SELECT {', '.join(items) or 'count(*)'} FROM {asked.table.path} AS {quoted('t')}{joins}"
-        inner += (f" WHERE {' AND '.join(rows)}" if rows else "") + (f" GROUP BY {groups}" if groups else "")
-        inner = self._compared(inner) if self._before else inner
+        inner = self._groups(joins, asked.given)
+        if self._before:
+            # A condition on the time chooses the periods that are shown, and does not cut those beside them.
+            uncut = _uncut(asked.given or {}, self._clocks)
+            inner = self._compared(inner, inner if uncut == (asked.given or {}) else self._groups(joins, uncut))
         # Groups have no other order that is total.
         order += [name for name in map(quoted, self._keys.values()) if name not in order]
         given = (*asked.order, *(OrderTerm("", False, False) for _ in order[len(asked.order) :]))
@@ -150,6 +150,13 @@ class _Statement:
         if asked.offset:
             end += f" OFFSET {self._parameters.add(asked.offset)}"
         return f"SELECT {', '.join(outputs)} FROM ({inner}) AS {quoted('groups')}{met}{end}"
+
+    def _groups(self, joins: str, given: Mapping[str, Any] | None) -> str:
+        rows = self._where.conditions(given, self._asked.table, "t")
+        items = [f"{text} AS {quoted(name)}" for text, name in {**self._keys, **self._measures}.items()]
+        groups = ", ".join(str(place) for place in range(1, len(self._keys) + 1))
+        inner = f"SELECT {', '.join(items) or 'count(*)'} FROM {self._asked.table.path} AS {quoted('t')}{joins}"
+        return inner + (f" WHERE {' AND '.join(rows)}" if rows else "") + (f" GROUP BY {groups}" if groups else "")
 
     def _member(self, one: Key | Value | Far | Typename, far: str) -> str:
         if isinstance(one, Typename):
@@ -174,6 +181,7 @@ class _Statement:
         name = quoted(self._keys.setdefault(text, f"g{len(self._keys)}"))
         if one.grain:
             self._times[name] = one.grain
+            self._clocks |= {one.column.name} if alias == "t" else set()
         return name
 
     def _value(self, one: Value) -> str:
@@ -183,8 +191,8 @@ class _Statement:
         before = self._before.setdefault(now, quoted(f"b{len(self._before)}"))
         return f"{now} - {before}" if one.compare == CHANGE else before
 
-    def _compared(self, inner: str) -> str:
-        """Groups, each beside the values of the same one a period before. Raises BadQuery."""
+    def _compared(self, inner: str, whole: str) -> str:
+        """Groups, each beside the values of the same one of `whole` a period before. Raises BadQuery."""
         if len(self._times) != 1:
             words = "compare takes one time with a grain beside it, such as day(grain: MONTH)"
             raise BadQuery(words, reason="parameter")
@@ -192,8 +200,9 @@ class _Statement:
         same = [f"b.{name} IS NOT DISTINCT FROM n.{name}" for name in map(quoted, self._keys.values()) if name != time]
         same.append(f"b.{time} = n.{time} - INTERVAL {STEPS[grain]}")
         before = ", ".join(f"b.{name} AS {alias}" for name, alias in self._before.items())
-        joined = f'SELECT n.*, {before} FROM "periods" AS n LEFT JOIN "periods" AS b ON {" AND ".join(same)}'
-        return f'WITH "periods" AS ({inner}) {joined}'
+        others, named = ("periods", "") if whole == inner else ("others", f', "others" AS ({whole})')
+        joined = f'SELECT n.*, {before} FROM "periods" AS n LEFT JOIN "{others}" AS b ON {" AND ".join(same)}'
+        return f'WITH "periods" AS ({inner}){named} {joined}'
 
     def _measure(self, column: Column) -> str:
         text = f"MEASURE({quoted('t')}.{quoted(column.name)})"
@@ -218,6 +227,18 @@ class _Statement:
         if term.column not in self._named:
             raise BadQuery(f"groups are ordered by what is selected: {term.column} is not", reason="parameter")
         return self._named[term.column]
+
+
+def _uncut(given: Mapping[str, Any], clocks: set[str]) -> Mapping[str, Any]:
+    """The conditions without those that are on these columns alone."""
+    kept: dict[str, Any] = {}
+    for name, value in given.items():
+        if name == "_and" and isinstance(value, list):
+            parts = [_uncut(one, clocks) if isinstance(one, Mapping) else one for one in value]
+            kept[name] = [after for before, after in zip(value, parts, strict=True) if after or not before]
+        elif name not in clocks:
+            kept[name] = value
+    return {name: value for name, value in kept.items() if name != "_and" or value or not given[name]}
 
 
 def _join(one: Far, alias: str) -> str:
