@@ -39,6 +39,10 @@ bench: .venv/.dev
 picture: .venv/.dev
 	@$(BIN)/python -m tests.notebook
 
+# The README's table of measures at every door.
+parity: .venv/.dev
+	@$(BIN)/python -m tests.parity
+
 clean:
 	rm -rf .venv .venv-clients .venv-superset .venv-dbt .outport
 

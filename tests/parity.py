@@ -1,15 +1,20 @@
-"""The demo's measures through every door: each one by each dimension as each persona, and the README's table of it."""
+"""The demo's measures through every door: each one by each dimension as each persona, and the README's table of it.
+
+`python -m tests.parity` prints the table, asked of a demo of its own.
+"""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway import Gateway, NotFound, Password, contract
 from gateway.identity import PERSONAS
 from gateway.product import Product, Table
-from tests.demo import ROOT, DemoServer
+from tests.demo import ROOT, DemoServer, serving
 from tests.parity_doors import DOORS, Answer, Visitor, front_door
 from tests.parity_questions import Question, Sheet, dimensions, measures, sql
 
@@ -129,3 +134,13 @@ def table(found: Mapping[tuple[str, str], Found]) -> str:
     lines = [f"| measures of | {' | '.join(names)} |", f"| --- |{' ---: |' * len(names)}"]
     lines += [f"| `{one}` | {' | '.join(found[one, name].cell for name in names)} |" for one in tables]
     return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), "retail", "customer_360", "revenue") as demo:
+        print(table(compared(demo)))
+
+
+if __name__ == "__main__":
+    main()
