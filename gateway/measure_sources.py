@@ -14,6 +14,7 @@ from gateway.grammar import AGGREGATES, TABLE_FUNCTIONS
 from gateway.measure_names import semantics
 from gateway.syntax import constant
 from gateway.tree import MEASURE, Node, nodes
+from gateway.use_joins import joins
 from gateway.use_names import Path, Relation, leaves, own, tables
 from gateway.visibility import sameness
 
@@ -155,16 +156,26 @@ def _outputs(block: Node, sides: Sequence[Side]) -> list[_Output] | None:
         bare = item["class"] == "COLUMN_REF"
         # What has no name of its own is called as nothing can be called.
         name = str(item["alias"] or (item["column_names"][-1] if bare else f"\0{len(found)}")).lower()
-        found.append(_Output(name, item, _meant(item, sides, whole=whole) if bare else None))
+        found.append(_Output(name, item, _meant(item, block, sides) if bare else None))
     return found
 
 
-def _meant(reference: Node, sides: Sequence[Side], *, whole: bool) -> tuple[Side, str] | None:
+def _meant(reference: Node, block: Node, sides: Sequence[Side]) -> tuple[Side, str] | None:
+    """The column that a name means in a block, None where that is not certain."""
     *table, name = (str(part).lower() for part in reference["column_names"])
-    if len(table) > 1 or not (table or whole):
+    if len(table) > 1 or not (table or _whole(block, sides)):
         return None
     found = [one for one in sides if name in named(one) and (not table or one.alias == table[0])]
+    if len(found) > 1 and not table and _merged(block["from_table"], name, len(found)):
+        found = found[: len({kind(one, name) for one in found})]
     return (found[0], name) if len(found) == 1 else None
+
+
+def _merged(source: Node, name: str, count: int) -> bool:
+    """Whether USING makes one column of those of that name: that of the first table, which keeps its rows."""
+    using = [one for one in joins(source) if name in {str(column).lower() for column in one["using_columns"]}]
+    kinds = {(one["ref_type"], one["join_type"]) for one in using}
+    return len(using) == count - 1 and kinds <= {("REGULAR", "INNER"), ("REGULAR", "LEFT")}
 
 
 def _whole(block: Node, sides: Sequence[Side]) -> bool:
@@ -217,7 +228,7 @@ def _of(expression: Node, block: Node, sides: Sequence[Side], outputs: Sequence[
         return outputs[place - 1].name if all(one.item["class"] != "STAR" for one in outputs) else None
     if expression["class"] != "COLUMN_REF":
         return None
-    meant = _meant(expression, sides, whole=_whole(block, sides))
+    meant = _meant(expression, block, sides)
     if meant is not None:
         return next((one.name for one in outputs if one.source == meant), None)
     parts = [str(part).lower() for part in expression["column_names"]]
@@ -246,7 +257,7 @@ def _aggregated_here(block: Node, sides: Sequence[Side]) -> bool:
         if one.get("class") == "FUNCTION" and _aggregates(one):
             references = [part for part in nodes(one) if part.get("class") == "COLUMN_REF"]
             if str(one["function_name"]).lower() in {"count_star", MEASURE} or any(
-                _meant(part, sides, whole=True) is not None for part in references
+                _meant(part, block, sides) is not None for part in references
             ):
                 return True
     return False

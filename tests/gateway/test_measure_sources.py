@@ -61,6 +61,10 @@ RIGHT = [
     "WHERE d.n > 3) h USING (product_id)",
     "till.lines t JOIN (SELECT x.product_id, x.store, p.department FROM till.prices x JOIN till.products p "
     "ON p.product_id = x.product_id) h USING (product_id, store)",
+    "till.lines t JOIN (SELECT product_id, count(*) AS n FROM till.lines JOIN till.products USING (product_id) "
+    "GROUP BY product_id) h USING (product_id)",
+    "till.lines t JOIN (SELECT product_id, max(price) FROM till.products LEFT JOIN till.prices USING (product_id) "
+    "GROUP BY ALL) h USING (product_id)",
     "till.lines t SEMI JOIN (SELECT product_id FROM till.promotions) h USING (product_id)",
     "till.lines t JOIN (SELECT product_id, MEASURE(promotion_count) AS n FROM till.promotions GROUP BY ALL) h "
     "USING (product_id)",
@@ -77,6 +81,8 @@ WRONG = [
     "USING (product_id, store)",
     "till.lines t JOIN (SELECT product_id::DOUBLE AS product_id, max(price) FROM till.prices GROUP BY ALL) h "
     "ON h.product_id = t.product_id",
+    "till.lines t JOIN (SELECT product_id FROM till.products LEFT JOIN till.prices USING (product_id)) h "
+    "USING (product_id)",
     f"till.lines t JOIN {GROUPED} h ON h.product_id = t.store",
     f"till.lines t JOIN {GROUPED} h ON h.product_id = t.product_id OR h.top > 3",
     f"{GROUPED} h LEFT JOIN till.lines t USING (product_id)",
