@@ -305,7 +305,7 @@ def _honest() -> None:
 @contextmanager
 def served() -> Iterator[tuple[Place, int]]:
     """Two workers over the demo's products: where their doors are, and the supervisor."""
-    settings = deployed("customer_360", "retail", "promotions")
+    settings = deployed("retail", "customer_360", "promotions")
     fixed = {
         "workers": 2,
         "compute_s": COMPUTE_S,
