@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import suppress
+from itertools import islice
 
 from gateway import duck, duck_errors
 from gateway.bind import View
@@ -94,7 +95,7 @@ class Attached:
         surplus = len(self._views) - VIEW_LIMIT
         if surplus <= 0:
             return
-        for key in [key for key, leases in self._views.items() if leases == 0][:surplus]:
+        for key in list(islice((key for key, leases in self._views.items() if leases == 0), surplus)):
             self._instance.execute(f"DROP VIEW memory.{quote(key[0])}.{quote(key[1])}")
             del self._views[key]
 

@@ -162,7 +162,7 @@ MUTANTS = (
     Mutant("aliases of a document", "ports/graphql/documents.py", "if aliases > allowed:", "if False:", GRAPHQL),
     Mutant("sockets of other pages", "ports/graphql/sockets.py", "            origin is None\n", "            True\n", GRAPHQL),
     Mutant("half of the sockets", "ports/graphql/sockets.py", "if 2 * self._principals[subject] >= self._gateway.settings.graphql_sockets:", "if False:", GRAPHQL),
-    Mutant("sockets that ended", "ports/graphql/sockets.py", "        self._gateway.stands(session)\n        self._gateway.schemas", "        self._gateway.schemas", GRAPHQL),
+    Mutant("sockets that ended", "ports/graphql/sockets.py", "        self._gateway.stands(session)\n        self._gateway.schemas(session, self._gateway.pin(session))", "        pass", ("tests/ports/graphql/test_subscriptions.py",)),
     Mutant("subscriptions that ended", "ports/graphql/publications.py", 'raise NotFound("the permission for this subscription has ended", reason="expired")', "return self._last", ("tests/test_gaps_graphql.py",)),
 )  # fmt: skip
 

@@ -189,6 +189,15 @@ def test_a_revoked_principal_s_socket_closes(address: str, own_world: World) -> 
         assert code(socket) == 4401
 
 
+def test_a_socket_on_which_nothing_is_asked_closes_with_its_principal(address: str, own_world: World) -> None:
+    directory = Directory(own_world.settings.principals, load(own_world.settings))
+    directory.add("quiet", "person", {"role": ("analyst",)}, "quiet-secret")
+    with opened(address, "quiet") as socket:
+        begun(socket)
+        directory.remove("quiet")
+        assert code(socket) == 4401
+
+
 def test_a_withdrawn_grant_ends_the_subscription(address: str, own_world: World) -> None:
     policy = own_world.settings.policies / "shop.yaml"
     before, granted = policy.read_text(), "{id: ml, on: {product: shop}, to: {role: ml}"
