@@ -128,16 +128,18 @@ class Gateway:
     def challenge(self, subject: str, first: bytes, port: str, binding: sasl.Binding) -> sasl.Challenge:
         """The answer to the first message of a SCRAM sign-in, for an unknown subject as for a known one.
 
-        Raises Unauthenticated where it is malformed; Exhausted (rate).
+        Raises Unauthenticated where it is malformed.
         """
         return self._sign_in.challenge(subject, first, port, binding)
 
-    def open_proved(self, subject: str, challenge: sasl.Challenge, final: bytes, port: str) -> tuple[Session, bytes]:
-        """The session of a subject that has answered its challenge, and the server's last word.
+    def open_proved(
+        self, subject: str, challenge: sasl.Challenge, final: bytes, port: str, address: str
+    ) -> tuple[Session, bytes]:
+        """The session of a subject that has answered its challenge from `address`, and the server's last word.
 
         It counts as one request. Raises as `open` does.
         """
-        admitted, last = self._sign_in.answered(subject, challenge, final, port)
+        admitted, last = self._sign_in.answered(subject, challenge, final, port, address)
         return self._opened(admitted, port, None), last
 
     def proves(self, certificate: ClientCertificate, subject: str) -> bool:

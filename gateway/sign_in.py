@@ -1,8 +1,8 @@
 """Credentials at a door: who they prove, how often they may be tried, how often whoever they prove may ask.
 
-Touches the directory and the audit by asking them. Passwords are guessed slowly: one door refuses a name after GUESSES
-wrong ones and takes GUESSES_MINUTE a minute from then on. A password that this process has accepted before is always
-tried, so that a guesser does not lock out who signs in already; tokens and keys are too long to guess.
+Touches the directory and the audit by asking them. Passwords are guessed slowly, see `guesses`. One that this process
+has accepted before is always tried, so that a guesser does not lock out who signs in already; tokens and keys are too
+long to guess.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gateway import sasl
 from gateway.credentials import Credentials, Password, Proof
 from gateway.errors import Exhausted, Forbidden, Unauthenticated
 from gateway.evidence import refused
+from gateway.guesses import Guesses
 from gateway.identity import Directory
 from gateway.observe import Observer, QueryRefused, SignInFailed
 from gateway.principal import Principal
@@ -25,8 +26,6 @@ from gateway.rate import Quota, Rate
 from gateway.sasl import Binding, Challenge
 from gateway.siblings import Siblings
 
-GUESSES = 20
-GUESSES_MINUTE = 10
 # So late the processes of one deployment know of each other's requests and wrong passwords.
 SHARE_S = 0.5
 _TOPIC = "rates"
@@ -48,7 +47,7 @@ class SignIn:
         self._directory, self._audit, self._siblings = directory, audit, siblings
         shared = siblings.count > 1
         self._rate = Rate(limit, limit, shared=shared) if limit else None
-        self._guesses = Rate(GUESSES, GUESSES_MINUTE, shared=shared)
+        self._guesses = Guesses(shared=shared)
         self._closed = threading.Event()
         siblings.on(_TOPIC, self._heard)
         if shared:
@@ -66,30 +65,30 @@ class SignIn:
         return Admitted(principal, self.counted(principal, port, purpose), proof)
 
     def challenge(self, subject: str, first: bytes, port: str, binding: Binding) -> Challenge:
-        """The answer to the first message of a SCRAM sign-in. Raises Unauthenticated, Exhausted (rate)."""
+        """The answer to the first message of a SCRAM sign-in. Raises Unauthenticated."""
         with self._noted(port):
-            self._guesses.take(port, subject)
             return sasl.challenge(first, self._directory.verifier(subject), binding)
 
-    def answered(self, subject: str, challenge: Challenge, final: bytes, port: str) -> tuple[Admitted, bytes]:
-        """Who has answered its challenge, and the server's last message.
+    def answered(
+        self, subject: str, challenge: Challenge, final: bytes, port: str, address: str
+    ) -> tuple[Admitted, bytes]:
+        """Who has answered its challenge from `address`, and the server's last message.
 
         The verifier decides: an unknown subject has one that no password fits. Raises as `admit` does.
         """
-        with self._noted(port):
+        with self._noted(port), self._guesses.guessed(port, subject, address):
             last = challenge.answered(final)
             principal = self._directory.proved(subject, challenge.verifier)
-            self._guesses.give(port, subject)
         return Admitted(principal, self.counted(principal, port, None), challenge.verifier), last
 
     def _share(self) -> None:
         while not self._closed.wait(SHARE_S):
-            news = [rate.news() if rate is not None else [] for rate in (self._rate, self._guesses)]
+            news = [rate.news() if rate is not None else [] for rate in (self._rate, *self._guesses.rates)]
             if any(news):
                 self._siblings.tell(_TOPIC, json.dumps(news).encode())
 
     def _heard(self, body: bytes) -> bytes:
-        for rate, news in zip((self._rate, self._guesses), json.loads(body), strict=True):
+        for rate, news in zip((self._rate, *self._guesses.rates), json.loads(body), strict=True):
             if rate is not None:
                 rate.spent(news)
         return b""
@@ -124,10 +123,8 @@ class SignIn:
     def _proved(self, credentials: Credentials | None, port: str) -> tuple[Principal, Proof]:
         if not isinstance(credentials, Password) or self._directory.familiar(credentials):
             return self._directory.prove(credentials)
-        self._guesses.take(port, credentials.subject)
-        proved = self._directory.prove(credentials)
-        self._guesses.give(port, credentials.subject)
-        return proved
+        with self._guesses.guessed(port, credentials.subject, None):
+            return self._directory.prove(credentials)
 
 
 def _enters(principal: Principal, port: str) -> None:

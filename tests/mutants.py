@@ -138,7 +138,7 @@ MUTANTS = (
     Mutant("the line before", "gateway/audit_verify.py", "elif seq == chain.seq + 1 and line.previous != chain.seal:", "elif False:", CHAIN),
     Mutant("records before rows", "gateway/stream.py", "if self._first is None and batch.num_rows:", "if False:", CHAIN),
     Mutant("half a record", "gateway/audit.py", "            self._torn = True\n            os.ftruncate(self._descriptor, self._size)\n            self._torn = False\n", "", CHAIN),
-    Mutant("guesses at passwords", "gateway/sign_in.py", "        self._guesses.take(port, credentials.subject)\n        proved", "        proved", GUESSES),
+    Mutant("guesses at passwords", "gateway/sign_in.py", "        with self._guesses.guessed(port, credentials.subject, None):\n            return", "        return", GUESSES),
     Mutant("what others have taken", "gateway/rate.py", "level + (now - since) * self._per_s) - count", "level + (now - since) * self._per_s)", GUESSES),
     Mutant("cost of a query", "gateway/fences.py", "if limits.cost is not None and plan.estimate.rows > limits.cost:", "if False:", LIMITS),
     Mutant("budgets", "gateway/fences.py", "        if limits.queries is not None or limits.budget_s is not None:", "        if False:", LIMITS),

@@ -24,9 +24,10 @@ TOKEN_USER = "token"  # noqa: S105  the name by which a client says that its pas
 class Line:
     """What the connection itself tells: `private` says that nobody on the way can read along (TLS, or one machine).
 
-    `end_point` is what SCRAM binds to under TLS, `certificate` what the client has shown there.
+    `end_point` is what SCRAM binds to under TLS, `certificate` what the client has shown there, `address` where it is.
     """
 
+    address: str
     private: bool
     end_point: bytes | None
     certificate: ClientCertificate | None
@@ -65,7 +66,7 @@ class SignIn:
             self._challenge = self._gateway.challenge(self._user, first, PORT, binding)
             yield backend.sasl_continue(self._challenge.message)
         else:
-            self.session, last = self._gateway.open_proved(self._user, self._challenge, body, PORT)
+            self.session, last = self._gateway.open_proved(self._user, self._challenge, body, PORT, self._line.address)
             yield backend.sasl_final(last)
 
     def _certified(self) -> bool:

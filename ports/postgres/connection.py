@@ -207,10 +207,10 @@ class Connected(socketserver.BaseRequestHandler):
         self._send([self._conversation.greeting(self._process, key)])
 
     def _line(self) -> Line:
-        channel = self._channel
+        channel, address = self._channel, str(self.client_address[0])
         if channel.private:
-            return Line(True, channel.end_point, channel.certificate)
-        return Line(ipaddress.ip_address(self.client_address[0]).is_loopback, None, None)
+            return Line(address, True, channel.end_point, channel.certificate)
+        return Line(address, ipaddress.ip_address(address).is_loopback, None, None)
 
     def _heard(self) -> _Then:
         if self._answer is None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from gateway import Bearer, Credentials, Exhausted, Gateway, Password, Session, Unauthenticated
+from gateway.guesses import GUESSES, TOGETHER, Guesses
 from gateway.identity import Directory
 from gateway.keys import load
 from gateway.rate import Rate
-from gateway.sign_in import GUESSES
 from tests.conftest import World, password
 
 
@@ -169,6 +169,54 @@ def test_tokens_and_keys_pass_whatever_is_guessed(guarded: Gateway) -> None:
 def test_the_right_password_uses_up_no_guess(guarded: Gateway) -> None:
     sessions: list[Session] = [guarded.open(Password("ann", "open sesame"), "rest") for _ in range(3 * GUESSES)]
     assert {one.principal.subject for one in sessions} == {"ann"}
+
+
+class Wrong(Exception):
+    pass
+
+
+def wrong(guesses: Guesses, subject: str, address: str, times: int = 1) -> None:
+    for _ in range(times):
+        with pytest.raises(Wrong), guesses.guessed("postgres", subject, address):
+            raise Wrong
+
+
+def taken(guesses: Guesses, subject: str, address: str) -> bool:
+    """Whether the right password is taken now."""
+    try:
+        with guesses.guessed("postgres", subject, address):
+            return True
+    except Exhausted:
+        return False
+
+
+def test_who_guesses_at_one_address_keeps_nobody_out_at_another(clock: Clock) -> None:
+    guesses = Guesses(shared=False)
+    wrong(guesses, "ann", "192.0.2.1", GUESSES)
+    assert not taken(guesses, "ann", "192.0.2.1")
+    assert taken(guesses, "ben", "192.0.2.1")
+    assert taken(guesses, "ann", "192.0.2.2")
+
+
+def test_many_addresses_keep_nobody_out_where_the_name_has_signed_in_from(clock: Clock) -> None:
+    guesses = Guesses(shared=False)
+    assert taken(guesses, "ann", "198.51.100.7")
+    for i in range(TOGETHER):
+        wrong(guesses, "ann", f"192.0.2.{i}", GUESSES)
+    assert not taken(guesses, "ann", "192.0.2.200")
+    assert taken(guesses, "ann", "198.51.100.7")
+    wrong(guesses, "ann", "198.51.100.7", GUESSES)
+    assert not taken(guesses, "ann", "198.51.100.7")
+
+
+def test_a_network_of_its_own_is_one_address(clock: Clock) -> None:
+    guesses = Guesses(shared=False)
+    for i in range(GUESSES):
+        wrong(guesses, "ann", f"2001:db8::{i:x}")
+    assert not taken(guesses, "ann", "2001:db8::ffff")
+    assert taken(guesses, "ann", "2001:db8:0:1::1")
+    wrong(guesses, "ann", "::ffff:192.0.2.1", GUESSES)
+    assert not taken(guesses, "ann", "192.0.2.1")
 
 
 def test_failed_sign_ins_at_a_door_have_a_limit_too(limited: Gateway) -> None:

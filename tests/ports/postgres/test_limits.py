@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway import GONE, Siblings
+from gateway import GONE, Gateway, Siblings
+from gateway.guesses import GUESSES
 from gateway.identity import Directory
 from gateway.keys import load
 from gateway.siblings import Message
@@ -46,6 +47,47 @@ def opened(world: World, **settings: Any) -> Iterator[PostgresPort]:
 def running(world: World) -> int:
     """How many answers are open in the gateway."""
     return world.gateway._engine.load().open
+
+
+@pytest.fixture
+def guarded(world: World, tmp_path: Path) -> Iterator[PostgresPort]:
+    """A door of a gateway of its own, in whose directory is the analyst."""
+    settings = world.settings.model_copy(update={"state": tmp_path})
+    Directory(settings.principals, load(settings)).add("analyst", "person", {}, "analyst-secret")
+    gateway = Gateway(settings)
+    port = PostgresPort(gateway)
+    port.start()
+    yield port
+    port.stop()
+    gateway.close()
+
+
+def proving(port: PostgresPort, source: str, password: str | None) -> bytes:
+    """What the door says to a proof from an address of this machine; None: the exchange is not finished."""
+    with Raw(port.address) as client:
+        client.socket.close()
+        client.socket = socket.create_connection(port.address, 20, (source, 0))
+        body = struct.pack("!i", 196608) + b"user\0analyst\0database\0outport\0\0"
+        client.socket.sendall(struct.pack("!i", len(body) + 4) + body)
+        assert client.read()[0] == b"R"
+        if password is not None:
+            return client.prove(password)[0][1]
+        first = b"n,,n=,r=nonce"
+        client.send(b"p", b"SCRAM-SHA-256\0" + struct.pack("!i", len(first)) + first)
+        return client.read()[1][:4]
+
+
+def test_sign_ins_that_are_never_finished_keep_nobody_out(guarded: PostgresPort) -> None:
+    for _ in range(2 * GUESSES):
+        assert proving(guarded, "127.0.0.1", None) == struct.pack("!i", 11)
+    assert proving(guarded, "127.0.0.1", "analyst-secret")[:4] == struct.pack("!i", 12)
+
+
+def test_wrong_proofs_of_one_address_keep_nobody_out_at_another(guarded: PostgresPort) -> None:
+    for _ in range(GUESSES):
+        assert b"C28P01\0" in proving(guarded, "127.0.0.2", "wrong")
+    assert b"C53400\0" in proving(guarded, "127.0.0.2", "analyst-secret")
+    assert proving(guarded, "127.0.0.1", "analyst-secret")[:4] == struct.pack("!i", 12)
 
 
 def test_a_principal_may_hold_so_many_connections_and_no_more(world: World) -> None:
