@@ -125,6 +125,11 @@ class Gateway:
         quota = self._sign_in.counted(both.behalf, session.port, session.purpose)
         return replace(session, principal=opened.principal, quota=narrower(session.quota, quota))
 
+    def asked_again(self, session: Session) -> None:
+        """For doors whose sessions last: another question counts as a request of whoever asks. Raises Exhausted."""
+        for one in session.principal.both:
+            self._sign_in.counted(one, session.port, session.purpose)
+
     def challenge(self, subject: str, first: bytes, port: str, binding: sasl.Binding) -> sasl.Challenge:
         """The answer to the first message of a SCRAM sign-in, for an unknown subject as for a known one.
 

@@ -1,7 +1,8 @@
 """The web socket of the GraphQL port: graphql-transport-ws, by strawberry's handler of that protocol.
 
-One session for each connection, opened by its handshake's headers or by its first message; it is looked at again and
-again, and the socket closes when what opened it has ended. Touches the gateway's front door only.
+One session for each connection, opened by its handshake's headers or certificate or by its first message; it is looked
+at again and again, and the socket closes when what opened it has ended. Each operation counts as a request. Touches
+the gateway's front door only.
 """
 
 from __future__ import annotations
@@ -212,6 +213,7 @@ class _Connection:
     def _begun(self, session: Session, asked: request.Asked, lifeline: Lifeline) -> Watched | ExecutionResult:
         """What an operation is, or its answer where it is a query. Raises Refused, GatewayError."""
         self._lane.blocks()
+        self._gateway.asked_again(session)
         watched = self._door.watched(session, asked)
         if watched is not None:
             return watched

@@ -33,6 +33,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if secured is not None:
             self.scope.setdefault("state", {})[CERTIFICATE] = secured.getpeercert(True)
 
+    def handle_websocket_upgrade(self) -> None:
+        """A web socket begins: what the request's state says holds for it too."""
+        self.app_state = self.scope["state"]
+        super().handle_websocket_upgrade()
+
     def on_url(self, url: bytes) -> None:
         """A piece of the request target has come."""
         super().on_url(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import socket
 import ssl
@@ -20,6 +21,8 @@ import httpx
 import psycopg
 import pyarrow.flight as fl
 import pytest
+import websockets.sync.client as websockets
+from websockets.exceptions import ConnectionClosed
 
 from gateway.identity import Directory
 from gateway.keys import load
@@ -247,6 +250,32 @@ def test_a_certificate_proves_no_one_else(mutual: Secured, people: Directory) ->
 
 def basic(subject: str, secret: str) -> str:
     return f"Basic {base64.b64encode(f'{subject}:{secret}'.encode()).decode()}"
+
+
+@pytest.mark.parametrize(("shown", "told"), [((NAME,), "connection_ack"), ((f"{NAME}2",), None)])
+def test_a_certificate_proves_its_principal_on_a_web_socket(
+    mutual: Secured, people: Directory, shown: tuple[str, ...], told: str | None
+) -> None:
+    own, trust = mutual.authority.client("socket", *shown), mutual.authority.trusted()
+    trust.load_cert_chain(own.cert, own.key)
+    url = f"wss://{mutual.http[0]}:{mutual.http[1]}/graphql"
+    with websockets.connect(url, ssl=trust, subprotocols=["graphql-transport-ws"]) as client:  # type: ignore[list-item]
+        client.send(json.dumps({"type": "connection_init"}))
+        if told is None:
+            with pytest.raises(ConnectionClosed):
+                client.recv(timeout=20)
+            assert client.close_code == 4403
+            return
+        assert json.loads(client.recv(timeout=20))["type"] == told
+        asked = {"query": "{ shop { customersConnection(first: 1) { totalCount } } }"}
+        client.send(json.dumps({"id": "1", "type": "subscribe", "payload": asked}))
+        answer = json.loads(client.recv(timeout=20))
+        assert json.loads(client.recv(timeout=20))["type"] == "complete"
+        assert answer["payload"]["data"]["shop"]["customersConnection"]["totalCount"] == 300
+        people.remove_certificate("analyst", NAME)
+        with pytest.raises(ConnectionClosed):
+            client.recv(timeout=20)
+        assert client.close_code == 4401
 
 
 HOST = "analyst.corp.example"

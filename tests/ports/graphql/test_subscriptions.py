@@ -281,3 +281,25 @@ def test_a_server_that_ends_tells_its_sockets_so(own_world: World) -> None:
         say(socket, id="1", type="subscribe", payload={"query": FOLLOW})
         port.stop()
         assert code(socket) == 1012
+
+
+def test_each_operation_counts_as_a_request(own_world: World) -> None:
+    gateway = Gateway(own_world.settings.model_copy(update={"rate_limit": 4}))
+    port = HttpPort(gateway)
+    port.start()
+    host, number = port.address
+    try:
+        with opened(f"{host}:{number}") as socket:
+            begun(socket)
+            told = []
+            for place in range(5):
+                say(socket, id=str(place), type="subscribe", payload={"query": "{ __typename }"})
+                while (message := hear(socket))["type"] == "complete":
+                    pass
+                told.append(message)
+        assert [one["type"] for one in told] == ["next"] * 3 + ["error"] * 2
+        assert told[-1]["payload"][0]["extensions"]["code"] == "EXHAUSTED"
+        assert told[-1]["payload"][0]["extensions"]["reason"] == "rate"
+    finally:
+        port.stop()
+        gateway.close()
