@@ -15,7 +15,8 @@ class GatewayError(Exception):
     """Base of every refusal.
 
     `reason` refines the class for a port's table (a BadQuery may be "syntax", "column", "type", ...); `hint` says what
-    would be right; `position` is a 0-based character offset into the client's own text.
+    would be right; `position` is a 0-based character offset into the client's own text. `on_record` says that the audit
+    has it.
     """
 
     code: ClassVar[str] = "error"
@@ -27,6 +28,7 @@ class GatewayError(Exception):
         self.hint = hint
         self.position = position
         self.error_id = uuid.uuid4().hex[:12]
+        self.on_record = False
 
 
 class Unauthenticated(GatewayError):
@@ -95,3 +97,9 @@ class Unavailable(GatewayError):
     """The gateway cannot answer now; nothing is wrong with the query."""
 
     code = "unavailable"
+
+
+class Internal(GatewayError):
+    """A defect of ours: its cause is in the log, under the error's id."""
+
+    code = "internal"

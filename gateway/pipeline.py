@@ -22,7 +22,7 @@ from gateway.catalog import Catalog, Kept
 from gateway.credentials import ClientCertificate, Credentials
 from gateway.engine import Description, Engine, default_threads
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
-from gateway.evidence import answered, begun, metadata, refusal, states
+from gateway.evidence import answered, begun, metadata, states
 from gateway.feedback import FeedbackDesk
 from gateway.fences import Fences
 from gateway.forms import Form
@@ -37,6 +37,7 @@ from gateway.policy_store import PolicyStore
 from gateway.principal import Principal
 from gateway.rate import narrower
 from gateway.references import Reference, references
+from gateway.refusals import Refusals
 from gateway.schemas import VisibleSchema, described, schemas
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings, shared_memory
@@ -80,6 +81,7 @@ class Gateway:
             temp_limit=settings.temp_limit and shared_memory(settings.temp_limit, self.siblings.count),
         )
         self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit, self.siblings)
+        self.refusals = Refusals(self._audit, self._sign_in)
         self._standing = Standing(self.stands, lambda: self._pins.present())
         self._fences = Fences(settings, self.siblings)
         key = self._keys.lasting("policy fingerprint")
@@ -203,7 +205,8 @@ class Gateway:
             provenance = self._provenance(session, pin, plan, query_id)
             trace.bound(provenance)
             finish = partial(self._finished, session, plan, provenance, trace, limits)
-            until, asker = _valid_until(session, plan), self._fences.asker(session, limits)
+            until = min([session.principal.valid_until, *(grant.decision.valid_until for grant in plan.grants)])
+            asker = self._fences.asker(session, limits)
             begin = partial(self._begun, session, plan, provenance)
             result = self._engine.run(plan, form, limits, batch_rows, until, provenance, finish, begin, asker)
             self._standing.watch(session, result, pin, partial(self.confirm, session, query, provenance=provenance))
@@ -219,12 +222,8 @@ class Gateway:
             yield trace
         except GatewayError as error:
             trace.refused(error)
-            self._audit.record(refusal(session, query.text, query_id, on_behalf_of, error))
+            self.refusals.keep(session, query.text, error, query_id, on_behalf_of)
             raise
-
-    def refused(self, session: Session, text: str, error: GatewayError) -> None:
-        """Keep in the audit that a door has refused a question in a language of its own; `text` without its values."""
-        self._audit.record(refusal(session, text, uuid.uuid4().hex, None, error))
 
     def confirm(self, session: Session, query: Query, pin: Pin, provenance: Provenance) -> None:
         """Whether an answer that goes on would be the same under the pin's policies.
@@ -366,7 +365,9 @@ class Gateway:
     def _session(self, principal: Principal, port: str, purpose: str | None) -> Session:
         granted = [one.attributes["purpose"] for one in principal.both]
         if purpose is not None and not all(isinstance(one, tuple) and purpose in one for one in granted):
-            raise Forbidden(f'purpose "{purpose[:64]}" is not granted to you', reason="purpose")
+            error = Forbidden(f'purpose "{purpose[:64]}" is not granted to you', reason="purpose")
+            self.refusals.keep(Session(principal, port, None, ()), "", error)
+            raise error
         return Session(principal, port, purpose, ())
 
     def _live(self, session: Session) -> None:
@@ -399,7 +400,5 @@ class Gateway:
         trace.ended(summary)
         self._fences.ended(session, limits, summary)
         self._audit.record(answered(session, plan, provenance, summary))
-
-
-def _valid_until(session: Session, plan: Plan) -> float:
-    return min(session.principal.valid_until, *(grant.decision.valid_until for grant in plan.grants), float("inf"))
+        if summary.error is not None:
+            summary.error.on_record = True

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from gateway import sasl
 from gateway.credentials import Credentials, Password, Proof
-from gateway.errors import Exhausted, Forbidden, Unauthenticated
+from gateway.errors import Exhausted, Forbidden, GatewayError, Unauthenticated
 from gateway.evidence import refused
 from gateway.guesses import Guesses
 from gateway.identity import Directory
@@ -99,10 +99,16 @@ class SignIn:
         try:
             yield
         except (Unauthenticated, Exhausted, Forbidden) as error:
-            self._audit.record(SignInFailed(port=port, reason=error.reason, error_id=error.error_id))
+            self.turned_away(port, error)
+            raise
+
+    def turned_away(self, port: str, error: GatewayError) -> None:
+        """Keep that somebody did not come in, unless that is on record. Raises Exhausted where that is too often."""
+        if not error.on_record:
+            self._audit.record(SignInFailed(port=port, reason=error.reason or error.code, error_id=error.error_id))
+            error.on_record = True
             if self._rate is not None:
                 self._rate.take("refused at", port)
-            raise
 
     def counted(self, principal: Principal, port: str, purpose: str | None) -> Quota | None:
         """What `principal` may still ask for after this request. Raises Exhausted (rate)."""
@@ -118,6 +124,7 @@ class SignIn:
                     refused=refused(error),
                 )
             )
+            error.on_record = True
             raise
 
     def _proved(self, credentials: Credentials | None, port: str) -> tuple[Principal, Proof]:

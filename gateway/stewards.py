@@ -79,6 +79,7 @@ class Stewards:
         except GatewayError as error:
             told = refusal(session, "", uuid.uuid4().hex, delegation.named(supposed.subject), error)
             self._audit.record(told)
+            error.on_record = True
             raise
         self._recorded(session.principal.subject, session.port, supposed, session.tool)
         return found

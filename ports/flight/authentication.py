@@ -9,15 +9,27 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
 
 import pyarrow.flight as fl
 
-from gateway import BadQuery, Bearer, Credentials, Gateway, Password, Session, Unauthenticated, Unavailable
+from gateway import (
+    BadQuery,
+    Bearer,
+    Credentials,
+    Gateway,
+    GatewayError,
+    Password,
+    Session,
+    Unauthenticated,
+    Unavailable,
+)
 from ports.flight import choices, options, wire
 from ports.flight.errors import translating
 from ports.flight.front import Front
@@ -32,6 +44,9 @@ HEADERS = {
 }
 TOKEN_S = 3600
 _KIND = "flight token"
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_S = TypeVar("_S")
 _Headers = Mapping[str, Sequence[str | bytes]]
 
 
@@ -89,6 +104,10 @@ class Authenticated(fl.ServerMiddleware):  # type: ignore[misc]
         assert self._session is not None
         return self._session
 
+    def told(self, error: Exception) -> GatewayError:
+        """What the caller may be told, on record."""
+        return self._gateway.refusals.told(PORT, self._session, "", error)
+
     def arrive(self, peer: str) -> None:
         """The call comes from `peer`. Raises Unauthenticated where no client of this door is there, and as `open`."""
         if self._arrived or self._front is None:
@@ -128,7 +147,7 @@ class Authentication(fl.ServerMiddlewareFactory):  # type: ignore[misc]
 
     def start_call(self, info: fl.CallInfo, headers: _Headers) -> Authenticated:
         """The call's session. Raises the statuses of Unauthenticated, and of Forbidden for a purpose not granted."""
-        with translating():
+        with translating(partial(self._gateway.refusals.told, PORT, None, "")):
             if self._closing.is_set():
                 raise Unavailable("the gateway is shutting down", reason="shutdown")
             credentials, held = _credentials(headers), None
@@ -175,6 +194,18 @@ class Handshake(fl.ServerAuthHandler):  # type: ignore[misc]
     def is_valid(self, token: bytes) -> bytes:
         """The peer's name, which nothing reads."""
         return b""
+
+
+def translated(call: Callable[Concatenate[_S, fl.ServerCallContext, _P], _R]) -> Callable[..., _R]:
+    """`call`, of which whatever is raised leaves as a status, and is on record."""
+
+    @functools.wraps(call)
+    def guarded(server: _S, context: fl.ServerCallContext, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        found: Authenticated = context.get_middleware(NAME)
+        with translating(found.told):
+            return call(server, context, *args, **kwargs)
+
+    return guarded
 
 
 def authenticated(context: fl.ServerCallContext) -> Authenticated:

@@ -7,12 +7,9 @@ client gets the message and the name of the class, nothing else.
 
 from __future__ import annotations
 
-import functools
-import logging
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import NoReturn
 
 import pyarrow as pa
 import pyarrow.flight as fl
@@ -24,15 +21,12 @@ from gateway import (
     Expired,
     Forbidden,
     GatewayError,
+    Internal,
     NotFound,
     Timeout,
     Unauthenticated,
     Unavailable,
 )
-
-_log = logging.getLogger("outport.flight")
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 
 
 class _Unformatted(Exception):
@@ -67,6 +61,7 @@ STATUS: Mapping[tuple[type[GatewayError], str], type[Exception]] = {
     (Cancelled, ""): fl.FlightCancelledError,
     (Expired, ""): Missing,
     (Unavailable, ""): fl.FlightUnavailableError,
+    (Internal, ""): fl.FlightInternalError,
 }
 
 
@@ -79,33 +74,12 @@ def status(error: GatewayError) -> Exception:
     return kind(f"{error.message}{position}{hint} [{error.error_id}]")
 
 
-def unexpected(error: BaseException) -> Exception:
-    """A defect: the client gets an id and nothing else, the log gets the rest under that id."""
-    error_id = uuid.uuid4().hex[:12]
-    _log.error("unexpected error %s", error_id, exc_info=error)
-    kind: type[Exception] = fl.FlightInternalError
-    return kind(f"an unexpected error; the server's log has it [{error_id}]")
-
-
 @contextmanager
-def translating() -> Iterator[None]:
-    """Inside, whatever is raised leaves as a status; what is one already stays as it is."""
+def translating(told: Callable[[Exception], GatewayError]) -> Iterator[None]:
+    """Inside, whatever is raised leaves as the status of what may be `told`; what is one already stays as it is."""
     try:
         yield
     except (fl.FlightError, _Unformatted):
         raise
-    except GatewayError as error:
-        raise status(error) from None
     except Exception as error:
-        raise unexpected(error) from None
-
-
-def translated(call: Callable[_P, _R]) -> Callable[_P, _R]:
-    """`call`, of which whatever is raised leaves as a status."""
-
-    @functools.wraps(call)
-    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with translating():
-            return call(*args, **kwargs)
-
-    return guarded
+        raise status(told(error)) from None

@@ -13,8 +13,7 @@ import pyarrow.flight as fl
 from gateway import BadQuery, Gateway, Tls, Unavailable
 from ports.flight import locations
 from ports.flight.actions import ACTIONS, Actions
-from ports.flight.authentication import NAME, Authentication, Handshake, authenticated, session_of
-from ports.flight.errors import translated
+from ports.flight.authentication import NAME, Authentication, Handshake, authenticated, session_of, translated
 from ports.flight.front import Front
 from ports.flight.running import Running
 from ports.flight.statements import Asked, Endpoint, Statements

@@ -16,6 +16,7 @@ from gateway import (
     Description,
     Forbidden,
     Gateway,
+    GatewayError,
     NotFound,
     ProductProvenance,
     Query,
@@ -150,7 +151,7 @@ class Statements:
         """CreatePreparedStatement: the packed result, with the schemas of the rows and of the parameters."""
         request = expected(messages.ActionCreatePreparedStatementRequest, body)
         _no_transaction(request.transaction_id)
-        described = self._gateway.describe(session, Query(request.query))
+        described = self._told(session, Query(request.query))
         named = not all(name.isdigit() for name in described.parameter_names)
         names = described.parameter_names if named else ()
         statement = Statement(text=request.query, search_path=session.search_path, names=names)
@@ -193,13 +194,21 @@ class Statements:
         """The statement's description for its parameters. Raises BadQuery (parameter) if their number is wrong."""
         query, session = statement.queries()[0], statement.at(session)
         try:
-            described = self._gateway.describe(session, query)
+            described = self._told(session, query)
         except BadQuery as error:
             if error.reason == "parameter":
                 self._counted(self._gateway.describe(session, Query(query.text)), query)
             raise
         self._counted(described, query)
         return described
+
+    def _told(self, session: Session, query: Query) -> Description:
+        """As `describe`; a refusal is on record with the text."""
+        try:
+            return self._gateway.describe(session, query)
+        except GatewayError as error:
+            self._gateway.refusals.keep(session, query.text, error)
+            raise
 
     @staticmethod
     def _counted(described: Description, query: Query) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow.flight as fl
 
 from gateway import Expired, Gateway, Result
 from ports.flight import columns, provenance
+from ports.flight.authentication import PORT
 from ports.flight.errors import translating
 from ports.flight.running import Running
 from ports.flight.statements import Asked
@@ -41,7 +43,8 @@ class Streams:
     def _flow(self, context: fl.ServerCallContext, asked: Asked) -> Iterator[Any]:
         """The schema, then the batches; the first batch of each answer carries its provenance."""
         schema = None
-        with translating(), self._running.over(context, asked.id) as call:
+        told = partial(self._gateway.refusals.told, PORT, asked.session, "")
+        with translating(told), self._running.over(context, asked.id) as call:
             for query in asked.queries:
                 with self._gateway.answer(asked.session, query, batch_rows=BATCH_ROWS) as result:
                     call.reads(result)

@@ -93,7 +93,8 @@ class Door:
         row = _only_row(understood.asked)
         if row is None:
             return finish()
-        return Awaited(execution.begin(row), partial(refusing, media_type, finish))
+        keep = partial(self._gateway.refusals.told, shape.PORT, understood.session, valueless(asked.text))
+        return Awaited(execution.begin(row), partial(refusing, media_type, keep, finish))
 
     def watched(self, session: Session, asked: Asked) -> Watched | None:
         """What a subscription waits for, None for a query. Raises Refused, and as the gateway does."""
@@ -160,10 +161,11 @@ class Door:
         try:
             yield
         except errors.Refused as error:
-            self._gateway.refused(session, valueless(asked.text), BadQuery("", reason=error.reason))
+            self._gateway.refusals.keep(session, valueless(asked.text), BadQuery("", reason=error.reason))
+            error.on_record = True
             raise
         except GatewayError as error:
-            self._gateway.refused(session, valueless(asked.text), error)
+            self._gateway.refusals.keep(session, valueless(asked.text), error)
             raise
 
     def _finished(self, understood: _Understood, execution: Execution, asked: Asked, media_type: str) -> Answer:
@@ -191,14 +193,19 @@ class Door:
         return known
 
 
-def refusing(media_type: str, work: Callable[[], Answer | Awaited]) -> Any:
-    """What `work` gives; its refusal as a GraphQL answer."""
+def refusing(
+    media_type: str, keep: Callable[[GatewayError], GatewayError], work: Callable[[], Answer | Awaited]
+) -> Any:
+    """What `work` gives; its refusal, which `keep` has kept on record, as a GraphQL answer."""
     try:
         return work()
     except errors.Refused as error:
+        kept = BadQuery("", reason=error.reason) if error.on_record else keep(BadQuery("", reason=error.reason))
+        if not isinstance(kept, BadQuery):
+            return refused(media_type, errors.refused(kept))
         return refused(media_type, error)
     except GatewayError as error:
-        return refused(media_type, errors.refused(error))
+        return refused(media_type, errors.refused(keep(error)))
 
 
 def refused(media_type: str, error: errors.Refused) -> Answer:

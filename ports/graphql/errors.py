@@ -14,6 +14,7 @@ from gateway import (
     Expired,
     Forbidden,
     GatewayError,
+    Internal,
     NotFound,
     Timeout,
     Unauthenticated,
@@ -35,6 +36,7 @@ CODES: Mapping[tuple[type[GatewayError], str], str] = {
     (Cancelled, ""): "CANCELLED",
     (Expired, ""): "EXPIRED",
     (Unavailable, ""): "UNAVAILABLE",
+    (Internal, ""): "INTERNAL_SERVER_ERROR",
 }
 Formatted = dict[str, Any]
 _REASONS = {PARSE: "syntax", VALIDATION: "name", VARIABLES: "value", LIMIT: "limit"}
@@ -53,6 +55,7 @@ class Refused(Exception):
         self.status = status
         self.wellformed = wellformed
         self.headers = dict(headers or {})
+        self.on_record = False
 
     @property
     def reason(self) -> str:

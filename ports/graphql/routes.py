@@ -10,12 +10,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.routing import WebSocketRoute
 
-from gateway import Gateway
+from gateway import Gateway, GatewayError
 from ports.graphql import errors, request
 from ports.graphql.door import Door, refused, refusing
 from ports.graphql.request import LEGACY, Asked
 from ports.graphql.shape import PORT
 from ports.graphql.sockets import Sockets
+from ports.http import asked as asking
 from ports.http import authentication, pinning
 from ports.http.exchange import Answer, Awaited, Lifeline, body, exchange
 
@@ -39,7 +40,13 @@ def routes(gateway: Gateway) -> APIRouter:
             media_type = request.media_type(asked.headers)
         except errors.Refused as error:
             return refused(LEGACY, error)
-        given: Answer | Awaited = refusing(media_type, partial(answer, asked, read, media_type, lifeline))
+
+        def keep(error: GatewayError) -> GatewayError:
+            told = asking.told(gateway, asked.scope, error)
+            assert isinstance(told, GatewayError)
+            return told
+
+        given: Answer | Awaited = refusing(media_type, keep, partial(answer, asked, read, media_type, lifeline))
         return given
 
     def answer(asked: Request, read: Callable[[], Asked], media_type: str, lifeline: Lifeline) -> Answer | Awaited:

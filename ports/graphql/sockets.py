@@ -127,7 +127,8 @@ class _Connection:
         """Open the session. Raises ConnectionRejectionError, upon which the handler closes the socket."""
         try:
             session = await self._lane.run(partial(self._opened, context.get("connection_params") or {}))
-        except GatewayError as error:
+        except Exception as error:
+            self._kept(error)
             raise ConnectionRejectionError({}) from error
         subject = session.principal.subject
         if 2 * self._principals[subject] >= self._gateway.settings.graphql_sockets:
@@ -191,12 +192,16 @@ class _Connection:
                     yield ExecutionResult(one, None)
             else:
                 yield found
-        except (errors.Refused, GatewayError) as error:
-            refused = error if isinstance(error, errors.Refused) else errors.refused(error)
+        except Exception as error:
+            refused = error if isinstance(error, errors.Refused) else errors.refused(self._kept(error))
             told = [GraphQLError(one["message"], extensions=one["extensions"]) for one in refused.errors]
             yield PreExecutionError(None, told)
         finally:
             lifeline.cut()  # also where a client takes an operation back, or goes away
+
+    def _kept(self, error: Exception) -> GatewayError:
+        """What the client may be told of an operation's end, on record."""
+        return self._gateway.refusals.told(PORT, self._session, "", error)
 
     async def _followed(self, session: Session, watched: Watched) -> AsyncGenerator[dict[str, object], None]:
         """The publications; the socket closes once the right to them has ended."""

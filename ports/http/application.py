@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import Gateway
-from ports.http import caching, errors, methods, metrics, quota
+from ports.http import asked, caching, errors, methods, metrics, quota
 from ports.http.cors import EXPOSED, METHODS, SENT, Cors
 from ports.http.lane import Lane
 from ports.http.methods import Methods
@@ -35,7 +35,7 @@ def application(gateway: Gateway, routers: Iterable[APIRouter]) -> Starlette:
     """
     told = [_probes(gateway), *routers]
     app = Starlette(routes=direct((*told, metrics.routes(gateway))))
-    app.middleware_stack = Guard(app.router, gateway.metrics.request)
+    app.middleware_stack = Guard(app.router, gateway)
     if origins := gateway.settings.origins:
         app.middleware_stack = Cors(
             app.middleware_stack,
@@ -80,8 +80,8 @@ class Guard:
     The log line has the route's template and never the address itself: addresses hold filter values and keys.
     """
 
-    def __init__(self, app: ASGIApp, count: Callable[[str, str, int], None]) -> None:
-        self._app, self._count = app, count
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app, self._gateway = app, gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -102,13 +102,13 @@ class Guard:
             refusal = _unreadable(scope)
             await (refusal or self._app)(scope, receive, sending)
         except Exception as error:
-            response = errors.refused(Request(scope), error)
+            response = errors.refused(Request(scope), asked.told(self._gateway, scope, error))
             if not sent:
                 await response(scope, receive, sending)
         finally:
             route = getattr(scope.get("route"), "path", "-")
             elapsed_ms = (time.perf_counter() - started) * 1000
-            self._count(method, route, sent)
+            self._gateway.metrics.request(method, route, sent)
             _log.info("%s %s %d %.1f ms", method, route, sent, elapsed_ms)
 
 

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from gateway import BadQuery, Bearer, ClientCertificate, Credentials, Gateway, Password, Session, Unauthenticated
-from ports.http import quota
+from ports.http import asked, quota
 from ports.http.protocol import CERTIFICATE
 
 PURPOSE_HEADER = "x-outport-purpose"
@@ -70,8 +70,10 @@ def session(gateway: Gateway, request: HTTPConnection, port: str) -> Session:
 
     Raises Unauthenticated; Exhausted (rate); Forbidden for a purpose or a delegation that is not granted; BadQuery.
     """
+    asked.note(request.scope, port, None)
     headers = request.headers
     proof = credentials(headers) or _certificate(request)
     opened = gateway.open(proof, port, headers.get(PURPOSE_HEADER), on_behalf_of(headers))
+    asked.note(request.scope, port, opened)
     quota.note(request.scope, opened.quota)
     return opened.traced(headers.get(TRACE_HEADER))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -19,6 +17,7 @@ from gateway import (
     Expired,
     Forbidden,
     GatewayError,
+    Internal,
     NotFound,
     Timeout,
     Unauthenticated,
@@ -41,10 +40,10 @@ STATUS: Mapping[tuple[type[GatewayError], str], tuple[int, str]] = {
     (Cancelled, ""): (CLIENT_CLOSED_REQUEST, "Cancelled"),
     (Expired, ""): (410, "No longer kept"),
     (Unavailable, ""): (503, "Unavailable"),
+    (Internal, ""): (500, "Internal error"),
 }
 
 _CHALLENGES = ('Basic realm="outport", charset="UTF-8"', 'Bearer realm="outport"')
-_log = logging.getLogger("outport.http")
 
 
 def status(error: GatewayError) -> tuple[int, str]:
@@ -84,32 +83,15 @@ def http_problem(code: int, detail: str, headers: Mapping[str, str] | None = Non
     return _document(code, members, headers)
 
 
-def _unexpected(error: BaseException) -> Response:
-    """A defect: the client gets an id and nothing else, the log gets the rest under that id."""
-    error_id = uuid.uuid4().hex[:12]
-    _log.error("unexpected error %s", error_id, exc_info=error)
-    members: dict[str, object] = {
-        "type": "urn:outport:error:internal",
-        "title": "Internal error",
-        "status": 500,
-        "code": "internal",
-        "detail": "an unexpected error; the server's log has it under error_id",
-        "error_id": error_id,
-    }
-    return _document(500, members)
-
-
 def _document(code: int, members: dict[str, object], headers: Mapping[str, str] | None = None) -> Response:
     """`members` as a problem document; `message` is its detail once more, for the clients of PostgREST."""
     content = orjson.dumps(members | {"message": members["detail"]})
     return Response(content, status_code=code, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
-def refused(request: Request, error: Exception) -> Response:
-    """The answer to `request` where `error` ended it: ours, the router's, or a defect."""
-    if isinstance(error, GatewayError):
-        return problem(error)
-    return _routed(request, error) if isinstance(error, HTTPException) else _unexpected(error)
+def refused(request: Request, error: GatewayError | HTTPException) -> Response:
+    """The answer to `request` where `error` ended it: the gateway's, or the router's."""
+    return problem(error) if isinstance(error, GatewayError) else _routed(request, error)
 
 
 def _routed(request: Request, error: HTTPException) -> Response:

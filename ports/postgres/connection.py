@@ -316,8 +316,12 @@ class Connected(socketserver.BaseRequestHandler):
         for part in parts:
             self._channel.send(part)
 
-    def _fatal(self, error: BaseException) -> None:
+    def _fatal(self, error: Exception) -> None:
+        """The last word. Of one who has signed in, the end of a connection is no answer to a question."""
         self._channel.patience_s = TICK_S
+        said, gateway = self._conversation, self.server.registry.gateway
+        if said is None or not isinstance(error, WireError):
+            error = errors.told(gateway, None if said is None else said.transaction.standing, "", error)
         with contextlib.suppress(OSError, Gone):
             self._channel.send(backend.error(errors.fields(error, "FATAL")))
             self._channel.flush()

@@ -40,6 +40,7 @@ class Conversation(WireSession):  # type: ignore[misc]
         self.process = process
         self.subject = session.principal.subject
         self.state = State.READY
+        self._said = ""  # the statement that is dealt with
         self.variables = Variables(
             self.subject,
             lambda subject: self.transaction.stand(subject),
@@ -72,6 +73,7 @@ class Conversation(WireSession):  # type: ignore[misc]
 
     def receive(self, message: frontend.Message | BadEncoding) -> Answer:
         """The answer to one message, with a Wait wherever it may take long; an error becomes its ErrorResponse."""
+        self._said = ""
         extended = not (message.simple if isinstance(message, BadEncoding) else isinstance(message, frontend.Query))
         try:
             if isinstance(message, BadEncoding) and self.state is State.READY:
@@ -115,10 +117,11 @@ class Conversation(WireSession):  # type: ignore[misc]
         """Whether BEGIN has been said."""
         return self.transaction.open
 
-    def _failed(self, error: BaseException) -> Answer:
+    def _failed(self, error: Exception) -> Answer:
         self.transaction.fail()
         self._work.rest()
-        yield backend.error(errors.fields(error))
+        told = errors.told(self.transaction.gateway, self.transaction.standing, self._said, error)
+        yield backend.error(errors.fields(told))
 
     def _ready(self) -> bytes:
         status = TransactionStatus.IDLE
@@ -145,6 +148,7 @@ class Conversation(WireSession):  # type: ignore[misc]
         if not texts:
             yield backend.EMPTY_QUERY
         for text in texts:
+            self._said = text
             statement = self._statements.made("", text, ())
             portal = self._work.portal(statement, (), ())
             try:
@@ -167,6 +171,7 @@ class Conversation(WireSession):  # type: ignore[misc]
 
     def _parse(self, message: frontend.Parse) -> Answer:
         texts = _statements(message.text)
+        self._said = texts[0] if texts else ""
         if len(texts) > 1:
             raise WireError("42601", "cannot insert multiple commands into a prepared statement")
         if message.name and self._statements.known(message.name):
@@ -176,6 +181,7 @@ class Conversation(WireSession):  # type: ignore[misc]
 
     def _bind(self, message: frontend.Bind) -> Answer:
         statement = self._statements.of(message.statement)
+        self._said = statement.text
         codes = message.formats
         wanted = len(statement.parameters)
         if len(message.values) != wanted:
@@ -205,6 +211,7 @@ class Conversation(WireSession):  # type: ignore[misc]
 
     def _execute(self, message: frontend.Execute) -> Answer:
         portal = self._work.of(message.portal)
+        self._said = portal.statement.text
         if not portal.statement.text:
             yield backend.EMPTY_QUERY
             return

@@ -5,8 +5,6 @@ Source: PostgreSQL 15, appendix A "PostgreSQL Error Codes".
 
 from __future__ import annotations
 
-import logging
-import uuid
 from collections.abc import Mapping
 
 from gateway import (
@@ -15,8 +13,11 @@ from gateway import (
     Exhausted,
     Expired,
     Forbidden,
+    Gateway,
     GatewayError,
+    Internal,
     NotFound,
+    Session,
     Timeout,
     Unauthenticated,
     Unavailable,
@@ -58,8 +59,9 @@ SQLSTATE: Mapping[tuple[type[GatewayError], str], str] = {
     (Cancelled, ""): "57014",
     (Expired, ""): "55000",
     (Unavailable, ""): "57P03",
+    (Internal, ""): "XX000",
 }
-_log = logging.getLogger("outport.postgres")
+PORT = "postgres"
 
 
 class WireError(Exception):
@@ -72,17 +74,20 @@ class WireError(Exception):
         self.hint = hint
 
 
-def fields(error: BaseException, severity: str = "ERROR") -> dict[str, str]:
-    """The fields of an ErrorResponse for `error`: of a defect an id and nothing else."""
+def fields(error: WireError | GatewayError, severity: str = "ERROR") -> dict[str, str]:
+    """The fields of an ErrorResponse for `error`."""
     if isinstance(error, WireError):
         return _report(severity, error.state, error.message, "", error.hint, None)
-    if isinstance(error, GatewayError):
-        table, reason = SQLSTATE, error.reason
-        state = table.get((type(error), reason)) or table.get((type(error), ""), "XX000")
-        return _report(severity, state, error.message, error.error_id, error.hint, error.position)
-    error_id = uuid.uuid4().hex[:12]
-    _log.error("unexpected error %s", error_id, exc_info=error)
-    return _report(severity, "XX000", "an unexpected error; the server's log has it", error_id, "", None)
+    state = SQLSTATE.get((type(error), error.reason)) or SQLSTATE.get((type(error), ""), "XX000")
+    return _report(severity, state, error.message, error.error_id, error.hint, error.position)
+
+
+def told(gateway: Gateway, session: Session | None, text: str, error: Exception) -> WireError | GatewayError:
+    """`error` as the client may be told it, on record; `text` is the statement that it answers."""
+    if not isinstance(error, WireError):
+        return gateway.refusals.told(PORT, session, text, error)
+    kept = gateway.refusals.told(PORT, session, text, BadQuery("", reason=error.state))
+    return error if isinstance(kept, BadQuery) else kept
 
 
 def _report(severity: str, state: str, message: str, error_id: str, hint: str, position: int | None) -> dict[str, str]:

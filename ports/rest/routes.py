@@ -153,7 +153,9 @@ def _row(form: Format, result: Result, table: str, headers: dict[str, str], anyt
     """One row, by key, or nothing, if the client has `anything`. Raises NotFound if there is none."""
     batches = list(result.batches())
     if not batches:
-        raise NotFound(f"{table} has no row with this key", reason="key")
+        absent = NotFound(f"{table} has no row with this key", reason="key")
+        absent.on_record = True  # as an answer without a row
+        raise absent
     if anything:
         return caching.unchanged(result, headers)
     if form.name in {"json", "object"}:

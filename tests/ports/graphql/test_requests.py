@@ -155,7 +155,7 @@ def test_every_class_of_refusal_has_its_code() -> None:
     assert codes == {
         "Unauthenticated": "UNAUTHENTICATED", "Forbidden": "FORBIDDEN", "NotFound": "NOT_FOUND",
         "BadQuery": "BAD_USER_INPUT", "Exhausted": "EXHAUSTED", "Timeout": "TIMEOUT", "Cancelled": "CANCELLED",
-        "Expired": "EXPIRED", "Unavailable": "UNAVAILABLE",
+        "Expired": "EXPIRED", "Unavailable": "UNAVAILABLE", "Internal": "INTERNAL_SERVER_ERROR",
     }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def test_every_class_of_refusal_has_its_status() -> None:
     table = {kind.__name__: errors.status(kind("words"))[0] for kind in classes - {GatewayError}}
     assert table == {
         "Unauthenticated": 401, "Forbidden": 403, "NotFound": 404, "BadQuery": 400, "Exhausted": 429,
-        "Timeout": 504, "Cancelled": 499, "Expired": 410, "Unavailable": 503,
+        "Timeout": 504, "Cancelled": 499, "Expired": 410, "Unavailable": 503, "Internal": 500,
     }  # fmt: skip
 
 
