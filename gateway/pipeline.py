@@ -399,6 +399,4 @@ class Gateway:
     ) -> None:
         trace.ended(summary)
         self._fences.ended(session, limits, summary)
-        self._audit.record(answered(session, plan, provenance, summary))
-        if summary.error is not None:
-            summary.error.on_record = True
+        self.refusals.ended(answered(session, plan, provenance, summary), summary)

@@ -10,9 +10,10 @@ import uuid
 
 from gateway.errors import Cancelled, GatewayError, Internal, NotFound
 from gateway.evidence import refusal
-from gateway.observe import Observer
+from gateway.observe import Observer, QueryAnswered
 from gateway.session import Session
 from gateway.sign_in import SignIn
+from gateway.stream import Summary
 
 _log = logging.getLogger("outport.refusals")
 
@@ -30,6 +31,12 @@ class Refusals:
         if not error.on_record:
             self._audit.record(refusal(session, text, query_id or uuid.uuid4().hex, on_behalf_of, error))
             error.on_record = True
+
+    def ended(self, record: QueryAnswered, summary: Summary) -> None:
+        """Keep how an answer ended, with the error that ended it. Raises Unavailable."""
+        self._audit.record(record)
+        if summary.error is not None:
+            summary.error.on_record = True
 
     def told(self, port: str, session: Session | None, text: str, error: Exception) -> GatewayError:
         """`error` as a door may tell it, kept; of a defect its id only. Without a session nobody has signed in yet."""

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import Gateway, Session, Unauthenticated
-from ports.http import authentication, errors, pages, pinning
+from ports.http import asked, authentication, errors, pages, pinning
 from ports.http.exchange import Lifeline, body
 from ports.http.lane import Lane
 from ports.mcp.call import PORT, Call
@@ -168,8 +168,8 @@ def metadata_address(gateway: Gateway, request: Request) -> str:
 
 def _challenge(gateway: Gateway, request: Request, error: Unauthenticated) -> Any:
     """401; where tokens of issuers are taken, it says where clients learn of these."""
-    response = errors.problem(error)
-    if gateway.issuers is not None:
+    response = errors.refused(request, asked.told(gateway, request.scope, error))
+    if response.status_code == 401 and gateway.issuers is not None:
         # The last challenge is Bearer's, to which the parameter belongs; clients look at the first.
         *others, bearer = response.headers.getlist("www-authenticate")
         del response.headers["www-authenticate"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib.metadata import version
@@ -31,7 +30,6 @@ from ports.mcp.tools import TOOLS, Tool
 # How often a client that asked for progress hears of a call that goes on.
 PROGRESS_S = 1.0
 _MINUTE_MS = 60_000
-_log = logging.getLogger("outport.mcp")
 # Its lines of information come with every request, its warnings quote what clients sent.
 logging.getLogger("mcp").setLevel(logging.ERROR)
 T = TypeVar("T")
@@ -153,18 +151,20 @@ class _Answers:
         try:
             return await self._lane.run(work)
         except GatewayError as error:
-            raise MCPError(types.INVALID_PARAMS, error.message, {"code": error.code, "hint": error.hint}) from None
+            told = self._told(error, "")
+            raise MCPError(types.INVALID_PARAMS, told.message, {"code": told.code, "hint": told.hint}) from None
+
+    def _told(self, error: Exception, text: str) -> GatewayError:
+        """What the client may be told of an error, on record."""
+        return self._call.gateway.refusals.told(self._call.session.port, self._call.session, text, error)
 
     def _answer(self, tool: Tool, given: Mapping[str, Any]) -> types.CallToolResult:
         self._lane.blocks()
         try:
             answered = tool.answer(self._call, given)
-        except GatewayError as error:
-            return _refused(errors.told(error, str(given.get("sql", ""))))
         except Exception as error:
-            error_id = uuid.uuid4().hex[:12]
-            _log.error("unexpected error %s", error_id, exc_info=error)
-            return _refused(f"error internal: an unexpected error\nerror_id: {error_id}")
+            text = str(given.get("sql", ""))
+            return _refused(errors.told(self._told(error, text), text))
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=answered.text)], structured_content=answered.content
         )
