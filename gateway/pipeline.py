@@ -133,10 +133,7 @@ class Gateway:
             self._sign_in.counted(one, session.port, session.purpose)
 
     def challenge(self, subject: str, first: bytes, port: str, binding: sasl.Binding) -> sasl.Challenge:
-        """The answer to the first message of a SCRAM sign-in, for an unknown subject as for a known one.
-
-        Raises Unauthenticated where it is malformed.
-        """
+        """The answer to the first message of SCRAM, for an unknown subject alike. Raises Unauthenticated: malformed."""
         return self._sign_in.challenge(subject, first, port, binding)
 
     def open_proved(
