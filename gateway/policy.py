@@ -197,19 +197,25 @@ class PolicySet:
         self,
         principal: Principal,
         product: Product,
-        table: Table,
+        table: Table | None,
         environment: Environment,
         pseudonyms: frozenset[Pseudonym],
     ) -> Decision:
         """What `principal` may do with `table`. Raises NotFound as for an unknown name; Forbidden where another action
-        on the table is granted, but not this one; Unauthenticated once the credential has expired."""
-        verdict = self.verdict(principal, product, table, environment, pseudonyms)
-        if verdict.decision is not None:
+        on the table is granted, but not this one; Unauthenticated once the credential has expired.
+
+        None is an unknown table: another one of the product is looked up in its place, so that it costs as much as one
+        that is not granted.
+        """
+        asked = table or product.tables[0]
+        verdict = self.verdict(principal, product, asked, environment, pseudonyms)
+        if verdict.decision is not None and table is not None:
             return verdict.decision
-        name = f"{product.name}.{table.name}"
+        name = f"{product.name}.{asked.name}"
         other: Action = "metadata" if environment.action == "query" else "query"
         elsewhere = Environment(environment.port, environment.purpose, other, environment.now)
-        if self.verdict(principal, product, table, elsewhere, pseudonyms).decision is not None:
+        granted = self.verdict(principal, product, asked, elsewhere, pseudonyms).decision
+        if granted is not None and table is not None:
             raise Forbidden(f'{environment.action} on "{name}" is not granted to you', reason="action")
         raise unknown_relation(name)
 
