@@ -100,7 +100,7 @@ MUTANTS = (
     Mutant("whose signature", "gateway/oidc.py", "if not any(token.signed_by(one.key, token.algorithm) for one in fitting):", "if not fitting:", TOKENS),
     Mutant("whose audience", "gateway/oidc.py", "not set(named) & set(issuer.audience):", "False:", TOKENS),
     Mutant("headers that bring keys", "gateway/jose.py", "if _REFUSED & header.keys():", "if False:", TOKENS),
-    Mutant("the scope of a key", "gateway/grants.py", "if not scope.reaches(session.port, product.name):", "if False:", SCOPES),
+    Mutant("the scope of a key", "gateway/grants.py", "if not session.principal.scope.reaches(session.port, product.name):", "if False:", SCOPES),
     Mutant("who is barred", "gateway/identity.py", "if principal.subject in register.barred:", "if False:", IDENTITY),
     Mutant("a hidden offer", "gateway/sasl.py", 'if flag == b"y" and binding.end_point is not None:', "if False:", IDENTITY),
     Mutant("tickets of others", "ports/flight/tickets.py", "if (statement.subject, statement.behalf) != _owner(session):", "if False:", FLIGHT),
