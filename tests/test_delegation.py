@@ -694,5 +694,5 @@ def test_a_certificate_asks_on_behalf_of_others_over_flight_sql(doors: Doors, tm
     finally:
         port.stop()
     assert {("superset", "alice"), ("superset", "bob")} <= {
-        (one["subject"], one.get("on_behalf_of")) for one in doors.audited() if one.get("port") == "flightsql"
+        (one.get("subject"), one.get("on_behalf_of")) for one in doors.audited() if one.get("port") == "flightsql"
     }
