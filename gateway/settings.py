@@ -130,7 +130,11 @@ class Settings(BaseSettings):
         1e13, ge=0, allow_inf_nan=False, description="rows that a query's joins may make by estimate; 0: no limit"
     )
     retain_s: Seconds = Field(600.0, description="seconds that a replaced snapshot stays for those who pinned it")
-    rate_limit: int = Field(60_000, ge=0, description="requests a minute of one principal; 0: no limit")
+    rate_limit: int = Field(
+        60_000,
+        ge=0,
+        description="requests a minute of one principal, statements of SQL too; 0: no limit",
+    )
     budget_queries: int | None = Field(None, ge=1, description="queries of one principal in a window of the budget")
     budget_compute_s: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="seconds that they may compute in it"

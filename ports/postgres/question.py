@@ -30,6 +30,7 @@ class Question:
         gateway, settings = transaction.gateway, transaction.gateway.settings
         self._session, self._pin = transaction.session, transaction.pin()
         self._require_described(self._pin)
+        gateway.asked_again(self._session)
         compute_s = min(transaction.variables.timeout_s("statement_timeout"), settings.compute_s)
         ask = partial(gateway.pg_catalog, backend=transaction.backend) if self._statement.catalog else gateway.answer
         return ask(
