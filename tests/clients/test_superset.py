@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.clients.conftest import Tools
-from tests.clients.superset.server import TOOLS, Superset, running
+from tests.clients.superset.server import SHARING, TOOLS, Superset, running
 from tests.demo import DemoServer, serving
 
 pytestmark = pytest.mark.timeout(900)
@@ -105,6 +105,35 @@ def test_superset_browses_what_the_login_may_see(superset: Superset, demo: DemoS
         column["name"] for column in table["columns"] if column["type"] in {"DATE", "TIMESTAMP"}
     ]
     assert totals(lab) == totals(rest(demo, subject, TOTALS))
+
+
+DELEGATION = """
+- id: bi-readers
+  on: {product: customer_360}
+  to: {subject: bi}
+  grant: {columns: ["*"]}
+- id: bi-shares
+  to: {subject: bi}
+  delegate: {for: {role: [steward, analyst]}}
+"""
+
+
+def test_two_persons_of_superset_see_their_own_rows_over_one_login(superset: Superset, demo: DemoServer) -> None:
+    (demo.folder / "policies" / "bi.yaml").write_text(DELEGATION)
+    demo.run("sh", "echo bi-demo | outport principal add bi --role bi --password-stdin")
+    port = dict(word.split("=") for word in demo.postgres.split())["port"]
+    address = f"postgresql+psycopg2://bi:bi-demo@127.0.0.1:{port}/outport"
+    one = superset.signed_in("steward")
+    database = one.ask(
+        "POST", "database/", {"database_name": "shared", "sqlalchemy_uri": address, "expose_in_sqllab": True}
+    )["id"]
+    seen = {}
+    for name in SHARING:
+        asked = {"database_id": database, "schema": PRODUCT, "sql": LAB, "runAsync": False, "client_id": f"own-{name}"}
+        seen[name] = totals(superset.signed_in(name).ask("POST", "sqllab/execute/", asked)["data"])
+    superset.ask("DELETE", f"database/{database}")
+    assert set(seen["analyst"]) == {"35-44", "45-54"} < set(seen["steward"])
+    assert seen == {name: totals(rest(demo, name, TOTALS)) for name in SHARING}
 
 
 @pytest.fixture(scope="module")

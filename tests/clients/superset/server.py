@@ -18,6 +18,8 @@ from tests.clients.conftest import ROOT, environment
 HERE = Path(__file__).parent
 TOOLS = ROOT / ".venv-superset"
 PERSON = {"username": "admin", "password": "admin"}
+# Who shares a database's one login with others, known to Superset and to the gateway by the same name.
+SHARING = ("steward", "analyst")
 PATIENCE_S = 300
 # Threads, because a page asks for its parts all at once.
 GUNICORN = ("--workers", "1", "--worker-class", "gthread", "--threads", "8", "--timeout", str(PATIENCE_S))
@@ -29,6 +31,10 @@ class Superset:
 
     url: str
     token: str
+
+    def signed_in(self, name: str) -> Superset:
+        """The same Superset for one of SHARING."""
+        return Superset(self.url, _token(self.url, {"username": name, "password": name}))
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """The JSON that its API answers."""
@@ -54,19 +60,27 @@ def running(home: Path) -> Iterator[Superset]:
         try:
             listening(port)
             url = f"http://127.0.0.1:{port}"
-            login = httpx.post(f"{url}/api/v1/security/login", json={**PERSON, "provider": "db"}, timeout=PATIENCE_S)
-            yield Superset(url, login.json()["access_token"])
+            yield Superset(url, _token(url, PERSON))
         finally:
             server.terminate()
             server.wait(60)
 
 
+def _token(url: str, person: dict[str, str]) -> str:
+    login = httpx.post(f"{url}/api/v1/security/login", json={**person, "provider": "db"}, timeout=PATIENCE_S)
+    return str(login.json()["access_token"])
+
+
 def _prepared(home: Path, own: dict[str, str]) -> None:
-    """What it keeps before it knows any database: its tables, the person, what the person may do."""
-    proof = " ".join(f"--{name}={value}" for name, value in PERSON.items())
-    person = f"fab create-admin {proof} --firstname=a --lastname=b --email=a@b.c"
+    """What it keeps before it knows any database: its tables, the persons, what they may do."""
+    every = (PERSON, *({"username": name, "password": name} for name in SHARING))
+    persons = [
+        f"fab create-admin --username={one['username']} --password={one['password']} "
+        f"--firstname=a --lastname=b --email={one['username']}@b.c"
+        for one in every
+    ]
     told = subprocess.run(
-        [TOOLS / "bin" / "python", HERE / "prepare.py", "db upgrade", person, "init"],
+        [TOOLS / "bin" / "python", HERE / "prepare.py", "db upgrade", *persons, "init"],
         cwd=home,
         env=own,
         capture_output=True,

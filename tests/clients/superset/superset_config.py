@@ -13,6 +13,13 @@ WTF_CSRF_ENABLED = False
 TALISMAN_ENABLED = False
 
 
+def DB_CONNECTION_MUTATOR(uri: Any, params: Any, username: str, *_: object) -> tuple[Any, Any]:
+    """A database that several persons share: each connection asks on behalf of who has signed in to Superset."""
+    if uri.username == "bi":
+        params["connect_args"] = {**params.get("connect_args", {}), "options": f"-c role={username}"}
+    return uri, params
+
+
 @event.listens_for(Engine, "connect")
 def _hurried(connection: Any, _record: object) -> None:
     """Its own tables may be lost with the machine: its migrations take half as long."""
