@@ -215,7 +215,7 @@ def test_wrong_credentials_are_refused_alike_for_known_and_unknown_names(door: D
 
 
 def test_a_product_does_not_exist_at_a_door_that_it_does_not_declare(gateway: Gateway) -> None:
-    undeclared = gateway.open(password("steward"), "mcp")
+    undeclared = gateway.open(password("steward"), "stream")
     with pytest.raises(NotFound), gateway.answer(undeclared, Query("SELECT 1 FROM shop.customers")):
         pass
     assert gateway.products(undeclared) == ()

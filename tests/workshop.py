@@ -80,10 +80,10 @@ class Workshop:
             "kind": "DataProduct",
             "id": name,
             "version": version,
-            "status": status,
+            "status": "" if status == "draft" else status,
             "inputPorts": [{"name": one, "version": "1.0.0"} for one in inputs],
             "outputPorts": [
-                {"name": name if kind is None else f"{name}-{kind}", "version": version, "contractId": name}
+                {"name": "all" if kind is None else f"{name}-{kind}", "version": version, "contractId": name}
                 | ({"type": kind} if kind is not None else {})
                 for kind in ((None,) if status == "draft" else ("rest", "postgres"))
             ],

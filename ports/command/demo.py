@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from gateway.catalog import Catalog
 from gateway.settings import Settings
 from ports.command import declared, show
 from ports.command.publication import finding, publication
 
+_LOOK_S = 0.05
 PRODUCT = "customer_360"
 QUESTION = f"SELECT sum(lifetime_value) FROM {PRODUCT}.customers"
 
 
 class Publisher:
-    """Publishes in a thread of its own what is declared and not served as declared; says how it goes."""
+    """Publishes in a thread of its own what is declared and not served as declared; says how it goes.
 
-    def __init__(self, settings: Settings, stop: threading.Event) -> None:
-        self._settings = settings
+    `served` tells whether the doors have taken note of what was published last: only then all is ready.
+    """
+
+    def __init__(self, settings: Settings, stop: threading.Event, served: Callable[[], bool]) -> None:
+        self._settings, self._served = settings, served
         self._stop = stop
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
@@ -38,5 +43,8 @@ class Publisher:
                 return
             show.line(f"[{number}/{len(due)}] publishing {one.product.name} from {one.size_bytes / 1e6:.0f} MB ...")
             failed |= not publication(self._settings, one)
+        while not failed and not self._served():
+            if self._stop.wait(_LOOK_S):
+                return
         if not failed:
             show.line(f"ready       all {len(reading.products)} declared products are served")

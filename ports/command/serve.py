@@ -84,7 +84,7 @@ def _serve_alone(settings: Settings, guard: Guard) -> None:
             _greet(settings)
             warn(settings, gateway)
             if settings.demo:
-                demo.Publisher(settings, stop).start()
+                demo.Publisher(settings, stop, lambda: gateway.ready().ready).start()
             Collector(gateway, stop).start()
             settle()
             while not stop.wait(_WATCH_S):
@@ -105,7 +105,7 @@ def _serve_together(settings: Settings, guard: Guard) -> None:
             doors.note(settings, addresses)
             _greet(settings)
             if settings.demo:
-                demo.Publisher(settings, stop).start()
+                demo.Publisher(settings, stop, lambda: True).start()
             while not stop.is_set():
                 supervisor.look(_WATCH_S)
                 guard.check(tuple(host for host, _ in addresses.values()))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from gateway.publish import Permit, publish
+from gateway.settings import Settings
 from ports.command import account
-from tests.ports.command.conftest import Outport
+from tests.ports.command.conftest import Outport, invoke
 
 QUERY = "SELECT customer_id, full_name, email FROM shop.customers ORDER BY customer_id LIMIT 2"
 
@@ -106,9 +108,12 @@ def test_no_access_is_an_answer_and_not_an_error(outport: Outport) -> None:
     assert [(table["exists"], table["columns"]) for table in tables] == [(False, []), (False, [])]
 
 
-def test_a_door_that_a_product_does_not_declare_is_said(outport: Outport) -> None:
-    answer = outport("explain-access", "steward", "shop", "--port", "mcp")
-    assert "shop is not served at mcp" in answer.stdout
+def test_a_door_that_a_product_does_not_declare_is_said(own_world: Settings) -> None:
+    descriptor = own_world.products / "shop" / "shop.odps.yaml"
+    lines = [line for line in descriptor.read_text().splitlines() if "shop-mcp" not in line]
+    descriptor.write_text("\n".join(lines))
+    publish(own_world, own_world.products / "shop", permit=Permit("tester", "no agents"))
+    assert "shop is not served at mcp" in invoke("explain-access", "steward", "shop", "--port", "mcp").stdout
 
 
 def test_an_unknown_product_or_principal_is_one_line(outport: Outport) -> None:

@@ -13,7 +13,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.failures import Failure
 
-from gateway import Gateway, sign_in
+from gateway import Gateway, guesses
 from ports.http.server import HttpPort
 from tests.conftest import World
 
@@ -22,7 +22,7 @@ from tests.conftest import World
 def base(world: World) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patched:
         # Schemathesis tries wrong credentials at every address, which is guessing.
-        patched.setattr(sign_in, "GUESSES", 100_000)
+        patched.setattr(guesses, "GUESSES", 100_000)
         gateway = Gateway(world.settings)
     port = HttpPort(gateway)
     port.start()
