@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +14,7 @@ import psycopg
 import pyarrow as pa
 
 from gateway import Gateway, GatewayError, Password, Query
+from gateway.settings import Settings
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort
 from ports.postgres.server import PostgresPort
@@ -223,6 +226,20 @@ def _words(error: psycopg.Error) -> str:
     told = error.diag
     parts = (told.message_primary, told.message_hint and f"({told.message_hint})")
     return " ".join(part for part in parts if part)
+
+
+@contextmanager
+def web(settings: Settings) -> Iterator[httpx.Client]:
+    """A client of the web port of a deployment of its own."""
+    gateway = Gateway(settings)
+    port = HttpPort(gateway)
+    port.start()
+    try:
+        with httpx.Client(base_url=f"http://{port.address[0]}:{port.address[1]}", timeout=30) as opened:
+            yield opened
+    finally:
+        port.stop()
+        gateway.close()
 
 
 class GraphQLDoor:

@@ -8,20 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway import Gateway
-from ports.http.server import HttpPort
+from tests.doors import web
 from tests.order_world import build
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    gateway = Gateway(build(tmp_path_factory.mktemp("trade")))
-    port = HttpPort(gateway)
-    port.start()
-    with httpx.Client(base_url=f"http://{port.address[0]}:{port.address[1]}", timeout=30) as opened:
+    with web(build(tmp_path_factory.mktemp("trade"))) as opened:
         yield opened
-    port.stop()
-    gateway.close()
 
 
 def get(client: httpx.Client, path: str, subject: str = "steward") -> httpx.Response:

@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from gateway import Gateway
-from ports.http.server import HttpPort
+from tests.doors import web
 from tests.order_world import build, rows
 
 ZONES = {"placed_at": "Europe/Vienna", "placed_west": "America/Los_Angeles", "placed_east": "Pacific/Auckland"}
@@ -22,13 +21,8 @@ Cells = dict[tuple[datetime, Any], Decimal]
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    gateway = Gateway(build(tmp_path_factory.mktemp("trade")))
-    port = HttpPort(gateway)
-    port.start()
-    with httpx.Client(base_url=f"http://{port.address[0]}:{port.address[1]}", timeout=30) as opened:
+    with web(build(tmp_path_factory.mktemp("trade"))) as opened:
         yield opened
-    port.stop()
-    gateway.close()
 
 
 def data(client: httpx.Client, path: str) -> Any:

@@ -9,20 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway import Gateway
-from ports.http.server import HttpPort
+from tests.doors import web
 from tests.measure_world import SUBJECTS, build
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    gateway = Gateway(build(tmp_path_factory.mktemp("till")))
-    port = HttpPort(gateway)
-    port.start()
-    with httpx.Client(base_url=f"http://{port.address[0]}:{port.address[1]}", timeout=30) as opened:
+    with web(build(tmp_path_factory.mktemp("till"))) as opened:
         yield opened
-    port.stop()
-    gateway.close()
 
 
 def get(client: httpx.Client, path: str, subject: str = "steward", **headers: str) -> httpx.Response:
