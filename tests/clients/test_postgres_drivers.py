@@ -92,6 +92,7 @@ def test_pgjdbc_reads_rows_and_metadata(place: tuple[str, str], tmp_path: Path) 
         "4 N*** 4.25",
         "4 N*** 4.25",
         "900",
+        "semantic alternatives semantic dimensions semantic measures semantic metric_tree semantic synonyms "
         "shop customers shop orders",
         COLUMNS,
         "order_id",

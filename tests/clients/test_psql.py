@@ -41,7 +41,7 @@ def psql(address: tuple[str, int], *commands: str) -> str:
 
 def test_psql_lists_what_there_is(postgres: tuple[str, int]) -> None:
     both = "shop|customers|table|outport\nshop|orders|table|outport\n"
-    assert "public|pg_database_owner\nshop|outport\n" in psql(postgres, r"\dn")
+    assert "public|pg_database_owner\nsemantic|outport\nshop|outport\n" in psql(postgres, r"\dn")
     assert both in psql(postgres, r"\dt *.*")
     assert both in psql(postgres, "SET search_path = shop", r"\dt")
     assert "salar" not in psql(postgres, r"\dt *.*", r"\di *.*", r"\dp *.*", r"\dT *.*", r"\d shop.*")

@@ -97,7 +97,7 @@ def test_superset_browses_what_the_login_may_see(superset: Superset, demo: DemoS
         kept = superset.ask("GET", f"dataset/{dataset}")["result"]["columns"]
         asked = {"database_id": database, "schema": PRODUCT, "sql": LAB, "runAsync": False, "client_id": subject}
         lab = superset.ask("POST", "sqllab/execute/", asked)["data"]
-    assert set(schemas) - {"public", "information_schema"} == set(visible)
+    assert set(schemas) - {"public", "information_schema", "semantic"} == set(visible)
     assert sorted(one["value"] for one in tables) == sorted(visible[PRODUCT])
     names = [column["name"] for column in table["columns"]]
     assert [column["name"] for column in columns][: len(names)] == names
