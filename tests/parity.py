@@ -138,7 +138,10 @@ def table(found: Mapping[tuple[str, str], Found]) -> str:
 
 def main() -> None:
     """Print the table."""
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), "retail", "customer_360", "revenue") as demo:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder), "retail", "customer_360", "revenue", "promotions") as demo,
+    ):
         print(table(compared(demo)))
 
 
