@@ -1,6 +1,6 @@
 """What there is to ask of the demo's measures: every table's, by every dimension, as the contracts say. Pure.
 
-Times are asked by each of their grains. Of the tables of more than a million rows, dimensions are asked over some weeks.
+Times are asked by each of their grains. Of tables of more than a million rows, dimensions are asked over some weeks.
 """
 
 from __future__ import annotations
