@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from gateway import ClientCertificate, Tls, Unauthenticated
-from ports.flight.relay import Relay
+from ports.flight.relay import Relay, prepare
 
 PROTOCOLS = ("h2",)
 BACKLOG = 512
@@ -59,6 +59,7 @@ class Front:
     def __init__(self, host: str, port: int, tls: Tls, limit: int) -> None:
         """Bind. Raises OSError, SettingsError."""
         self._context = tls.context(PROTOCOLS)
+        prepare(self._context)
         self.mutual = tls.mutual
         self._limit = limit
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
