@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.measure_sources import Side, identified, kind, named
+from gateway.measure_sides import Side, identified, kind, named
 from gateway.tree import Node
 from gateway.use_joins import joins
 from gateway.use_names import leaves

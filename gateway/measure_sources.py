@@ -11,51 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.grammar import AGGREGATES, TABLE_FUNCTIONS
+from gateway.measure_joins import Joins
 from gateway.measure_names import semantics
+from gateway.measure_sides import Derived, Side, identified, kind, named
 from gateway.syntax import constant
 from gateway.tree import MEASURE, Node, nodes
 from gateway.use_joins import joins
 from gateway.use_names import Path, Relation, leaves, own, tables
-from gateway.visibility import sameness
 
 if TYPE_CHECKING:
     from gateway.bind import Grant
 
 _LOOSE = ("DOUBLE", "FLOAT", "INTERVAL", "TIME WITH", "STRUCT", "TUPLE", "MAP", "UNION", "VARIANT", "JSON")
 _SELECTION = ("columns", "expr", "exclude_list", "replace_list", "rename_list", "qualified_exclude_list")
-
-
-@dataclass(frozen=True, eq=False)
-class Derived:
-    """A subquery or CTE under its name: the types of its columns (None: not known), and the sets that are keys."""
-
-    alias: str
-    written: str
-    node: Node
-    types: Mapping[str, str | None]
-    keys: tuple[frozenset[str], ...]
-
-
-Side = Relation | Derived
-
-
-def named(side: Side) -> Collection[str]:
-    """The names of a side's columns."""
-    return side.grant.decision.known if isinstance(side, Relation) else side.types.keys()
-
-
-def kind(side: Side, name: str) -> str | None:
-    """The type of a column, None where it is not known."""
-    return side.grant.table.column(name).type if isinstance(side, Relation) else side.types[name]
-
-
-def identified(side: Side, columns: Collection[str]) -> bool:
-    """Whether no two rows, as they are shown, have the same values of `columns`, NULL left aside."""
-    if isinstance(side, Derived):
-        return any(key <= set(columns) for key in side.keys)
-    decision, key = side.grant.decision, side.grant.table.key
-    known = set(key) <= set(decision.known) and all(sameness(decision, name) is not None for name in key)
-    return known and side.grant.table.identified_by(columns)
 
 
 @dataclass(frozen=True)
@@ -265,8 +233,6 @@ def _aggregated_here(block: Node, sides: Sequence[Side]) -> bool:
 
 def _kept(block: Node, sides: Sequence[Side], outputs: Sequence[_Output]) -> Iterator[frozenset[str]]:
     """The keys of a source whose rows the block has once each."""
-    from gateway.measure_joins import Joins
-
     met = Joins(block["from_table"], sides)
     for side in sides:
         shown = {one.source[1]: one.name for one in outputs if one.source is not None and one.source[0] is side}
