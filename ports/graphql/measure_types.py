@@ -19,11 +19,8 @@ from ports.graphql import scalars
 from ports.graphql.shape import Link, Shape, TableShape
 from ports.graphql.types import argument, blank, listed, maybe, put, put_input
 from ports.http import values
+from ports.http.comparing import STEPS
 
-STEPS = {
-    "minute": "1 MINUTE", "hour": "1 HOUR", "day": "1 DAY", "week": "7 DAY", "month": "1 MONTH", "quarter": "3 MONTH",
-    "year": "1 YEAR",
-}  # fmt: skip
 GRAINS = tuple(name.upper() for name in STEPS)
 MOMENTS = frozenset({"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"})
 KIND, FAR = "Measures", "Dimensions"

@@ -13,10 +13,11 @@ from graphql import FieldNode
 
 from gateway import BadQuery, Column, Query
 from ports.graphql import where
-from ports.graphql.measure_types import CHANGE, FAR, KIND, STEPS, Dimension, Grouping, Measure
+from ports.graphql.measure_types import CHANGE, FAR, KIND, Dimension, Grouping, Measure
 from ports.graphql.selection import TYPENAME, Reader, Typename
 from ports.graphql.shape import Link, Shape, TableShape, Time
 from ports.graphql.where import Where
+from ports.http.comparing import STEPS
 from ports.http.sql import OrderTerm, Parameters, literal, quoted, terms
 
 
