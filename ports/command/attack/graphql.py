@@ -3,55 +3,38 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.credentials import Login
-from ports.command.attack.reply import CannotConnect, Reply
-from ports.command.attack.rest import RestClient
-from ports.command.doors import Reach
-
-_OPEN = "{ __typename }"
+from ports.command.attack.reply import Reply
+from ports.command.attack.web import WebClient
 
 
-class GraphQLClient:
-    """Documents as one principal; what begins with a method is the request that `RestClient` sends."""
+class GraphQLClient(WebClient):
+    """Documents as one principal."""
 
-    def __init__(self, at: Reach, credentials: Login, patience_s: float, context: ssl.SSLContext | None) -> None:
-        self._web = RestClient(at, credentials, patience_s, context)
-        if self.ask(_OPEN).outcome != "answered":
-            self.close()
-            raise CannotConnect("the GraphQL door does not take the credentials")
+    name = "GraphQL"
+    opening = "{ __typename }"
 
-    def ask(self, text: str) -> Reply:
+    def request(self, text: str) -> str:
         """One document, by POST."""
-        if text.startswith(("GET /", "POST /")):
-            return _understood(self._web.ask(text))
-        return _understood(self._web.ask(f"POST /graphql\n\n{json.dumps({'query': text})}"))
+        return f"POST /graphql\n\n{json.dumps({'query': text})}"
 
-    def close(self) -> None:
-        """End it."""
-        self._web.close()
-
-
-def _understood(reply: Reply) -> Reply:
-    """`reply` by its errors and its data, whatever the HTTP status."""
-    if reply.outcome in {"gone", "failed"}:
-        return reply
-    try:
-        body = json.loads(reply.data.partition(b"\n\n")[2])
-        errors: list[dict[str, Any]] = body.get("errors") or []
-        told = [f"{one['extensions']['code']} {one['message']}" for one in errors]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return reply
-    if errors:
-        defect = any(one.startswith("INTERNAL") for one in told)
-        return Reply("failed" if defect else "refused", reply.data, "\n".join(told))
-    fields = _fields(body.get("data"))
-    found = next(fields, None)
-    rows = len(found) if isinstance(found, list) else int(found is not None)
-    return Reply("answered", reply.data, "", rows, next(_cells(found), None))
+    def understood(self, reply: Reply) -> Reply:
+        """`reply` by its errors and its data, whatever the HTTP status."""
+        try:
+            body = json.loads(reply.data.partition(b"\n\n")[2])
+            errors: list[dict[str, Any]] = body.get("errors") or []
+            told = [f"{one['extensions']['code']} {one['message']}" for one in errors]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return reply
+        if errors:
+            defect = any(one.startswith("INTERNAL") for one in told)
+            return Reply("failed" if defect else "refused", reply.data, "\n".join(told))
+        fields = _fields(body.get("data"))
+        found = next(fields, None)
+        rows = len(found) if isinstance(found, list) else int(found is not None)
+        return Reply("answered", reply.data, "", rows, next(_cells(found), None))
 
 
 def _fields(data: Any) -> Iterator[Any]:
