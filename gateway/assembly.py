@@ -211,11 +211,8 @@ def _models(
             report.error(f"{MODELS}/{name}.sql", (), error.message, remedy, before + 1)
     for name, shape in shapes.items():
         if name in descriptor.models and name in files:
-            problem, remedy = (
-                f"both a model and a file fill {name}",
-                f"{MODELS}/{name}.sql, or a server in the contract",
-            )
-            report.error(shape.file, shape.path, problem, remedy)
+            remedy = f"either {MODELS}/{name}.sql or a local server in the contract"
+            report.error(shape.file, shape.path, f"both a model and a file fill {name}", remedy)
     return found
 
 
