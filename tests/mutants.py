@@ -164,6 +164,18 @@ MUTANTS = (
     Mutant("half of the sockets", "ports/graphql/sockets.py", "if 2 * self._principals[subject] >= self._gateway.settings.graphql_sockets:", "if False:", GRAPHQL),
     Mutant("sockets that ended", "ports/graphql/sockets.py", "        self._gateway.stands(session)\n        self._gateway.schemas(session, self._gateway.pin(session))", "        pass", ("tests/ports/graphql/test_subscriptions.py",)),
     Mutant("subscriptions that ended", "ports/graphql/publications.py", 'raise NotFound("the permission for this subscription has ended", reason="expired")', "return self._last", ("tests/test_gaps_graphql.py",)),
+    Mutant("statements as requests", "ports/postgres/question.py", "        gateway.asked_again(self._session)\n", "", ("tests/ports/postgres/test_quota.py",)),
+    Mutant("breaks that no version tells of", "gateway/publish.py", "if broken and permit is None:", "if False:", ("tests/gateway/test_publish.py",)),
+    Mutant("allowed breaks on record", "gateway/publish.py", "            _recorded(settings, permit, readers, snapshot)", "            pass", ("tests/gateway/test_publish.py",)),
+    Mutant("mocks over real rows", "gateway/publish.py", "if mock is not None and served is not None and served.mock is None:", "if False:", ("tests/gateway/test_mock.py",)),
+    Mutant("calls past the front", "ports/flight/front.py", 'found = self._open.get(unquote(peer.removeprefix("unix:")))', "found = next(iter(self._open.values()), None)", ("tests/ports/flight/test_front.py",)),
+    Mutant("sessions resumed", "gateway/tls.py", "if current.verify_mode is ssl.CERT_REQUIRED and begun is not None and begun <= self._since:", "if False:", ("tests/ports/test_tls.py",)),
+    Mutant("feedback of others", "gateway/feedback.py", "if shown(one.subject)]", "]", ("tests/ports/mcp/test_feedback.py",)),
+    Mutant("sessions of other agents", "ports/mcp/sessions.py", "return str(number) if subjects == _subjects(session) else None", "return str(number)", ("tests/ports/mcp/test_http.py", "tests/ports/mcp/test_cancelling.py")),
+    Mutant("notes that name what is hidden", "ports/mcp/context.py", "return not projection.words(text) & set(hidden)", "return True", ("tests/ports/mcp/test_context.py",)),
+    Mutant("refusals on record", "gateway/refusals.py", "                self.keep(session, text, known)", "                pass", ("tests/test_on_record.py",)),
+    Mutant("measures over used columns", "gateway/visibility.py", "allowed = (raw - unnamed) | set(found)", "allowed = raw | set(found)", ("tests/gateway/test_visible_measures.py", *USE)),
+    Mutant("guesses from one address", "gateway/guesses.py", "        self._alone.take(port, name)\n", "", GUESSES),
 )  # fmt: skip
 
 
