@@ -216,7 +216,8 @@ def test_what_is_refused_is_on_record_without_its_values(web: Client, world: Wor
 
 def test_what_the_products_are_is_a_look_that_is_on_record(web: Client, world: World) -> None:
     web("clerk").post("/graphql", json={"query": "{ visibleProducts { name } }"})
-    last = [json.loads(line) for line in _audit(world.settings.state).splitlines() if '"clerk"' in line][-1]
+    records = [json.loads(line) for line in _audit(world.settings.state).splitlines()]
+    last = [one for one in records if one["event"] == "metadata_read" and one["subject"] == "clerk"][-1]
     assert (last["port"], last["products"]) == ("graphql", ["shop"])
 
 
