@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Literal
 
 from gateway import (
-    audit,
     blueprint,
+    breaks,
     build,
     child,
     clock,
     contract,
-    grading,
     inheritance,
     keys,
     manifest,
@@ -31,15 +30,14 @@ from gateway import (
     shelf,
 )
 from gateway.blueprint import Blueprint
+from gateway.breaks import Permit
 from gateway.child import Refused
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.engine import default_threads
-from gateway.errors import Unavailable
 from gateway.job import Built, Order
 from gateway.manifest import Manifest, ManifestError
 from gateway.mock import Mock
-from gateway.observe import BreakAllowed
 from gateway.policy_file import read_folder
 from gateway.policy_rules import PolicyError
 from gateway.product import Inherited, Product, Pseudonym
@@ -68,14 +66,6 @@ class Warned:
 
     product: str
     finding: Finding
-
-
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """Leave to break readers without a major version, for a `reason` that goes on record with who gave it."""
-
-    account: str
-    reason: str
 
 
 Progress = Step | Warned
@@ -120,10 +110,10 @@ def publish(
             progress(Step(product.name, "unchanged", same.id, 1.0))
             return same
         readers = None if served is None or served.mock is not None else served
-        broken = _broken(readers, product, permit, progress)
+        broken = breaks.broken(readers, product, permit, lambda finding: progress(Warned(product.name, finding)))
         snapshot = _built(settings, product, inherited, drawn, fingerprint, held, progress, mock)
         if permit is not None and readers is not None and broken:
-            _recorded(settings, permit, readers, snapshot)
+            breaks.recorded(settings, permit, readers, snapshot)
         retain_until = time.time() + retain_s(settings, product)
         manifest.write(
             settings.state,
@@ -132,40 +122,6 @@ def publish(
         _collected(settings.state)
         progress(Step(product.name, "published", snapshot.id, 1.0))
         return snapshot
-
-
-def _broken(
-    served: Snapshot | None, product: Product, permit: Permit | None, progress: Callable[[Progress], None]
-) -> bool:
-    """Whether it breaks readers, and may; all that is doubtful of it is told. Raises ContractError where it may not."""
-    findings = grading.breaks(served.product, product) if served is not None else ()
-    broken = any(one.severity == "error" for one in findings)
-    if broken and permit is None:
-        raise ContractError(findings)
-    for finding in findings:
-        progress(Warned(product.name, replace(finding, severity="warning")))
-    return broken
-
-
-def _recorded(settings: Settings, permit: Permit, old: Snapshot, new: Snapshot) -> None:
-    """Put on record that readers are broken, before they are. Raises Unavailable (audit)."""
-    chain = audit.of(settings, keys.load(settings))
-    names = [f"{one.product.name}@{one.product.version}/{one.id}" for one in (new, old)]
-    changes = grading.graded(old.product, new.product).changes
-    allowed = BreakAllowed(
-        subject=f"account:{permit.account}",
-        products=(names[0],),
-        replaced=names[1],
-        breaks=tuple(one.place for one in changes if one.breaks),
-        reason=permit.reason,
-    )
-    try:
-        chain.record(allowed)
-    except Unavailable:
-        if settings.audit_required:
-            raise
-    finally:
-        chain.close()
 
 
 def collect(settings: Settings, now: float | None = None) -> bool:

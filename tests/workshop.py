@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from gateway.publish import Permit, Progress, publish
+from gateway.breaks import Permit
+from gateway.publish import Progress, publish
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot
 

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from gateway import scaffold
+from gateway.breaks import Permit
 from gateway.catalog import Catalog, Snapshot
 from gateway.contract import ContractError
 from gateway.errors import NotFound
 from gateway.grading import breaks
-from gateway.publish import Permit
 from gateway.settings import Settings
 from ports.command import account, declared, kept, show
 from ports.command.flags import PLACES, with_settings

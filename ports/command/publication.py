@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from gateway.breaks import Permit
 from gateway.catalog import Snapshot
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.errors import GatewayError
 from gateway.mock import Mock
-from gateway.publish import Permit, Progress, Step, publish
+from gateway.publish import Progress, Step, publish
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.declared import Declared

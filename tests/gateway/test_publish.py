@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 
 from gateway import child, manifest, shelf
+from gateway.breaks import Permit
 from gateway.catalog import Catalog
 from gateway.contract import ContractError
 from gateway.errors import Unavailable
 from gateway.product import Pseudonym
-from gateway.publish import Permit, Progress, Step, Warned, collect, publish
+from gateway.publish import Progress, Step, Warned, collect, publish
 from gateway.settings import Settings, SettingsError
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
 
