@@ -1,0 +1,157 @@
+"""What the deployment keeps of its own work: rows of a kind, appended as JSON lines, a file per process and day.
+
+Touches <state>/ledger only. Nothing of a product's values stands in it. A reader takes every whole line: what a full
+disk or a kill has cut is passed over, and the line after it is whole again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from gateway import ticking
+from gateway.errors import Unavailable
+from gateway.ticking import Clock
+
+Scalar = str | int | float | bool | None | list[str]
+Row = Mapping[str, Scalar]
+FOLDER = "ledger"
+# Beyond any row's size: a line that is longer is none of ours.
+LINE_BYTES = 65_536
+# Of all files of one kind; past it the oldest days go, whatever the retention.
+KIND_BYTES = 512 << 20
+_KIND = re.compile(r"[a-z][a-z_]{0,30}", re.ASCII)
+_FILE = re.compile(r"(?P<kind>[a-z][a-z_]{0,30})-(?P<day>\d{8})-\d+\.jsonl", re.ASCII)
+
+
+class Ledger:
+    """The ledger of one state folder. Thread-safe; several processes append to it at once."""
+
+    def __init__(self, state: Path, clock: Clock = ticking.MACHINE) -> None:
+        self._folder, self._clock = state / FOLDER, clock
+
+    def append(self, kind: str, rows: Iterable[Row]) -> None:
+        """Keep `rows`, all or none of them; each that has no `at` is of now. Raises Unavailable (state)."""
+        now = ticking.text(self._clock.now())
+        lines = [_line({"at": now, **row}) for row in rows]
+        if not lines:
+            return
+        path = self._folder / f"{_named(kind)}-{now[:10].replace('-', '')}-{os.getpid()}.jsonl"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                _written(descriptor, b"".join(lines))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise Unavailable("the ledger cannot be written now", reason="state") from error
+
+    def rows(self, kind: str, since: datetime | None = None) -> list[dict[str, Scalar]]:
+        """The rows of a kind in the order of `at`, those since a moment where one is given. Raises Unavailable."""
+        first = ticking.text(since) if since is not None else ""
+        found: list[dict[str, Scalar]] = []
+        for day, path in self._files(kind):
+            # A row may carry a moment of its own, of the day before it was appended at the earliest.
+            if day >= _day(since, days=-1):
+                found += [row for row in _read(path) if str(row["at"]) >= first]
+        return sorted(found, key=lambda row: str(row["at"]))
+
+    def mark(self, *kinds: str) -> str:
+        """A text that differs once anything was appended to the kinds, or went; all kinds where none is named."""
+        wanted = kinds or ("",)
+        files = [path for kind in wanted for _, path in self._files(kind)]
+        return json.dumps([(path.name, _size(path)) for path in files])
+
+    def sweep(self, days: int) -> int:
+        """Remove the files of days that are over by more than `days`, and the oldest past KIND_BYTES; how many."""
+        last = _day(self._clock.now(), days=-days)
+        kept: dict[str, int] = {}
+        removed = 0
+        for day, path in reversed(self._files("")):
+            kind = path.name.partition("-")[0]
+            kept[kind] = kept.get(kind, 0) + _size(path)
+            if day < last or kept[kind] > KIND_BYTES:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+                    removed += 1
+        return removed
+
+    def _files(self, kind: str) -> list[tuple[str, Path]]:
+        """(day, file), the oldest day first; of every kind where it is ""."""
+        try:
+            named = [(_FILE.fullmatch(path.name), path) for path in self._folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise Unavailable("the ledger cannot be read now", reason="state") from error
+        return sorted((match["day"], path) for match, path in named if match and kind in {"", match["kind"]})
+
+
+def _named(kind: str) -> str:
+    if not _KIND.fullmatch(kind):
+        raise ValueError(f"{kind} is no kind of row")
+    return kind
+
+
+def _day(moment: datetime | None, *, days: int = 0) -> str:
+    return "" if moment is None else f"{moment + timedelta(days=days):%Y%m%d}"
+
+
+def _line(row: Row) -> bytes:
+    line = json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    if len(line) > LINE_BYTES:
+        raise ValueError(f"a row of {len(line)} bytes; at most {LINE_BYTES}")
+    return line
+
+
+def _written(descriptor: int, body: bytes) -> None:
+    """Append whole lines or nothing. Raises OSError."""
+    size = os.fstat(descriptor).st_size
+    torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+    body = b"\n" + body if torn else body
+    try:
+        done = os.write(descriptor, body)
+        while done < len(body):
+            done += os.write(descriptor, body[done:])
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
+
+
+def _read(path: Path) -> Iterator[dict[str, Scalar]]:
+    try:
+        with path.open("rb") as file:
+            while raw := file.readline(LINE_BYTES + 1):
+                row = _row(raw)
+                if row is not None:
+                    yield row
+    except FileNotFoundError:
+        return  # swept since it was listed
+    except OSError as error:
+        raise Unavailable("the ledger cannot be read now", reason="state") from error
+
+
+def _row(raw: bytes) -> dict[str, Scalar] | None:
+    if not raw.endswith(b"\n"):
+        return None
+    try:
+        row = json.loads(raw)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("at"), str) else None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,140 @@
+"""The ledger: what is kept of the deployment's own work, by several processes at once, through kills and full disks."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway import ledger
+from gateway.errors import Unavailable
+from gateway.ledger import Ledger
+from gateway.ticking import ScriptedClock, read, text
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+WRITER = """
+import sys
+from pathlib import Path
+from gateway.ledger import Ledger
+for number in range(200):
+    Ledger(Path(sys.argv[1])).append("refresh", [{"writer": sys.argv[2], "number": number, "of": i} for i in range(2)])
+"""
+
+
+def test_several_processes_append_at_once_and_no_row_is_lost(tmp_path: Path) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(one)]) for one in range(4)]
+    assert [one.wait(60) for one in writers] == [0, 0, 0, 0]
+    rows = Ledger(tmp_path).rows("refresh")
+    found = {(row["writer"], row["number"], row["of"]) for row in rows}
+    assert (len(rows), len(found)) == (1600, 1600)
+    assert [row["at"] for row in rows] == sorted(str(row["at"]) for row in rows)
+
+
+def test_a_torn_line_is_passed_over_and_the_next_one_is_whole(tmp_path: Path) -> None:
+    kept = Ledger(tmp_path)
+    kept.append("quality", [{"rule": "a"}])
+    (path,) = (tmp_path / ledger.FOLDER).iterdir()
+    with path.open("ab") as file:
+        file.write(b'{"at":"2026-03-01T12:00:00.000000Z","rule":"to')
+    assert [row["rule"] for row in kept.rows("quality")] == ["a"]
+    kept.append("quality", [{"rule": "b"}])
+    assert [row["rule"] for row in kept.rows("quality")] == ["a", "b"]
+
+
+def test_lines_that_are_none_of_ours_are_passed_over(tmp_path: Path) -> None:
+    kept = Ledger(tmp_path)
+    kept.append("quality", [{"rule": "a"}])
+    (path,) = (tmp_path / ledger.FOLDER).iterdir()
+    with path.open("ab") as file:
+        file.write(b'[1]\n{"at": 3}\n\xff\xfe\n' + b"x" * (3 * ledger.LINE_BYTES) + b"\n")
+    kept.append("quality", [{"rule": "b"}])
+    assert [row["rule"] for row in kept.rows("quality")] == ["a", "b"]
+
+
+def test_a_full_disk_keeps_all_rows_of_an_append_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Ledger(tmp_path)
+    kept.append("quality", [{"rule": "a"}])
+    write = os.write
+
+    def full(descriptor: int, body: bytes) -> int:
+        if len(body) > 60:
+            return write(descriptor, body[:60])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(Unavailable):
+        kept.append("quality", [{"rule": "b"}, {"rule": "c"}])
+    monkeypatch.undo()
+    kept.append("quality", [{"rule": "d"}])
+    assert [row["rule"] for row in kept.rows("quality")] == ["a", "d"]
+
+
+def test_days_that_are_over_are_removed(tmp_path: Path) -> None:
+    clock = ScriptedClock(NOON)
+    kept = Ledger(tmp_path, clock)
+    for day in range(5):
+        kept.append("quality", [{"day": day}])
+        kept.append("refresh", [{"day": day}])
+        clock.advance(timedelta(days=1))
+    assert kept.sweep(2) == 2 * 3
+    assert [row["day"] for row in kept.rows("quality")] == [3, 4]
+    assert kept.sweep(2) == 0
+
+
+def test_past_its_bytes_a_kind_loses_its_oldest_days_and_no_other_kind_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ScriptedClock(NOON)
+    kept = Ledger(tmp_path, clock)
+    for day in range(3):
+        kept.append("quality", [{"day": day, "more": "x" * 500}])
+        kept.append("refresh", [{"day": day}])
+        clock.advance(timedelta(days=1))
+    monkeypatch.setattr(ledger, "KIND_BYTES", 1200)
+    assert kept.sweep(400) == 1
+    assert [row["day"] for row in kept.rows("quality")] == [1, 2]
+    assert [row["day"] for row in kept.rows("refresh")] == [0, 1, 2]
+
+
+def test_rows_since_a_moment_and_a_mark_that_tells_of_new_ones(tmp_path: Path) -> None:
+    clock = ScriptedClock(NOON)
+    kept = Ledger(tmp_path, clock)
+    assert kept.rows("quality") == []
+    empty = kept.mark()
+    for number in range(3):
+        kept.append("quality", [{"number": number}])
+        clock.advance(timedelta(hours=20))
+    assert [row["number"] for row in kept.rows("quality", NOON + timedelta(hours=20))] == [1, 2]
+    mark = kept.mark("quality")
+    assert mark != empty
+    kept.append("refresh", [{"number": 9}])
+    assert kept.mark("quality") == mark
+    kept.append("quality", [{"number": 4}])
+    assert kept.mark("quality") != mark
+
+
+def test_only_its_owner_reads_the_ledger(tmp_path: Path) -> None:
+    Ledger(tmp_path).append("quality", [{"rule": "a"}])
+    folder = tmp_path / ledger.FOLDER
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def test_a_kind_is_a_plain_word_and_a_row_is_bounded(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no kind"):
+        Ledger(tmp_path).append("../x", [{"a": 1}])
+    with pytest.raises(ValueError, match="at most"):
+        Ledger(tmp_path).append("quality", [{"a": "x" * ledger.LINE_BYTES}])
+    with pytest.raises(ValueError, match="[Oo]ut of range float"):
+        Ledger(tmp_path).append("quality", [{"a": float("nan")}])
+
+
+def test_moments_as_texts_are_ordered_as_moments_are() -> None:
+    assert read(text(NOON)) == NOON
+    assert text(NOON) < text(NOON + timedelta(microseconds=1)) < text(NOON + timedelta(seconds=1))
+    assert read("2026-03-01T13:00:00+01:00") == read("2026-03-01T12:00:00") == NOON
