@@ -130,7 +130,7 @@ def test_a_kind_is_a_plain_word_and_a_row_is_bounded(tmp_path: Path) -> None:
         Ledger(tmp_path).append("../x", [{"a": 1}])
     with pytest.raises(ValueError, match="at most"):
         Ledger(tmp_path).append("quality", [{"a": "x" * ledger.LINE_BYTES}])
-    with pytest.raises(ValueError, match="[Oo]ut of range float"):
+    with pytest.raises(ValueError, match="range float"):
         Ledger(tmp_path).append("quality", [{"a": float("nan")}])
 
 
