@@ -31,6 +31,7 @@ from gateway.lineage import Origin
 from gateway.lookup import PLACE, name_of
 from gateway.product import Column
 from gateway.running import ANYBODY, Alone, Asker, Slots, Source
+from gateway.settings import Settings, shared_memory
 from gateway.stream import Load, ProductProvenance, Provenance, Result, Summary, Watchdog
 from gateway.use_words import explained
 from gateway.wire_forms import UTC, Wire
@@ -332,3 +333,21 @@ def located(error: GatewayError, plan: Plan) -> GatewayError:
 def default_threads() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def running_limit(settings: Settings) -> int:
+    """The queries that all processes of a deployment run at once."""
+    return settings.concurrency or 2 * (settings.threads or default_threads())
+
+
+def of(settings: Settings, processes: int) -> Engine:
+    """The engine of one of so many processes."""
+    return Engine(
+        snapshots=settings.state / "snapshots",
+        spill=settings.state / "spill" / str(os.getpid()),
+        threads=settings.threads or default_threads(),
+        memory_limit=shared_memory(settings.memory_limit or "4GB", processes),
+        running_limit=-(-running_limit(settings) // processes),
+        queue_s=settings.queue_s,
+        temp_limit=settings.temp_limit and shared_memory(settings.temp_limit, processes),
+    )

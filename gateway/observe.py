@@ -140,6 +140,24 @@ class FeedbackRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProductManaged:
+    """Somebody who may is about to do `action` to products: `what` names things of them, `reason` is in its own words.
+
+    `subject` is a principal that came through a door, or `account:NAME` for the operator's commands.
+    """
+
+    subject: str
+    port: str
+    purpose: str | None
+    products: tuple[str, ...]
+    action: str
+    what: str = ""
+    reason: str = ""
+    on_behalf_of: str | None = None
+    tool: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignInFailed:
     """Credentials were refused; the name that was claimed is not kept, since passwords get typed there."""
 
@@ -203,6 +221,7 @@ Observation = (
     | AccessExplained
     | FeedbackGiven
     | FeedbackRead
+    | ProductManaged
     | SignInFailed
     | PolicyLoaded
     | PolicyRefused

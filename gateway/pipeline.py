@@ -8,7 +8,6 @@ with gateway.answer(session, Query("SELECT ...")) as result:
 from __future__ import annotations
 
 import hmac
-import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -16,11 +15,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 
-from gateway import audit, delegation, grants, identity, keys, oidc, sasl, semantic_views, tracing
+from gateway import audit, delegation, engine, grants, identity, keys, oidc, sasl, semantic_views, tracing
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept
 from gateway.credentials import ClientCertificate, Credentials
-from gateway.engine import Description, Engine, default_threads
+from gateway.engine import Description
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.evidence import answered, begun, metadata, states
 from gateway.feedback import FeedbackDesk
@@ -28,6 +27,7 @@ from gateway.fences import Fences
 from gateway.forms import Form
 from gateway.limits import Limits
 from gateway.lineage import origins
+from gateway.managers import Managers
 from gateway.metrics import Metrics
 from gateway.observe import Observer
 from gateway.pg_catalog import Backend, PgCatalog
@@ -40,7 +40,7 @@ from gateway.references import Reference, references
 from gateway.refusals import Refusals
 from gateway.schemas import VisibleSchema, described, schemas
 from gateway.session import Pin, Readiness, Session
-from gateway.settings import Settings, shared_memory
+from gateway.settings import Settings
 from gateway.siblings import Siblings
 from gateway.sign_in import Admitted, SignIn
 from gateway.standing import Standing
@@ -70,25 +70,17 @@ class Gateway:
         self._audit.open()
         self._binder = Binder()
         self._tables = Tables()
-        threads = settings.threads or default_threads()
-        self._engine = Engine(
-            snapshots=settings.state / "snapshots",
-            spill=settings.state / "spill" / str(os.getpid()),
-            threads=threads,
-            memory_limit=shared_memory(settings.memory_limit or "4GB", self.siblings.count),
-            running_limit=-(-(settings.concurrency or 2 * threads) // self.siblings.count),
-            queue_s=settings.queue_s,
-            temp_limit=settings.temp_limit and shared_memory(settings.temp_limit, self.siblings.count),
-        )
+        self._engine = engine.of(settings, self.siblings.count)
         self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit, self.siblings)
         self.refusals = Refusals(self._audit, self._sign_in)
         self._standing = Standing(self.stands, lambda: self._pins.present())
         self._fences = Fences(settings, self.siblings)
         key = self._keys.lasting("policy fingerprint")
         self._keyed = lru_cache(maxsize=4096)(lambda body: hmac.digest(key, body.encode(), "sha256").hex()[:16])
-        self._pg_catalog = PgCatalog(settings.concurrency or 2 * threads, settings.queue_s)
+        self._pg_catalog = PgCatalog(engine.running_limit(settings), settings.queue_s)
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
         self.stewards = Stewards(self._directory, self._pins, self._audit)
+        self.managers = Managers(self.product, self._pins, self._audit)
         desk = (settings.feedback, settings.feedback_hourly, self._pins, self._audit, self.stewards)
         self.feedback = FeedbackDesk(*desk)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import casbin
 from casbin.model import Model
 
-from gateway import agreements, claims, obligations, policy_limit, policy_lines, policy_reasons
+from gateway import agreements, claims, obligations, policy_limit, policy_lines, policy_manage, policy_reasons
 from gateway.agreements import Agreement, Covered
 from gateway.decision import Decision, unknown_relation
 from gateway.document import Finding, Report
@@ -192,6 +192,14 @@ class PolicySet:
             return None
         askers = [Asker(one, environment, self._policies.claims) for one in principal.both]
         return policy_limit.of(self._policies.limits, askers, self._holds_role)
+
+    def manager(self, principal: Principal, product: Product, environment: Environment) -> str | None:
+        """The id of the rule that lets `principal` manage `product` now, for itself; None where none does."""
+        if principal.behalf is not None or environment.now >= principal.valid_until:
+            return None
+        asker = Asker(principal, environment, self._policies.claims)
+        found = policy_manage.allowed(self._policies.managements, asker, product, self._holds_role)
+        return found.id if found is not None else None
 
     def decide(
         self,

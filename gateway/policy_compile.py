@@ -14,7 +14,7 @@ from gateway.errors import BadQuery
 from gateway.masks import HASH
 from gateway.policy_expression import Expression, condition
 from gateway.policy_grammar import Scope
-from gateway.policy_rules import ALL, Grant, Masked, Policies, Restrict, Rule, Used, tables_of
+from gateway.policy_rules import ALL, Grant, Management, Masked, Policies, Restrict, Rule, Used, tables_of
 from gateway.product import Column, Product, Pseudonym, Table
 from gateway.pseudonym import TYPES
 
@@ -144,12 +144,12 @@ def check_names(policies: Policies, products: tuple[Product, ...], report: Repor
     leave something unmasked: an error.
     """
     known = {product.name for product in products}
-    for rule in policies.rules:
-        for name in rule.target.products:
+    every: tuple[Rule | Management, ...] = (*policies.rules, *policies.managements)
+    for one in every:
+        for name in one.target.products:
             if name != ALL and name not in known:
-                report.warning(
-                    rule.file, (*rule.path, "on"), f"rule {rule.id}: no product {name} is served", "publish it"
-                )
+                report.warning(one.file, (*one.path, "on"), f"rule {one.id}: no product {name} is served", "publish it")
+    for rule in policies.rules:
         covered = [product for product in products if rule.target.covers(product)]
         # Under `*` a name must be there somewhere; of a product named itself, there.
         groups = [covered] if ALL in rule.target.products else [[product] for product in covered]

@@ -11,7 +11,7 @@ import re
 from pathlib import Path as FilePath
 from typing import Any, get_args
 
-from gateway import agreements, masks, policy_delegate, policy_limit
+from gateway import agreements, masks, policy_delegate, policy_limit, policy_manage
 from gateway.agreements import FOLDER, Agreement
 from gateway.claims import KNOWN_TYPES, NAME, ClaimType, claim_type
 from gateway.document import DocumentError, Documents, Finding, Path, Report, read
@@ -24,6 +24,7 @@ from gateway.policy_rules import (
     Grant,
     Hide,
     Limit,
+    Management,
     Masked,
     Policies,
     PolicyError,
@@ -36,6 +37,7 @@ from gateway.policy_who import Vocabulary, who
 from gateway.principal import Action
 from gateway.product import CLASSES
 
+AnyRule = Rule | Delegation | Limit | Management
 CLAIMS, ROLES = "claims.yaml", "roles.yaml"
 _DECLARING = {masks.FILE, CLAIMS, ROLES}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
@@ -88,7 +90,7 @@ def _policies(documents: Documents, agreed: tuple[Agreement, ...], report: Repor
     claims = _claims(documents.get(CLAIMS, {}), report)
     roles = _roles(documents.get(ROLES, {}), report)
     reader = _RuleReader(report, Vocabulary(report, claims), found)
-    rules: dict[str, Rule | Delegation | Limit] = {}
+    rules: dict[str, AnyRule] = {}
     files: dict[str, str] = {}
     for file, document in documents.items():
         if file in _DECLARING:
@@ -106,7 +108,8 @@ def _policies(documents: Documents, agreed: tuple[Agreement, ...], report: Repor
     of_tables = tuple(rule for rule in rules.values() if isinstance(rule, Rule))
     delegations = tuple(rule for rule in rules.values() if isinstance(rule, Delegation))
     limits = tuple(rule for rule in rules.values() if isinstance(rule, Limit))
-    return Policies(of_tables, found, roles, claims, version, documents, delegations, agreed, limits)
+    managements = tuple(rule for rule in rules.values() if isinstance(rule, Management))
+    return Policies(of_tables, found, roles, claims, version, documents, delegations, agreed, limits, managements)
 
 
 def _claims(document: Any, report: Report) -> dict[str, ClaimType]:
@@ -148,14 +151,14 @@ def _role_depth(name: str, roles: dict[str, tuple[str, ...]], above: tuple[str, 
 
 
 class _RuleReader:
-    """Turns one entry of a rules file into a Rule, a Delegation or a Limit, or notes why not."""
+    """Turns one entry of a rules file into a rule of its kind, or notes why not."""
 
     def __init__(self, report: Report, vocabulary: Vocabulary, known_masks: dict[str, masks.Mask]) -> None:
         self._report = report
         self._vocabulary = vocabulary
         self._masks = known_masks
 
-    def rule(self, body: Any, file: str, path: Path) -> Rule | Delegation | Limit | None:
+    def rule(self, body: Any, file: str, path: Path) -> AnyRule | None:
         """The rule of `body`, None where it is none."""
         before = len(self._report.errors)
         if not isinstance(body, dict):
@@ -168,6 +171,9 @@ class _RuleReader:
             return policy_delegate.read(str(identifier), body, self._vocabulary, file, path)
         if policy_limit.KEY in body:
             return policy_limit.read(str(identifier), body, self._vocabulary, file, path)
+        if policy_manage.KEY in body:
+            target = self._target(body.get("on"), file, (*path, "on"))
+            return policy_manage.read(str(identifier), body, target, self._vocabulary, file, path)
         for key in body:
             if key in ELSEWHERE:
                 self._report.error(file, (*path, key), ELSEWHERE[key], "agreementRequired: true in its descriptor")

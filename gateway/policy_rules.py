@@ -198,6 +198,18 @@ class Limit:
     limits: Limits
 
 
+@dataclass(frozen=True, slots=True)
+class Management:
+    """Whoever `to` speaks of, and `unless` does not, may manage the products of `target`."""
+
+    id: str
+    target: Target
+    to: Who
+    unless: Who | None
+    file: str
+    path: Path
+
+
 @dataclass(frozen=True)
 class Policies:
     """What a folder of policies says, each rule by itself valid. `version` is the hash of its texts."""
@@ -211,6 +223,7 @@ class Policies:
     delegations: tuple[Delegation, ...]
     agreements: tuple[Agreement, ...]
     limits: tuple[Limit, ...] = ()
+    managements: tuple[Management, ...] = ()
 
     def covering(self, product: Product) -> tuple[Rule, ...]:
         """The rules that bear on some table of `product`."""

@@ -1,0 +1,69 @@
+"""Who manages a product over the web: asked before anything of it is changed, and on record with what was changed.
+
+Asks the policies and the audit. A right is the one that a rule with `manage: true` gives to who has signed in: no key
+with a scope of actions has it, nobody on another's behalf, and who looks at another's access does not take it over.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+from gateway.errors import Forbidden, GatewayError
+from gateway.evidence import refusal
+from gateway.observe import Observer, ProductManaged
+from gateway.pins import Pins
+from gateway.principal import Environment
+from gateway.product import Product
+from gateway.session import Session
+from gateway.visible import VisibleProduct
+
+
+class Managers:
+    """Tells who may manage what. Thread-safe. `shown` is a product as a session sees it; it raises NotFound."""
+
+    def __init__(
+        self, shown: Callable[[Session, str, int | None], VisibleProduct], pins: Pins, audit: Observer
+    ) -> None:
+        self._shown, self._pins, self._audit = shown, pins, audit
+
+    def check(self, session: Session, name: str, major: int | None = None) -> VisibleProduct:
+        """The product, for who may manage it; a refusal is on record.
+
+        Raises NotFound where the session does not see it, Forbidden where it sees it and may not manage it,
+        Unauthenticated, Unavailable.
+        """
+        self._audit.check()
+        try:
+            visible = self._shown(session, name, major)
+            if not self.rule(session, visible.product):
+                told = f'to manage "{visible.product.name}" is not granted to you'
+                raise Forbidden(told, reason="manage")
+        except GatewayError as error:
+            self._audit.record(refusal(session, "", uuid.uuid4().hex, None, error))
+            error.on_record = True
+            raise
+        return visible
+
+    def rule(self, session: Session, product: Product) -> str:
+        """The id of the rule that lets the session manage `product`, "" where none does. Reveals nothing else of it."""
+        principal, scope = session.principal, session.principal.scope
+        if principal.behalf is not None or scope.actions is not None or time.time() >= principal.valid_until:
+            return ""
+        if not scope.reaches(session.port, product.name):
+            return ""
+        environment = Environment(session.port, session.purpose, "metadata", time.time())
+        return self._pins.present().policies.manager(principal, product, environment) or ""
+
+    def record(self, session: Session, product: str, action: str, *, reason: str = "", what: str = "") -> None:
+        """Put on record, before it is done, that the session does `action` to `product`. Raises Unavailable.
+
+        `reason` is the session's own words, `what` names things of the product: no value of it.
+        """
+        subject, behalf = session.recorded
+        told = ProductManaged(
+            subject=subject, on_behalf_of=behalf, port=session.port, purpose=session.purpose, products=(product,),
+            action=action, what=what, reason=reason, tool=session.tool,
+        )  # fmt: skip
+        self._audit.record(told)
