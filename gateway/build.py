@@ -30,11 +30,11 @@ Step = Literal["write", "pseudonym", "audit"]
 
 
 class Unfit(Exception):
-    """The core cannot be served; `findings` say why without any value."""
+    """The core cannot be served; `findings` say why without any value, `outcomes` are of all rules if they were run."""
 
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
+    def __init__(self, findings: tuple[Finding, ...], outcomes: tuple[RuleOutcome, ...] = ()) -> None:
         super().__init__(f"{len(findings)} findings")
-        self.findings = findings
+        self.findings, self.outcomes = findings, outcomes
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class _Build:
             if not found.holds and found.severity == "error"
         ]
         if broken and not self.job.mocked:
-            raise Unfit(tuple(broken))
+            raise Unfit(tuple(broken), tuple(outcomes))
         return tuple(outcomes)
 
     def _measured(self, query: str) -> quality.Number | None:
@@ -219,7 +219,7 @@ def main() -> int:
     try:
         say(_built(given, say))
     except Unfit as error:
-        say(Failed(error.findings))
+        say(Failed(error.findings, error.outcomes))
         return 2
     return 0
 

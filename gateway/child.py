@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -20,8 +20,10 @@ from pydantic import ValidationError
 
 from gateway.build import LOG
 from gateway.contract import ContractError
+from gateway.document import Finding
 from gateway.errors import Unavailable
 from gateway.job import Built, Failed, Order, Progressed, messages, written
+from gateway.snapshot import RuleOutcome
 
 LOCK = "publish.lock"
 # A child whose parent was killed ends within milliseconds, and holds the lock until then.
@@ -33,6 +35,10 @@ _COMMAND = (sys.executable, "-P", "-m", "gateway.build")
 
 class Refused(ContractError):
     """A core that does not hold its contract: kept aside for inspection, not served."""
+
+    def __init__(self, findings: Sequence[Finding], outcomes: Sequence[RuleOutcome] = ()) -> None:
+        super().__init__(findings)
+        self.outcomes = tuple(outcomes)
 
 
 @contextlib.contextmanager
@@ -102,7 +108,7 @@ def _answer(order: Order, stdin: IO[bytes], stdout: IO[bytes], progress: Callabl
                 case Built():
                     return message
                 case Failed():
-                    raise Refused(message.findings)
+                    raise Refused(message.findings, message.outcomes)
     except ValidationError as error:
         raise Unavailable("the build cannot be understood", reason="build") from error
     hint = "publish again; if it was killed for its memory, lower memory_limit"

@@ -127,9 +127,10 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The core is not fit to be served, by these findings."""
+    """The core is not fit to be served, by these findings; `outcomes` are of its rules, where it came to them."""
 
     findings: tuple[Finding, ...]
+    outcomes: tuple[RuleOutcome, ...] = ()
     event: Literal["failed"] = "failed"
 
 

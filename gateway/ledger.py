@@ -19,7 +19,7 @@ from gateway import ticking
 from gateway.errors import Unavailable
 from gateway.ticking import Clock
 
-Scalar = str | int | float | bool | None | list[str]
+Scalar = str | int | float | bool | list[str] | None
 Row = Mapping[str, Scalar]
 FOLDER = "ledger"
 # Beyond any row's size: a line that is longer is none of ours.

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,6 @@ from gateway import (
     breaks,
     build,
     child,
-    clock,
     contract,
     inheritance,
     keys,
@@ -27,8 +26,11 @@ from gateway import (
     policy,
     pseudonym,
     record,
+    runs,
     shelf,
+    ticking,
 )
+from gateway import clock as data_clock
 from gateway.blueprint import Blueprint
 from gateway.breaks import Permit
 from gateway.child import Refused
@@ -42,8 +44,10 @@ from gateway.policy_file import read_folder
 from gateway.policy_rules import PolicyError
 from gateway.product import Inherited, Product, Pseudonym
 from gateway.record import Record, RecordError
+from gateway.runs import Cause
 from gateway.settings import Settings
 from gateway.snapshot import Deployment, Mocked, Snapshot
+from gateway.ticking import Clock
 
 FINDINGS = "findings.txt"
 _MEMORY_LIMIT = "2GB"
@@ -83,17 +87,22 @@ def publish(
     force: bool = False,
     permit: Permit | None = None,
     mock: Mock | None = None,
+    cause: Cause | None = None,
+    clock: Clock = ticking.MACHINE,
 ) -> Snapshot:
     """Publish the product of `folder`; the snapshot that serves it now, the old one if nothing has changed.
 
     `force` builds anew in any case. With `mock`, rows are made up from the contract alone; they replace no real ones.
+    `cause` is why, for the ledger; unset: somebody asked for it here.
     Raises ContractError with every finding (descriptors, models, policies, rules, and what breaks readers unless there
     is a `permit`), Unavailable if another publication runs (busy), the build was killed (build), or the permit cannot
     be put on record (audit).
     """
-    with child.lock(settings.state, folder.name) as held:
+    told = runs.kept(settings, folder.name, cause or Cause(), clock)
+    with child.lock(settings.state, folder.name) as held, told as run:
         known = _collected(settings.state)
         product = contract.load(folder)
+        run.of(product)
         progress(Step(product.name, "contract", product.version, None))
         deployment = _deployment(settings.state, known)
         inherited, doubts = _inherited(settings, product, deployment)
@@ -108,10 +117,10 @@ def publish(
         same = _same(settings.state, known, product, fingerprint)
         if same is not None and not force:
             progress(Step(product.name, "unchanged", same.id, 1.0))
-            return same
+            return run.unchanged(same)
         readers = None if served is None or served.mock is not None else served
         broken = breaks.broken(readers, product, permit, lambda finding: progress(Warned(product.name, finding)))
-        snapshot = _built(settings, product, inherited, drawn, fingerprint, held, progress, mock)
+        snapshot = _built(settings, product, inherited, drawn, fingerprint, held, progress, mock, clock.now())
         if permit is not None and readers is not None and broken:
             breaks.recorded(settings, permit, readers, snapshot)
         retain_until = time.time() + retain_s(settings, product)
@@ -121,7 +130,7 @@ def publish(
         )
         _collected(settings.state)
         progress(Step(product.name, "published", snapshot.id, 1.0))
-        return snapshot
+        return run.published(snapshot)
 
 
 def collect(settings: Settings, now: float | None = None) -> bool:
@@ -199,7 +208,7 @@ def _drawn(settings: Settings, product: Product, folder: Path, deployment: Deplo
     if secret is not None:
         pseudonym.pin(settings.mask_keys, secret)
     if mock is not None:
-        return blueprint.made_up(product, mock, clock.moment(product.data_clock), deployment, policies, secret)
+        return blueprint.made_up(product, mock, data_clock.moment(product.data_clock), deployment, policies, secret)
     return blueprint.drawn(product, folder, deployment, policies, secret)
 
 
@@ -228,9 +237,10 @@ def _built(
     held: int,
     progress: Callable[[Progress], None],
     mock: Mock | None,
+    now: datetime,
 ) -> Snapshot:
     """A complete folder on the shelf, not yet served. Raises Refused, Unavailable."""
-    started, now = time.monotonic(), datetime.now(UTC)
+    started = time.monotonic()
     snapshot_id = shelf.new_id(product.name, now)
     folder = shelf.begin(settings.state.resolve(), snapshot_id)
     order = Order(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
@@ -88,3 +89,8 @@ def scores(outcomes: Iterable[RuleOutcome]) -> Mapping[str, float]:
     for one in outcomes:
         found.setdefault(one.dimension, []).append(one.holds)
     return {dimension: sum(held) / len(held) for dimension, held in sorted(found.items())}
+
+
+def words(text: str) -> set[str]:
+    """The identifiers in any text, in lower case."""
+    return set(re.findall(r"[a-z_][a-z0-9_]*", text.lower()))
