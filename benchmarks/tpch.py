@@ -144,6 +144,7 @@ def _declare() -> None:
     server = {"server": "files", "type": "local", "path": "data/{model}.parquet", "format": "parquet"}
     contract = {"apiVersion": "v3.2.0", "kind": "DataContract", **common, "description": said, "servers": [server]}
     contract |= {"schema": [_schema(name) for name in TABLES]}
+    contract |= {"slaProperties": [{"property": "availability", "value": 99.9, "unit": "percent"}]}
     home, rules = FOLDER / "products" / "tpch", FOLDER / "policies"
     rules.mkdir(exist_ok=True)
     (home / "tpch.odps.yaml").write_text(yaml.safe_dump(descriptor, sort_keys=False))
@@ -174,6 +175,7 @@ def _schema(table: str) -> dict[str, object]:
         "physicalType": "table",
         "description": f"{table} of TPC-H",
         "dataGranularityDescription": "one row per key",
+        "quality": [{"id": f"{table}-rows", "metric": "rowCount", "mustBeGreaterThan": 0}],
     }
     return {"name": table, "physicalName": table, "logicalType": "object", **said, "properties": properties}
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
-from gateway import assembly, descriptor, duck, review, scope
+from gateway import assembly, completeness, descriptor, duck, review, scope
 from gateway.columns import IDENTIFIER, suggestion
 from gateway.descriptor import MODELS, Descriptor
 from gateway.document import Documents, Finding, Path, Report
@@ -128,10 +128,22 @@ def compile_product(product: Product, input_tables: InputTables, folder: FilePat
     _check_links(product, tables, parsed, report)
     if folder is not None:
         _check_files(product, parsed, folder, report)
+    completeness.judge(product, parsed, report)
     if report.errors:
         raise ContractError(report.errors)
-    review.review(product, parsed, report)
+    review.review(parsed, report)
     return report.warnings
+
+
+def unready(product: Product) -> tuple[Finding, ...]:
+    """What `product` lacks before it may be active, whatever its status is now: an error each, () where it is ready."""
+    documents = product.documents if isinstance(product.documents, Documents) else Documents(product.documents)
+    parsed = descriptor.parse(documents, models_of(product), Report(documents))
+    assert parsed is not None
+    report = Report(documents)
+    for gap in completeness.gaps(product, parsed):
+        report.error(gap.file, gap.path, gap.problem, gap.remedy)
+    return report.errors
 
 
 def _readable(product: Product, given: InputTables, parsed: Descriptor, report: Report) -> InputTables:

@@ -23,7 +23,7 @@ SUBJECTS = ("steward", "analyst", "partner", "regional")
 _HEAD = """
 name: Till
 version: 1.0.0
-status: active
+status: draft
 domain: test
 tenant: outport
 description: {purpose: Tests, usage: Tests, limitations: Synthetic}

@@ -132,7 +132,7 @@ def _property(table: str, field: pa.Field) -> dict[str, Any]:
 
 
 def _documents(tables: dict[str, pa.Table]) -> tuple[dict[str, Any], dict[str, Any]]:
-    common = {"name": "Survey", "version": "1.0.0", "status": "active", "domain": "test", "tenant": "outport"}
+    common = {"name": "Survey", "version": "1.0.0", "status": "draft", "domain": "test", "tenant": "outport"}
     described = {"description": {"purpose": "Tests", "usage": "Tests", "limitations": "Synthetic"}}
     contract = {
         "apiVersion": "v3.2.0",

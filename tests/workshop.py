@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from gateway import completeness
 from gateway.breaks import Permit
 from gateway.publish import Progress, publish
 from gateway.settings import Settings
@@ -109,6 +110,8 @@ class Workshop:
                 for table, columns in tables.items()
             ],
         }
+        if status not in completeness.OPEN:
+            product, contract = _completed(product, contract)
         (folder / f"{name}.odps.yaml").write_text(yaml.safe_dump({k: v for k, v in product.items() if v}))
         (folder / f"{name}.odcs.yaml").write_text(yaml.safe_dump({k: v for k, v in contract.items() if v}))
         for table, text in (models or {}).items():
@@ -135,6 +138,24 @@ class Workshop:
     ) -> Snapshot:
         """Publish one product."""
         return publish(self.settings, self.settings.products / name, force=force, progress=progress, permit=permit)
+
+
+def _completed(product: dict[str, Any], contract: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both with what an active product may not lack."""
+    product = product | {
+        "name": "Workshop",
+        "domain": "test",
+        "type": "sourceAligned",
+        "description": dict.fromkeys(("purpose", "usage", "limitations"), "Tests"),
+        "team": {"members": [{"username": "owner@example.com", "role": "owner"}]},
+        "support": [{"channel": "#tests", "url": "https://chat.example.com/tests"}],
+    }
+    rule = {"id": "some", "metric": "rowCount", "mustBeGreaterThan": 0}
+    for table in contract["schema"]:
+        table |= {"description": "Tests", "dataGranularityDescription": "one row each"}
+        table["quality"] = [*table["quality"], rule | {"id": f"{table['name']}-some"}]
+        table["properties"] = [{"description": "Tests", **one} for one in table["properties"]]
+    return product, contract | {"slaProperties": [{"property": "availability", "value": 99, "unit": "percent"}]}
 
 
 def stored(snapshot: Snapshot, query: str) -> list[tuple[Any, ...]]:
