@@ -70,9 +70,14 @@ def session(gateway: Gateway, request: HTTPConnection, port: str) -> Session:
 
     Raises Unauthenticated; Exhausted (rate); Forbidden for a purpose or a delegation that is not granted; BadQuery.
     """
+    return session_of(gateway, request, port, None)
+
+
+def session_of(gateway: Gateway, request: HTTPConnection, port: str, kept: Credentials | None) -> Session:
+    """The same where a page has `kept` credentials: a header stands before these, they before a certificate."""
     asked.note(request.scope, port, None)
     headers = request.headers
-    proof = credentials(headers) or _certificate(request)
+    proof = credentials(headers) or kept or _certificate(request)
     opened = gateway.open(proof, port, headers.get(PURPOSE_HEADER), on_behalf_of(headers))
     asked.note(request.scope, port, opened)
     quota.note(request.scope, opened.quota)

@@ -1,100 +1,70 @@
-"""The page: products and what one of them shows to whom. Server-rendered, no script, no outside host.
+"""The hub: where people find products, understand them, ask them and talk back. Server-rendered; no outside host.
 
-In the demo a switch shows the page as each persona; elsewhere it takes a login and shows one's own view.
+In the demo a switch shows each page as each persona; elsewhere it takes a login and shows one's own view.
 """
 
 from __future__ import annotations
 
-import re
-from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from gateway import Gateway, NotFound, Query, VisibleProduct, VisibleTable
-from ports.http import pages, provenance
-from ports.http.exchange import Answer, Lifeline, exchange
-from ports.http.pages import HEADERS, HTML, Pages, Reader
-from ports.hub import view
-from ports.hub.view import Site, TableView
+from gateway import Gateway
+from ports.hub.browser import SIGN_IN, Browser
+from ports.hub.listing import Listing
+from ports.hub.product_page import ProductPage
 
-PORT = "hub"
-SAMPLE_ROWS = 10
-# The same rows at every look where finding the first ones is cheap; any ten of a larger table.
-SORTED_ROWS = 3_000_000
 _HERE = Path(__file__).parent
+_ASSETS = {"hub.css": "text/css", "hub.svg": "image/svg+xml", "hub.js": "text/javascript"}
 
 
 def routes(gateway: Gateway) -> APIRouter:
-    """The routes of the page."""
+    """The routes of the hub. What is no product's page has `-` where a product's name would be."""
     router = APIRouter()
-    hub = _Hub(gateway)
-    assets = {"hub.css": "text/css", "hub.svg": "image/svg+xml"}
-    contents = {name: (_HERE / name).read_bytes() for name in assets}
-
-    @router.get("/")
-    async def products(request: Request) -> Response:
-        return await exchange(request, partial(hub.products, request))
-
-    @router.get("/hub/{product}")
-    async def product(request: Request) -> Response:
-        return await exchange(request, partial(hub.product, request))
-
-    @router.get("/hub.css")
-    @router.get("/hub.svg")
-    async def asset(request: Request) -> Response:
-        name = request.url.path.removeprefix("/")
-        return Response(contents[name], media_type=assets[name], headers={"Cache-Control": "public, max-age=300"})
-
+    browser = Browser(gateway)
+    _assets(router)
+    _signing(router, browser)
+    _finding(router, browser)
     return router
 
 
-class _Hub:
-    """The work of each page; runs on a thread, one call per request."""
+def _assets(router: APIRouter) -> None:
+    contents = {name: (_HERE / name).read_bytes() for name in _ASSETS}
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        self._pages = Pages(_HERE / "templates", moment=view.moment, percent=view.percent)
+    @router.get("/hub.css")
+    @router.get("/hub.svg")
+    @router.get("/hub.js")
+    async def asset(request: Request) -> Response:
+        name = request.url.path.removeprefix("/")
+        return Response(contents[name], media_type=_ASSETS[name], headers={"Cache-Control": "public, max-age=300"})
 
-    def products(self, request: Request, _: Lifeline) -> Answer:
-        """Every product that the reader may see."""
-        reader = pages.read(self._gateway, request, PORT)
-        visible = self._gateway.products(reader.session)
-        waiting = len(self._gateway.ready().missing) if reader.personas else 0
-        page = self._pages.render("products.html", reader, products=visible, waiting=waiting)
-        return Answer(HTML, page, {**HEADERS, **provenance.of_products(visible)})
 
-    def product(self, request: Request, lifeline: Lifeline) -> Answer:
-        """One product with its columns and first rows; a page of its own for one that is not there."""
-        reader = pages.read(self._gateway, request, PORT)
-        try:
-            visible = self._gateway.product(reader.session, request.path_params["product"])
-        except NotFound as error:
-            return Answer(HTML, self._pages.render("absent.html", reader, words=error.message), HEADERS, status=404)
-        tables = [self._table(reader, visible, one, lifeline) for one in visible.tables]
-        ways = view.lines(visible, self._site(request, reader))
-        page = self._pages.render(
-            "product.html", reader, visible=visible, product=visible.product, tables=tables, ways=ways
-        )
-        return Answer(HTML, page, {**HEADERS, **provenance.of_product(visible)})
+def _signing(router: APIRouter, browser: Browser) -> None:
+    @router.get(SIGN_IN)
+    async def form(request: Request) -> Response:
+        return browser.sign_in_page()
 
-    def _table(self, reader: Reader, visible: VisibleProduct, one: VisibleTable, lifeline: Lifeline) -> TableView:
-        small = visible.snapshot.row_counts.get(one.table.name, 0) <= SORTED_ROWS
-        key = ", ".join(f'"{name}"' for name in one.key) if small else ""
-        order = f" ORDER BY {key}" if key else ""
-        text = f'SELECT * FROM "{visible.product.name}"."{one.table.name}"{order} LIMIT {SAMPLE_ROWS}'
-        with lifeline.hold(self._gateway.answer(reader.session, Query(text), form="text")) as result:
-            rows = tuple(
-                tuple(column[i].as_py() for column in batch.columns)
-                for batch in result.batches()
-                for i in range(batch.num_rows)
-            )
-        return view.table(visible, one, rows)
+    @router.post(SIGN_IN)
+    async def sign_in(request: Request) -> Response:
+        return await browser.signing_in(request)
 
-    def _site(self, request: Request, reader: Reader) -> Site:
-        """Where the doors are, as this browser reached the page."""
-        host = pages.host(self._gateway, request)
-        port = self._gateway.settings.flight_port
-        flight = f"grpc://{re.sub(r':[0-9]+$', '', host)}:{port}" if port else None
-        return Site(f"{request.url.scheme}://{host}", flight, reader.subject, reader.password)
+    @router.post("/hub/-/sign-out")
+    async def sign_out(request: Request) -> Response:
+        return await browser.signing_out(request)
+
+
+def _finding(router: APIRouter, browser: Browser) -> None:
+    listing, product = Listing(browser), ProductPage(browser)
+
+    @router.get("/")
+    async def products(request: Request) -> Response:
+        return await browser.get(request, listing.products)
+
+    @router.get("/hub/-/search")
+    async def search(request: Request) -> Response:
+        return await browser.get(request, listing.search)
+
+    @router.get("/hub/{product}")
+    async def one(request: Request) -> Response:
+        return await browser.get(request, product.page)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from gateway import Semantic, VisibleProduct, VisibleTable
 from ports.http import projection
@@ -162,16 +161,3 @@ def lines(visible: VisibleProduct, site: Site) -> tuple[Line, ...]:
             )
         )
     return tuple(found)
-
-
-def moment(time: datetime | None) -> str:
-    """A time as a reader wants it: to the minute, with its zone where it has one."""
-    if time is None:
-        return "not declared"
-    shown = time if time.tzinfo is None else time.astimezone(UTC)
-    return shown.strftime("%Y-%m-%d %H:%M") + ("" if time.tzinfo is None else " UTC")
-
-
-def percent(share: float) -> str:
-    """A share as a whole percentage, rounded down: 99.9 % is not yet 100 %."""
-    return f"{int(share * 100)} %"
