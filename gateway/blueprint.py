@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from gateway import clock, contract, duck, pseudonym, reading, scope, sources, tree
+from gateway import clock, contract, duck, feeds, pseudonym, reading, scope, sources, tree
 from gateway import mock as mocking
 from gateway.bind import Grant, view_of
 from gateway.contract import ContractError
@@ -155,11 +155,13 @@ def _kinds(table: Table) -> tuple[tuple[str, str], ...]:
 
 
 def _files_of(source: Input, folder: Path, readable: _Readable) -> None:
-    files = dict(source.files)
+    files, arrivals = dict(source.files), dict(source.arrivals)
     for table in source.tables:
         if table.name in files:
-            select = _file_select(files[table.name], table.columns, folder, readable)
-            readable.add((source.name, table.name), Relation(source.name, table.name, select, _kinds(table)))
+            file = files[table.name]
+            path = _resolved(file, folder, readable)
+            relation = feeds.of_file(source.name, table, file, path, arrivals[table.name])
+            readable.add((source.name, table.name), relation)
 
 
 def _product_of(
@@ -248,13 +250,17 @@ def _noted(path: scope.Path, reached: set[scope.Path]) -> scope.Path:
 
 def _file_select(source: FileSource, columns: tuple[Column, ...], folder: Path, readable: _Readable) -> str:
     """The SELECT of `columns` from their file, uncast. Raises ContractError where it is absent or outside its root."""
+    return reading.select(_resolved(source, folder, readable), source.format, columns)
+
+
+def _resolved(source: FileSource, folder: Path, readable: _Readable) -> Path:
     try:
         path = sources.resolve(source, folder)
     except SourceError as error:
         remedy = "a file within the product's folder, or in an installed package"
         raise ContractError([Finding("", 0, source.path, str(error), remedy)]) from error
     readable.files[path] = None
-    return reading.select(path, source.format, columns)
+    return path
 
 
 def _data_time(product: Product, readable: _Readable) -> str | None:

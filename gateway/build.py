@@ -16,17 +16,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from gateway import quality
+from gateway import arriving, quality
 from gateway.document import Finding
 from gateway.duck_writer import WriteError, Writer
 from gateway.job import Built, Failed, Job, Message, Order, Progressed, PseudonymJob, TableJob, order, written
 from gateway.pseudonym import DISTINCT_LEAST, TYPES, pseudonyms
-from gateway.snapshot import RuleOutcome
+from gateway.snapshot import Arrived, RuleOutcome
 
 LOG = "build.log"
 _TICK_S = 0.5
 _PSEUDONYM_BATCH_ROWS = 100_000
-Step = Literal["write", "pseudonym", "audit"]
+Step = Literal["arrive", "write", "pseudonym", "audit"]
 
 
 class Unfit(Exception):
@@ -41,15 +41,19 @@ class Unfit(Exception):
 class _Build:
     """One job under way."""
 
-    job: Job
+    order: Order
     writer: Writer
     say: Callable[[Message], None]
 
+    @property
+    def job(self) -> Job:
+        """What to build."""
+        return self.order.job
+
     def run(self) -> Built:
         """Write, then audit. Raises Unfit."""
-        self._relations()
+        arrived, doubts = self._relations()
         stored: list[tuple[str, str, str]] = []
-        doubts: list[Finding] = []
         for table in self.job.tables:
             self._write(table)
             for one, finding in self._pseudonyms(table):
@@ -61,12 +65,33 @@ class _Build:
         data_time = self._data_time()
         measures = self._measures()
         self.writer.close()
-        return Built(counts, outcomes, tuple(stored), data_time, tuple(doubts), measures)
+        return Built(counts, outcomes, tuple(stored), data_time, tuple(doubts), measures, arrived)
 
-    def _relations(self) -> None:
+    def _relations(self) -> tuple[tuple[Arrived, ...], list[Finding]]:
+        """Make what models read, inputs by their contracts; what has arrived, and what is odd about it."""
+        known = {(one.input, one.table): one for one in self.order.before}
+        found: list[Arrived] = []
+        doubts: list[Finding] = []
+        breaks: list[Finding] = []
         for relation in self.job.relations:
-            with _blamed(f"{relation.schema}.{relation.name}"):
-                self.writer.view(relation)
+            subject = f"{relation.schema}.{relation.name}"
+            with _blamed(subject):
+                if relation.arrival is None:
+                    self.writer.view(relation)
+                    continue
+                last = known.get((relation.schema, relation.name))
+                try:
+                    with self._told("arrive", subject):
+                        good, arrived, odd = arriving.arrive(self.writer, relation, Path(self.order.folder), last)
+                except arriving.Drifted as error:
+                    breaks += error.findings
+                    continue
+                self.writer.view(good)
+                found.append(arrived)
+                doubts += odd
+        if breaks:
+            raise Unfit(tuple(breaks))
+        return tuple(found), doubts
 
     def _write(self, table: TableJob) -> None:
         with self._told("write", table.name), _blamed(table.name):
@@ -232,8 +257,9 @@ def _built(given: Order, say: Callable[[Message], None]) -> Built:
             memory_limit=given.memory_limit,
             files=given.job.files,
             attached=given.job.attachments,
+            outputs=[arriving.file_of(one.schema, one.name) for one in given.job.relations if one.arrival is not None],
         )
-        return _Build(given.job, writer, say).run()
+        return _Build(given, writer, say).run()
 
 
 def _end_with_parent() -> None:

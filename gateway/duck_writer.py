@@ -36,10 +36,17 @@ class WriteError(Exception):
 
 
 class Writer:
-    """One build's instance. Not thread-safe but for `progress`."""
+    """One build's instance; beside the core it writes the files `outputs`. Not thread-safe but for `progress`."""
 
     def __init__(
-        self, folder: Path, *, threads: int, memory_limit: str, files: Sequence[str], attached: Sequence[Attachment]
+        self,
+        folder: Path,
+        *,
+        threads: int,
+        memory_limit: str,
+        files: Sequence[str],
+        attached: Sequence[Attachment],
+        outputs: Sequence[str] = (),
     ) -> None:
         self._core = folder / "core.duckdb"
         self._stage = folder / "stage.duckdb"
@@ -60,7 +67,8 @@ class Writer:
         for one in attached:
             self._run(f"ATTACH {_text(one.path)} AS {quote(one.alias)} (READ_ONLY)")
         self._run(f"CREATE SCHEMA {CORE_CATALOG}.{CORE_SCHEMA}")
-        self._lock(files, [str(self._core), str(self._stage), *(one.path for one in attached)], spill)
+        paths = [*files, *(str(folder / name) for name in outputs)]
+        self._lock(paths, [str(self._core), str(self._stage), *(one.path for one in attached)], spill)
 
     def _lock(self, files: Sequence[str], databases: Sequence[str], spill: Path) -> None:
         for name in ("python_enable_replacements", "autoinstall_known_extensions", "autoload_known_extensions"):
@@ -100,7 +108,7 @@ class Writer:
     def _refuse_fractions(self, columns: Columns, select: str) -> None:
         """Raise WriteError where a cast to a declared integer would round a number without a word."""
         declared = {name: kind for name, kind in columns if _INTEGER.fullmatch(kind)}
-        for name, kind in self._described(select):
+        for name, kind in self.described(select):
             if name in declared and _FRACTIONAL.match(kind):
                 column = f"given.{quote(name)}"
                 lost = f"{column} <> trunc({column})"
@@ -160,9 +168,10 @@ class Writer:
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...]:
         """Names and types of a stored table, in order. Raises WriteError."""
-        return self._described(f"FROM {stored(table)}")
+        return self.described(f"FROM {stored(table)}")
 
-    def _described(self, query: str) -> tuple[tuple[str, str], ...]:
+    def described(self, query: str) -> tuple[tuple[str, str], ...]:
+        """Names and types of what a query gives, in order. Raises WriteError."""
         try:
             relation = self._instance.cursor().sql(query)
             return tuple(zip(relation.columns, (str(kind) for kind in relation.types), strict=True))
@@ -196,6 +205,15 @@ class Writer:
         row = self._row(query) or ()
         names = [column[0] for column in self._instance.description or ()]
         return {name: _finite(value) for name, value in zip(names, row, strict=True)}
+
+    def integers(self, query: str) -> tuple[int, ...]:
+        """The counts of the one row that `query` gives. Raises WriteError."""
+        row = self._row(query) or ()
+        return tuple(int(str(value)) for value in row)
+
+    def export(self, query: str, path: Path) -> None:
+        """Write what `query` gives to a Parquet file. Raises WriteError."""
+        self._run(f"COPY ({query}) TO {_text(str(path))} (FORMAT parquet, USE_TMP_FILE false)")
 
     def text(self, query: str) -> str | None:
         """The one value that `query` gives, as text. Raises WriteError."""

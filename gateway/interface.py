@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway import columns
+from gateway import arrivals, columns
 from gateway.descriptor import Descriptor
 from gateway.document import Path, Report
 from gateway.odcs import DataContract
@@ -73,6 +73,7 @@ def inputs(descriptor: Descriptor, report: Report) -> tuple[Input, ...]:
 def _file_input(name: str, file: str, contract: DataContract, report: Report) -> Input:
     files = sources(contract, file, report)
     tables = []
+    promised = []
     for index, schema in enumerate(contract.tables):
         place: Path = ("schema", index)
         columns.check_identifier(schema.name, "table", file, (*place, "name"), report)
@@ -81,4 +82,5 @@ def _file_input(name: str, file: str, contract: DataContract, report: Report) ->
         key = columns.key_of(schema, file, place, report)
         stored = columns.columns(schema, key, file, place, report)
         tables.append(Table(schema.name, schema.description or "", "", stored, key, (), (), (), None))
-    return Input(name, contract.version, None, tuple(files.items()), tuple(tables))
+        promised.append((schema.name, arrivals.arrival(contract, schema, stored, file, place, report)))
+    return Input(name, contract.version, None, tuple(files.items()), tuple(tables), tuple(promised))

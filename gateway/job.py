@@ -14,8 +14,8 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from gateway.document import Finding
-from gateway.product import QualityRule
-from gateway.snapshot import RuleOutcome
+from gateway.product import Arrival, QualityRule
+from gateway.snapshot import Arrived, RuleOutcome
 
 CORE_CATALOG = "build"
 CORE_SCHEMA = "core"
@@ -34,12 +34,16 @@ class Relation:
     """A view that models read: one decision on an input product's table, or one file.
 
     `columns` are (name, type) to cast a file's columns to; none where `select` gives the declared types already.
+    An input's `arrival` is checked first; `scan` is then all of it as it comes, `file` its path where it is Parquet.
     """
 
     schema: str
     name: str
     select: str
     columns: tuple[tuple[str, str], ...]
+    arrival: Arrival | None = None
+    scan: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +95,20 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A job and where to do it: the folder to fill, and what the build may use."""
+    """A job and where to do it: the folder to fill, and what the build may use. `before` is what arrived last time."""
 
     job: Job
     folder: str
     threads: int
     memory_limit: str
+    before: tuple[Arrived, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """The build does `step` (write, pseudonym, audit) on `subject`; `fraction` is of that step, None where unknown."""
+    """The build does `step` on `subject`; `fraction` is of that step, None where unknown."""
 
-    step: Literal["write", "pseudonym", "audit"]
+    step: Literal["arrive", "write", "pseudonym", "audit"]
     subject: str
     fraction: float | None
     event: Literal["progressed"] = "progressed"
@@ -122,6 +127,7 @@ class Built:
     data_time: datetime | None
     findings: tuple[Finding, ...]
     measures: dict[str, float | None] = field(default_factory=dict)
+    arrived: tuple[Arrived, ...] = ()
     event: Literal["built"] = "built"
 
 

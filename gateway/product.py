@@ -165,14 +165,43 @@ class FileSource:
 
 
 @dataclass(frozen=True, slots=True)
+class RowRule:
+    """What each row of an input keeps to; `broken` is the condition over its typed columns under which it does not."""
+
+    id: str
+    broken: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What an input's contract says of the rows of one table, each rule at its place in the contract.
+
+    Rows that break it are set aside, up to `limit` of them (`unit` percent: of 100 rows); beyond it nothing goes on.
+    `required` are the columns that hold no NULL; `places` are (column, its name at the source, where it is declared).
+    """
+
+    rules: tuple[RowRule, ...]
+    required: tuple[str, ...]
+    limit: float
+    unit: Literal["rows", "percent"]
+    where: str
+    places: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
-    """What models may read as `<name>.<table>`: another product (source None) or files by table name."""
+    """What models may read as `<name>.<table>`: another product (source None) or files by table name.
+
+    `arrivals` are what the contract of files says of their rows, by table.
+    """
 
     name: str
     version: str
     product: str | None
     files: tuple[tuple[str, FileSource], ...]
     tables: tuple[Table, ...]
+    arrivals: tuple[tuple[str, Arrival], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def implied(
         if item.unique and tuple(key) != (item.name,):
             query = repeated(table, [item.name], "rows")
             found.append(rule(f"{item.name}.unique", f"{item.name} is unique", "uniqueness", query, place))
-        for name, condition in _limits(item, column, file, place, report):
+        for name, condition in limits(item, column, file, place, report):
             query = counting(table, condition, "rows")
             found.append(rule(f"{item.name}.{name}", f"{item.name} keeps to its {name}", "conformity", query, place))
     for link in foreign:
@@ -63,7 +63,7 @@ def implied(
     return found
 
 
-def _limits(item: Property, column: Column, file: str, path: Path, report: Report) -> Iterator[tuple[str, str]]:
+def limits(item: Property, column: Column, file: str, path: Path, report: Report) -> Iterator[tuple[str, str]]:
     """(name, condition that breaks it) of enum, pattern, lengths and ranges."""
     name = duck.quote(column.name)
     options = item.logicalTypeOptions or {}

@@ -59,7 +59,7 @@ class Step:
     """Publication of `product` does `step` on `subject` (a table, a rule, a snapshot); `fraction` None: unknown."""
 
     product: str
-    step: Literal["contract", "write", "pseudonym", "audit", "published", "unchanged"]
+    step: Literal["contract", "arrive", "write", "pseudonym", "audit", "published", "unchanged"]
     subject: str
     fraction: float | None
 
@@ -120,7 +120,7 @@ def publish(
             return run.unchanged(same)
         readers = None if served is None or served.mock is not None else served
         broken = breaks.broken(readers, product, permit, lambda finding: progress(Warned(product.name, finding)))
-        snapshot = _built(settings, product, inherited, drawn, fingerprint, held, progress, mock, clock.now())
+        snapshot = _built(settings, product, inherited, drawn, fingerprint, held, progress, mock, clock.now(), readers)
         if permit is not None and readers is not None and broken:
             breaks.recorded(settings, permit, readers, snapshot)
         retain_until = time.time() + retain_s(settings, product)
@@ -238,6 +238,7 @@ def _built(
     progress: Callable[[Progress], None],
     mock: Mock | None,
     now: datetime,
+    served: Snapshot | None,
 ) -> Snapshot:
     """A complete folder on the shelf, not yet served. Raises Refused, Unavailable."""
     started = time.monotonic()
@@ -248,6 +249,7 @@ def _built(
         folder=str(folder),
         threads=settings.threads or default_threads(),
         memory_limit=settings.memory_limit or _MEMORY_LIMIT,
+        before=() if served is None else served.arrived,
     )
     try:
         built = child.run(
@@ -294,4 +296,5 @@ def _record(
         fingerprint=fingerprint,
         documents=product.documents,
         models=contract.models_of(product),
+        arrived=built.arrived,
     )

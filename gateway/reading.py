@@ -20,17 +20,37 @@ _READ_AS = "DECIMAL(38,10)"
 
 def select(path: Path, file_format: Format, columns: tuple[Column, ...]) -> str:
     """`columns` by their names in the contract, not yet cast to their types: the writer casts, and tells of losses."""
-    options = "" if file_format == "parquet" else _typed(path, file_format, columns)
-    names = ", ".join(f"{duck.quote(one.physical_name or one.name)} AS {duck.quote(one.name)}" for one in columns)
-    return f"SELECT {names} FROM {_READERS[file_format]}({_text(str(path))}{options})"
+    declared = {column.name: _READ_AS if column.type in _WHOLE else column.type for column in columns}
+    options = "" if file_format == "parquet" else _typed(path, file_format, columns, declared)
+    return f"{named(columns)} FROM {_READERS[file_format]}({_text(str(path))}{options})"
 
 
-def _typed(path: Path, file_format: Format, columns: tuple[Column, ...]) -> str:
+def scan(path: Path, file_format: Format, columns: tuple[Column, ...]) -> str:
+    """All of a file, `columns` of a text file as they stand in it: what does not fit is told row by row.
+
+    Dates and times of CSV are read where all of a column are some, as they have many spellings; lists and structures
+    of JSON stay JSON.
+    """
+    declared = {column.name: _loose(column.type, file_format) for column in columns}
+    options = "" if file_format == "parquet" else _typed(path, file_format, columns, declared)
+    return f"FROM {_READERS[file_format]}({_text(str(path))}{options})"
+
+
+def named(columns: tuple[Column, ...]) -> str:
+    """The SELECT list that gives a source's columns their names in the contract."""
+    names = (f"{duck.quote(one.physical_name or one.name)} AS {duck.quote(one.name)}" for one in columns)
+    return f"SELECT {', '.join(names)}"
+
+
+def _loose(kind: str, file_format: Format) -> str:
+    if file_format == "csv":
+        return kind if kind.startswith(_SNIFFED) else "VARCHAR"
+    return "JSON" if kind.endswith(("]", ")")) and not kind.startswith("DECIMAL") else "VARCHAR"
+
+
+def _typed(path: Path, file_format: Format, columns: tuple[Column, ...], kinds_of: Mapping[str, str]) -> str:
     """Options that make a text file's reader take declared types: a postcode read as a number has lost its zeros."""
-    declared = {
-        (column.physical_name or column.name).lower(): _READ_AS if column.type in _WHOLE else column.type
-        for column in columns
-    }
+    declared = {(column.physical_name or column.name).lower(): kinds_of[column.name] for column in columns}
     held = [name for name, _ in duck.infer(path, file_format) if name.lower() in declared]
     kinds = {name: declared[name.lower()] for name in held}
     if file_format == "json":

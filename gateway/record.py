@@ -21,7 +21,7 @@ from gateway import contract
 from gateway.contract import ContractError
 from gateway.inheritance import applied
 from gateway.product import Inherited, Pseudonym
-from gateway.snapshot import Mocked, RuleOutcome, Snapshot
+from gateway.snapshot import Arrived, Mocked, RuleOutcome, Snapshot
 
 NAME = "snapshot.json"
 CORE = "core.duckdb"
@@ -63,6 +63,7 @@ class Record:
     models: Mapping[str, str]
     inherited: tuple[Inherited, ...] = ()
     mock: Mocked | None = None
+    arrived: tuple[Arrived, ...] = ()
     format: Literal[1] = 1
 
 
@@ -114,6 +115,7 @@ def load(folder: Path) -> Snapshot:
         pseudonyms=frozenset(record.pseudonyms),
         inherited=record.inherited,
         mock=record.mock,
+        arrived=record.arrived,
     )
 
 

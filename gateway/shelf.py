@@ -21,6 +21,8 @@ SNAPSHOTS = "snapshots"
 BUILDING = ".building"
 FAILED = ".failed"
 FAILED_KEPT = 3
+# Files of rows that were set aside.
+PREFIX = "quarantine-"
 _ID = re.compile(r"\d{8}t\d{12}_[0-9a-f]{4}_(?P<product>[a-z][a-z0-9_]{0,62})")
 
 
@@ -48,9 +50,12 @@ def begin(state: Path, snapshot_id: str) -> Path:
 
 
 def complete(folder: Path) -> Path:
-    """Give a filled folder its final name, durably and read-only: a published file is never written again."""
+    """Give a filled folder its final name, durably and read-only: a published file is never written again.
+
+    Rows that were set aside are for the publishing uid alone.
+    """
     for file in folder.iterdir():
-        file.chmod(0o444)
+        file.chmod(0o400 if file.name.startswith(PREFIX) else 0o444)
     final = folder.with_name(folder.name.removesuffix(BUILDING))
     folder.rename(final)
     final.chmod(0o555)

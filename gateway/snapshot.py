@@ -37,6 +37,31 @@ class Mocked:
     measures: Mapping[str, float | None]
 
 
+@dataclass(frozen=True, slots=True)
+class SourceColumn:
+    """One column as a source has it; `nullable` is None where the source does not say."""
+
+    name: str
+    type: str
+    nullable: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What one table of an input was found to be: its rows, how many were set aside, and by which rules.
+
+    A row may break several rules: `broken` (rule, rows) adds up to `aside` or more. Of a text file the columns' types
+    are not known.
+    """
+
+    input: str
+    table: str
+    columns: tuple[SourceColumn, ...]
+    rows: int
+    aside: int
+    broken: tuple[tuple[str, int], ...]
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """One immutable published state of one product: a DuckDB file whose tables stand in the schema `core`.
@@ -44,7 +69,7 @@ class Snapshot:
     `pseudonyms` are the keyed-hash columns that the file holds beside the contract's. `data_time` is the data clock's
     value, None where the product declares no clock; `quality` the share of rules that hold (0..1). `inherited` tells
     what the columns of models are served as, by what they are made of. `mock` tells how its rows were made up, None
-    where they are real.
+    where they are real. `arrived` tells what its inputs' tables were found to be.
     """
 
     id: str
@@ -57,6 +82,7 @@ class Snapshot:
     pseudonyms: frozenset[Pseudonym]
     inherited: tuple[Inherited, ...] = ()
     mock: Mocked | None = None
+    arrived: tuple[Arrived, ...] = ()
 
     @cached_property
     def quality(self) -> float:

@@ -252,7 +252,7 @@ def test_an_inputs_value_that_does_not_fit_names_the_input(shop: Workshop) -> No
     with pytest.raises(ContractError) as refusal:
         shop.publish("odd")
     (finding,) = refusal.value.findings
-    assert finding.problem == "a value does not fit its declared type (column raw.t.n)"
+    assert finding.problem == "1 of 2 rows of raw.t break n.type"
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "json"])

@@ -1,0 +1,59 @@
+"""What an input's contract says of the rows that arrive: ODCS to an Arrival. Pure but for DuckDB's binder."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from gateway import duck, promises
+from gateway.columns import is_column
+from gateway.document import Path, Report, show
+from gateway.odcs import DataContract, SchemaObject
+from gateway.product import Arrival, Column, RowRule
+
+LIMIT = "quarantineLimit"
+Unit = Literal["rows", "percent"]
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%", re.ASCII)
+
+
+def arrival(
+    contract: DataContract, schema: SchemaObject, columns: tuple[Column, ...], file: str, path: Path, report: Report
+) -> Arrival:
+    """The rules of each row of one table: required, enum, pattern, lengths and ranges, and how many may break them.
+
+    Without a quarantineLimit none may: a row is set aside only where the contract says so.
+    """
+    stored = {column.name: column for column in columns}
+    rules: list[RowRule] = []
+    places: list[tuple[str, str, str]] = []
+    for index, item in enumerate(schema.properties):
+        place = (*path, "properties", index)
+        if not is_column(item):
+            continue
+        column, where = stored[item.name], f"{file} {show(place)}"
+        places.append((column.name, column.physical_name or column.name, where))
+        if column.required:
+            rules.append(RowRule(f"{column.name}.required", f"{duck.quote(column.name)} IS NULL", where))
+        for name, condition in promises.limits(item, column, file, place, report):
+            rules.append(RowRule(f"{column.name}.{name}", condition, where))
+    limit, unit = _limit(contract, schema, file, path, report)
+    required = tuple(column.name for column in columns if column.required)
+    return Arrival(tuple(rules), required, limit, unit, f"{file} {show(path)}", tuple(places))
+
+
+def _limit(contract: DataContract, schema: SchemaObject, file: str, path: Path, report: Report) -> tuple[float, Unit]:
+    """The table's quarantineLimit, else the contract's, else no row."""
+    own = schema.custom(LIMIT)
+    declared = contract.custom(LIMIT) if own is None else own
+    if declared is None:
+        return 0, "rows"
+    if isinstance(declared, int) and not isinstance(declared, bool) and declared >= 0:
+        return declared, "rows"
+    match = _SHARE.fullmatch(declared) if isinstance(declared, str) else None
+    if match is not None and float(match[1]) <= 100:
+        return float(match[1]), "percent"
+    where: Path = ("customProperties",) if own is None else (*path, "customProperties")
+    report.error(
+        file, where, f"{LIMIT} {declared} is no limit", 'a number of rows such as 100, or a share such as "1%"'
+    )
+    return 0, "rows"

@@ -1,0 +1,178 @@
+"""What arrives at an input: drift of its columns, and the rows that its contract does not let in."""
+
+from __future__ import annotations
+
+import stat
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from gateway import arriving, contract, feeds
+from gateway.contract import ContractError
+from gateway.document import Finding
+from gateway.duck_writer import Writer
+from gateway.publish import Progress, Warned
+from gateway.shelf import PREFIX
+from gateway.snapshot import Arrived
+from tests.workshop import KEY, Workshop, column, stored
+
+ORDERS = {
+    "id": column("BIGINT", required=True),
+    "state": column("VARCHAR", enum=[{"value": "open"}, {"value": "shut"}]),
+    "code": column("VARCHAR", logicalType="string", logicalTypeOptions={"pattern": "^[A-Z]+$"}),
+    "amount": column("INTEGER", logicalType="integer", logicalTypeOptions={"minimum": 0}),
+    "day": column("DATE"),
+}
+SEVEN = pa.table(
+    {
+        "id": ["1", "2", None, "4", "5", "6.5", "7.0"],
+        "state": ["open", "SECRET", "open", "shut", "open", "open", None],
+        "code": ["A", "B", "C", "d", "E", "F", None],
+        "amount": [1.0, 2.0, 3.0, 4.0, -5.0, 6.0, 7.5],
+        "day": ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04", "yesterday", "2020-01-06", None],
+    }
+)
+BROKEN = {
+    "id.required": 1, "id.type": 1, "state.enum": 1, "code.pattern": 1, "amount.minimum": 1, "amount.type": 1,
+    "day.type": 1,
+}  # fmt: skip
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+def declare(shop: Workshop, *, limit: Any = None, data: Any = SEVEN, form: str = "parquet") -> None:
+    """A product `sales` that passes on what arrives at its input `raw`."""
+    own = {"id": KEY, "state": column("VARCHAR"), "amount": column("INTEGER")}
+    folder = shop.declare(
+        "sales", {"kept": own}, models={"kept": "SELECT id, state, amount FROM raw.orders"}, inputs=["raw"]
+    )
+    schema: dict[str, Any] = {"name": "orders", "properties": [{"name": name, **told} for name, told in ORDERS.items()]}
+    if limit is not None:
+        schema["customProperties"] = [{"property": "quarantineLimit", "value": limit, "vendor": "outport"}]
+    declared = {
+        "apiVersion": "v3.2.0",
+        "kind": "DataContract",
+        "id": "raw",
+        "version": "1.0.0",
+        "servers": [{"server": "orders", "type": "local", "path": f"data/orders.{form}", "format": form}],
+        "schema": [schema],
+    }
+    (folder / "raw.odcs.yaml").write_text(yaml.safe_dump(declared))
+    shop.fill("sales", "orders", data)
+
+
+def warned(shop: Workshop) -> list[Finding]:
+    heard: list[Progress] = []
+    shop.publish("sales", progress=heard.append)
+    return [one.finding for one in heard if isinstance(one, Warned) and "raw.orders" in one.finding.problem]
+
+
+def test_bad_rows_are_set_aside_with_every_rule_that_they_break(shop: Workshop) -> None:
+    declare(shop, limit=6)
+    (told,) = warned(shop)
+    assert told.problem.startswith("6 of 7 rows of raw.orders are set aside: ")
+    assert (told.file, told.path, told.severity) == ("raw.odcs.yaml", "schema[0]", "warning")
+    snapshot = shop.publish("sales")
+    assert stored(snapshot, "SELECT id, state, amount FROM kept") == [(1, "open", 1)]
+    (arrived,) = snapshot.arrived
+    assert (arrived.input, arrived.table, arrived.rows, arrived.aside) == ("raw", "orders", 7, 6)
+    assert dict(arrived.broken) == BROKEN
+    (file,) = snapshot.path.parent.glob(f"{PREFIX}*")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o400
+    rows = pq.read_table(file).to_pylist()
+    assert {row["$rules"] for row in rows} == {
+        "id.required", "id.type", "state.enum", "code.pattern", "day.type, amount.minimum", "amount.type",
+    }  # fmt: skip
+    assert [row["amount"] for row in rows if row["$rules"] == "amount.type"] == ["7.5"]
+
+
+@pytest.mark.parametrize(("limit", "holds"), [(None, False), ("85%", False), ("86 %", True)])
+def test_more_bad_rows_than_the_contract_allows_stop_the_publication(
+    shop: Workshop, limit: Any, *, holds: bool
+) -> None:
+    declare(shop, limit=limit)
+    if holds:
+        assert shop.publish("sales").row_counts == {"kept": 1}
+        return
+    with pytest.raises(ContractError) as refusal:
+        shop.publish("sales")
+    found = {one.path: one.problem for one in refusal.value.findings if one.problem.endswith("enum")}
+    assert found == {"schema[0].properties[1]": "1 of 7 rows of raw.orders break state.enum"}
+    assert "SECRET" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("limit", [-1, "101%", "few", True, 1.5])
+def test_a_limit_that_is_none_is_refused(shop: Workshop, limit: Any) -> None:
+    declare(shop, limit=limit)
+    with pytest.raises(ContractError, match="quarantineLimit"):
+        contract.load(shop.settings.products / "sales")
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_rows_of_text_files_are_set_aside_as_well(shop: Workshop, form: str) -> None:
+    lines = ["id,state,code,amount,day", "1,open,A,1,2020-01-01", "x,open,A,2,2020-01-01", "3.0,open,A,2.5,2020-01-01"]
+    text = (
+        '[{"id": 1, "state": "open", "amount": 1}, {"id": "x", "state": "open"}, {"id": 3.0, "amount": 2.5}]'
+        if form == "json"
+        else "\n".join(lines) + "\n"
+    )
+    if form == "json":
+        text = text.replace('"amount": 1', '"amount": 1, "code": "A", "day": "2020-01-01"')
+    declare(shop, limit="99%", data=text, form=form)
+    snapshot = shop.publish("sales")
+    assert dict(snapshot.arrived[0].broken) == {"id.type": 1, "amount.type": 1}
+    assert stored(snapshot, "SELECT id, amount FROM kept") == [(1, 1)]
+
+
+def arrived(shop: Workshop, before: Arrived | None = None) -> tuple[Arrived, list[str]]:
+    """What arrives at `raw.orders`, and the notices about it."""
+    home = shop.settings.products / "sales"
+    (source,) = contract.load(home).inputs
+    file, path = source.files[0][1], home / "data" / "orders.parquet"
+    relation = feeds.of_file("raw", source.tables[0], file, path, source.arrivals[0][1])
+    folder = shop.settings.products.parent / uuid.uuid4().hex
+    folder.mkdir()
+    writer = Writer(folder, threads=1, memory_limit="200MB", files=[str(path)], attached=[])
+    try:
+        _, found, notices = arriving.arrive(writer, relation, folder, before)
+    finally:
+        writer.close()
+    return found, [one.problem for one in notices]
+
+
+def test_drift_is_told_where_the_contract_names_the_column(shop: Workshop) -> None:
+    days = {"id": [1], "state": ["open"], "code": ["A"], "amount": pa.array([1], pa.int32()), "day": ["2020-01-01"]}
+    loose = pa.table(days)
+    strict = loose.cast(pa.schema([loose.schema.field("id").with_nullable(False), *list(loose.schema)[1:]]))
+    declare(shop, data=strict)
+    first, notices = arrived(shop)
+    assert notices == []
+    shop.fill("sales", "orders", strict.append_column("note", pa.array(["new"])))
+    assert arrived(shop, first)[1] == ["raw.orders has new columns: note"]
+    shop.fill("sales", "orders", strict.set_column(3, "amount", pa.array([1], pa.int64())))
+    told = "raw.orders.amount is BIGINT now, it was INTEGER; each value is cast to INTEGER"
+    assert arrived(shop, first)[1] == [told]
+    shop.fill("sales", "orders", loose.drop_columns(["day"]))
+    with pytest.raises(arriving.Drifted) as refusal:
+        arrived(shop, first)
+    assert [(one.path, one.problem) for one in refusal.value.findings] == [
+        ("schema[0].properties[0]", "raw.orders.id may be NULL now, the contract requires it"),
+        ("schema[0].properties[4]", "raw.orders no longer has the column day"),
+    ]
+
+
+def test_a_type_of_which_no_value_casts_is_another_schema_and_no_bad_row(shop: Workshop) -> None:
+    kept = {"id": [1], "state": ["open"], "code": ["A"], "amount": [[1]], "day": ["2020-01-01"]}
+    declare(shop, limit="100%", data=pa.table(kept))
+    with pytest.raises(arriving.Drifted) as refusal:
+        arrived(shop)
+    (finding,) = refusal.value.findings
+    assert finding.problem == "raw.orders.amount is BIGINT[], and none of its values is a INTEGER"
