@@ -66,6 +66,11 @@ def refused(error: GatewayError) -> Refused:
     return Refused(error.code, error.reason, error.error_id)
 
 
+def _kind(session: Session) -> str:
+    """The kind of whom is answered for; an account of the machine is told by its subject."""
+    return (session.principal.behalf or session.principal).kind if session.account is None else "account"
+
+
 def _products(provenance: Provenance) -> tuple[str, ...]:
     return tuple(f"{one.name}@{one.version}/{one.snapshot}" for one in provenance.products)
 
@@ -110,6 +115,9 @@ def answered(session: Session, plan: Plan, provenance: Provenance, summary: Summ
         elapsed_ms=summary.elapsed_ms,
         outcome=summary.outcome,
         refused=refused(summary.error) if summary.error is not None else None,
+        kind=_kind(session),
+        first_ms=summary.first_ms,
+        computed_ms=summary.computed_ms,
     )
 
 
@@ -125,6 +133,7 @@ def refusal(session: Session, text: str, query_id: str, on_behalf_of: str | None
         purpose=session.purpose,
         statement=stripped(text),
         refused=refused(error),
+        kind=_kind(session),
     )
 
 

@@ -51,7 +51,8 @@ class QueryAnswered:
 
     `subject` has signed in, and asks `on_behalf_of` another where that is set. `products` are
     `name@version/snapshot`; `outcome` is the stream's (answered, cancelled, timeout, failed, closed);
-    `refused` is set where it failed. `rows` and `bytes` are those that left.
+    `refused` is set where it failed. `rows` and `bytes` are those that left. `kind` is that of whom it is answered for;
+    `first_ms` went by until it had rows, and `computed_ms` it took the engine in all.
     """
 
     query_id: str
@@ -69,6 +70,9 @@ class QueryAnswered:
     refused: Refused | None
     on_behalf_of: str | None = None
     tool: str | None = None
+    kind: str = ""
+    first_ms: float = 0.0
+    computed_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ class QueryRefused:
     statement: str = ""
     on_behalf_of: str | None = None
     tool: str | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,8 +262,8 @@ class Observer:
     Where the audit is not `required`, what cannot be on file is counted all the same, and as lost.
     """
 
-    def __init__(self, audit: Record, count: Count, *, required: bool) -> None:
-        self._audit, self._count, self._required = audit, count, required
+    def __init__(self, audit: Record, *counts: Count, required: bool) -> None:
+        self._audit, self._counts, self._required = audit, counts, required
 
     def open(self) -> None:
         """Begin. Raises Unavailable if the audit is required and cannot be opened."""
@@ -273,10 +278,12 @@ class Observer:
         try:
             self._audit.record(observation)
         except Unavailable:
-            self._count.unrecorded()
+            for count in self._counts:
+                count.unrecorded()
             if self._required:
                 raise
-        self._count.record(observation)
+        for count in self._counts:
+            count.record(observation)
 
     def check(self) -> None:
         """Before a query is run: raises Unavailable while its record could not be kept, and must be."""
