@@ -37,7 +37,7 @@ def quantile(histogram: Mapping[int, int], share: float) -> float | None:
     for number in sorted(histogram):
         seen += histogram[number]
         if seen >= needed:
-            return GROWTH ** (number - 0.5)
+            return math.exp((number - 0.5) / _PER_STEP)
     return None
 
 

@@ -107,9 +107,12 @@ class Minute:
     def of(cls, row: Row) -> Minute:
         """The row that the ledger kept. Raises KeyError, ValueError for another one."""
         names = (str(row[name]) for name in ("product", "port", "subject", "kind", "purpose"))
-        whole = (int(str(row[name])) for name in ("queries", "lacking", "failed", "theirs", "rows", "bytes"))
+        queries, lacking, failed, theirs, rows, size = (
+            int(str(row[name])) for name in ("queries", "lacking", "failed", "theirs", "rows", "bytes")
+        )
         spent, latency = float(str(row["computed_ms"])), latencies.read(str(row["latency"]))
-        return cls(ticking.read(str(row["at"])), Counted(*names), Numbers(*whole, spent, latency))
+        numbers = Numbers(queries, lacking, failed, theirs, rows, size, spent, latency)
+        return cls(ticking.read(str(row["at"])), Counted(*names), numbers)
 
 
 class Tally:

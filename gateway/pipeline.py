@@ -7,28 +7,30 @@ with gateway.answer(session, Query("SELECT ...")) as result:
 
 from __future__ import annotations
 
-import hmac
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 
 from gateway import audit, delegation, engine, grants, identity, keys, oidc, sasl, semantic_views, tracing
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept
 from gateway.credentials import ClientCertificate, Credentials
 from gateway.engine import Description
-from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
+from gateway.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from gateway.evidence import answered, begun, metadata, states
 from gateway.feedback import FeedbackDesk
 from gateway.fences import Fences
+from gateway.fingerprints import Fingerprints
 from gateway.forms import Form
+from gateway.ledger import Ledger
 from gateway.limits import Limits
 from gateway.lineage import origins
 from gateway.managers import Managers
 from gateway.metrics import Metrics
+from gateway.observations import Tally
 from gateway.observe import Observer
 from gateway.pg_catalog import Backend, PgCatalog
 from gateway.pg_objects import visible
@@ -46,6 +48,7 @@ from gateway.sign_in import Admitted, SignIn
 from gateway.standing import Standing
 from gateway.stewards import Stewards
 from gateway.stream import Provenance, Result, Summary
+from gateway.ticking import MACHINE, Clock
 from gateway.tracing import Trace
 from gateway.visible import Tables, VisibleProduct, VisibleTable
 
@@ -53,7 +56,7 @@ from gateway.visible import Tables, VisibleProduct, VisibleTable
 class Gateway:
     """One process's gateway. Thread-safe. Raises SettingsError if it cannot start as it is set."""
 
-    def __init__(self, settings: Settings, siblings: Siblings | None = None) -> None:
+    def __init__(self, settings: Settings, siblings: Siblings | None = None, clock: Clock = MACHINE) -> None:
         self.settings = settings
         self.siblings = siblings or Siblings()
         self._keys = keys.load(settings)
@@ -66,17 +69,17 @@ class Gateway:
         self.metrics = Metrics(
             lambda: self._catalog.current().snapshots, lambda: self._engine.load(), lambda: chain.head, self.siblings
         )
-        self._audit = Observer(chain, self.metrics, required=settings.audit_required)
+        self.tally = Tally(Ledger(settings.state, clock), clock)
+        self._audit = Observer(chain, self.metrics, self.tally, required=settings.audit_required)
         self._audit.open()
         self._binder = Binder()
         self._tables = Tables()
         self._engine = engine.of(settings, self.siblings.count)
         self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit, self.siblings)
-        self.refusals = Refusals(self._audit, self._sign_in)
+        self.refusals = Refusals(self._audit, self._sign_in, self._tracing)
         self._standing = Standing(self.stands, lambda: self._pins.present())
         self._fences = Fences(settings, self.siblings)
-        key = self._keys.lasting("policy fingerprint")
-        self._keyed = lru_cache(maxsize=4096)(lambda body: hmac.digest(key, body.encode(), "sha256").hex()[:16])
+        self._fingerprint = Fingerprints(self._keys).of
         self._pg_catalog = PgCatalog(engine.running_limit(settings), settings.queue_s)
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
         self.stewards = Stewards(self._directory, self._pins, self._audit)
@@ -108,7 +111,7 @@ class Gateway:
         It counts as a request of the subject's. Raises Forbidden in the same words for an unknown subject and for one
         that is not delegated, or does not have the purpose; BadQuery for an empty name; Exhausted (rate).
         """
-        with self._refusals(session, Query(""), uuid.uuid4().hex, delegation.named(subject)):
+        with self.refusals.during(session, "", uuid.uuid4().hex, delegation.named(subject)):
             policies = self._pins.present().policies
             both = delegation.on_behalf_of(
                 session.principal, subject, self._directory, policies, session.port, session.purpose
@@ -187,7 +190,7 @@ class Gateway:
         """
         self._audit.check()
         query_id = uuid.uuid4().hex
-        with self._refusals(session, query, query_id) as trace:
+        with self.refusals.during(session, query.text, query_id) as trace:
             pin = pin or self.pin(session)
             plan = self._plan(session, query, pin)
             limits = self._fences.admitted(session, pin, plan, limits)
@@ -200,19 +203,6 @@ class Gateway:
             result = self._engine.run(plan, form, limits, batch_rows, until, provenance, finish, begin, asker)
             self._standing.watch(session, result, pin, partial(self.confirm, session, query, provenance=provenance))
             return result
-
-    @contextmanager
-    def _refusals(
-        self, session: Session, query: Query, query_id: str, on_behalf_of: str | None = None
-    ) -> Iterator[Trace]:
-        """Keep in the audit that a query was refused, or to ask on another's behalf; its trace begins here."""
-        trace = self._tracing.begin(session.port, session.trace, query_id)
-        try:
-            yield trace
-        except GatewayError as error:
-            trace.refused(error)
-            self.refusals.keep(session, query.text, error, query_id, on_behalf_of)
-            raise
 
     def confirm(self, session: Session, query: Query, pin: Pin, provenance: Provenance) -> None:
         """Whether an answer that goes on would be the same under the pin's policies.
@@ -242,7 +232,7 @@ class Gateway:
         """The answer to a query about PostgreSQL's catalogs, of what the principal may see. Raises as `answer` does."""
         self._audit.check()
         query_id = uuid.uuid4().hex
-        with self._refusals(session, query, query_id) as trace:
+        with self.refusals.during(session, query.text, query_id) as trace:
             self._live(session)
             pin = pin or self.pin(session)
             seen = visible(session, pin)
@@ -346,6 +336,8 @@ class Gateway:
         self._pg_catalog.close()
         self._audit.close()
         self._tracing.close()
+        with suppress(Unavailable):
+            self.tally.flush()
 
     def _opened(self, admitted: Admitted, port: str, purpose: str | None) -> Session:
         session = self._session(admitted.principal, port, purpose)
@@ -371,10 +363,6 @@ class Gateway:
     def _read(self, session: Session, products: Iterable[str]) -> None:
         """Keep in the audit of which products the session was told."""
         self._audit.record(metadata(session, products))
-
-    def _fingerprint(self, session: Session, plan: Plan) -> str:
-        subjects = "\0".join(one.subject for one in session.principal.both)
-        return self._keyed("\n".join([subjects, *(grant.decision.fingerprint for grant in plan.grants)]))
 
     def _provenance(self, session: Session, pin: Pin, plan: Plan, query_id: str) -> Provenance:
         policy = self._fingerprint(session, plan)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from gateway.errors import Cancelled, GatewayError, Internal, NotFound
 from gateway.evidence import refusal
@@ -14,6 +16,7 @@ from gateway.observe import Observer, QueryAnswered
 from gateway.session import Session
 from gateway.sign_in import SignIn
 from gateway.stream import Summary
+from gateway.tracing import Trace, Tracing
 
 _log = logging.getLogger("outport.refusals")
 
@@ -21,8 +24,19 @@ _log = logging.getLogger("outport.refusals")
 class Refusals:
     """What the doors of one process refuse. Thread-safe."""
 
-    def __init__(self, audit: Observer, sign_in: SignIn) -> None:
-        self._audit, self._sign_in = audit, sign_in
+    def __init__(self, audit: Observer, sign_in: SignIn, tracing: Tracing) -> None:
+        self._audit, self._sign_in, self._tracing = audit, sign_in, tracing
+
+    @contextmanager
+    def during(self, session: Session, text: str, query_id: str, on_behalf_of: str | None = None) -> Iterator[Trace]:
+        """Keep that a query was refused, or to ask on another's behalf, within; its trace begins here."""
+        trace = self._tracing.begin(session.port, session.trace, query_id)
+        try:
+            yield trace
+        except GatewayError as error:
+            trace.refused(error)
+            self.keep(session, text, error, query_id, on_behalf_of)
+            raise
 
     def keep(
         self, session: Session, text: str, error: GatewayError, query_id: str = "", on_behalf_of: str | None = None

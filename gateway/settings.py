@@ -155,6 +155,7 @@ class Settings(BaseSettings):
     audit_head_s: float = Field(
         3600.0, ge=0, allow_inf_nan=False, description="seconds between log lines of the audit's head; 0: none"
     )
+    slo_s: Seconds = Field(15.0, description="seconds between looks at how objectives are kept")
     metrics_role: str = Field("metrics", min_length=1, description="role that reads /metrics from other machines")
     telemetry: bool = Field(False, description="send OpenTelemetry traces; `OTEL_*` variables say where to")
     drain_s: Seconds = Field(10.0, description="seconds that running answers get to end when the server stops")

@@ -19,6 +19,7 @@ from gateway.identity import Directory
 from gateway.settings import Settings, SettingsError
 from gateway.tls import Tls
 from ports.command import connect, connect_postgres, connect_web, demo, doors, show
+from ports.command.filing import Filing
 from ports.command.flags import ALL, with_settings
 from ports.command.opening import held, opened, settle, warn
 from ports.command.people import directory
@@ -86,6 +87,7 @@ def _serve_alone(settings: Settings, guard: Guard) -> None:
             if settings.demo:
                 demo.Publisher(settings, stop, lambda: gateway.ready().ready).start()
             Collector(gateway, stop).start()
+            Filing(gateway, stop).start()
             settle()
             while not stop.wait(_WATCH_S):
                 guard.check(hosts)

@@ -16,6 +16,7 @@ from gateway import Gateway, GatewayError, Siblings
 from gateway.settings import Settings, SettingsError
 from gateway.siblings import Message
 from ports.command import show
+from ports.command.filing import Filing
 from ports.command.opening import Held, opened, settle, warn
 from ports.command.retention import Collector
 
@@ -55,6 +56,7 @@ def _serve(gateway: Gateway, held: Held, talk: _Talk, stop: threading.Event) -> 
     threading.Thread(target=talk.listen, args=(gateway.siblings,), name="outport-siblings", daemon=True).start()
     with opened(gateway, held.bound):
         Collector(gateway, stop).start()
+        Filing(gateway, stop).start()
         settle()
         if index == 0:
             warn(gateway.settings, gateway)
