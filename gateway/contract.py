@@ -25,11 +25,15 @@ InputTables = Mapping[str, Mapping[str, Sequence[tuple[str, str]]]]
 
 
 class ContractError(Exception):
-    """Descriptors that describe no servable product; `findings` are all of them, for the product's owner."""
+    """Descriptors that describe no servable product; `findings` are all of them, for the product's owner.
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    `folder` is the product's, where several are read.
+    """
+
+    def __init__(self, findings: Sequence[Finding], folder: FilePath | None = None) -> None:
         super().__init__("\n".join(str(finding) for finding in findings))
         self.findings = tuple(findings)
+        self.folder = folder
 
 
 def load(folder: FilePath) -> Product:

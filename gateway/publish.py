@@ -1,89 +1,44 @@
-"""Folder -> served Snapshot: write, audit, publish. The only writer of snapshots and of the manifest.
+"""Folders -> served Snapshots: write, audit, publish. The only writer of snapshots and of the manifest.
 
-The build runs in a child process (build.py); this process draws it, waits, and publishes by one atomic rename. A kill
-at any moment leaves what was served before.
+Builds run in a child process (build.py); this process draws them, waits, and publishes all of a bundle by one atomic
+rename. A kill at any moment leaves what was served before.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
-from gateway import (
-    blueprint,
-    breaks,
-    build,
-    child,
-    contract,
-    inheritance,
-    keys,
-    manifest,
-    policy,
-    pseudonym,
-    record,
-    runs,
-    shelf,
-    ticking,
-)
-from gateway import clock as data_clock
-from gateway.blueprint import Blueprint
+from gateway import breaks, bundle, child, contract, manifest, production, record, runs, shelf, ticking
 from gateway.breaks import Permit
-from gateway.child import Refused
+from gateway.bundle import Declared
 from gateway.contract import ContractError
 from gateway.document import Finding
-from gateway.engine import default_threads
-from gateway.job import Built, Order
 from gateway.manifest import Manifest, ManifestError
 from gateway.mock import Mock
-from gateway.policy_file import read_folder
-from gateway.policy_rules import PolicyError
-from gateway.product import Inherited, Product, Pseudonym
-from gateway.record import Record, RecordError
-from gateway.runs import Cause
+from gateway.product import Product
+from gateway.production import FINDINGS, Made, Terms
+from gateway.progress import Listener, Progress, Step, Warned, silent
+from gateway.record import RecordError
+from gateway.runs import Cause, Run
 from gateway.settings import Settings
-from gateway.snapshot import Deployment, Mocked, Snapshot
+from gateway.snapshot import Deployment, Snapshot
 from gateway.ticking import Clock
 
-FINDINGS = "findings.txt"
-_MEMORY_LIMIT = "2GB"
+__all__ = ["FINDINGS", "Progress", "Step", "Warned", "collect", "overdue", "publish", "retain_s", "together"]
+
 _log = logging.getLogger("outport.publish")
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Publication of `product` does `step` on `subject` (a table, a rule, a snapshot); `fraction` None: unknown."""
-
-    product: str
-    step: Literal["contract", "arrive", "write", "pseudonym", "audit", "published", "unchanged"]
-    subject: str
-    fraction: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """A finding that does not stop the publication."""
-
-    product: str
-    finding: Finding
-
-
-Progress = Step | Warned
-
-
-def _silent(_: Progress) -> None:
-    """The default listener."""
 
 
 def publish(
     settings: Settings,
     folder: Path,
     *,
-    progress: Callable[[Progress], None] = _silent,
+    progress: Listener = silent,
     force: bool = False,
     permit: Permit | None = None,
     mock: Mock | None = None,
@@ -92,45 +47,111 @@ def publish(
 ) -> Snapshot:
     """Publish the product of `folder`; the snapshot that serves it now, the old one if nothing has changed.
 
+    As `together` does with one folder.
+    """
+    (snapshot,) = together(
+        settings, [folder], progress=progress, force=force, permit=permit, mock=mock, cause=cause, clock=clock
+    )
+    return snapshot
+
+
+def together(
+    settings: Settings,
+    folders: Sequence[Path],
+    *,
+    progress: Listener = silent,
+    force: bool = False,
+    permit: Permit | None = None,
+    mock: Mock | None = None,
+    cause: Cause | None = None,
+    clock: Clock = ticking.MACHINE,
+) -> tuple[Snapshot, ...]:
+    """Publish the products of `folders`, all at one moment or none; the snapshots that serve them now, in their order.
+
+    Each is built from the others' new snapshots where it reads them; one of which nothing has changed keeps its own.
     `force` builds anew in any case. With `mock`, rows are made up from the contract alone; they replace no real ones.
     `cause` is why, for the ledger; unset: somebody asked for it here.
     Raises ContractError with every finding (descriptors, models, policies, rules, and what breaks readers unless there
     is a `permit`), Unavailable if another publication runs (busy), the build was killed (build), or the permit cannot
     be put on record (audit).
     """
-    told = runs.kept(settings, folder.name, cause or Cause(), clock)
-    with child.lock(settings.state, folder.name) as held, told as run:
+    with child.lock(settings.state, ", ".join(folder.name for folder in folders)) as held, ExitStack() as told:
+        causes = _causes(cause or Cause(), len(folders))
+        runs_of = {
+            folder: told.enter_context(runs.kept(settings, folder.name, why, clock))
+            for folder, why in zip(folders, causes, strict=True)
+        }
         known = _collected(settings.state)
-        product = contract.load(folder)
-        run.of(product)
-        progress(Step(product.name, "contract", product.version, None))
-        deployment = _deployment(settings.state, known)
-        inherited, doubts = _inherited(settings, product, deployment)
-        product = inheritance.applied(product, inherited)
-        served = deployment.find(f"{product.name}_v{product.major}")
-        if mock is not None and served is not None and served.mock is None:
-            raise ContractError([_real(product)])
-        drawn = _drawn(settings, product, folder, deployment, mock)
-        for finding in (*doubts, *drawn.warnings):
-            progress(Warned(product.name, finding))
-        fingerprint = drawn.fingerprint(product.identity)
-        same = _same(settings.state, known, product, fingerprint)
-        if same is not None and not force:
-            progress(Step(product.name, "unchanged", same.id, 1.0))
-            return run.unchanged(same)
-        readers = None if served is None or served.mock is not None else served
-        broken = breaks.broken(readers, product, permit, lambda finding: progress(Warned(product.name, finding)))
-        snapshot = _built(settings, product, inherited, drawn, fingerprint, held, progress, mock, clock.now(), readers)
-        if permit is not None and readers is not None and broken:
-            breaks.recorded(settings, permit, readers, snapshot)
-        retain_until = time.time() + retain_s(settings, product)
-        manifest.write(
-            settings.state,
-            known.published(product.name, product.major, snapshot.id, retain_until).collected(time.time()),
-        )
-        _collected(settings.state)
-        progress(Step(product.name, "published", snapshot.id, 1.0))
-        return run.published(snapshot)
+        every = _declared(folders)
+        for declared in every:
+            runs_of[declared.folder].of(declared.product)
+        found = _made(Terms(settings, held, progress, force, permit, mock, clock), every, known, runs_of)
+        fresh = [one.snapshot for one in found.values() if one.fresh]
+        if fresh:
+            manifest.write(settings.state, _published(settings, known, fresh))
+            _collected(settings.state)
+        for folder, one in found.items():
+            step = Step(one.snapshot.product.name, "published" if one.fresh else "unchanged", one.snapshot.id, 1.0)
+            progress(step)
+            run = runs_of[folder]
+            (run.published if one.fresh else run.unchanged)(one.snapshot)
+        return tuple(found[folder].snapshot for folder in folders)
+
+
+def _causes(cause: Cause, count: int) -> list[Cause]:
+    """The cause of each of `count` runs: each has an id of its own."""
+    return [cause, *(replace(cause, run=runs.new_id()) for _ in range(count - 1))]
+
+
+def _declared(folders: Sequence[Path]) -> tuple[Declared, ...]:
+    """What the folders declare, each after those of them that it reads. Raises ContractError."""
+    if len(folders) == 1:  # whatever it is: its findings are those of its descriptors
+        return (Declared(folders[0], contract.load(folders[0]), 0),)
+    reading = bundle.read(folders)
+    for folder, finding in reading.findings:
+        raise ContractError([finding], folder)
+    seen: dict[tuple[str, int], Path] = {}
+    for one in reading.products:
+        key = (one.product.name, one.product.major)
+        if key in seen:
+            problem = f"{one.product.name} {one.product.major} is declared by {seen[key].name} too"
+            raise ContractError([Finding("", 0, one.folder.name, problem, "one folder for each major")], one.folder)
+        seen[key] = one.folder
+    return bundle.in_order(reading.products)
+
+
+def _made(terms: Terms, every: Sequence[Declared], known: Manifest, runs_of: Mapping[Path, Run]) -> dict[Path, Made]:
+    """What each folder is to be served by. Where one is not fit nothing of all is kept, but for inspection."""
+    deployment = _deployment(terms.settings.state, known)
+    found: dict[Path, Made] = {}
+    try:
+        for place, one in enumerate(every):
+            ahead = [later.product for later in every[place + 1 :]]
+            try:
+                new = production.made(terms, one.product, one.folder, deployment, known, ahead)
+            except ContractError as error:
+                error.folder = one.folder
+                raise
+            found[one.folder] = new
+            runs_of[one.folder].fit = True
+            deployment = deployment.serving(new.snapshot)
+        for new in found.values():
+            if terms.permit is not None and new.broken is not None:
+                breaks.recorded(terms.settings, terms.permit, new.broken, new.snapshot)
+    except BaseException:
+        for new in found.values():
+            if new.fresh:
+                with suppress(OSError):
+                    shelf.remove(new.snapshot.path.parent)
+        raise
+    return found
+
+
+def _published(settings: Settings, known: Manifest, fresh: Sequence[Snapshot]) -> Manifest:
+    now = time.time()
+    for one in fresh:
+        known = known.published(one.product.name, one.product.major, one.id, now + retain_s(settings, one.product))
+    return known.collected(now)
 
 
 def collect(settings: Settings, now: float | None = None) -> bool:
@@ -180,121 +201,3 @@ def _deployment(state: Path, known: Manifest) -> Deployment:
         except RecordError as error:
             _log.warning("%s", error)
     return Deployment(tuple(found))
-
-
-def _inherited(
-    settings: Settings, product: Product, deployment: Deployment
-) -> tuple[tuple[Inherited, ...], list[Finding]]:
-    """What the columns of models are to be served as. What is wrong with the policies is told where they are loaded."""
-    try:
-        policies, _ = read_folder(settings.policies)
-    except PolicyError as error:
-        raise ContractError(error.findings) from error
-    return inheritance.inherited(product, deployment, policies.rules)
-
-
-def _real(product: Product) -> Finding:
-    problem = f"{product.name} {product.major} is served with real data, which no mock replaces"
-    return Finding("", 0, product.name, problem, "another major version, or a deployment of its own (--state)")
-
-
-def _drawn(settings: Settings, product: Product, folder: Path, deployment: Deployment, mock: Mock | None) -> Blueprint:
-    others = [one.product for one in deployment.snapshots if (one.product.name, one.product.major) != _key(product)]
-    try:
-        policies = policy.load(settings.policies, [*others, product])
-    except PolicyError as error:
-        raise ContractError(error.findings) from error
-    secret = keys.load(settings) if policies.pseudonyms(product) else None
-    if secret is not None:
-        pseudonym.pin(settings.mask_keys, secret)
-    if mock is not None:
-        return blueprint.made_up(product, mock, data_clock.moment(product.data_clock), deployment, policies, secret)
-    return blueprint.drawn(product, folder, deployment, policies, secret)
-
-
-def _key(product: Product) -> tuple[str, int]:
-    return (product.name, product.major)
-
-
-def _same(state: Path, known: Manifest, product: Product, fingerprint: str) -> Snapshot | None:
-    """The served snapshot of this product if it was built of the same."""
-    served = known.serving(*_key(product))
-    if served is None:
-        return None
-    try:
-        folder = shelf.path(state, served)
-        return record.load(folder) if record.read(folder).fingerprint == fingerprint else None
-    except RecordError:
-        return None
-
-
-def _built(
-    settings: Settings,
-    product: Product,
-    inherited: tuple[Inherited, ...],
-    drawn: Blueprint,
-    fingerprint: str,
-    held: int,
-    progress: Callable[[Progress], None],
-    mock: Mock | None,
-    now: datetime,
-    served: Snapshot | None,
-) -> Snapshot:
-    """A complete folder on the shelf, not yet served. Raises Refused, Unavailable."""
-    started = time.monotonic()
-    snapshot_id = shelf.new_id(product.name, now)
-    folder = shelf.begin(settings.state.resolve(), snapshot_id)
-    order = Order(
-        job=drawn.job,
-        folder=str(folder),
-        threads=settings.threads or default_threads(),
-        memory_limit=settings.memory_limit or _MEMORY_LIMIT,
-        before=() if served is None else served.arrived,
-    )
-    try:
-        built = child.run(
-            order, held, lambda said: progress(Step(product.name, said.step, said.subject, said.fraction))
-        )
-        if drawn.fingerprint(product.identity) != fingerprint:
-            raise Refused([Finding("", 0, product.name, "a file changed while it was read", "publish again")])
-    except Refused as error:
-        (folder / FINDINGS).write_text("".join(f"{finding}\n" for finding in error.findings))
-        shelf.fail(folder)
-        raise
-    except BaseException:
-        shelf.remove(folder)
-        raise
-    for finding in built.findings:
-        progress(Warned(product.name, finding))
-    (folder / build.LOG).unlink(missing_ok=True)
-    made = _record(product, snapshot_id, now, built, folder, time.monotonic() - started, fingerprint)
-    record.write(folder, replace(made, inherited=inherited, mock=_mocked(mock, built)))
-    return record.load(shelf.path(settings.state, shelf.complete(folder).name))
-
-
-def _mocked(mock: Mock | None, built: Built) -> Mocked | None:
-    if mock is None:
-        return None
-    draws = tuple(f"{table}.{column}={draw.shown}" for table, column, draw in mock.draws)
-    return Mocked(mock.seed, mock.rows, draws, built.measures)
-
-
-def _record(
-    product: Product, snapshot_id: str, now: datetime, built: Built, folder: Path, build_s: float, fingerprint: str
-) -> Record:
-    return Record(
-        id=snapshot_id,
-        product=product.name,
-        major=product.major,
-        published_at=now,
-        data_time=built.data_time,
-        row_counts=built.row_counts,
-        outcomes=record.outcomes(built.outcomes),
-        pseudonyms=tuple(Pseudonym(*one) for one in built.pseudonyms),
-        size_bytes=(folder / record.CORE).stat().st_size,
-        build_s=round(build_s, 3),
-        fingerprint=fingerprint,
-        documents=product.documents,
-        models=contract.models_of(product),
-        arrived=built.arrived,
-    )

@@ -51,12 +51,13 @@ class Cause:
 
 
 class Run:
-    """One publication under way. `outcome` and `snapshot` are set where it ends well."""
+    """One publication under way. Where it is `fit`, it waits for those that it is published together with."""
 
     def __init__(self, ledger: Ledger, cause: Cause, name: str, clock: Clock) -> None:
         self._ledger, self._cause, self._clock = ledger, cause, clock
         self._begun = ticking.text(clock.now())
         self.product: Product | None = None
+        self.fit = False
         self._name = name
 
     def begin(self) -> None:
@@ -82,7 +83,7 @@ class Run:
 
     def failed(self, error: BaseException) -> None:
         """It is not served, and what was is served on."""
-        if isinstance(error, Refused) and self.product is not None:
+        if isinstance(error, Refused) and self.product is not None and not self.fit:
             self._keep(QUALITY, quality_rows(self.product, error.outcomes, None, mock=False))
         ending: Ending = "refused" if isinstance(error, ContractError) else "failed"
         self._end(ending, None, _finding(error))

@@ -122,6 +122,13 @@ class Deployment:
         chosen = sorted(pinned, key=lambda one: (one.product.name, one.product.major))
         return Deployment(self.snapshots, tuple(chosen))
 
+    def serving(self, new: Snapshot) -> Deployment:
+        """This deployment once `new` serves its product and major."""
+        key = (new.product.name, new.product.major)
+        others = [one for one in self.snapshots if (one.product.name, one.product.major) != key]
+        every = sorted((*others, new), key=lambda one: (one.product.name, one.product.major))
+        return Deployment(tuple(every), self.pinned)
+
     def find(self, name: str) -> Snapshot | None:
         """The snapshot that `customer_360` (its highest major) or `customer_360_v1` means; None if none is served."""
         return self._by_name.get(name)

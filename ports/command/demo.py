@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from gateway import bundle
 from gateway.catalog import Catalog
 from gateway.settings import Settings
-from ports.command import declared, show
+from ports.command import show
 from ports.command.publication import finding, publication
 
 _LOOK_S = 0.05
@@ -31,18 +32,18 @@ class Publisher:
         self._thread.start()
 
     def _run(self) -> None:
-        reading = declared.read(declared.folders([self._settings.products]))
+        reading = bundle.read(bundle.folders([self._settings.products]))
         for folder, found in reading.findings:
             finding(folder, found)
         catalog = Catalog(self._settings.state)
         served = {snapshot.product.name: snapshot.product.digest for snapshot in catalog.current().snapshots}
-        due = [one for one in declared.in_order(reading.products) if served.get(one.product.name) != one.product.digest]
+        due = [one for one in bundle.in_order(reading.products) if served.get(one.product.name) != one.product.digest]
         failed = bool(reading.findings)
         for number, one in enumerate(due, start=1):
             if self._stop.is_set():
                 return
             show.line(f"[{number}/{len(due)}] publishing {one.product.name} from {one.size_bytes / 1e6:.0f} MB ...")
-            failed |= not publication(self._settings, one)
+            failed |= not publication(self._settings, [one])
         while not failed and not self._served():
             if self._stop.wait(_LOOK_S):
                 return

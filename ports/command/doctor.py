@@ -13,7 +13,7 @@ from typing import Literal
 
 import typer
 
-from gateway import document, issuers, jwks, keys, policy
+from gateway import bundle, document, issuers, jwks, keys, policy
 from gateway.catalog import Catalog
 from gateway.errors import GatewayError
 from gateway.fetch import FetchError
@@ -23,7 +23,7 @@ from gateway.policy_rules import PolicyError
 from gateway.principals import PrincipalsError
 from gateway.settings import Settings, SettingsError
 from gateway.tls import Tls
-from ports.command import declared, doors, show, trials
+from ports.command import doors, show, trials
 from ports.command.flags import ALL, as_demo, with_settings
 
 _LOW_BYTES, _FULL_BYTES = 2 * 10**9, 2 * 10**8
@@ -186,12 +186,12 @@ def _clock(settings: Settings) -> Iterator[Finding]:
 
 
 def _products(settings: Settings) -> Iterator[Finding]:
-    folders = declared.folders([settings.products]) if settings.products.is_dir() else ()
+    folders = bundle.folders([settings.products]) if settings.products.is_dir() else ()
     if not folders or folders == (settings.products,):
         fix = "outport new NAME --from-table FILE, or --products FOLDER"
         yield Finding("products", "warning", f"{settings.products} declares no product", fix)
         return
-    reading = declared.read(folders)
+    reading = bundle.read(folders)
     for folder, finding in reading.findings:
         what = f"{folder.name}/{_place(finding)}: {finding.problem}"
         yield Finding("products", finding.severity, what, _remedy(finding))
@@ -203,7 +203,7 @@ def _products(settings: Settings) -> Iterator[Finding]:
         yield Finding("products", "warning", what, f"put it back under {settings.products}")
 
 
-def _declared(one: declared.Declared, served: str | None) -> Iterator[Finding]:
+def _declared(one: bundle.Declared, served: str | None) -> Iterator[Finding]:
     name = one.product.name
     if served is None:
         yield Finding("products", "error", f"{name} is declared and not served", f"outport apply {one.folder}")
@@ -223,7 +223,7 @@ def _policies(settings: Settings) -> Iterator[Finding]:
     products = [snapshot.product for snapshot in Catalog(settings.state).current().snapshots]
     products += [
         one.product
-        for one in declared.read(declared.folders([settings.products])).products
+        for one in bundle.read(bundle.folders([settings.products])).products
         if one.product.name not in {product.name for product in products}
     ]
     try:

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
+from gateway import bundle
 from gateway.catalog import Catalog
 from gateway.mock import ROWS, SEED, Mock
 from gateway.mock_draws import FORMS, Draw, DrawError, parse
 from gateway.product import Product
 from gateway.settings import Settings
 from gateway.snapshot import Mocked
-from ports.command import declared, show
+from ports.command import show
 from ports.command.flags import PLACES, with_settings
 from ports.command.publication import finding, publication
 
@@ -34,7 +35,7 @@ def mock(
 ) -> None:
     """Serve a product from its contract alone: made-up rows, the same doors and policies; replaced by `apply`."""
     made = Mock(seed, rows, tuple(_draw(text) for text in draws or ()))
-    reading = declared.read(declared.folders([folder]))
+    reading = bundle.read(bundle.folders([folder]))
     for place, found in reading.findings:
         finding(place, found)
     if reading.findings or len(reading.products) != 1:
@@ -42,7 +43,7 @@ def mock(
         raise typer.Exit(1)
     product = reading.products[0].product
     before = _served(settings, product)
-    if not publication(settings, reading.products[0], mock=made):
+    if not publication(settings, reading.products, mock=made):
         show.error(f"not mocked: {product.name}")
         raise typer.Exit(1)
     _measures(before, _served(settings, product), product)

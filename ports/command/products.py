@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from gateway import scaffold
+from gateway import bundle, scaffold
 from gateway.breaks import Permit
 from gateway.catalog import Catalog, Snapshot
 from gateway.contract import ContractError
 from gateway.errors import NotFound
 from gateway.grading import breaks
 from gateway.settings import Settings
-from ports.command import account, declared, kept, show
+from ports.command import account, kept, show
 from ports.command.flags import PLACES, with_settings
 from ports.command.publication import finding, publication, quality
 from ports.command.publication import rows as rows_of
@@ -35,15 +35,16 @@ def apply(
     ] = None,
     settings: Settings,
 ) -> None:
-    """Check and publish products: a new snapshot each, served at once; a failing one never is.
+    """Check and publish products, all at one moment or none: a new snapshot of each that has changed.
 
-    What would break the readers of what is served, under a version that does not say so, is refused: nothing of all
-    is published then. With --allow-break it is, and the audit has the reason.
+    Each is built from the others' new state where it reads them, and checked before any is served. What would break
+    the readers of what is served, under a version that does not say so, is refused; with --allow-break it is not, and
+    the audit has the reason.
     """
     if allow_break is not None and not (allow_break.strip() and allow_break.isprintable() and len(allow_break) <= 500):
         raise typer.BadParameter("--allow-break takes a reason of at most 500 characters, in one line")
     permit = Permit(account.name(), allow_break.strip()) if allow_break is not None else None
-    reading = declared.read(declared.folders(paths))
+    reading = bundle.read(bundle.folders(paths))
     findings = list(reading.findings)
     served = Catalog(settings.state).current()
     for one in reading.products if permit is None else ():
@@ -55,10 +56,9 @@ def apply(
     if findings:
         show.error(f"nothing was published: {len(findings)} findings", _REMEDY if not reading.findings else "")
         raise typer.Exit(1)
-    every = declared.in_order(reading.products)
-    failed = [one.product.name for one in every if not publication(settings, one, permit=permit)]
-    if failed:
-        show.error(f"not published: {', '.join(failed)}; what was served before is still served")
+    if not publication(settings, bundle.in_order(reading.products), permit=permit):
+        names = ", ".join(one.product.name for one in reading.products)
+        show.error(f"not published: {names}; what was served before is still served")
         raise typer.Exit(1)
 
 
@@ -124,7 +124,7 @@ def _products(settings: Settings, served: Sequence[Snapshot]) -> None:
         for one in sorted(served, key=lambda one: one.product.name)
     ]
     names = {one.product.name for one in served}
-    missing = [folder.name for folder in declared.folders([settings.products]) if folder.name not in names]
+    missing = [folder.name for folder in bundle.folders([settings.products]) if folder.name not in names]
     rows += [(name, "", "", "not published", "", "") for name in missing if name != settings.products.name]
     show.console().print(show.table(("product", "version", "owner", "rows", "data time", "quality"), rows))
 

@@ -3,47 +3,52 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.breaks import Permit
+from gateway.bundle import Declared
 from gateway.catalog import Snapshot
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.errors import GatewayError
 from gateway.mock import Mock
-from gateway.publish import Progress, Step, publish
+from gateway.publish import Progress, Step, together
 from gateway.settings import Settings
 from ports.command import show
-from ports.command.declared import Declared
 
 
-def publication(settings: Settings, one: Declared, *, permit: Permit | None = None, mock: Mock | None = None) -> bool:
-    """Publish `one`, or a mock of it, and say how it went; whether it is served now as declared.
+def publication(
+    settings: Settings, every: Sequence[Declared], *, permit: Permit | None = None, mock: Mock | None = None
+) -> bool:
+    """Publish all of `every` or none, or a mock, and say how it went; whether all are served now as declared.
 
-    To break its readers takes a permit.
+    To break readers takes a permit.
     """
     began = time.monotonic()
+    folders = {one.product.name: one.folder for one in every}
 
     def progress(event: Progress) -> None:
         if isinstance(event, Step):
             share = "" if event.fraction is None else f" {event.fraction:.0%}"
             show.status(f"{event.product}: {event.step} {event.subject}{share}")
         else:
-            finding(one.folder, event.finding)
+            finding(folders[event.product], event.finding)
 
     try:
-        snapshot = publish(settings, one.folder, progress=progress, permit=permit, mock=mock)
+        served = together(settings, [one.folder for one in every], progress=progress, permit=permit, mock=mock)
     except ContractError as error:
         show.status("")
         for found in error.findings:
-            finding(one.folder, found)
+            finding(error.folder or every[0].folder, found)
         return False
     except GatewayError as error:
         show.status("")
-        show.error(f"{one.product.name}: {error.message}", error.hint)
+        show.error(error.message if len(every) > 1 else f"{every[0].product.name}: {error.message}", error.hint)
         return False
     show.status("")
-    _served(snapshot, time.monotonic() - began)
+    for snapshot in served:
+        _served(snapshot, time.monotonic() - began)
     return True
 
 

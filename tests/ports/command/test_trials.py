@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import contract, policy
-from ports.command import declared, trials
+from gateway import bundle, contract, policy
+from ports.command import trials
 from tests.conftest import World
 from tests.ports.command.conftest import Outport
 
@@ -66,6 +66,6 @@ def test_the_doctor_tries_them(world: World, outport: Outport) -> None:
 
 
 def test_the_tests_of_this_repositorys_policies_hold() -> None:
-    products = [one.product for one in declared.read(declared.folders([ROOT / "products"])).products]
+    products = [one.product for one in bundle.read(bundle.folders([ROOT / "products"])).products]
     loaded = policy.load(ROOT / "policies", products)
     assert [outcome for outcome in trials.tried(ROOT / "policies", loaded, products) if outcome.failure] == []

@@ -1,4 +1,4 @@
-"""The declared products of a folder, and the order in which they are published. Reads descriptors and file sizes."""
+"""The declared products of folders, and the order in which they are published. Reads descriptors and file sizes."""
 
 from __future__ import annotations
 

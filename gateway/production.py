@@ -1,0 +1,224 @@
+"""One product -> a complete snapshot on the shelf, checked against its contract and not yet served.
+
+Draws the build from the product's folder, the policies and what it reads, and waits for the child that runs it.
+Writes one folder of the shelf; knows nothing of the manifest but what it says.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from gateway import (
+    blueprint,
+    breaks,
+    build,
+    child,
+    contract,
+    inheritance,
+    keys,
+    policy,
+    pseudonym,
+    record,
+    shelf,
+)
+from gateway import clock as data_clock
+from gateway.blueprint import Blueprint
+from gateway.breaks import Permit
+from gateway.child import Refused
+from gateway.contract import ContractError
+from gateway.document import Finding
+from gateway.engine import default_threads
+from gateway.job import Built, Order
+from gateway.manifest import Manifest
+from gateway.mock import Mock
+from gateway.policy_file import read_folder
+from gateway.policy_rules import PolicyError
+from gateway.product import Inherited, Product, Pseudonym
+from gateway.progress import Listener, Step, Warned
+from gateway.record import Record, RecordError
+from gateway.settings import Settings
+from gateway.snapshot import Deployment, Mocked, Snapshot
+from gateway.ticking import Clock
+
+FINDINGS = "findings.txt"
+_MEMORY_LIMIT = "2GB"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How products are made: under the publication lock `held`, told to `listener`; `force` builds what is the same.
+
+    With a `permit` readers may be broken; with `mock`, rows are made up from the contract alone.
+    """
+
+    settings: Settings
+    held: int
+    listener: Listener
+    force: bool
+    permit: Permit | None
+    mock: Mock | None
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Made:
+    """The snapshot of a product: `fresh`, or the one that serves it; `broken` is the one whose readers it breaks."""
+
+    snapshot: Snapshot
+    fresh: bool
+    broken: Snapshot | None
+
+
+def made(
+    terms: Terms, product: Product, folder: Path, deployment: Deployment, known: Manifest, ahead: Sequence[Product]
+) -> Made:
+    """The snapshot that is to serve `product`, which reads what `deployment` holds.
+
+    `ahead` are the products that are published with it and come after it: policies are read with them. Raises
+    ContractError with every finding, Unavailable (build).
+    """
+    settings, progress = terms.settings, terms.listener
+    progress(Step(product.name, "contract", product.version, None))
+    inherited, doubts = _inherited(settings, product, deployment)
+    product = inheritance.applied(product, inherited)
+    served = deployment.find(f"{product.name}_v{product.major}")
+    if terms.mock is not None and served is not None and served.mock is None:
+        raise ContractError([_real(product)])
+    drawn = _drawn(settings, product, folder, deployment, terms.mock, ahead)
+    for finding in (*doubts, *drawn.warnings):
+        progress(Warned(product.name, finding))
+    fingerprint = drawn.fingerprint(product.identity)
+    same = _same(settings.state, known, product, fingerprint)
+    if same is not None and not terms.force:
+        return Made(same, False, None)
+    readers = None if served is None or served.mock is not None else served
+    broken = breaks.broken(readers, product, terms.permit, lambda finding: progress(Warned(product.name, finding)))
+    snapshot = _built(terms, product, inherited, drawn, fingerprint, readers)
+    return Made(snapshot, True, readers if broken else None)
+
+
+def _inherited(
+    settings: Settings, product: Product, deployment: Deployment
+) -> tuple[tuple[Inherited, ...], list[Finding]]:
+    """What the columns of models are to be served as. What is wrong with the policies is told where they are loaded."""
+    try:
+        policies, _ = read_folder(settings.policies)
+    except PolicyError as error:
+        raise ContractError(error.findings) from error
+    return inheritance.inherited(product, deployment, policies.rules)
+
+
+def _real(product: Product) -> Finding:
+    problem = f"{product.name} {product.major} is served with real data, which no mock replaces"
+    return Finding("", 0, product.name, problem, "another major version, or a deployment of its own (--state)")
+
+
+def _drawn(
+    settings: Settings,
+    product: Product,
+    folder: Path,
+    deployment: Deployment,
+    mock: Mock | None,
+    ahead: Sequence[Product],
+) -> Blueprint:
+    told = {_key(one) for one in (*ahead, product)}
+    others = [*ahead, *(one.product for one in deployment.snapshots if _key(one.product) not in told)]
+    try:
+        policies = policy.load(settings.policies, [*others, product])
+    except PolicyError as error:
+        raise ContractError(error.findings) from error
+    secret = keys.load(settings) if policies.pseudonyms(product) else None
+    if secret is not None:
+        pseudonym.pin(settings.mask_keys, secret)
+    if mock is not None:
+        return blueprint.made_up(product, mock, data_clock.moment(product.data_clock), deployment, policies, secret)
+    return blueprint.drawn(product, folder, deployment, policies, secret)
+
+
+def _key(product: Product) -> tuple[str, int]:
+    return (product.name, product.major)
+
+
+def _same(state: Path, known: Manifest, product: Product, fingerprint: str) -> Snapshot | None:
+    """The served snapshot of this product if it was built of the same."""
+    served = known.serving(*_key(product))
+    if served is None:
+        return None
+    try:
+        folder = shelf.path(state, served)
+        return record.load(folder) if record.read(folder).fingerprint == fingerprint else None
+    except RecordError:
+        return None
+
+
+def _built(
+    terms: Terms,
+    product: Product,
+    inherited: tuple[Inherited, ...],
+    drawn: Blueprint,
+    fingerprint: str,
+    served: Snapshot | None,
+) -> Snapshot:
+    """A complete folder on the shelf, not yet served. Raises Refused, Unavailable."""
+    settings, progress, mock = terms.settings, terms.listener, terms.mock
+    started, now = time.monotonic(), terms.clock.now()
+    snapshot_id = shelf.new_id(product.name, now)
+    folder = shelf.begin(settings.state.resolve(), snapshot_id)
+    order = Order(
+        job=drawn.job,
+        folder=str(folder),
+        threads=settings.threads or default_threads(),
+        memory_limit=settings.memory_limit or _MEMORY_LIMIT,
+        before=() if served is None else served.arrived,
+    )
+    try:
+        built = child.run(
+            order, terms.held, lambda said: progress(Step(product.name, said.step, said.subject, said.fraction))
+        )
+        if drawn.fingerprint(product.identity) != fingerprint:
+            raise Refused([Finding("", 0, product.name, "a file changed while it was read", "publish again")])
+    except Refused as error:
+        (folder / FINDINGS).write_text("".join(f"{finding}\n" for finding in error.findings))
+        shelf.fail(folder)
+        raise
+    except BaseException:
+        shelf.remove(folder)
+        raise
+    for finding in built.findings:
+        progress(Warned(product.name, finding))
+    (folder / build.LOG).unlink(missing_ok=True)
+    made = _record(product, snapshot_id, now, built, folder, time.monotonic() - started, fingerprint)
+    record.write(folder, replace(made, inherited=inherited, mock=_mocked(mock, built)))
+    return record.load(shelf.path(settings.state, shelf.complete(folder).name))
+
+
+def _mocked(mock: Mock | None, built: Built) -> Mocked | None:
+    if mock is None:
+        return None
+    draws = tuple(f"{table}.{column}={draw.shown}" for table, column, draw in mock.draws)
+    return Mocked(mock.seed, mock.rows, draws, built.measures)
+
+
+def _record(
+    product: Product, snapshot_id: str, now: datetime, built: Built, folder: Path, build_s: float, fingerprint: str
+) -> Record:
+    return Record(
+        id=snapshot_id,
+        product=product.name,
+        major=product.major,
+        published_at=now,
+        data_time=built.data_time,
+        row_counts=built.row_counts,
+        outcomes=record.outcomes(built.outcomes),
+        pseudonyms=tuple(Pseudonym(*one) for one in built.pseudonyms),
+        size_bytes=(folder / record.CORE).stat().st_size,
+        build_s=round(build_s, 3),
+        fingerprint=fingerprint,
+        documents=product.documents,
+        models=contract.models_of(product),
+        arrived=built.arrived,
+    )
