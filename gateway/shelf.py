@@ -50,13 +50,19 @@ def begin(state: Path, snapshot_id: str) -> Path:
 
 
 def complete(folder: Path) -> Path:
-    """Give a filled folder its final name, durably and read-only: a published file is never written again.
+    """Give a filled folder its final name, durably and read-only: a published file is never written again."""
+    return placed(folder, folder.with_name(folder.name.removesuffix(BUILDING)))
+
+
+def placed(folder: Path, final: Path) -> Path:
+    """The same under a name of another place; what stands there already goes with the next sweep.
 
     Rows that were set aside are for the publishing uid alone.
     """
     for file in folder.iterdir():
         file.chmod(0o400 if file.name.startswith(PREFIX) else 0o444)
-    final = folder.with_name(folder.name.removesuffix(BUILDING))
+    if final.exists():
+        final.rename(final.with_name(f"{final.name}{BUILDING}"))
     folder.rename(final)
     final.chmod(0o555)
     manifest.sync_folder(final)

@@ -15,6 +15,7 @@ from ports.command import (
     access,
     agreements,
     audit,
+    backup,
     connect,
     doctor,
     feedback,
@@ -77,5 +78,7 @@ app.add_typer(policies.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(feedback.app, name="feedback")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)
 app.command("security-test")(security.security_test)

@@ -1,0 +1,192 @@
+"""What a deployment holds, to one file and back: manifest, snapshots, ledger, feedback. Touches the state folder.
+
+Servers run on meanwhile. Files are opened under the publication lock, and read after it: a published file never
+changes, one that grows is taken up to where it was, and what is removed stays readable to whoever has it open.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from gateway import archive, child, keys, manifest, record, shelf
+from gateway.archive import Kept, Opened
+from gateway.errors import BadQuery, Unavailable
+from gateway.manifest import Manifest, ManifestError
+from gateway.operator import Act, recorded
+from gateway.record import RecordError
+from gateway.settings import Settings
+from gateway.snapshot import Snapshot
+
+# What is no secret, and grows or is replaced while servers run.
+FOLDERS = ("ledger", "feedback")
+FILES = ("mask_keys.json",)
+AUDIT = "audit"
+SECRETS = ("principals.yaml", "demo.key")
+_TAIL = 1 << 16
+_STAGED = ".restore."
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What an archive holds: its files, and the ids of the snapshots that are served and kept by it."""
+
+    files: tuple[Kept, ...]
+    snapshots: tuple[str, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all files."""
+        return sum(one.size for one in self.files)
+
+
+def backup(settings: Settings, target: Path, act: Act, *, audit: bool, secret: bool) -> Saved:
+    """Write the archive `target`; with `audit` its records too, with `secret` verifiers and the demo's secret.
+
+    Raises Unavailable (busy, state), BadQuery where there is nothing or the file exists, SettingsError without a key.
+    """
+    seal = _seal(settings)
+    if target.exists():
+        raise BadQuery(f"{target.name} exists already", reason="value", hint="another name: no backup replaces one")
+    with ExitStack() as stack:
+        with child.lock(settings.state, "backup"):
+            try:
+                known = manifest.read(settings.state)
+            except ManifestError as error:
+                raise BadQuery(f"there is nothing to back up: {error}", reason="value") from error
+            names = [*_snapshots(settings.state, known), *_others(settings.state, audit=audit, secret=secret)]
+            recorded(settings, act, sorted({one.product for one in known.served}))
+            _descriptors(len(names))
+            files = [_opened(settings.state, name, stack) for name in names]
+        return Saved(archive.write(target, files, seal), tuple(sorted(known.ids)))
+
+
+def restore(settings: Settings, source: Path, act: Act, *, force: bool, trust: bool) -> tuple[Snapshot, ...]:
+    """Put an archive's files in place and serve by its manifest; what is served then.
+
+    `force` replaces what the state holds, `trust` takes an archive that another deployment has sealed. What the archive
+    does not have stays. Raises BadQuery, Unavailable (busy, state), SettingsError; nothing is changed then.
+    """
+    seal = None if trust else _seal(settings)
+    settings.state.mkdir(parents=True, exist_ok=True)
+    with child.lock(settings.state, "restore"):
+        if not force and (held := _held(settings.state)):
+            hint = "an empty state folder (--state), or --force, which replaces it"
+            raise BadQuery(f"the state holds {held} already", reason="value", hint=hint)
+        _cleared(settings.state)
+        staged = settings.state / f"{_STAGED}{secrets.token_hex(8)}"
+        staged.mkdir(mode=0o700)
+        try:
+            archive.read(source, staged, seal)
+            known = _whole(staged)
+            _placed(staged, settings.state)
+        finally:
+            _cleared(settings.state)
+        shelf.sweep(settings.state, known)
+        recorded(settings, act, sorted({one.product for one in known.served}))
+        return tuple(record.load(shelf.path(settings.state, one.snapshot)) for one in known.served)
+
+
+def _seal(settings: Settings) -> bytes:
+    return keys.load(settings).lasting("backup")
+
+
+def _snapshots(state: Path, known: Manifest) -> Iterator[str]:
+    yield manifest.NAME
+    for one in sorted(known.ids):
+        aside = sorted(path.name for path in shelf.path(state, one).glob(f"{shelf.PREFIX}*"))
+        for name in (record.NAME, record.CORE, *aside):
+            yield f"{shelf.SNAPSHOTS}/{one}/{name}"
+
+
+def _others(state: Path, *, audit: bool, secret: bool) -> Iterator[str]:
+    """Everything else that is kept, by name; what has another form of name was put there by somebody else."""
+    yield from (name for name in (*FILES, *(SECRETS if secret else ())) if _plain(state / name))
+    for folder in (*FOLDERS, *((AUDIT,) if audit else ())):
+        for path in sorted((state / folder).rglob("*")):
+            name = path.relative_to(state).as_posix()
+            if archive.allowed(name) and _plain(path):
+                yield name
+
+
+def _plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _descriptors(count: int) -> None:
+    """Let this process have that many files open, and some more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, count + 256) if hard != resource.RLIM_INFINITY else count + 256
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _opened(state: Path, name: str, stack: ExitStack) -> Opened:
+    try:
+        descriptor = os.open(state / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError as error:
+        words = f"{name} is not there: publish the product anew"
+        raise Unavailable(words, reason="state", hint="nothing was written") from error
+    file = stack.enter_context(os.fdopen(descriptor, "rb"))
+    size = os.fstat(file.fileno()).st_size
+    return Opened(name, file, _whole_lines(file, size) if name.endswith(".jsonl") else size)
+
+
+def _whole_lines(file: IO[bytes], size: int) -> int:
+    """Up to the end of the last whole line: the next one may be on its way."""
+    first = max(0, size - _TAIL)
+    tail = os.pread(file.fileno(), size - first, first)
+    return first + tail.rfind(b"\n") + 1 if b"\n" in tail else size
+
+
+def _held(state: Path) -> str:
+    """What a state folder has that a restore would replace; "" where there is nothing."""
+    names = (manifest.NAME, *FILES, *FOLDERS, AUDIT, *SECRETS, shelf.SNAPSHOTS)
+    for name in names:
+        path = state / name
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            return name
+    return ""
+
+
+def _whole(staged: Path) -> Manifest:
+    """The staged manifest, once each of its snapshots was read as a server would. Raises BadQuery."""
+    try:
+        known = manifest.read(staged)
+        for one in sorted(known.ids):
+            record.load(shelf.path(staged, one))
+    except (ManifestError, RecordError) as error:
+        raise BadQuery(f"this file cannot be restored: {error}", reason="value") from error
+    if {one.name for one in (staged / shelf.SNAPSHOTS).iterdir()} != set(known.ids):
+        raise BadQuery("this file cannot be restored: its manifest is of other snapshots", reason="value")
+    return known
+
+
+def _placed(staged: Path, state: Path) -> None:
+    """Move what is staged into place, the manifest last: until then, what was served is served."""
+    (state / shelf.SNAPSHOTS).mkdir(exist_ok=True)
+    for folder in sorted((staged / shelf.SNAPSHOTS).iterdir()):
+        shelf.placed(folder, shelf.path(state, folder.name))
+    for name in (*FOLDERS, AUDIT, *FILES, *SECRETS):
+        source, target = staged / name, state / name
+        if source.exists():
+            if target.is_dir():
+                shutil.rmtree(target)
+            source.rename(target)
+    manifest.write(state, manifest.read(staged))
+
+
+def _cleared(state: Path) -> None:
+    """Remove what a restore has put aside; also one that was killed."""
+    for staged in state.glob(f"{_STAGED}*"):
+        for folder in (staged, *staged.rglob("*")):
+            if folder.is_dir() and not folder.is_symlink():
+                folder.chmod(0o700)
+        shutil.rmtree(staged)

@@ -1,0 +1,39 @@
+"""What an operator's command is about to do, put on record before it is done. Touches the audit by asking it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway import audit, keys
+from gateway.errors import Unavailable
+from gateway.observe import ProductManaged
+from gateway.settings import Settings
+
+PORT = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What `account` does: `what` names things of the products and no value of theirs, `reason` is its own words."""
+
+    account: str
+    action: str
+    what: str = ""
+    reason: str = ""
+
+
+def recorded(settings: Settings, act: Act, products: Iterable[str]) -> None:
+    """Put `act` on record. Raises Unavailable (audit) where the audit is required and cannot be written."""
+    chain = audit.of(settings, keys.load(settings))
+    told = ProductManaged(
+        subject=f"account:{act.account}", port=PORT, purpose=None, products=tuple(products), action=act.action,
+        what=act.what, reason=act.reason,
+    )  # fmt: skip
+    try:
+        chain.record(told)
+    except Unavailable:
+        if settings.audit_required:
+            raise
+    finally:
+        chain.close()
