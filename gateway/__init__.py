@@ -21,7 +21,7 @@ from gateway.errors import (
     Unavailable,
 )
 from gateway.feedback import KINDS as FEEDBACK_KINDS
-from gateway.feedback import Feedback
+from gateway.feedback import Feedback, Thread, threads
 from gateway.forms import Form
 from gateway.limits import Limits
 from gateway.lineage import Origin
@@ -109,6 +109,7 @@ __all__ = [
     "Summary",
     "Supposed",
     "Table",
+    "Thread",
     "Timeout",
     "Tls",
     "Treatment",
@@ -127,6 +128,7 @@ __all__ = [
     "formula",
     "pg_interval",
     "pg_type",
+    "threads",
     "time_zones",
     "visible_semantics",
 ]

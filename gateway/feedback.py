@@ -1,7 +1,8 @@
 """What those who use products say of them: lines in a file for each product, bounded in bytes and in how often.
 
-Touches the deployment's folder of feedback only, by appending. Whose words they are is who sees them: the one who wrote
-them, and stewards whom a rule lets simulate that one. What stands there is data that people and models wrote.
+Touches the deployment's folder of feedback only, by appending. Whose words they are is who sees them and what answers
+them: the one who wrote them, stewards whom a rule lets simulate that one, and who manages the product. What stands there
+is data that people and models wrote.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from gateway.errors import BadQuery, Exhausted, Forbidden, Unavailable
+from gateway.errors import BadQuery, Exhausted, Forbidden, NotFound, Unavailable
+from gateway.managers import Managers
 from gateway.observe import FeedbackGiven, FeedbackRead, Observer
 from gateway.pins import Pins
 from gateway.session import Session
@@ -28,6 +30,10 @@ from gateway.visible import VisibleProduct
 
 FeedbackKind = Literal["question", "problem", "praise", "request"]
 KINDS: tuple[FeedbackKind, ...] = get_args(FeedbackKind)
+# Of a thread: it answers what has the id that it names.
+ANSWER = "answer"
+# These wait for a word of somebody else.
+ASKING = frozenset({"question", "problem", "request"})
 TEXT_LIMIT = 2000
 RATINGS = range(1, 6)
 # Of a product; past it the older half of what is kept is dropped.
@@ -38,7 +44,10 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u
 
 @dataclass(frozen=True)
 class Feedback:
-    """What one said of a product: at a state of it, through a door, with a rating of 1 to 5 or without."""
+    """What one said of a product: at a state of it, through a door, with a rating of 1 to 5 or without.
+
+    `answers` is the id of what it answers, "" where it begins a thread.
+    """
 
     id: str
     at: str
@@ -51,6 +60,38 @@ class Feedback:
     subject: str
     on_behalf_of: str | None
     port: str
+    answers: str = ""
+
+
+@dataclass(frozen=True)
+class Thread:
+    """What one said, and what was answered, in the order of time."""
+
+    said: Feedback
+    answers: tuple[Feedback, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether its writer waits for an answer: who asked has the last word."""
+        last = (self.said, *self.answers)[-1]
+        return self.said.kind in ASKING and last.subject == self.said.subject
+
+    @property
+    def at(self) -> str:
+        """When the last word of it was said."""
+        return (self.said, *self.answers)[-1].at
+
+
+def threads(found: Iterable[Feedback]) -> list[Thread]:
+    """What was said, with its answers, the thread with the newest word first."""
+    answers: dict[str, list[Feedback]] = {}
+    begun: list[Feedback] = []
+    for one in sorted(found, key=lambda one: one.at):
+        if one.answers:
+            answers.setdefault(one.answers, []).append(one)
+        else:
+            begun.append(one)
+    return sorted((Thread(one, tuple(answers.get(one.id, ()))) for one in begun), key=lambda one: one.at, reverse=True)
 
 
 class Shelf:
@@ -117,17 +158,59 @@ class Shelf:
 class FeedbackDesk:
     """Takes feedback at the doors and gives it out there. Thread-safe."""
 
-    def __init__(self, folder: Path, hourly: int, pins: Pins, audit: Observer, stewards: Stewards) -> None:
+    def __init__(
+        self, folder: Path, hourly: int, pins: Pins, audit: Observer, stewards: Stewards, managers: Managers
+    ) -> None:
         self._shelf, self._hourly = Shelf(folder), hourly
-        self._pins, self._audit, self._stewards = pins, audit, stewards
+        self._pins, self._audit, self._stewards, self._managers = pins, audit, stewards, managers
 
     def give(self, session: Session, visible: VisibleProduct, kind: str, text: str, rating: int | None) -> Feedback:
         """Keep what the session says of a product that it sees. Raises BadQuery, Exhausted, Unavailable, Forbidden."""
-        self._audit.check()
         if kind not in KINDS:
             raise BadQuery(f"feedback is of a kind: {', '.join(KINDS)}", reason="value")
         if rating is not None and rating not in RATINGS:
             raise BadQuery("a rating is a whole number from 1 to 5", reason="value")
+        return self._keep(session, visible, kind, text, rating, "")
+
+    def answer(self, session: Session, visible: VisibleProduct, thread: str, text: str) -> Feedback:
+        """Keep what the session answers to what it may read. Raises NotFound for anything else, and as `give` does."""
+        if not any(one.id == thread and not one.answers for one in self._readable(session, visible)):
+            raise NotFound("there is no such thread", reason="feedback")
+        return self._keep(session, visible, ANSWER, text, None, thread)
+
+    def read(self, session: Session, visible: VisibleProduct) -> list[Feedback]:
+        """What the session may read of a product that it sees, the newest first: its own threads, those of whom it may
+        simulate, and all where it manages the product. On record."""
+        self._audit.check()
+        found = self._readable(session, visible)
+        subject, behalf = session.recorded
+        told = FeedbackRead(
+            subject=subject, on_behalf_of=behalf, port=session.port, purpose=session.purpose,
+            products=(visible.product.name,), items=len(found), tool=session.tool,
+        )  # fmt: skip
+        self._audit.record(told)
+        return found
+
+    def _readable(self, session: Session, visible: VisibleProduct) -> list[Feedback]:
+        pin = self._pins.present()
+        mine = {one.subject for one in session.principal.both}
+        known: dict[str, bool] = {}
+        manages = bool(self._managers.rule(session, visible.product))
+
+        def shown(subject: str) -> bool:
+            if subject not in known:
+                known[subject] = manages or subject in mine or self._stewards.simulates(session, subject, pin)
+            return known[subject]
+
+        every = self._shelf.of(visible.product.name)
+        writers = {one.id: one.subject for one in every if not one.answers}
+        # An answer whose thread is no longer kept is its writer's own.
+        return [one for one in every if shown(writers.get(one.answers or one.id, one.subject))]
+
+    def _keep(
+        self, session: Session, visible: VisibleProduct, kind: str, text: str, rating: int | None, answers: str
+    ) -> Feedback:
+        self._audit.check()
         words = _CONTROLS.sub(" ", text).strip()
         if not words or len(words) > TEXT_LIMIT:
             raise BadQuery(f"feedback has a text of at most {TEXT_LIMIT} characters", reason="value")
@@ -145,6 +228,7 @@ class FeedbackDesk:
             subject=session.principal.subject,
             on_behalf_of=session.on_behalf_of,
             port=session.port,
+            answers=answers,
         )
         self._shelf.add(one, self._hourly)
         subject, behalf = session.recorded
@@ -161,24 +245,3 @@ class FeedbackDesk:
             )
         )
         return one
-
-    def read(self, session: Session, visible: VisibleProduct) -> list[Feedback]:
-        """What the session may read of a product that it sees: its own, and of whom it may simulate. On record."""
-        self._audit.check()
-        pin = self._pins.present()
-        mine = {one.subject for one in session.principal.both}
-        known: dict[str, bool] = {}
-
-        def shown(subject: str) -> bool:
-            if subject not in known:
-                known[subject] = subject in mine or self._stewards.simulates(session, subject, pin)
-            return known[subject]
-
-        found = [one for one in self._shelf.of(visible.product.name) if shown(one.subject)]
-        subject, behalf = session.recorded
-        told = FeedbackRead(
-            subject=subject, on_behalf_of=behalf, port=session.port, purpose=session.purpose,
-            products=(visible.product.name,), items=len(found), tool=session.tool,
-        )  # fmt: skip
-        self._audit.record(told)
-        return found

@@ -84,7 +84,7 @@ class Gateway:
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
         self.stewards = Stewards(self._directory, self._pins, self._audit)
         self.managers = Managers(self.product, self._pins, self._audit)
-        desk = (settings.feedback, settings.feedback_hourly, self._pins, self._audit, self.stewards)
+        desk = (settings.feedback, settings.feedback_hourly, self._pins, self._audit, self.stewards, self.managers)
         self.feedback = FeedbackDesk(*desk)
 
     def open(

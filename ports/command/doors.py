@@ -15,10 +15,11 @@ from pathlib import Path
 
 from gateway import tls
 from gateway.settings import Settings, SettingsError
+from ports.http.reach import Address, Reach, Trust
 
 _TLS = ("tls_cert", "tls_ca", "tls_client_ca")
+__all__ = ["Address", "Reach", "Trust"]
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -28,38 +29,6 @@ class Doors:
     pid: int
     addresses: Mapping[str, Address]
     tls: Mapping[str, Path]
-
-
-@dataclass(frozen=True)
-class Trust:
-    """What a client needs for TLS: the file of whom it trusts (None: its system's), and a certificate if asked for."""
-
-    ca: Path | None
-    mutual: bool
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How a client reaches a door; without `trust` nothing is encrypted."""
-
-    address: Address
-    trust: Trust | None = None
-
-    def url(self, plain: str, secure: str) -> str:
-        """`scheme://host:port`, an IPv6 address in brackets; `plain` or `secure` is the scheme."""
-        scheme = plain if self.trust is None else secure
-        host, number = self.address
-        return f"{scheme}://[{host}]:{number}" if ":" in host else f"{scheme}://{host}:{number}"
-
-    @property
-    def http(self) -> str:
-        """Its base URL as a web door."""
-        return self.url("http", "https")
-
-    @property
-    def flight(self) -> str:
-        """Its location as a Flight door."""
-        return self.url("grpc", "grpc+tls")
 
 
 def note(settings: Settings, addresses: Mapping[str, Address]) -> None:

@@ -18,13 +18,14 @@ from gateway.credentials import Password
 from gateway.identity import Directory
 from gateway.settings import Settings, SettingsError
 from gateway.tls import Tls
-from ports.command import connect, connect_postgres, connect_web, demo, doors, show
+from ports.command import demo, doors, show
 from ports.command.filing import Filing
 from ports.command.flags import ALL, with_settings
 from ports.command.opening import held, opened, settle, warn
 from ports.command.people import directory
 from ports.command.retention import Collector
 from ports.command.supervisor import Supervisor
+from ports.http import snippets, snippets_postgres, snippets_web
 
 _WATCH_S = 1.0
 
@@ -158,9 +159,9 @@ def _greet(settings: Settings) -> None:
     show.line(f"page        {http.http}/")
     if settings.demo:
         who = Password("analyst", "analyst-demo")
-        show.line(f"REST        {connect_web.curl(who, {'sql': demo.QUESTION}, f'{http.http}/sql', http.trust)}")
-        show.line(f"Flight SQL  {connect.adbc_line(who, demo.QUESTION, flight)}")
-        show.line(f"PostgreSQL  {connect_postgres.psql(who, demo.PRODUCT, demo.QUESTION, postgres)}")
+        show.line(f"REST        {snippets_web.curl(who, {'sql': demo.QUESTION}, f'{http.http}/sql', http.trust)}")
+        show.line(f"Flight SQL  {snippets.adbc_line(who, demo.QUESTION, flight)}")
+        show.line(f"PostgreSQL  {snippets_postgres.psql(who, demo.PRODUCT, demo.QUESTION, postgres)}")
     else:
         show.line(f"REST        {http.http}   (outport connect curl --as NAME)")
         show.line(f"Flight SQL  {flight.flight}   (outport connect adbc --as NAME)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from markupsafe import Markup, escape
 
@@ -46,6 +47,14 @@ def marked(text: str, query: str) -> Markup:
     found = re.compile("(?<![a-zA-Z0-9])(" + "|".join(map(re.escape, wanted)) + ")", re.IGNORECASE)
     parts = found.split(text)
     return Markup("").join(Markup("<mark>{}</mark>").format(one) if i % 2 else one for i, one in enumerate(parts))
+
+
+def amount(value: object, unit: str) -> str:
+    """A measure's value with its unit; "" where there is none to show."""
+    if not isinstance(value, int | float | Decimal) or isinstance(value, bool) or value != value:
+        return ""
+    whole = f"{value:,.2f}".removesuffix(".00") if abs(value) < 1e6 else f"{value:,.0f}"
+    return f"{whole} {unit}".strip()
 
 
 FILTERS: Mapping[str, object] = {

@@ -15,6 +15,7 @@ from gateway.identity import Directory
 from gateway.keys import load
 from ports.command import connect, doors
 from ports.command.serve import opened
+from ports.http import snippets
 from tests.conftest import World
 from tests.demo import environment
 from tests.ports.command.conftest import Outport
@@ -88,7 +89,7 @@ def pasted(client: str, text: str, folder: Path | None = None) -> str:
     return answer.stdout
 
 
-@pytest.mark.parametrize("client", list(connect.Client))
+@pytest.mark.parametrize("client", list(snippets.Client))
 def test_each_snippet_gives_the_principals_rows(listening: World, outport: Outport, client: str) -> None:
     printed = outport("connect", client, "--as", "analyst", "--product", "shop")
     assert printed.exit_code == 0, printed.stderr
@@ -98,7 +99,7 @@ def test_each_snippet_gives_the_principals_rows(listening: World, outport: Outpo
     assert "region" in rows or "N" in rows
 
 
-@pytest.mark.parametrize("client", list(connect.Client))
+@pytest.mark.parametrize("client", list(snippets.Client))
 def test_a_demo_principal_connects_with_its_password(listening: World, outport: Outport, client: str) -> None:
     people = Directory(listening.settings.principals, load(listening.settings))
     people.add("demo.one", "person", {"role": ["steward"]}, "demo.one-demo")
@@ -121,7 +122,7 @@ def test_psql_finds_the_product_s_tables_by_their_bare_names(listening: World, o
 def test_the_line_that_the_demo_prints_works(listening: World) -> None:
     people = Directory(listening.settings.principals, load(listening.settings))
     at = doors.reach(listening.settings, "flight")
-    line = connect.adbc_line(connect.credentials(people, "steward"), "SELECT count(*) AS n FROM shop.orders", at)
+    line = snippets.adbc_line(connect.credentials(people, "steward"), "SELECT count(*) AS n FROM shop.orders", at)
     assert "\n" not in line
     assert "1800" in pasted("curl", line)
 

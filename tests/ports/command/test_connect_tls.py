@@ -11,6 +11,7 @@ from gateway.identity import Directory
 from gateway.keys import load
 from ports.command import connect, doors
 from ports.command.serve import opened
+from ports.http import snippets
 from tests.certificates import Authority, Resettled
 from tests.conftest import World
 from tests.ports.command.conftest import Outport
@@ -48,7 +49,7 @@ def secured(request: pytest.FixtureRequest, world: World, tmp_path_factory: pyte
     doors.forget(world.settings)
 
 
-@pytest.mark.parametrize("client", list(connect.Client))
+@pytest.mark.parametrize("client", list(snippets.Client))
 def test_each_snippet_works_behind_tls(secured: Path, outport: Outport, client: str) -> None:
     printed = outport("connect", client, "--as", "analyst", "--product", "shop")
     assert printed.exit_code == 0, printed.stderr
@@ -62,5 +63,5 @@ def test_each_snippet_works_behind_tls(secured: Path, outport: Outport, client: 
 def test_the_demos_line_works_behind_tls(secured: Path, world: World) -> None:
     people = Directory(world.settings.principals, load(world.settings))
     at = doors.reach(world.settings, "flight")
-    line = connect.adbc_line(connect.credentials(people, "steward"), "SELECT count(*) AS n FROM shop.orders", at)
+    line = snippets.adbc_line(connect.credentials(people, "steward"), "SELECT count(*) AS n FROM shop.orders", at)
     assert "1800" in pasted("curl", line, secured)

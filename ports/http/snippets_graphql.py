@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from gateway.credentials import Login
-from ports.command import doors
-from ports.command.connect_web import authorization, context, curl
+from ports.http.reach import Login, Reach
+from ports.http.snippets_web import authorization, context, curl
 
 
 def document(product: str, table: str, columns: Sequence[str], rows: int) -> str:
@@ -15,12 +14,12 @@ def document(product: str, table: str, columns: Sequence[str], rows: int) -> str
     return f"{{ {product} {{ {table}(limit: {rows}) {{ {' '.join(columns)} }} }} }}"
 
 
-def line(credentials: Login, asked: str, at: doors.Reach) -> str:
+def line(credentials: Login, asked: str, at: Reach) -> str:
     """One shell line for curl."""
     return curl(credentials, {"query": asked}, f"{at.http}/graphql", at.trust)
 
 
-def gql(credentials: Login, asked: str, at: doors.Reach) -> str:
+def gql(credentials: Login, asked: str, at: Reach) -> str:
     """Python for the client of that name."""
     lines = context(at.trust)
     verified = ", verify=context" if lines else ""

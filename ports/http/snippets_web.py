@@ -8,9 +8,9 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.credentials import Bearer, Login, Password
-from ports.command import doors
-from ports.command.connect_postgres import CERT, KEY
+from gateway import Bearer, Password
+from ports.http.reach import Login, Trust
+from ports.http.snippets_postgres import CERT, KEY
 
 
 def authorization(credentials: Login) -> str:
@@ -22,7 +22,7 @@ def authorization(credentials: Login) -> str:
             return f"Bearer {token}"
 
 
-def curl(credentials: Login, body: dict[str, str], url: str, trust: doors.Trust | None) -> str:
+def curl(credentials: Login, body: dict[str, str], url: str, trust: Trust | None) -> str:
     """One shell line that posts `body`."""
     match credentials:
         case Password(subject, secret):
@@ -33,14 +33,14 @@ def curl(credentials: Login, body: dict[str, str], url: str, trust: doors.Trust 
     return f"curl -s{files} {proof} --json {shlex.quote(json.dumps(body))} {url}"
 
 
-def _files(trust: doors.Trust | None) -> Iterator[tuple[str, Path | str]]:
+def _files(trust: Trust | None) -> Iterator[tuple[str, Path | str]]:
     if trust is not None and trust.ca is not None:
         yield "cacert", trust.ca
     if trust is not None and trust.mutual:
         yield from (("cert", CERT), ("key", KEY))
 
 
-def context(trust: doors.Trust | None) -> list[str]:
+def context(trust: Trust | None) -> list[str]:
     """Lines that make what Python needs beyond the system's trust; none where that is enough."""
     if trust is None or (trust.ca is None and not trust.mutual):
         return []

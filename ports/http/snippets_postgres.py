@@ -6,8 +6,8 @@ import json
 import shlex
 from urllib.parse import quote, urlencode
 
-from gateway.credentials import Bearer, Login, Password
-from ports.command import doors
+from gateway import Bearer, Password
+from ports.http.reach import Login, Reach
 
 DATABASE = "outport"
 # Where a client's own certificate stands in what is printed: it is the client's, so its place is not known here.
@@ -16,7 +16,7 @@ CERT, KEY = "client.pem", "client.key"
 _JDBC_KEY, _JDBC_TRUST = "client.pk8", "org.postgresql.ssl.DefaultJavaSSLFactory"
 
 
-def conninfo(credentials: Login, at: doors.Reach, **more: str) -> str:
+def conninfo(credentials: Login, at: Reach, **more: str) -> str:
     """What libpq and its like connect with (PostgreSQL 15, 34.1.1); a token is the password of the user `token`."""
     user, password = _login(credentials)
     host, number = at.address
@@ -24,7 +24,7 @@ def conninfo(credentials: Login, at: doors.Reach, **more: str) -> str:
     return " ".join(f"{name}={_quoted(str(value))}" for name, value in (given | more | _trust(at)).items())
 
 
-def psycopg(credentials: Login, sql: str, at: doors.Reach) -> str:
+def psycopg(credentials: Login, sql: str, at: Reach) -> str:
     """Python that asks `sql` over the PostgreSQL wire."""
     return "\n".join(
         [
@@ -36,13 +36,13 @@ def psycopg(credentials: Login, sql: str, at: doors.Reach) -> str:
     )
 
 
-def psql(credentials: Login, product: str, sql: str, at: doors.Reach) -> str:
+def psql(credentials: Login, product: str, sql: str, at: Reach) -> str:
     """One shell line that asks `sql`; without its end it is a shell of SQL, in which \\d lists the product's tables."""
     place = conninfo(credentials, at, options=f"-csearch_path={product}")
     return f"psql {shlex.quote(place)} -c {shlex.quote(sql)}"
 
 
-def sqlalchemy(credentials: Login, sql: str, at: doors.Reach) -> str:
+def sqlalchemy(credentials: Login, sql: str, at: Reach) -> str:
     """Python that asks `sql` through SQLAlchemy."""
     return "\n".join(
         [
@@ -56,19 +56,19 @@ def sqlalchemy(credentials: Login, sql: str, at: doors.Reach) -> str:
     )
 
 
-def uri(scheme: str, credentials: Login, at: doors.Reach) -> str:
+def uri(scheme: str, credentials: Login, at: Reach) -> str:
     """A URI as SQLAlchemy takes it: Superset's "SQLAlchemy URI" is one."""
     user, password = (quote(part, safe="") for part in _login(credentials))
     return f"{scheme}://{user}:{password}@{_place(at)}/{DATABASE}{_query(_trust(at))}"
 
 
-def jdbc(credentials: Login, at: doors.Reach) -> str:
+def jdbc(credentials: Login, at: Reach) -> str:
     """pgjdbc's URL, which DBeaver, DataGrip, Tableau and others take as well."""
     user, password = _login(credentials)
     return f"jdbc:postgresql://{_place(at)}/{DATABASE}{_query({'user': user, 'password': password} | _jdbc_trust(at))}"
 
 
-def metabase(credentials: Login, at: doors.Reach) -> str:
+def metabase(credentials: Login, at: Reach) -> str:
     """A database as Metabase's form and its `POST /api/database` have it."""
     user, password = _login(credentials)
     host, number = at.address
@@ -89,14 +89,14 @@ def _login(credentials: Login) -> tuple[str, str]:
             return "token", token
 
 
-def _trust(at: doors.Reach) -> dict[str, str]:
+def _trust(at: Reach) -> dict[str, str]:
     if at.trust is None:
         return {}
     files = {"sslcert": CERT, "sslkey": KEY} if at.trust.mutual else {}
     return {"sslmode": "verify-full", "sslrootcert": str(at.trust.ca or "system"), **files}
 
 
-def _jdbc_trust(at: doors.Reach) -> dict[str, str]:
+def _jdbc_trust(at: Reach) -> dict[str, str]:
     if at.trust is None:
         return {}
     files = {"sslcert": CERT, "sslkey": _JDBC_KEY} if at.trust.mutual else {}
@@ -108,7 +108,7 @@ def _query(options: dict[str, str]) -> str:
     return f"?{urlencode(options, quote_via=quote)}" if options else ""
 
 
-def _place(at: doors.Reach) -> str:
+def _place(at: Reach) -> str:
     host, number = at.address
     return f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
 
