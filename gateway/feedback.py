@@ -1,8 +1,8 @@
 """What those who use products say of them: lines in a file for each product, bounded in bytes and in how often.
 
 Touches the deployment's folder of feedback only, by appending. Whose words they are is who sees them and what answers
-them: the one who wrote them, stewards whom a rule lets simulate that one, and who manages the product. What stands there
-is data that people and models wrote.
+them: the one who wrote them, stewards whom a rule lets simulate that one, and who manages the product. What stands
+there is data that people and models wrote.
 """
 
 from __future__ import annotations

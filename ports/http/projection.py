@@ -67,6 +67,15 @@ def names_only(element: str, visible: VisibleProduct) -> bool:
     return True
 
 
+def tells_of_hidden(text: str, visible: VisibleProduct) -> bool:
+    """Whether a text names a table or a column of the product that is not visible, and no visible one of that name."""
+    shown = {one.table.name for one in visible.tables}
+    shown |= {column.name for one in visible.tables for column in one.known}
+    every = {one.name for one in visible.product.tables}
+    every |= {column.name for one in visible.product.tables for column in one.columns}
+    return bool(words(text) & (every - shown))
+
+
 def words(text: str) -> set[str]:
     """The identifiers in any text, in lower case."""
     return set(re.findall(r"[a-z_][a-z0-9_]*", text.lower()))

@@ -50,6 +50,17 @@ def graph(nodes: Sequence[Node], edges: Iterable[tuple[str, str]], name: str) ->
     return _svg(width, height, name, drawn)
 
 
+def reached(starts: Iterable[str], edges: Iterable[tuple[str, str]]) -> set[str]:
+    """What edges lead to from `starts`, over any number of them."""
+    lines, found, waiting = list(edges), set[str](), list(starts)
+    while waiting:
+        here = waiting.pop()
+        further = {other for one, other in lines if one == here} - found
+        found |= further
+        waiting += further
+    return found
+
+
 def _placed(nodes: Sequence[Node], lines: Sequence[tuple[str, str]]) -> Mapping[str, _Box]:
     depth = {one.id: 0 for one in nodes}
     for _ in nodes:  # a longest path is no longer than there are nodes, and a circle ends here too

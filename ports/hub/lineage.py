@@ -39,7 +39,7 @@ def of(visible: VisibleProduct, every: Sequence[VisibleProduct], reader: Reader)
     known = {one.product.name: one for one in every} | {visible.product.name: visible}
     edges = {(up, name) for name, one in known.items() for up in reads(one) if up in known}
     name = visible.product.name
-    before, after = _reached(name, {(b, a) for a, b in edges}), _reached(name, edges)
+    before, after = drawings.reached([name], ((b, a) for a, b in edges)), drawings.reached([name], edges)
     columns = tuple(made_of(visible, known))
     if not before and not after and not columns:
         return None
@@ -79,17 +79,6 @@ def made_of(visible: VisibleProduct, known: Mapping[str, VisibleProduct]) -> lis
         if sources:
             found.append(Made(f"{one.table}.{one.column}", sources))
     return found
-
-
-def _reached(start: str, edges: set[tuple[str, str]]) -> set[str]:
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        here = waiting.pop()
-        further = {b for a, b in edges if a == here} - found
-        found |= further
-        waiting += further
-    return found - {start}
 
 
 def _node(one: VisibleProduct, reader: Reader, *, own: bool) -> Node:

@@ -1,4 +1,4 @@
-"""The metric trees of a product with their values now, as its reader gets them. Touches the gateway's front door only."""
+"""The metric trees of a product with their values now, as its reader gets them. Touches the front door only."""
 
 from __future__ import annotations
 
@@ -76,6 +76,9 @@ def _tree(table: str, measures: list[Semantic], row: Mapping[str, Any]) -> Tree:
     values = {one.name: words.amount(row.get(one.name), one.unit) for one in measures}
     nodes = [Node(one.name, one.title or one.name, values[one.name], "star" * _star(one)) for one in measures]
     edges = [(one.name, driver) for one in measures for driver in _drivers(one)]
+    stars = {one.name for one in measures if _star(one)}
+    below = drawings.reached(stars, edges) | stars or {one.name for one in measures}
+    nodes = [one for one in nodes if one.id in below]
     branches = tuple(
         Branch(one.name, values[one.name], _star(one), _drivers(one), one.tree.formula if one.tree else "")
         for one in measures

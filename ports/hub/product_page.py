@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
 from fastapi import Request
+from markupsafe import Markup
 
-from gateway import NotFound, Query, VisibleProduct, VisibleTable
-from ports.http import pages, provenance
+from gateway import FEEDBACK_KINDS, NotFound, Query, VisibleProduct, VisibleTable
+from ports.http import projection, provenance
 from ports.http.exchange import Answer, Lifeline
 from ports.http.pages import Reader
-from ports.hub import view
+from ports.hub import connecting, drawings, lineage, metric_trees, talk, view, words
 from ports.hub.browser import Browser
-from ports.hub.view import Site, TableView
+from ports.hub.view import TableView, Version
 
 SAMPLE_ROWS = 10
 # The same rows at every look where finding the first ones is cheap; any ten of a larger table.
@@ -33,7 +34,10 @@ class ProductPage:
         except NotFound as error:
             return self._browser.page("absent.html", reader, words=error.message, status=404)
         tables = [self._table(reader, visible, one, lifeline) for one in visible.tables]
-        ways = view.lines(visible, self._site(request, reader))
+        every = self._gateway.products(reader.session)
+        kept = self._gateway.snapshots(reader.session, visible.product.name)
+        versions = view.versions(visible, kept)
+        threads = talk.read(self._gateway, reader, visible)
         return self._browser.page(
             "product.html",
             reader,
@@ -41,7 +45,17 @@ class ProductPage:
             visible=visible,
             product=visible.product,
             tables=tables,
-            ways=ways,
+            trees=metric_trees.of(self._gateway, reader, visible, lifeline),
+            lineage=lineage.of(visible, every, reader),
+            versions=versions,
+            quality=_quality(versions),
+            slas=[one for one in visible.product.sla if projection.names_only(one.element, visible)],
+            ways=connecting.ways(self._gateway, request, reader, visible),
+            threads=threads,
+            consumers=view.consumers(visible),
+            agreements=view.agreements(visible),
+            said="said=" in request.url.query,
+            kinds=FEEDBACK_KINDS,
         )
 
     def _table(self, reader: Reader, visible: VisibleProduct, one: VisibleTable, lifeline: Lifeline) -> TableView:
@@ -57,9 +71,9 @@ class ProductPage:
             )
         return view.table(visible, one, rows)
 
-    def _site(self, request: Request, reader: Reader) -> Site:
-        """Where the doors are, as this browser reached the page."""
-        host = pages.host(self._gateway, request)
-        port = self._gateway.settings.flight_port
-        flight = f"grpc://{re.sub(r':[0-9]+$', '', host)}:{port}" if port else None
-        return Site(f"{request.url.scheme}://{host}", flight, reader.subject, reader.password)
+
+def _quality(versions: Sequence[Version]) -> Markup | None:
+    """The share of rules that held at each publication that is kept, the newest last."""
+    points = [(words.moment(one.published_at), one.held / one.rules) for one in reversed(versions) if one.rules]
+    name = "Share of quality rules that held, by publication"
+    return drawings.series(points, name, share=True) if len(points) > 1 else None

@@ -14,6 +14,7 @@ from gateway import Gateway
 from ports.hub.browser import SIGN_IN, Browser
 from ports.hub.listing import Listing
 from ports.hub.product_page import ProductPage
+from ports.hub.talk import Talk
 
 _HERE = Path(__file__).parent
 _ASSETS = {"hub.css": "text/css", "hub.svg": "image/svg+xml", "hub.js": "text/javascript"}
@@ -26,6 +27,7 @@ def routes(gateway: Gateway) -> APIRouter:
     _assets(router)
     _signing(router, browser)
     _finding(router, browser)
+    _talking(router, browser)
     return router
 
 
@@ -68,3 +70,15 @@ def _finding(router: APIRouter, browser: Browser) -> None:
     @router.get("/hub/{product}")
     async def one(request: Request) -> Response:
         return await browser.get(request, product.page)
+
+
+def _talking(router: APIRouter, browser: Browser) -> None:
+    talk = Talk(browser)
+
+    @router.post("/hub/{product}/-/feedback")
+    async def give(request: Request) -> Response:
+        return await browser.post(request, talk.give)
+
+    @router.post("/hub/{product}/-/answers")
+    async def answer(request: Request) -> Response:
+        return await browser.post(request, talk.answer)

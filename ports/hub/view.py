@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from gateway import Semantic, VisibleProduct, VisibleTable
+from gateway import Kept, Semantic, VisibleProduct, VisibleTable
 from ports.http import projection
 from ports.http.projection import Outcome
 
@@ -63,24 +63,6 @@ class TableView:
         return tuple(column for column in self.columns if column.shown)
 
 
-@dataclass(frozen=True)
-class Line:
-    """One way to connect: where it is typed, and what."""
-
-    title: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where the doors are and who is asking; `password` is shown in the demo only, where everybody knows it."""
-
-    base: str
-    flight: str | None
-    subject: str
-    password: str | None
-
-
 def table(visible: VisibleProduct, one: VisibleTable, rows: tuple[tuple[str | None, ...], ...]) -> TableView:
     """One table as the page shows it."""
     decision = one.decision
@@ -131,33 +113,57 @@ def _column(table: VisibleTable, name: str) -> ColumnView:
     )
 
 
-def lines(visible: VisibleProduct, site: Site) -> tuple[Line, ...]:
-    """How to connect, one line per door that the product declares."""
-    product, first = visible.product, visible.tables[0].table.name
-    user = site.subject if site.password is None else f"{site.subject}:{site.password}"
-    found: list[Line] = []
-    if product.serves("rest"):
-        address = f"{site.base}/products/{product.name}/{first}?limit=5"
-        found.append(Line("curl", f'curl -u {user} "{address}"'))
-    if product.serves("graphql"):
-        fields = " ".join(column.name for column in visible.tables[0].columns[:3]) or "__typename"
-        body = f'{{"query": "{{ {product.name} {{ {first}(limit: 5) {{ {fields} }} }} }}"}}'
-        found.append(Line("GraphQL", f"curl -u {user} --json '{body}' {site.base}/graphql"))
-    if product.serves("mcp"):
-        proof = "..." if site.password is None else f"Basic {b64encode(user.encode()).decode()}"
-        entry = {"type": "http", "url": f"{site.base}/mcp", "headers": {"Authorization": proof}}
-        found.append(Line("MCP (agents)", json.dumps({"mcpServers": {"outport": entry}})))
-    if product.serves("flightsql") and site.flight is not None:
-        secret = site.password or "..."
-        arguments = f'{{"username": "{site.subject}", "password": "{secret}"}}'
-        found.append(
-            Line(
-                "Python, ADBC",
-                "import adbc_driver_flightsql.dbapi as flight_sql\n"
-                f'with flight_sql.connect("{site.flight}", db_kwargs={arguments}, autocommit=True) as connection:\n'
-                "    cursor = connection.cursor()\n"
-                f'    cursor.execute("SELECT * FROM {product.name}.{first} LIMIT 5")\n'
-                "    print(cursor.fetch_arrow_table())",
-            )
-        )
+@dataclass(frozen=True)
+class Version:
+    """One snapshot that is served or kept: what of its rules held, None where none of them is the reader's to know."""
+
+    id: str
+    version: str
+    published_at: datetime
+    data_time: datetime | None
+    until: datetime | None
+    held: int
+    rules: int
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """Who uses the product, and what it asks."""
+
+    name: str
+    asks: str
+
+
+def versions(visible: VisibleProduct, kept: Iterable[Kept]) -> tuple[Version, ...]:
+    """The snapshots of a product, the newest first, with those outcomes that its reader may know."""
+    found: list[Version] = []
+    for one in kept:
+        then = replace(visible, snapshot=one.snapshot)
+        outcomes = [outcome for table in visible.tables for outcome in projection.outcomes(then, table)]
+        state = one.snapshot
+        held = sum(outcome.holds for outcome in outcomes)
+        moments = (state.published_at, state.data_time, one.until)
+        found.append(Version(state.id, state.product.version, *moments, held, len(outcomes)))
     return tuple(found)
+
+
+def consumers(visible: VisibleProduct) -> tuple[Consumer, ...]:
+    """The consumers that the descriptor names, but for questions that name what is hidden."""
+    return tuple(one for one in _consumers(visible) if not projection.tells_of_hidden(one.asks, visible))
+
+
+def _consumers(visible: VisibleProduct) -> Iterator[Consumer]:
+    for document in visible.product.documents.values():
+        declared = document.get("customProperties") if isinstance(document, dict) else None
+        for one in declared if isinstance(declared, list | tuple) else ():
+            if isinstance(one, dict) and (one.get("property"), one.get("vendor")) == ("consumers", "outport"):
+                value = one.get("value")
+                for each in value if isinstance(value, list | tuple) else ():
+                    if isinstance(each, dict) and isinstance(each.get("name"), str):
+                        yield Consumer(each["name"], str(each.get("asks") or ""))
+
+
+def agreements(visible: VisibleProduct) -> tuple[str, ...]:
+    """The ids of the agreements by which the reader sees it."""
+    rules = (rule for one in visible.tables for rule in one.decision.rules)
+    return tuple(dict.fromkeys(one.removeprefix("agreement:") for one in rules if one.startswith("agreement:")))

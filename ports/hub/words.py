@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -51,9 +52,9 @@ def marked(text: str, query: str) -> Markup:
 
 def amount(value: object, unit: str) -> str:
     """A measure's value with its unit; "" where there is none to show."""
-    if not isinstance(value, int | float | Decimal) or isinstance(value, bool) or value != value:
+    if not isinstance(value, int | float | Decimal) or isinstance(value, bool) or not math.isfinite(value):
         return ""
-    whole = f"{value:,.2f}".removesuffix(".00") if abs(value) < 1e6 else f"{value:,.0f}"
+    whole = f"{value:,.2f}".removesuffix(".00") if abs(value) < 1_000_000 else f"{value:,.0f}"
     return f"{whole} {unit}".strip()
 
 

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+BLOCKS = {"td", "th", "li", "dt", "dd", "p", "option", "h1", "h2", "h3", "summary"}
 FIELDS = {"input", "select", "textarea"}
 LINKS = {"href", "src", "action", "formaction", "poster", "data", "xlink:href"}
 
@@ -51,6 +52,8 @@ class Page(HTMLParser):
         assert self._open, f"</{tag}> closes nothing"
         assert self._open[-1].tag == tag, f"</{tag}> closes <{self._open[-1].tag}>"
         self._open.pop()
+        if tag in BLOCKS:
+            self.handle_data(" ")
 
     def handle_data(self, data: str) -> None:
         for one in self._open:
