@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from ports.http import finding
 
 SHORT = 220
+LARGE = 1_000_000
 _KINDS = {"sourceAligned": "source-aligned", "aggregate": "aggregate", "consumerAligned": "consumer-aligned"}
 
 
@@ -52,9 +53,10 @@ def marked(text: str, query: str) -> Markup:
 
 def amount(value: object, unit: str) -> str:
     """A measure's value with its unit; "" where there is none to show."""
-    if not isinstance(value, int | float | Decimal) or isinstance(value, bool) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not math.isfinite(value):
         return ""
-    whole = f"{value:,.2f}".removesuffix(".00") if abs(value) < 1_000_000 else f"{value:,.0f}"
+    large = math.fabs(value) >= LARGE
+    whole = f"{value:,.0f}" if large else f"{value:,.2f}".removesuffix(".00")
     return f"{whole} {unit}".strip()
 
 
