@@ -23,6 +23,8 @@ from gateway.errors import (
 from gateway.feedback import KINDS as FEEDBACK_KINDS
 from gateway.feedback import Feedback, Thread, threads
 from gateway.forms import Form
+from gateway.intake import ON_BAD as PUSH_ON_BAD
+from gateway.intake import Push, PushForm
 from gateway.limits import Limits
 from gateway.lineage import Origin
 from gateway.metric_formula import Formula, formula
@@ -56,6 +58,7 @@ __all__ = [
     "FEEDBACK_KINDS",
     "GONE",
     "PG_TYPES",
+    "PUSH_ON_BAD",
     "SEMANTIC_RELATIONS",
     "SEMANTIC_SCHEMA",
     "Access",
@@ -95,6 +98,8 @@ __all__ = [
     "Product",
     "ProductProvenance",
     "Provenance",
+    "Push",
+    "PushForm",
     "Query",
     "Quota",
     "Readiness",

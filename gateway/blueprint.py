@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from gateway import clock, contract, duck, feeds, pseudonym, reading, scope, sources, tree
+from gateway import clock, contract, duck, feeds, pseudonym, reading, scope, segments, sources, tree
 from gateway import mock as mocking
 from gateway.bind import Grant, view_of
 from gateway.contract import ContractError
@@ -72,9 +72,9 @@ class _Readable:
 
 
 def drawn(
-    product: Product, folder: Path, deployment: Deployment, policies: PolicySet, mask_keys: Keys | None
+    product: Product, folder: Path, state: Path, deployment: Deployment, policies: PolicySet, mask_keys: Keys | None
 ) -> Blueprint:
-    """The build of `product`. `mask_keys` may be None where no pseudonym is asked for.
+    """The build of `product`; `state` holds what was pushed to it. `mask_keys` may be None where none is needed.
 
     Raises ContractError with every finding: models that do not bind, inputs absent or not granted, missing files.
     """
@@ -86,6 +86,7 @@ def drawn(
     for source in product.inputs:
         if source.product is None:
             _files_of(source, folder, readable)
+            _pushes_of(source, product.name, state, readable)
     tables = tuple(
         _table(table, product, folder, readable, _pseudonyms(table, product, deployment, policies, mask_keys))
         for table in _ordered(product)
@@ -162,6 +163,14 @@ def _files_of(source: Input, folder: Path, readable: _Readable) -> None:
             path = _resolved(file, folder, readable)
             relation = feeds.of_file(source.name, table, file, path, arrivals[table.name])
             readable.add((source.name, table.name), relation)
+
+
+def _pushes_of(source: Input, product: str, state: Path, readable: _Readable) -> None:
+    tables, arrivals = {table.name: table for table in source.tables}, dict(source.arrivals)
+    for name, feed in source.feeds:
+        files = segments.shelf(state, product, source.name, name).files()
+        readable.files |= dict.fromkeys(files)
+        readable.add((source.name, name), feeds.of_pushes(source.name, tables[name], feed, files, arrivals[name]))
 
 
 def _product_of(

@@ -46,7 +46,7 @@ class Forbidden(GatewayError):
 class NotFound(GatewayError):
     """No such product, table, key or snapshot for this principal: unknown and ungranted read alike.
 
-    Reasons: product, table, key, snapshot.
+    Reasons: product, table, key, snapshot, input.
     """
 
     code = "not_found"
@@ -56,7 +56,8 @@ class BadQuery(GatewayError):
     """The query itself is wrong.
 
     Reasons: syntax, column, ambiguous, type, value, parameter, function, division, grouping, range, moment,
-    moment_range, cardinality, candidates, count, place, name, encoding, read_only, unsupported, limit.
+    moment_range, cardinality, candidates, count, place, name, encoding, read_only, unsupported, limit; of pushes:
+    rows, idempotency.
     """
 
     code = "bad_query"

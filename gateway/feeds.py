@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
-from gateway import reading
+from gateway import duck, reading
 from gateway.job import Relation
-from gateway.product import Arrival, FileSource, Table
+from gateway.product import Arrival, Column, FileSource, PushSource, Table
+
+# No column of a contract has such a name.
+_FILE = "$file"
 
 
 def of_file(schema: str, table: Table, source: FileSource, path: Path, arrival: Arrival) -> Relation:
@@ -16,3 +22,49 @@ def of_file(schema: str, table: Table, source: FileSource, path: Path, arrival: 
     select = f"{reading.named(table.columns)} {scan}"
     parquet = str(path) if source.format == "parquet" else ""
     return Relation(schema, table.name, select, columns, arrival, f"SELECT * {scan}", parquet)
+
+
+def of_pushes(schema: str, table: Table, source: PushSource, files: Sequence[Path], arrival: Arrival) -> Relation:
+    """What clients have pushed, in segments that have the contract's names; by upsert the last row of each key."""
+    columns = tuple(replace(column, physical_name="") for column in table.columns)
+    places = tuple((name, name, where) for name, _, where in arrival.places)
+    scan = _nothing(columns)
+    if files:
+        paths = ", ".join(_text(str(path)) for path in files)
+        read = f"FROM read_parquet([{paths}], union_by_name = true, filename = '{_FILE}', file_row_number = true)"
+        rows = f'SELECT * EXCLUDE ("{_FILE}", file_row_number) {read}'
+        if source.mode == "upsert":
+            key = ", ".join(duck.quote(name) for name in table.key)
+            latest = f'"{_FILE}" DESC, file_row_number DESC'
+            rows += f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {latest}) = 1"
+        scan += f" UNION ALL BY NAME {rows}"
+    return _relation(schema, table, columns, scan, replace(arrival, places=places))
+
+
+def of_incoming(schema: str, table: Table, path: Path, form: Literal["parquet", "json"], arrival: Arrival) -> Relation:
+    """One push as it came, by the source's names; a column that it leaves out is NULL."""
+    if form == "parquet":
+        rows = f"SELECT * FROM read_parquet({_text(str(path))})"
+    else:
+        kinds = {one.physical_name or one.name: reading.loose(one.type, "json") for one in table.columns}
+        given = ", ".join(f"{_text(name)}: '{kind}'" for name, kind in kinds.items())
+        rows = f"SELECT * FROM read_json({_text(str(path))}, columns = {{{given}}})"
+    scan = f"{_nothing(table.columns)} UNION ALL BY NAME {rows}"
+    return _relation(schema, table, table.columns, scan, arrival)
+
+
+def _relation(schema: str, table: Table, columns: Sequence[Column], scan: str, arrival: Arrival) -> Relation:
+    kinds = tuple((column.name, column.type) for column in columns)
+    return Relation(
+        schema, table.name, f"{reading.named(tuple(columns))} FROM ({scan}) AS came", kinds, arrival, scan, ""
+    )
+
+
+def _nothing(columns: Sequence[Column]) -> str:
+    """No row of every column: what no source has is NULL."""
+    names = ", ".join(f"NULL AS {duck.quote(one.physical_name or one.name)}" for one in columns)
+    return f"SELECT {names} WHERE false"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

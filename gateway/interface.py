@@ -7,7 +7,7 @@ from gateway.descriptor import Descriptor
 from gateway.document import Path, Report
 from gateway.odcs import DataContract
 from gateway.product import Input, OutputPort, Table
-from gateway.sources import sources
+from gateway.sources import feeds, sources
 
 DOORS = ("rest", "graphql", "postgres", "flightsql", "mcp")
 
@@ -71,16 +71,19 @@ def inputs(descriptor: Descriptor, report: Report) -> tuple[Input, ...]:
 
 
 def _file_input(name: str, file: str, contract: DataContract, report: Report) -> Input:
-    files = sources(contract, file, report)
+    files, fed = sources(contract, file, report), feeds(contract, file, report)
     tables = []
     promised = []
     for index, schema in enumerate(contract.tables):
         place: Path = ("schema", index)
         columns.check_identifier(schema.name, "table", file, (*place, "name"), report)
-        if schema.name not in files:
+        if schema.name not in files and schema.name not in fed:
             report.error(file, place, f"no server feeds {schema.name}", "servers: type local, path, format")
         key = columns.key_of(schema, file, place, report)
+        feed = fed.get(schema.name)
+        if feed is not None and feed.mode == "upsert" and not key:
+            report.error(file, place, f"{schema.name} has no key to upsert by", "primaryKey: true, or push: append")
         stored = columns.columns(schema, key, file, place, report)
         tables.append(Table(schema.name, schema.description or "", "", stored, key, (), (), (), None))
         promised.append((schema.name, arrivals.arrival(contract, schema, stored, file, place, report)))
-    return Input(name, contract.version, None, tuple(files.items()), tuple(tables), tuple(promised))
+    return Input(name, contract.version, None, tuple(files.items()), tuple(tables), tuple(promised), tuple(fed.items()))

@@ -14,18 +14,22 @@ from gateway.errors import Forbidden, GatewayError
 from gateway.evidence import refusal
 from gateway.observe import Observer, ProductManaged
 from gateway.pins import Pins
+from gateway.policy_rules import Right
 from gateway.principal import Environment
 from gateway.product import Product
 from gateway.session import Session
 from gateway.visible import VisibleProduct
 
+_DONE: dict[Right, str] = {"manage": "manage", "push": "push to"}
+
 
 class Managers:
-    """Tells who may manage what. Thread-safe. `shown` is a product as a session sees it; it raises NotFound."""
+    """Tells who has a right on what. Thread-safe. `shown` is a product as a session sees it; it raises NotFound."""
 
     def __init__(
-        self, shown: Callable[[Session, str, int | None], VisibleProduct], pins: Pins, audit: Observer
+        self, right: Right, shown: Callable[[Session, str, int | None], VisibleProduct], pins: Pins, audit: Observer
     ) -> None:
+        self._right: Right = right
         self._shown, self._pins, self._audit = shown, pins, audit
 
     def check(self, session: Session, name: str, major: int | None = None) -> VisibleProduct:
@@ -38,8 +42,8 @@ class Managers:
         try:
             visible = self._shown(session, name, major)
             if not self.rule(session, visible.product):
-                told = f'to manage "{visible.product.name}" is not granted to you'
-                raise Forbidden(told, reason="manage")
+                told = f'to {_DONE[self._right]} "{visible.product.name}" is not granted to you'
+                raise Forbidden(told, reason=self._right)
         except GatewayError as error:
             self._audit.record(refusal(session, "", uuid.uuid4().hex, None, error))
             error.on_record = True
@@ -54,7 +58,7 @@ class Managers:
         if not scope.reaches(session.port, product.name):
             return ""
         environment = Environment(session.port, session.purpose, "metadata", time.time())
-        return self._pins.present().policies.manager(principal, product, environment) or ""
+        return self._pins.present().policies.manager(self._right, principal, product, environment) or ""
 
     def record(self, session: Session, product: str, action: str, *, reason: str = "", what: str = "") -> None:
         """Put on record, before it is done, that the session does `action` to `product`. Raises Unavailable.

@@ -25,6 +25,7 @@ from gateway.feedback import FeedbackDesk
 from gateway.fences import Fences
 from gateway.fingerprints import Fingerprints
 from gateway.forms import Form
+from gateway.intake import Intake
 from gateway.ledger import Ledger
 from gateway.limits import Limits
 from gateway.lineage import origins
@@ -83,7 +84,9 @@ class Gateway:
         self._pg_catalog = PgCatalog(engine.running_limit(settings), settings.queue_s)
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
         self.stewards = Stewards(self._directory, self._pins, self._audit)
-        self.managers = Managers(self.product, self._pins, self._audit)
+        self.managers = Managers("manage", self.product, self._pins, self._audit)
+        pushers = Managers("push", self.product, self._pins, self._audit)
+        self.intake = Intake(settings, pushers, lambda product, reason: None)
         desk = (settings.feedback, settings.feedback_hourly, self._pins, self._audit, self.stewards, self.managers)
         self.feedback = FeedbackDesk(*desk)
 

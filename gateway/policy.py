@@ -27,7 +27,7 @@ from gateway.policy_compile import Applied, ProductRules, check_names, compile_r
 from gateway.policy_delegate import FOR_ITSELF, Delegations, Permit, hierarchy
 from gateway.policy_file import read_folder
 from gateway.policy_reasons import Reason
-from gateway.policy_rules import Deny, Policies, PolicyError
+from gateway.policy_rules import Deny, Policies, PolicyError, Right
 from gateway.policy_who import Asker, next_boundary
 from gateway.principal import NEVER, Action, Environment, Principal
 from gateway.product import Product, Pseudonym, Table
@@ -193,12 +193,12 @@ class PolicySet:
         askers = [Asker(one, environment, self._policies.claims) for one in principal.both]
         return policy_limit.of(self._policies.limits, askers, self._holds_role)
 
-    def manager(self, principal: Principal, product: Product, environment: Environment) -> str | None:
-        """The id of the rule that lets `principal` manage `product` now, for itself; None where none does."""
+    def manager(self, right: Right, principal: Principal, product: Product, environment: Environment) -> str | None:
+        """The id of the rule that gives `principal` the right on `product` now, for itself; None where none does."""
         if principal.behalf is not None or environment.now >= principal.valid_until:
             return None
         asker = Asker(principal, environment, self._policies.claims)
-        found = policy_manage.allowed(self._policies.managements, asker, product, self._holds_role)
+        found = policy_manage.allowed(self._policies.managements, right, asker, product, self._holds_role)
         return found.id if found is not None else None
 
     def decide(

@@ -171,7 +171,7 @@ class _RuleReader:
             return policy_delegate.read(str(identifier), body, self._vocabulary, file, path)
         if policy_limit.KEY in body:
             return policy_limit.read(str(identifier), body, self._vocabulary, file, path)
-        if policy_manage.KEY in body:
+        if policy_manage.right_of(body) is not None:
             target = self._target(body.get("on"), file, (*path, "on"))
             return policy_manage.read(str(identifier), body, target, self._vocabulary, file, path)
         for key in body:

@@ -1,20 +1,21 @@
-"""Who may manage which products over the web: rules with `manage: true`, read strictly. Pure.
+"""Who may manage which products over the web, or push rows to their inputs: rules with `manage: true` or `push: true`.
 
-Such a rule opens no data. Who may manage what it does not see manages nothing: it must be granted something of it too.
+Pure. Such a rule opens no data. Who may manage what it does not see manages nothing: it must be granted something of
+it too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from gateway.document import Path
-from gateway.policy_rules import ALL, Management, Target
+from gateway.policy_rules import ALL, Management, Right, Target
 from gateway.policy_who import Asker, HoldsRole, Vocabulary, matches, who
 from gateway.product import Product
 
-KEY = "manage"
-_KEYS = {"id", "description", "on", "to", "unless", KEY}
+KEYS: tuple[Right, ...] = get_args(Right)
+_COMMON = {"id", "description", "on", "to", "unless"}
 
 
 def read(
@@ -23,10 +24,13 @@ def read(
     """The right that `body` gives on `target`; None, and every reason as a finding, where it gives none."""
     report = vocabulary.report
     before = len(report.errors)
-    for key in sorted(set(body) - _KEYS):
-        report.error(file, (*path, key), f"{key} is no part of managing: it opens no data", ", ".join(sorted(_KEYS)))
-    if body[KEY] is not True:
-        report.error(file, (*path, KEY), "manage is true", "manage: true, or remove the rule")
+    right = right_of(body)
+    assert right is not None
+    known = {*_COMMON, right}
+    for key in sorted(set(body) - known):
+        report.error(file, (*path, key), f"{key} is no part of managing: it opens no data", ", ".join(sorted(known)))
+    if body[right] is not True:
+        report.error(file, (*path, right), f"{right} is true", f"{right}: true, or remove the rule")
     if target is not None and target.tables != (ALL,):
         report.error(file, (*path, "on", "table"), "a product is managed as a whole", "leave table out")
     to = who(body.get("to"), vocabulary, file, (*path, "to"))
@@ -39,12 +43,21 @@ def read(
             report.error(file, (*path, name, "action"), "managing is neither query nor metadata", "leave it out")
     if len(report.errors) > before or to is None or target is None:
         return None
-    return Management(identifier, target, to, unless, file, path)
+    return Management(identifier, right, target, to, unless, file, path)
 
 
-def allowed(every: Iterable[Management], asker: Asker, product: Product, holds_role: HoldsRole) -> Management | None:
-    """The rule that lets `asker` manage `product` now, None where none does."""
+def right_of(body: Mapping[str, Any]) -> Right | None:
+    """Which of these rights `body` gives, None for a rule of tables."""
+    return next((right for right in KEYS if right in body), None)
+
+
+def allowed(
+    every: Iterable[Management], right: Right, asker: Asker, product: Product, holds_role: HoldsRole
+) -> Management | None:
+    """The rule that gives `asker` the right on `product` now, None where none does."""
     for rule in every:
+        if rule.right != right:
+            continue
         spared = rule.unless is not None and matches(rule.unless, asker, holds_role, widens=False)
         if rule.target.covers(product) and matches(rule.to, asker, holds_role, widens=True) and not spared:
             return rule

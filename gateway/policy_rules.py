@@ -198,11 +198,18 @@ class Limit:
     limits: Limits
 
 
+Right = Literal["manage", "push"]
+
+
 @dataclass(frozen=True, slots=True)
 class Management:
-    """Whoever `to` speaks of, and `unless` does not, may manage the products of `target`."""
+    """Whoever `to` speaks of, and `unless` does not, has a `right` on the products of `target`.
+
+    To manage them, or to push rows to their inputs: neither implies the other.
+    """
 
     id: str
+    right: Right
     target: Target
     to: Who
     unless: Who | None

@@ -165,6 +165,13 @@ class FileSource:
 
 
 @dataclass(frozen=True, slots=True)
+class PushSource:
+    """Rows that clients push: each push adds to those before, or, by `upsert`, takes the place of rows of its keys."""
+
+    mode: Literal["append", "upsert"]
+
+
+@dataclass(frozen=True, slots=True)
 class RowRule:
     """What each row of an input keeps to; `broken` is the condition over its typed columns under which it does not."""
 
@@ -193,7 +200,7 @@ class Arrival:
 class Input:
     """What models may read as `<name>.<table>`: another product (source None) or files by table name.
 
-    `arrivals` are what the contract of files says of their rows, by table.
+    `arrivals` are what the contract says of rows that arrive, by table; `feeds` are the tables that no file feeds.
     """
 
     name: str
@@ -202,6 +209,7 @@ class Input:
     files: tuple[tuple[str, FileSource], ...]
     tables: tuple[Table, ...]
     arrivals: tuple[tuple[str, Arrival], ...] = ()
+    feeds: tuple[tuple[str, PushSource], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

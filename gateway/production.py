@@ -136,7 +136,7 @@ def _drawn(
         pseudonym.pin(settings.mask_keys, secret)
     if mock is not None:
         return blueprint.made_up(product, mock, data_clock.moment(product.data_clock), deployment, policies, secret)
-    return blueprint.drawn(product, folder, deployment, policies, secret)
+    return blueprint.drawn(product, folder, settings.state, deployment, policies, secret)
 
 
 def _key(product: Product) -> tuple[str, int]:

@@ -31,7 +31,7 @@ def scan(path: Path, file_format: Format, columns: tuple[Column, ...]) -> str:
     Dates and times of CSV are read where all of a column are some, as they have many spellings; lists and structures
     of JSON stay JSON.
     """
-    declared = {column.name: _loose(column.type, file_format) for column in columns}
+    declared = {column.name: loose(column.type, file_format) for column in columns}
     options = "" if file_format == "parquet" else _typed(path, file_format, columns, declared)
     return f"FROM {_READERS[file_format]}({_text(str(path))}{options})"
 
@@ -42,7 +42,8 @@ def named(columns: tuple[Column, ...]) -> str:
     return f"SELECT {', '.join(names)}"
 
 
-def _loose(kind: str, file_format: Format) -> str:
+def loose(kind: str, file_format: Format) -> str:
+    """The type that a text file's column of type `kind` is read as, so that any value can be."""
     if file_format == "csv":
         return kind if kind.startswith(_SNIFFED) else "VARCHAR"
     return "JSON" if kind.endswith(("]", ")")) and not kind.startswith("DECIMAL") else "VARCHAR"

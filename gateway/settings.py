@@ -88,6 +88,10 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^\s?#]+$",
         description="address of that door as its clients call it; unset: by their Host header",
     )
+    push_bytes: int = Field(67_108_864, ge=1024, description="bytes of one push to an input of a product")
+    push_store_bytes: int = Field(
+        10_737_418_240, ge=1024, description="bytes that are kept of all pushes to a table of an input"
+    )
     feedback_hourly: int = Field(20, ge=0, description="times an hour that one principal gives feedback on a product")
     secret_key: SecretStr | None = Field(
         None,

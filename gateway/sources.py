@@ -13,10 +13,11 @@ from typing import Literal
 
 from gateway.document import Path, Report
 from gateway.odcs import DataContract, Server
-from gateway.product import FileSource
+from gateway.product import FileSource, PushSource
 
 FORMATS: dict[str, Literal["parquet", "csv", "json"]] = {"parquet": "parquet", "csv": "csv", "json": "json"}
 PLACEHOLDER = "{model}"
+PUSH = "push"
 _PACKAGE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -47,6 +48,26 @@ def sources(contract: DataContract, file: str, report: Report) -> dict[str, File
             source = _source(server, table, file, ("servers", index), report)
             if source is not None and (named or table not in found):
                 found[table] = source
+    return found
+
+
+def feeds(contract: DataContract, file: str, report: Report) -> dict[str, PushSource]:
+    """Table -> how its rows come, for every schema object that a `custom` server with the property push feeds.
+
+    A server feeds the table of its own name, or every table of the contract.
+    """
+    found: dict[str, PushSource] = {}
+    tables = [schema.name for schema in contract.tables]
+    for index, server in enumerate(contract.servers):
+        mode = server.custom(PUSH)
+        if server.type != "custom" or mode is None:
+            continue
+        if mode not in {"append", "upsert"}:
+            report.error(file, ("servers", index, "customProperties"), f"push {mode} is unknown", "append or upsert")
+            continue
+        for table in [server.server] if server.server in tables else tables:
+            if server.server == table or table not in found:
+                found[table] = PushSource(mode)
     return found
 
 

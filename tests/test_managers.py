@@ -52,7 +52,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("rule", "allowed"), ALLOWED, ids=str)
 def test_who_manages_a_product(tmp_path: Path, rule: dict[str, Any], allowed: bool) -> None:
     policies = load(tmp_path, [GRANT, {"id": "m", **rule, "manage": True}], roles={"lead": ["keeper"]})
-    found = policies.manager(principal("ann", role=("lead",)), LAB, at())
+    found = policies.manager("manage", principal("ann", role=("lead",)), LAB, at())
     assert found == ("m" if allowed else None)
 
 
@@ -60,10 +60,10 @@ def test_who_stands_in_for_another_manages_nothing(tmp_path: Path) -> None:
     rule = {"id": "m", "on": {"product": "lab"}, "to": {"kind": "person"}, "manage": True}
     policies = load(tmp_path, [GRANT, rule])
     ann, bob = principal("ann"), principal("bob")
-    assert policies.manager(ann, LAB, at()) == "m"
-    assert policies.manager(replace(ann, behalf=bob), LAB, at()) is None
-    assert policies.manager(replace(ann, behalf=bob, standin="simulate"), LAB, at()) is None
-    assert policies.manager(replace(ann, valid_until=NOON), LAB, at()) is None
+    assert policies.manager("manage", ann, LAB, at()) == "m"
+    assert policies.manager("manage", replace(ann, behalf=bob), LAB, at()) is None
+    assert policies.manager("manage", replace(ann, behalf=bob, standin="simulate"), LAB, at()) is None
+    assert policies.manager("manage", replace(ann, valid_until=NOON), LAB, at()) is None
 
 
 @pytest.mark.parametrize(("rule", "problem"), REFUSED, ids=lambda one: str(one)[:60])

@@ -1,0 +1,120 @@
+"""What clients have pushed: <state>/inputs/<product>/<input>/<table>/, immutable Parquet segments in order of arrival.
+
+Touches that folder only. A segment's name tells its place, whose key it came under and of what body; beside it stands
+the answer that was given. One writer at a time holds the table's lock; readers need none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.manifest import sync_folder
+
+INPUTS = "inputs"
+_LOCK = "lock"
+_NAME = re.compile(r"(?P<place>\d{12})-(?P<key>[0-9a-f]{32})-(?P<body>[0-9a-f]{32})\.parquet")
+_WORK = "work-"
+# What a killed process has left; a push takes less.
+_STALE_S = 3_600.0
+
+
+class Conflict(Exception):
+    """The key has been used for another body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The segments of one input's table."""
+
+    folder: Path
+
+    def files(self) -> tuple[Path, ...]:
+        """Every segment, in order of arrival."""
+        if not self.folder.is_dir():
+            return ()
+        return tuple(sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)))
+
+    def size_bytes(self) -> int:
+        """Of all segments."""
+        return sum(path.stat().st_size for path in self.files())
+
+    def aside(self) -> tuple[Path, ...]:
+        """The rows that were set aside, a file for each push that had some."""
+        return tuple(sorted(self.folder.glob("*.aside"))) if self.folder.is_dir() else ()
+
+    def begin(self) -> Path:
+        """A folder for one push to work in; whoever asked for it removes it. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in self.folder.glob(f"{_WORK}*"):
+            if left.stat().st_mtime < time.time() - _STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
+        folder = self.folder / f"{_WORK}{uuid.uuid4().hex}"
+        folder.mkdir(mode=0o700)
+        return folder
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """One push at a time, over all processes. Raises OSError."""
+        descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def answered(self, key: str, body: str) -> Mapping[str, object] | None:
+        """What was answered to the same push before, None if it is new. Raises Conflict for another body."""
+        for path in self.files():
+            match = _NAME.fullmatch(path.name)
+            if match is not None and match["key"] == key:
+                if match["body"] != body:
+                    raise Conflict
+                known: Mapping[str, object] = json.loads(path.with_suffix(".json").read_bytes())
+                return known
+        return None
+
+    def add(self, key: str, body: str, rows: Path, aside: Path | None, answer: Mapping[str, object]) -> None:
+        """Keep a push durably: all of it, or nothing. Only under `turn`. Raises OSError."""
+        files = self.files()
+        place = int(files[-1].name[:12]) + 1 if files else 1
+        final = self.folder / f"{place:012d}-{key}-{body}.parquet"
+        told = rows.with_name("answer")
+        told.write_bytes(json.dumps(dict(answer)).encode())
+        moves = [(told, final.with_suffix(".json")), (rows, final)]
+        if aside is not None:
+            moves.insert(0, (aside, final.with_suffix(".aside")))
+        for source, target in moves:
+            _durable(source)
+            # The segment comes last: what is beside a segment that is there is there too.
+            source.replace(target)
+        sync_folder(self.folder)
+
+
+def shelf(state: Path, product: str, name: str, table: str) -> Shelf:
+    """The segments of a table of an input of a product."""
+    return Shelf(state.resolve() / INPUTS / product / name / table)
+
+
+def key_of(subject: str, key: str) -> str:
+    """An Idempotency-Key of a principal, as names of segments have it: nobody meets another's."""
+    return hashlib.sha256(f"{subject}\0{key}".encode()).hexdigest()[:32]
+
+
+def _durable(path: Path) -> None:
+    path.chmod(0o600)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
