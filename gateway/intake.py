@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -20,6 +20,7 @@ from gateway.duck_writer import WriteError, Writer
 from gateway.errors import BadQuery, Exhausted, NotFound, Unavailable
 from gateway.managers import Managers
 from gateway.product import Arrival, Input, Product, Table
+from gateway.segments import Answer
 from gateway.session import Session
 from gateway.settings import Settings
 from gateway.snapshot import Arrived
@@ -64,7 +65,7 @@ class Push:
         self._digest.update(chunk)
         self._file.write(chunk)
 
-    def keep(self) -> Mapping[str, object]:
+    def keep(self) -> Answer:
         """Check the rows and keep them; what is answered, the same for the same key and body.
 
         Raises BadQuery: rows (what breaks the contract, counted), encoding, idempotency; Exhausted; Unavailable.
@@ -111,7 +112,7 @@ class Intake:
         """Where the target's pushes are kept."""
         return segments.shelf(self._settings.state, target.product.name, target.source.name, target.table.name)
 
-    def take(self, push: Push, session: Session, key: str, body: str) -> Mapping[str, object]:
+    def take(self, push: Push, session: Session, key: str, body: str) -> Answer:
         """Check and keep a push, and ask for the product to be refreshed. Raises as `Push.keep`."""
         if push.shelf.size_bytes() + push.body.stat().st_size > self._settings.push_store_bytes:
             raise Exhausted("this input is full", reason="bytes", hint="its owner may raise push_store_bytes")
@@ -125,7 +126,7 @@ class Intake:
         kept = arrived.rows - arrived.aside
         what = f"{target.source.name}.{target.table.name}: {kept} rows, {arrived.aside} set aside"
         self._pushers.record(session, target.product.name, "push", what=what)
-        answer = {"rows": kept, "quarantined": arrived.aside, "broken": dict(arrived.broken)}
+        answer = Answer(kept, arrived.aside, arrived.broken)
         aside = push.folder / arriving.file_of(target.source.name, target.table.name)
         push.shelf.add(key, body, rows, aside if arrived.aside else None, answer)
         self._requested(target.product.name, f"push to {target.source.name}")

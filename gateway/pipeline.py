@@ -38,6 +38,7 @@ from gateway.pg_objects import visible
 from gateway.pins import Pins
 from gateway.policy_store import PolicyStore
 from gateway.principal import Principal
+from gateway.quarantine import Quarantine
 from gateway.rate import narrower
 from gateway.references import Reference, references
 from gateway.refusals import Refusals
@@ -85,6 +86,7 @@ class Gateway:
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
         self.stewards = Stewards(self._directory, self._pins, self._audit)
         self.managers = Managers("manage", self.product, self._pins, self._audit)
+        self.quarantine = Quarantine(settings.state, self.managers, self._pins)
         pushers = Managers("push", self.product, self._pins, self._audit)
         self.intake = Intake(settings, pushers, lambda product, reason: None)
         desk = (settings.feedback, settings.feedback_hourly, self._pins, self._audit, self.stewards, self.managers)

@@ -9,15 +9,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from gateway.manifest import sync_folder
 
@@ -29,8 +30,20 @@ _WORK = "work-"
 _STALE_S = 3_600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a push was answered: rows kept, rows set aside, and how many broke each rule."""
+
+    rows: int
+    aside: int
+    broken: tuple[tuple[str, int], ...]
+
+
 class Conflict(Exception):
     """The key has been used for another body."""
+
+
+_ANSWER = TypeAdapter(Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,11 @@ class Shelf:
         if not self.folder.is_dir():
             return ()
         return tuple(sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)))
+
+    def answers(self) -> Iterator[Answer]:
+        """What each push was answered, in order of arrival."""
+        for path in self.files():
+            yield _answer(path)
 
     def size_bytes(self) -> int:
         """Of all segments."""
@@ -73,24 +91,23 @@ class Shelf:
         finally:
             os.close(descriptor)
 
-    def answered(self, key: str, body: str) -> Mapping[str, object] | None:
+    def answered(self, key: str, body: str) -> Answer | None:
         """What was answered to the same push before, None if it is new. Raises Conflict for another body."""
         for path in self.files():
             match = _NAME.fullmatch(path.name)
             if match is not None and match["key"] == key:
                 if match["body"] != body:
                     raise Conflict
-                known: Mapping[str, object] = json.loads(path.with_suffix(".json").read_bytes())
-                return known
+                return _answer(path)
         return None
 
-    def add(self, key: str, body: str, rows: Path, aside: Path | None, answer: Mapping[str, object]) -> None:
+    def add(self, key: str, body: str, rows: Path, aside: Path | None, answer: Answer) -> None:
         """Keep a push durably: all of it, or nothing. Only under `turn`. Raises OSError."""
         files = self.files()
         place = int(files[-1].name[:12]) + 1 if files else 1
         final = self.folder / f"{place:012d}-{key}-{body}.parquet"
         told = rows.with_name("answer")
-        told.write_bytes(json.dumps(dict(answer)).encode())
+        told.write_bytes(_ANSWER.dump_json(answer))
         moves = [(told, final.with_suffix(".json")), (rows, final)]
         if aside is not None:
             moves.insert(0, (aside, final.with_suffix(".aside")))
@@ -109,6 +126,10 @@ def shelf(state: Path, product: str, name: str, table: str) -> Shelf:
 def key_of(subject: str, key: str) -> str:
     """An Idempotency-Key of a principal, as names of segments have it: nobody meets another's."""
     return hashlib.sha256(f"{subject}\0{key}".encode()).hexdigest()[:32]
+
+
+def _answer(path: Path) -> Answer:
+    return _ANSWER.validate_json(path.with_suffix(".json").read_bytes())
 
 
 def _durable(path: Path) -> None:

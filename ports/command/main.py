@@ -23,6 +23,7 @@ from ports.command import (
     people,
     policies,
     products,
+    quarantine,
     security,
     serve,
     show,
@@ -80,5 +81,6 @@ app.add_typer(agreements.app, name="agreement")
 app.add_typer(feedback.app, name="feedback")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("quarantine")(quarantine.command)
 app.command("doctor")(doctor.doctor)
 app.command("security-test")(security.security_test)

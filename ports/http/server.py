@@ -20,6 +20,7 @@ from ports.rest.docs import routes as docs_routes
 from ports.rest.feedback import routes as feedback_routes
 from ports.rest.measures import routes as measure_routes
 from ports.rest.pushes import routes as push_routes
+from ports.rest.quarantine import routes as quarantine_routes
 from ports.rest.routes import routes as rest_routes
 from ports.rest.service import routes as service_routes
 from ports.rest.snapshots import routes as snapshot_routes
@@ -30,6 +31,7 @@ ROUTES = (
     access_routes,
     feedback_routes,
     push_routes,
+    quarantine_routes,
     measure_routes,
     service_routes,
     docs_routes,

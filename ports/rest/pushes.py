@@ -83,5 +83,7 @@ async def _receive(request: Request, push: Push, limit_bytes: int) -> None:
 
 def _kept(push: Push, lane: Lane, _: Lifeline) -> Answer:
     lane.blocks()
-    content = orjson.dumps({"data": push.keep()})
+    kept = push.keep()
+    told = {"rows": kept.rows, "quarantined": kept.aside, "broken": dict(kept.broken)}
+    content = orjson.dumps({"data": told})
     return Answer(_MEDIA_TYPE, iter([content]), {"Cache-Control": "no-store"}, 201)

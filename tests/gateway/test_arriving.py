@@ -12,14 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from gateway import arriving, contract, feeds
+from gateway import Gateway, Password, arriving, contract, feeds
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.duck_writer import Writer
+from gateway.identity import Directory
+from gateway.keys import load as load_keys
 from gateway.publish import Progress, Warned
 from gateway.shelf import PREFIX
 from gateway.snapshot import Arrived
-from tests.workshop import KEY, Workshop, column, stored
+from tests.workshop import KEY, STEWARD, Workshop, column, stored
 
 ORDERS = {
     "id": column("BIGINT", required=True),
@@ -41,6 +43,10 @@ BROKEN = {
     "id.required": 1, "id.type": 1, "state.enum": 1, "code.pattern": 1, "amount.minimum": 1, "amount.type": 1,
     "day.type": 1,
 }  # fmt: skip
+
+
+HIDE = {"id": "h", "on": {"product": "sales"}, "to": {}, "hide": {"columns": ["state"]}}
+ROWS = {"id": "r", "on": {"product": "sales"}, "to": {}, "restrict": {"rows": "id < 5"}}
 
 
 @pytest.fixture
@@ -176,3 +182,31 @@ def test_a_type_of_which_no_value_casts_is_another_schema_and_no_bad_row(shop: W
         arrived(shop)
     (finding,) = refusal.value.findings
     assert finding.problem == "raw.orders.amount is BIGINT[], and none of its values is a INTEGER"
+
+
+MANAGE = {"id": "m", "on": {"product": "*"}, "to": {"role": "steward"}, "manage": True}
+
+
+@pytest.mark.parametrize(
+    ("model", "rules", "shown"),
+    [
+        ("SELECT id, state, amount FROM raw.orders", [STEWARD], ("id", "state", "amount")),
+        ("SELECT id, upper(state) AS state, amount FROM raw.orders", [STEWARD], ("id", "amount")),
+        ("SELECT o.id, o.state, o.amount FROM raw.orders AS o JOIN raw.orders AS p USING (id)", [STEWARD], ()),
+        ("SELECT id, state, amount FROM raw.orders", [STEWARD, HIDE], ("id", "amount")),
+        ("SELECT id, state, amount FROM raw.orders", [STEWARD, ROWS], ()),
+    ],
+)
+def test_who_manages_a_product_sees_of_what_was_set_aside_what_is_theirs_to_see(
+    shop: Workshop, model: str, rules: list[dict[str, Any]], shown: tuple[str, ...]
+) -> None:
+    declare(shop, limit="100%")
+    (shop.settings.products / "sales" / "models" / "kept.sql").write_text(model)
+    shop.allow(*rules, MANAGE)
+    Directory(shop.settings.principals, load_keys(shop.settings)).add("stew", "person", {"role": ["steward"]}, "s" * 12)
+    shop.publish("sales")
+    gateway = Gateway(shop.settings)
+    (aside,) = gateway.quarantine.read(gateway.open(Password("stew", "s" * 12), "rest"), "sales")
+    gateway.close()
+    assert (aside.aside, dict(aside.broken), aside.shown) == (6, BROKEN, shown)
+    assert {name for row in aside.sample for name in row} == {"$rules", *shown}

@@ -132,6 +132,19 @@ def test_rows_that_break_the_contract_are_refused_or_set_aside_as_the_client_ask
     taken = till.push(body, "a", params={"on-bad": "quarantine"})
     assert taken.json()["data"] == {"rows": 1, "quarantined": 1, "broken": {"state.enum": 1}}
     assert till.rows() == [(1, "open", None)]
+    seen = till.client.get("/products/sales/-/quarantine", auth=("stew", "stew-secret")).json()["data"]
+    (aside,) = seen
+    assert (aside["input"], aside["table"], aside["rows"], aside["aside"], aside["pushed"]) == (
+        "till",
+        "orders",
+        2,
+        1,
+        True,
+    )
+    assert aside["broken"] == {"state.enum": 1}
+    assert aside["sample"] == [{"$rules": "state.enum", "id": "2", "state": "SECRET", "amount": None}]
+    refused = till.client.get("/products/sales/-/quarantine", auth=("till", "till-secret"))
+    assert (refused.status_code, refused.json()["detail"]) == (403, 'to manage "sales" is not granted to you')
     worse = till.push([{"id": 2}, {"id": "x", "state": "open"}], "b", params={"on-bad": "quarantine"})
     assert (
         worse.json()["detail"]
