@@ -8,8 +8,10 @@ import socket
 import threading
 
 import uvicorn
+from fastapi import APIRouter
 
 from gateway import Gateway, Settings, Tls, Unavailable
+from ports.graphql.asking import asker
 from ports.graphql.routes import routes as graphql_routes
 from ports.http.application import application
 from ports.http.protocol import BoundedProtocol
@@ -25,6 +27,12 @@ from ports.rest.routes import routes as rest_routes
 from ports.rest.service import routes as service_routes
 from ports.rest.snapshots import routes as snapshot_routes
 
+
+def _hub(gateway: Gateway) -> APIRouter:
+    """The hub, whose playground asks GraphQL as well: ports do not know each other."""
+    return hub_routes(gateway, asker(gateway))
+
+
 # In the order in which an address is looked for.
 ROUTES = (
     snapshot_routes,
@@ -38,7 +46,7 @@ ROUTES = (
     rest_routes,
     graphql_routes,
     mcp_routes,
-    hub_routes,
+    _hub,
 )
 BACKLOG = 512
 SOCKET_MESSAGE_BYTES = 1 << 20

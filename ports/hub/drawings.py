@@ -6,6 +6,7 @@ it in words too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -114,7 +115,7 @@ def _drawn(box: _Box) -> Markup:
 
 def series(points: Sequence[tuple[str, float]], name: str, *, share: bool = False) -> Markup:
     """A line through values in order; `share` where they are between 0 and 1, and the whole of that is shown."""
-    low, high = (0.0, 1.0) if share else _range([value for _, value in points])
+    low, high = (0.0, 1.0) if share else _round(*_range([value for _, value in points]))
     right, bottom = _WIDTH - 16, _HEIGHT - _BOTTOM
 
     def at(i: int, value: float) -> tuple[float, float]:
@@ -196,6 +197,18 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     if low == high:
         return (min(low, 0.0), max(high, 0.0)) if low else (0.0, 1.0)
     return (0.0, high) if 0 <= low < high / 2 else (low, high)
+
+
+def _round(low: float, high: float) -> tuple[float, float]:
+    """Ends of an axis whose ticks are round numbers."""
+    raw = (high - low) / _TICKS
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(one * power for one in (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 20) if one * power * (1 + 1e-9) >= raw)
+    first = math.floor(low / step) * step
+    while first + _TICKS * step < high * (1 - 1e-9):
+        step *= 2
+        first = math.floor(low / step) * step
+    return first, first + _TICKS * step
 
 
 def _cut(text: str, letters: float) -> str:

@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from gateway import Gateway
 from ports.hub.browser import SIGN_IN, Browser
 from ports.hub.listing import Listing
+from ports.hub.playground import PATH, Ask, Playground
 from ports.hub.product_page import ProductPage
 from ports.hub.talk import Talk
 
@@ -20,7 +21,7 @@ _HERE = Path(__file__).parent
 _ASSETS = {"hub.css": "text/css", "hub.svg": "image/svg+xml", "hub.js": "text/javascript"}
 
 
-def routes(gateway: Gateway) -> APIRouter:
+def routes(gateway: Gateway, graphql: Ask) -> APIRouter:
     """The routes of the hub. What is no product's page has `-` where a product's name would be."""
     router = APIRouter()
     browser = Browser(gateway)
@@ -28,6 +29,7 @@ def routes(gateway: Gateway) -> APIRouter:
     _signing(router, browser)
     _finding(router, browser)
     _talking(router, browser)
+    _playing(router, Playground(browser, graphql), browser)
     return router
 
 
@@ -82,3 +84,13 @@ def _talking(router: APIRouter, browser: Browser) -> None:
     @router.post("/hub/{product}/-/answers")
     async def answer(request: Request) -> Response:
         return await browser.post(request, talk.answer)
+
+
+def _playing(router: APIRouter, playground: Playground, browser: Browser) -> None:
+    @router.get(PATH)
+    async def form(request: Request) -> Response:
+        return await browser.get(request, playground.form)
+
+    @router.post(PATH)
+    async def ask(request: Request) -> Response:
+        return await browser.post(request, playground.ask)
