@@ -6,6 +6,7 @@ Writes one folder of the shelf; knows nothing of the manifest but what it says.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ from gateway.engine import default_threads
 from gateway.job import Built, Order
 from gateway.manifest import Manifest
 from gateway.mock import Mock
+from gateway.policy import PolicySet
 from gateway.policy_file import read_folder
 from gateway.policy_rules import PolicyError
 from gateway.product import Inherited, Product, Pseudonym
@@ -46,6 +48,7 @@ from gateway.ticking import Clock
 
 FINDINGS = "findings.txt"
 _MEMORY_LIMIT = "2GB"
+_log = logging.getLogger("outport.publish")
 
 
 @dataclass(frozen=True)
@@ -81,24 +84,76 @@ def made(
     `ahead` are the products that are published with it and come after it: policies are read with them. Raises
     ContractError with every finding, Unavailable (build).
     """
-    settings, progress = terms.settings, terms.listener
+    progress = terms.listener
     progress(Step(product.name, "contract", product.version, None))
+    drawn = prepared(terms.settings, product, folder, deployment, known, ahead, terms.mock)
+    for finding in drawn.warnings:
+        progress(Warned(product.name, finding))
+    if drawn.same is not None and not terms.force:
+        return Made(drawn.same, False, None)
+    product, readers = drawn.product, drawn.readers
+    broken = breaks.broken(readers, product, terms.permit, lambda finding: progress(Warned(product.name, finding)))
+    snapshot = _built(terms, drawn)
+    return Made(snapshot, True, readers if broken else None)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is to be built, checked as far as it can be without data; `same` serves it already.
+
+    `product` has what its columns inherit; `readers` is what serves its major now, None where that is a mock.
+    """
+
+    product: Product
+    inherited: tuple[Inherited, ...]
+    blueprint: Blueprint
+    fingerprint: str
+    same: Snapshot | None
+    readers: Snapshot | None
+    warnings: tuple[Finding, ...]
+    pseudonyms: frozenset[Pseudonym]
+
+
+def prepared(
+    settings: Settings,
+    product: Product,
+    folder: Path,
+    deployment: Deployment,
+    known: Manifest,
+    ahead: Sequence[Product],
+    mock: Mock | None,
+) -> Prepared:
+    """What `made` would build. Raises ContractError with every finding."""
     inherited, doubts = _inherited(settings, product, deployment)
     product = inheritance.applied(product, inherited)
     served = deployment.find(f"{product.name}_v{product.major}")
-    if terms.mock is not None and served is not None and served.mock is None:
+    if mock is not None and served is not None and served.mock is None:
         raise ContractError([_real(product)])
-    drawn = _drawn(settings, product, folder, deployment, terms.mock, ahead)
-    for finding in (*doubts, *drawn.warnings):
-        progress(Warned(product.name, finding))
+    policies = _policies(settings, product, deployment, ahead)
+    drawn = _drawn(settings, product, folder, deployment, mock, policies)
     fingerprint = drawn.fingerprint(product.identity)
-    same = _same(settings.state, known, product, fingerprint)
-    if same is not None and not terms.force:
-        return Made(same, False, None)
     readers = None if served is None or served.mock is not None else served
-    broken = breaks.broken(readers, product, terms.permit, lambda finding: progress(Warned(product.name, finding)))
-    snapshot = _built(terms, product, inherited, drawn, fingerprint, readers)
-    return Made(snapshot, True, readers if broken else None)
+    return Prepared(
+        product,
+        inherited,
+        drawn,
+        fingerprint,
+        _same(settings.state, known, product, fingerprint),
+        readers,
+        (*doubts, *drawn.warnings),
+        frozenset(policies.pseudonyms(product)),
+    )
+
+
+def deployment(state: Path, known: Manifest) -> Deployment:
+    """What is served; a snapshot that cannot be read is left out, so that publishing it anew mends it."""
+    found = []
+    for entry in known.served:
+        try:
+            found.append(record.load(shelf.path(state, entry.snapshot)))
+        except RecordError as error:
+            _log.warning("%s", error)
+    return Deployment(tuple(found))
 
 
 def _inherited(
@@ -117,23 +172,25 @@ def _real(product: Product) -> Finding:
     return Finding("", 0, product.name, problem, "another major version, or a deployment of its own (--state)")
 
 
+def _policies(settings: Settings, product: Product, deployment: Deployment, ahead: Sequence[Product]) -> PolicySet:
+    """The policies over all that is to be served. Raises ContractError."""
+    told = {_key(one) for one in (*ahead, product)}
+    others = [*ahead, *(one.product for one in deployment.snapshots if _key(one.product) not in told)]
+    try:
+        return policy.load(settings.policies, [*others, product])
+    except PolicyError as error:
+        raise ContractError(error.findings) from error
+
+
 def _drawn(
     settings: Settings,
     product: Product,
     folder: Path,
     deployment: Deployment,
     mock: Mock | None,
-    ahead: Sequence[Product],
+    policies: PolicySet,
 ) -> Blueprint:
-    told = {_key(one) for one in (*ahead, product)}
-    others = [*ahead, *(one.product for one in deployment.snapshots if _key(one.product) not in told)]
-    try:
-        policies = policy.load(settings.policies, [*others, product])
-    except PolicyError as error:
-        raise ContractError(error.findings) from error
     secret = keys.load(settings) if policies.pseudonyms(product) else None
-    if secret is not None:
-        pseudonym.pin(settings.mask_keys, secret)
     if mock is not None:
         return blueprint.made_up(product, mock, data_clock.moment(product.data_clock), deployment, policies, secret)
     return blueprint.drawn(product, folder, settings.state, deployment, policies, secret)
@@ -157,19 +214,18 @@ def _same(state: Path, known: Manifest, product: Product, fingerprint: str) -> S
 
 def _built(
     terms: Terms,
-    product: Product,
-    inherited: tuple[Inherited, ...],
-    drawn: Blueprint,
-    fingerprint: str,
-    served: Snapshot | None,
+    drawn: Prepared,
 ) -> Snapshot:
     """A complete folder on the shelf, not yet served. Raises Refused, Unavailable."""
+    product, served = drawn.product, drawn.readers
+    if drawn.pseudonyms:
+        pseudonym.pin(terms.settings.mask_keys, keys.load(terms.settings))
     settings, progress, mock = terms.settings, terms.listener, terms.mock
     started, now = time.monotonic(), terms.clock.now()
     snapshot_id = shelf.new_id(product.name, now)
     folder = shelf.begin(settings.state.resolve(), snapshot_id)
     order = Order(
-        job=drawn.job,
+        job=drawn.blueprint.job,
         folder=str(folder),
         threads=settings.threads or default_threads(),
         memory_limit=settings.memory_limit or _MEMORY_LIMIT,
@@ -179,7 +235,7 @@ def _built(
         built = child.run(
             order, terms.held, lambda said: progress(Step(product.name, said.step, said.subject, said.fraction))
         )
-        if drawn.fingerprint(product.identity) != fingerprint:
+        if drawn.blueprint.fingerprint(product.identity) != drawn.fingerprint:
             raise Refused([Finding("", 0, product.name, "a file changed while it was read", "publish again")])
     except Refused as error:
         (folder / FINDINGS).write_text("".join(f"{finding}\n" for finding in error.findings))
@@ -191,8 +247,8 @@ def _built(
     for finding in built.findings:
         progress(Warned(product.name, finding))
     (folder / build.LOG).unlink(missing_ok=True)
-    made = _record(product, snapshot_id, now, built, folder, time.monotonic() - started, fingerprint)
-    record.write(folder, replace(made, inherited=inherited, mock=_mocked(mock, built)))
+    made = _record(product, snapshot_id, now, built, folder, time.monotonic() - started, drawn.fingerprint)
+    record.write(folder, replace(made, inherited=drawn.inherited, mock=_mocked(mock, built)))
     return record.load(shelf.path(settings.state, shelf.complete(folder).name))
 
 

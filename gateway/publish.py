@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from gateway import breaks, bundle, child, contract, manifest, production, record, runs, shelf, ticking
+from gateway import breaks, bundle, child, contract, manifest, production, runs, shelf, ticking
 from gateway.breaks import Permit
 from gateway.bundle import Declared
 from gateway.contract import ContractError
@@ -23,10 +23,9 @@ from gateway.mock import Mock
 from gateway.product import Product
 from gateway.production import FINDINGS, Made, Terms
 from gateway.progress import Listener, Progress, Step, Warned, silent
-from gateway.record import RecordError
 from gateway.runs import Cause, Run
 from gateway.settings import Settings
-from gateway.snapshot import Deployment, Snapshot
+from gateway.snapshot import Snapshot
 from gateway.ticking import Clock
 
 __all__ = ["FINDINGS", "Progress", "Step", "Warned", "collect", "overdue", "publish", "retain_s", "together"]
@@ -122,7 +121,7 @@ def _declared(folders: Sequence[Path]) -> tuple[Declared, ...]:
 
 def _made(terms: Terms, every: Sequence[Declared], known: Manifest, runs_of: Mapping[Path, Run]) -> dict[Path, Made]:
     """What each folder is to be served by. Where one is not fit nothing of all is kept, but for inspection."""
-    deployment = _deployment(terms.settings.state, known)
+    deployment = production.deployment(terms.settings.state, known)
     found: dict[Path, Made] = {}
     try:
         for place, one in enumerate(every):
@@ -190,14 +189,3 @@ def _collected(state: Path, now: float | None = None) -> Manifest:
         manifest.write(state, after)
     shelf.sweep(state, after)
     return after
-
-
-def _deployment(state: Path, known: Manifest) -> Deployment:
-    """What is served; a snapshot that cannot be read is left out, so that publishing it anew mends it."""
-    found = []
-    for entry in known.served:
-        try:
-            found.append(record.load(shelf.path(state, entry.snapshot)))
-        except RecordError as error:
-            _log.warning("%s", error)
-    return Deployment(tuple(found))

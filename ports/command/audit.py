@@ -45,7 +45,7 @@ def verify_all(
 ) -> None:
     """Check every chain of the audit; exit code 1 if a line or a file was edited, put in, taken out, moved or cut."""
     exported = _heads(heads or ())
-    place = _read(settings, folder, "verify", tuple(map(str, exported)))
+    place = looked(settings, folder, "verify", tuple(map(str, exported)))
     broken = False
     for report in verify(place, audit.seals(keys.load(settings)), exported, archived=archived):
         broken |= not report.whole
@@ -78,9 +78,9 @@ def find_records(
 ) -> None:
     """Show records of the audit that fit all that is asked; to look at it is itself recorded."""
     search = Search(
-        event, subject, on_behalf_of, product, column, rule, outcome, query_id, _moment(since), _moment(until)
+        event, subject, on_behalf_of, product, column, rule, outcome, query_id, moment(since), moment(until)
     )
-    place = _read(settings, folder, "find", search.filters)
+    place = looked(settings, folder, "find", search.filters)
     hits = find(place, search, audit.seals(keys.load(settings)))
     if as_json:
         for hit in hits:
@@ -100,7 +100,7 @@ def find_records(
 @with_settings(*PLACES)
 def head(*, folder: Folder = None, settings: Settings) -> None:
     """Print where each chain stands: kept elsewhere, it proves later that no end was cut (verify --heads)."""
-    place = _read(settings, folder, "head", ())
+    place = looked(settings, folder, "head", ())
     found: dict[str, Head] = {}
     for file in audit_files.chain_files(place)[0]:
         last = audit_files.head(file)
@@ -110,7 +110,7 @@ def head(*, folder: Folder = None, settings: Settings) -> None:
         show.line(str(one))
 
 
-def _read(settings: Settings, folder: Path | None, action: str, filters: tuple[str, ...]) -> Path:
+def looked(settings: Settings, folder: Path | None, action: str, filters: tuple[str, ...]) -> Path:
     """The folder that may be read now: that it is read is on record."""
     chain = audit.of(settings, keys.load(settings))
     named = filters if folder is None else (f"folder={folder}", *filters)
@@ -135,7 +135,7 @@ def _heads(files: Iterable[Path]) -> tuple[Head, ...]:
     return found
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment(text: str | None) -> datetime | None:
     """A time, or so long ago. Raises SettingsError."""
     if text is None:
         return None
@@ -143,10 +143,10 @@ def _moment(text: str | None) -> datetime | None:
     if ago:
         return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError as error:
         raise SettingsError((f"{text:.40} is no time; 2026-11-21T14:00 is, or 24h",)) from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _tell(report: FileReport) -> None:

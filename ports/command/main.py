@@ -19,6 +19,7 @@ from ports.command import (
     connect,
     doctor,
     feedback,
+    lifecycle,
     mocks,
     people,
     policies,
@@ -66,6 +67,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("apply")(products.apply)
+app.command("plan")(lifecycle.plan)
 app.command("get")(products.get)
 app.command("new")(products.new)
 app.command("mock")(mocks.mock)
