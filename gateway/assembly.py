@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway import clock, columns, duck, interface, lifespan, limits, promises, rules
+from gateway import clock, columns, duck, interface, lifespan, limits, objectives, promises, rules
 from gateway.bitol import VENDOR, Team
 from gateway.descriptor import MODELS, Descriptor
 from gateway.document import Path, Report
@@ -61,6 +61,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
         files |= sources(descriptor.contracts[file], file, report)
     models = _models(descriptor, shapes, files, data_clock, report)
     tables = _tables(descriptor, shapes, models, data_clock, report)
+    promised = objectives.of_contracts({file: descriptor.contracts[file] for file in served}, tables, report)
     if report.errors:
         return None
     description = product.description
@@ -90,6 +91,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
         sunset_on=sunset_on,
         agreement_required=product.custom(AGREEMENT) is True,
         limits=narrower,
+        objectives=promised,
     )
 
 

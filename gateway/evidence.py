@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
+from gateway import freshness
 from gateway.bind import Plan
 from gateway.decision import ColumnUse
 from gateway.errors import GatewayError
+from gateway.freshness import Read
 from gateway.grants import sees
 from gateway.observe import MetadataRead, QueryAnswered, QueryBegun, QueryRefused, Refused, stripped
 from gateway.session import Pin, Session
@@ -16,20 +19,28 @@ from gateway.stream import ProductProvenance, Provenance, Summary
 ENDING = frozenset({"deprecated", "retired"})
 
 
-def states(session: Session, pin: Pin, plan: Plan) -> tuple[ProductProvenance, ...]:
-    """The state of each product that `plan` reads."""
+def states(session: Session, pin: Pin, plan: Plan, now: datetime) -> tuple[ProductProvenance, ...]:
+    """The state of each product that `plan` reads, as of `now`."""
     snapshots = {grant.snapshot.id: grant.snapshot for grant in plan.grants}
     return tuple(
-        ProductProvenance(
-            one.product.name,
-            one.product.version,
-            one.id,
-            one.data_time,
-            one.quality,
-            lifespan(session, pin, one),
-            one.mock is not None,
-        )
+        state(one, lifespan(session, pin, one), [grant for grant in plan.grants if grant.snapshot is one], now)
         for one in snapshots.values()
+    )
+
+
+def state(snapshot: Snapshot, ends: Lifespan, read: Sequence[Read], now: datetime) -> ProductProvenance:
+    """The state of a product of which the tables `read` are read."""
+    found = freshness.of_answer(snapshot, read, now)
+    return ProductProvenance(
+        snapshot.product.name,
+        snapshot.product.version,
+        snapshot.id,
+        snapshot.data_time,
+        snapshot.quality,
+        ends,
+        snapshot.mock is not None,
+        found.state,
+        None if found.age_s is None else int(found.age_s),
     )
 
 

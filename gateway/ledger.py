@@ -64,6 +64,19 @@ class Ledger:
                 found += [row for row in _read(path) if str(row["at"]) >= first]
         return sorted(found, key=lambda row: str(row["at"]))
 
+    def follow(self, kind: str, places: dict[str, int], since: datetime | None = None) -> list[dict[str, Scalar]]:
+        """The rows of a kind that were appended since `places`, which moves on: as `rows`, each row once.
+
+        A line that is not whole yet is left for the next time. Raises Unavailable.
+        """
+        first = ticking.text(since) if since is not None else ""
+        found: list[dict[str, Scalar]] = []
+        for day, path in self._files(kind):
+            if day >= _day(since, days=-1) and _size(path) > places.get(path.name, 0):
+                rows, places[path.name] = _after(path, places.get(path.name, 0))
+                found += [row for row in rows if str(row["at"]) >= first]
+        return sorted(found, key=lambda row: str(row["at"]))
+
     def mark(self, *kinds: str) -> str:
         """A text that differs once anything was appended to the kinds, or went; all kinds where none is named."""
         wanted = kinds or ("",)
@@ -138,6 +151,21 @@ def _read(path: Path) -> Iterator[dict[str, Scalar]]:
         return  # swept since it was listed
     except OSError as error:
         raise Unavailable("the ledger cannot be read now", reason="state") from error
+
+
+def _after(path: Path, place: int) -> tuple[list[dict[str, Scalar]], int]:
+    """The rows of a file from a place on, and the place after the last whole line."""
+    try:
+        with path.open("rb") as file:
+            file.seek(place)
+            body = file.read()
+    except FileNotFoundError:
+        return [], place
+    except OSError as error:
+        raise Unavailable("the ledger cannot be read now", reason="state") from error
+    whole = body[: body.rfind(b"\n") + 1]
+    rows = (_row(raw) for raw in whole.splitlines(keepends=True))
+    return [row for row in rows if row is not None], place + len(whole)
 
 
 def _row(raw: bytes) -> dict[str, Scalar] | None:

@@ -31,6 +31,8 @@ from gateway.observe import (
     SnapshotServed,
 )
 from gateway.siblings import Siblings
+from gateway.slo_metrics import Kept
+from gateway.slo_told import NOTHING, Document
 from gateway.snapshot import Snapshot
 from gateway.stream import Load
 
@@ -68,6 +70,7 @@ class Metrics:
         load: Callable[[], Load],
         head: Callable[[], Head],
         siblings: Siblings | None = None,
+        objectives: Callable[[], Document] = lambda: NOTHING,
     ) -> None:
         self._registry = CollectorRegistry()
         self._siblings = siblings or Siblings()
@@ -99,6 +102,7 @@ class Metrics:
         self._watched: dict[str, Callable[[], OpenThere]] = {}
         self._registry.register(_State(snapshots, load, head))
         self._registry.register(_Watched(self._watched))
+        self._registry.register(Kept(objectives))
 
     def record(self, observation: Observation) -> None:
         """Count what happened."""

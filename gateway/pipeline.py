@@ -47,6 +47,8 @@ from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
 from gateway.siblings import Siblings
 from gateway.sign_in import Admitted, SignIn
+from gateway.slo_desk import SloDesk
+from gateway.slo_told import Told
 from gateway.standing import Standing
 from gateway.stewards import Stewards
 from gateway.stream import Provenance, Result, Summary
@@ -59,7 +61,7 @@ class Gateway:
     """One process's gateway. Thread-safe. Raises SettingsError if it cannot start as it is set."""
 
     def __init__(self, settings: Settings, siblings: Siblings | None = None, clock: Clock = MACHINE) -> None:
-        self.settings = settings
+        self.settings, self._clock = settings, clock
         self.siblings = siblings or Siblings()
         self._keys = keys.load(settings)
         self._tracing = tracing.load(settings)
@@ -69,7 +71,11 @@ class Gateway:
         self._policies = PolicyStore(settings.policies)
         chain = audit.of(settings, self._keys)
         self.metrics = Metrics(
-            lambda: self._catalog.current().snapshots, lambda: self._engine.load(), lambda: chain.head, self.siblings
+            lambda: self._catalog.current().snapshots,
+            lambda: self._engine.load(),
+            lambda: chain.head,
+            self.siblings,
+            Told(settings.state).read,
         )
         self.tally = Tally(Ledger(settings.state, clock), clock)
         self._audit = Observer(chain, self.metrics, self.tally, required=settings.audit_required)
@@ -86,6 +92,7 @@ class Gateway:
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
         self.stewards = Stewards(self._directory, self._pins, self._audit)
         self.managers = Managers("manage", self.product, self._pins, self._audit)
+        self.slo = SloDesk(settings.state, self.managers, self._pins, clock)
         self.quarantine = Quarantine(settings.state, self.managers, self._pins)
         pushers = Managers("push", self.product, self._pins, self._audit)
         self.intake = Intake(settings, pushers, lambda product, reason: None)
@@ -221,7 +228,9 @@ class Gateway:
         """Schema and parameter types of `query`; plans, never runs. Raises as `answer` does."""
         pin = pin or self.pin(session)
         plan = self._plan(session, query, pin)
-        return replace(self._engine.describe(plan), products=states(session, pin, plan), origins=origins(plan))
+        return replace(
+            self._engine.describe(plan), products=states(session, pin, plan, self._clock.now()), origins=origins(plan)
+        )
 
     def pg_catalog(
         self,
@@ -268,7 +277,7 @@ class Gateway:
         """Every product of which the principal may see a table, by name; each at its current major."""
         self._live(session)
         pin = self.pin(session)
-        found = [described(session, pin, snapshot) for snapshot in pin.deployment.current]
+        found = [described(session, pin, snapshot, self._clock.now()) for snapshot in pin.deployment.current]
         visible = tuple(sorted((one for one in found if one.tables), key=lambda one: one.product.name))
         self._read(session, (one.product.name for one in visible))
         return visible
@@ -278,7 +287,7 @@ class Gateway:
         self._live(session)
         pin = self.pin(session)
         snapshot = pin.deployment.find(name.lower() if major is None else f"{name.lower()}_v{major}")
-        visible = described(session, pin, snapshot) if snapshot is not None else None
+        visible = described(session, pin, snapshot, self._clock.now()) if snapshot is not None else None
         if visible is None or not visible.tables:
             raise NotFound(f'product "{name}" does not exist', reason="product")
         self._read(session, [name.lower()])
@@ -371,7 +380,8 @@ class Gateway:
 
     def _provenance(self, session: Session, pin: Pin, plan: Plan, query_id: str) -> Provenance:
         policy = self._fingerprint(session, plan)
-        return Provenance(query_id, states(session, pin, plan), policy, origins(plan), session.askers)
+        read = states(session, pin, plan, self._clock.now())
+        return Provenance(query_id, read, policy, origins(plan), session.askers)
 
     def _begun(self, session: Session, plan: Plan, provenance: Provenance) -> None:
         self._audit.record(begun(session, plan, provenance))

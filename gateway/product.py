@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from gateway.limits import Limits
+from gateway.objective import Objective
 
 Classification = Literal["public", "internal", "confidential", "restricted"]
 CLASSES: tuple[Classification, ...] = ("public", "internal", "confidential", "restricted")
@@ -260,6 +261,7 @@ class Product:
     agreement_required: bool = False
     lineage: str = ""
     limits: Limits | None = None
+    objectives: tuple[Objective, ...] = ()
 
     @property
     def identity(self) -> str:

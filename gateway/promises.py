@@ -9,6 +9,7 @@ from gateway import clock, duck
 from gateway.columns import is_column
 from gateway.document import Path, Report, show
 from gateway.errors import BadQuery
+from gateway.objectives import UNIT_S
 from gateway.odcs import DataContract, Property, SchemaObject
 from gateway.product import Column, QualityRule, Severity
 from gateway.relationships import Declared
@@ -17,10 +18,6 @@ from gateway.rules import Scope, counting, invalid, repeated
 NONE: tuple[str, tuple[float, ...]] = ("mustBe", (0,))
 # Answered for the age of an empty table, which has none: older than any promise, still a plain number.
 _NO_AGE = 1_000_000_000
-_AGE_SECONDS = {
-    "s": 1, "second": 1, "seconds": 1, "m": 60, "min": 60, "minute": 60, "minutes": 60, "h": 3600, "hour": 3600,
-    "hours": 3600, "d": 86400, "day": 86400, "days": 86400,
-}  # fmt: skip
 _RANGES = {"minimum": "<", "exclusiveMinimum": "<=", "maximum": ">", "exclusiveMaximum": ">="}
 
 
@@ -110,7 +107,7 @@ def freshness(
             continue
         table, _, name = sla.element.partition(".")
         column = scopes[table].column(name) if table in scopes else None
-        seconds = _AGE_SECONDS.get((sla.unit or "").lower())
+        seconds = UNIT_S.get((sla.unit or "").lower())
         if column is None or not column.type.startswith(("DATE", "TIMESTAMP")):
             report.error(file, (*place, "element"), f"{sla.element} is no time", "table.column of a DATE or TIMESTAMP")
         elif seconds is None or isinstance(sla.value, bool) or not isinstance(sla.value, int | float):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway import grants
 from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.errors import Forbidden
-from gateway.evidence import lifespan
+from gateway.evidence import lifespan, state
 from gateway.principal import Action
 from gateway.session import Pin, Session
 from gateway.visible import Tables, VisibleProduct, VisibleTable, shown
@@ -45,7 +46,7 @@ def schemas(session: Session, pin: Pin, action: Action, tables: Tables) -> tuple
     return tuple(found)
 
 
-def described(session: Session, pin: Pin, snapshot: Snapshot) -> VisibleProduct:
+def described(session: Session, pin: Pin, snapshot: Snapshot, now: datetime) -> VisibleProduct:
     """The product of `snapshot` as the session may be told of it; it may have no table."""
     granted = {
         table.name: found
@@ -54,7 +55,8 @@ def described(session: Session, pin: Pin, snapshot: Snapshot) -> VisibleProduct:
     }
     decisions = {name: grant.decision for name, grant in granted.items()}
     tables = tuple(shown(grant, decisions) for grant in granted.values())
-    return VisibleProduct(snapshot.product, snapshot, tables, lifespan(session, pin, snapshot))
+    ends = lifespan(session, pin, snapshot)
+    return VisibleProduct(snapshot.product, snapshot, tables, ends, state(snapshot, ends, tables, now))
 
 
 def _granted(session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: str) -> Grant | None:

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from gateway import clock
 from gateway.product import Inherited, Product, Pseudonym
 
 
@@ -88,6 +90,16 @@ class Snapshot:
     def quality(self) -> float:
         """Share of quality rules that hold, 1.0 where there are none."""
         return sum(o.holds for o in self.outcomes) / len(self.outcomes) if self.outcomes else 1.0
+
+    @cached_property
+    def measured(self) -> Mapping[str, float]:
+        """What each rule gave that gave a number, by its id."""
+        return {one.rule: one.value for one in self.outcomes if not math.isnan(one.value)}
+
+    @cached_property
+    def clock_stands(self) -> bool:
+        """Whether its data clock is a fixed moment: then its data grows no older."""
+        return self.product.data_clock is not None and clock.is_constant(self.product.data_clock)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed", "uncha
 class ProductProvenance:
     """Which state of one product an answer speaks of. `quality` is the share of its rules that hold.
 
-    `mock`: its rows are made up.
+    `mock`: its rows are made up. `freshness` says what the age of its data, `age_s`, is to what is promised of the
+    tables that were read: None where nothing is, or it could not be told.
     """
 
     name: str
@@ -42,6 +43,8 @@ class ProductProvenance:
     quality: float
     lifespan: Lifespan = LASTING
     mock: bool = False
+    freshness: Literal["fresh", "stale", "breached"] | None = None
+    age_s: int | None = None
 
 
 @dataclass(frozen=True)

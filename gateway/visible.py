@@ -13,7 +13,8 @@ from gateway.decision import Decision, unknown_relation
 from gateway.lineage import Origin, origin
 from gateway.policy import visible_key, visible_relationships, visible_semantics
 from gateway.product import Column, Product, Relationship, Semantic, Table
-from gateway.snapshot import LASTING, Lifespan
+from gateway.snapshot import Lifespan
+from gateway.stream import ProductProvenance
 
 REMEMBERED = 1_000
 
@@ -63,12 +64,13 @@ class VisibleTable:
 
 @dataclass(frozen=True)
 class VisibleProduct:
-    """One product at one snapshot as a principal may see it; it has at least one table."""
+    """One product at one snapshot as a principal may see it, with a table at least; `state` is what answers tell."""
 
     product: Product
     snapshot: Snapshot
     tables: tuple[VisibleTable, ...]
-    lifespan: Lifespan = LASTING
+    lifespan: Lifespan
+    state: ProductProvenance
 
     def table(self, name: str) -> VisibleTable:
         """The visible table of that name. Raises NotFound."""

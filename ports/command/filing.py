@@ -1,4 +1,7 @@
-"""Puts on file, while a process serves, what it has counted: each process for itself. Touches the gateway's tally."""
+"""Puts on file, while a process serves, what it has counted; and looks, in one process, at how promises are kept.
+
+Touches the gateway's tally, and the state folder through the rooms that own it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,11 @@ import logging
 import threading
 
 from gateway import Gateway
-from gateway.errors import Unavailable
+from gateway.catalog import Catalog
+from gateway.errors import GatewayError, Unavailable
+from gateway.settings import Settings
+from gateway.slo_watch import Watch
+from gateway.ticking import MACHINE, Clock
 
 _log = logging.getLogger("outport.filing")
 
@@ -28,3 +35,27 @@ class Filing:
                 self._gateway.tally.flush()
             except Unavailable as error:
                 _log.warning("what was asked is not on file yet: %s", error.message)
+
+
+class Watching:
+    """Looks at every objective every `slo_s` seconds, in a thread of its own, until `stop` is set.
+
+    For one process of a deployment: the one that serves alone, or the supervisor.
+    """
+
+    def __init__(self, settings: Settings, stop: threading.Event, clock: Clock = MACHINE) -> None:
+        self._settings, self._stop, self._clock = settings, stop, clock
+        self._thread = threading.Thread(target=self._run, name="outport-slo", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        watch = Watch(self._settings.state, Catalog(self._settings.state).current, self._clock)
+        while not self._clock.wait(self._stop, self._settings.slo_s):
+            try:
+                watch.look()
+            except GatewayError as error:
+                _log.warning("how promises are kept was not looked at: %s", error.message)
+        watch.close()

@@ -19,7 +19,7 @@ from gateway.identity import Directory
 from gateway.settings import Settings, SettingsError
 from gateway.tls import Tls
 from ports.command import demo, doors, show
-from ports.command.filing import Filing
+from ports.command.filing import Filing, Watching
 from ports.command.flags import ALL, with_settings
 from ports.command.opening import held, opened, settle, warn
 from ports.command.people import directory
@@ -89,6 +89,7 @@ def _serve_alone(settings: Settings, guard: Guard) -> None:
                 demo.Publisher(settings, stop, lambda: gateway.ready().ready).start()
             Collector(gateway, stop).start()
             Filing(gateway, stop).start()
+            Watching(settings, stop).start()
             settle()
             while not stop.wait(_WATCH_S):
                 guard.check(hosts)
@@ -105,6 +106,7 @@ def _serve_together(settings: Settings, guard: Guard) -> None:
         supervisor = Supervisor(settings, places)
         try:
             supervisor.start()
+            Watching(settings, stop).start()
             doors.note(settings, addresses)
             _greet(settings)
             if settings.demo:

@@ -18,7 +18,6 @@ from gateway import (
     Gateway,
     GatewayError,
     NotFound,
-    ProductProvenance,
     Query,
     Session,
     VisibleProduct,
@@ -228,11 +227,8 @@ class Statements:
         try:
             found = _schema(self._gateway.describe(session, Query(f"SELECT * FROM {name}")))
         except (NotFound, Forbidden):  # metadata may be granted where queries are not
-            one, declared = product.snapshot, product.product
-            state = ProductProvenance(
-                declared.name, declared.version, one.id, one.data_time, one.quality, mock=one.mock is not None
-            )
-            found = columns.described(pa.schema(self._fields(session, table.columns)), table.origins, [state])
+            shown = pa.schema(self._fields(session, table.columns))
+            found = columns.described(shown, table.origins, [product.state])
         return columns.with_used(found, self._fields(session, table.used), table)
 
     def _semantic_schema(self, session: Session, name: str) -> pa.Schema:

@@ -81,6 +81,8 @@ class Execution:
                 "snapshot": one.snapshot,
                 "dataTime": None if one.data_time is None else timestamp(one.data_time),
                 "quality": round(one.quality, 4),
+                "freshness": one.freshness,
+                "age": one.age_s,
                 **({"mock": True} if one.mock else {}),
             }
             for one in products.values()

@@ -25,18 +25,7 @@ def headers(provenance: Provenance) -> dict[str, str]:
 
 def of_products(products: Iterable[VisibleProduct]) -> dict[str, str]:
     """The header of an answer that describes products instead of querying them."""
-    states = (
-        ProductProvenance(
-            one.product.name,
-            one.product.version,
-            one.snapshot.id,
-            one.snapshot.data_time,
-            one.snapshot.quality,
-            mock=one.snapshot.mock is not None,
-        )
-        for one in products
-    )
-    return {PRODUCTS_HEADER: ", ".join(_state(state) for state in states)}
+    return {PRODUCTS_HEADER: ", ".join(_state(one.state) for one in products)}
 
 
 def of_product(visible: VisibleProduct) -> dict[str, str]:
@@ -55,7 +44,10 @@ def _state(state: ProductProvenance) -> str:
     parts = [f"{state.name}@{state.version}", f"snapshot={state.snapshot}"]
     if state.data_time is not None:
         parts.append(f"data-time={timestamp(state.data_time)}")
-    return ";".join([*parts, f"quality={state.quality:.4g}", *(["mock"] if state.mock else [])])
+    parts.append(f"quality={state.quality:.4g}")
+    parts += [f"freshness={state.freshness}"] if state.freshness is not None else []
+    parts += [f"age={state.age_s}"] if state.age_s is not None else []
+    return ";".join([*parts, *(["mock"] if state.mock else [])])
 
 
 def _ending(lifespans: Sequence[Lifespan]) -> dict[str, str]:

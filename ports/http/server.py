@@ -21,6 +21,7 @@ from ports.rest.access import routes as access_routes
 from ports.rest.docs import routes as docs_routes
 from ports.rest.feedback import routes as feedback_routes
 from ports.rest.measures import routes as measure_routes
+from ports.rest.objectives import routes as objective_routes
 from ports.rest.pushes import routes as push_routes
 from ports.rest.quarantine import routes as quarantine_routes
 from ports.rest.routes import routes as rest_routes
@@ -40,6 +41,7 @@ ROUTES = (
     feedback_routes,
     push_routes,
     quarantine_routes,
+    objective_routes,
     measure_routes,
     service_routes,
     docs_routes,

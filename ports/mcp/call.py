@@ -62,13 +62,17 @@ def state(one: ProductProvenance) -> Json:
         "snapshot": one.snapshot,
         "data_time": None if one.data_time is None else timestamp(one.data_time),
         "quality": round(one.quality, 4),
+        "freshness": one.freshness,
+        "age_s": one.age_s,
     }
 
 
 def source(found: Provenance) -> str:
     """The same in a line."""
     states = [
-        f"{one.name}@{one.version}" + (f" as of {timestamp(one.data_time)}" if one.data_time is not None else "")
+        f"{one.name}@{one.version}"
+        + (f" as of {timestamp(one.data_time)}" if one.data_time is not None else "")
+        + (f", {one.freshness} data" if one.freshness in {"stale", "breached"} else "")
         for one in found.products
     ]
     return f"source: {', '.join(states)}; query {found.query_id[:12]}"

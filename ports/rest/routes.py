@@ -103,7 +103,7 @@ class _Rest:
     def query(self, request: Request, content: bytes, lifeline: Lifeline) -> Answer:
         """What `rows` answers, asked by a body."""
         session, asked = self._opened(request, "count")
-        _only_a_json_body(request)
+        only_a_json_body(request)
         for name, _ in asked.pairs:
             raise question.misplaced(name)
         given = inquiry.understand(content)
@@ -133,7 +133,7 @@ class _Rest:
     def sql(self, request: Request, content: bytes, lifeline: Lifeline) -> Answer:
         """One SELECT in SQL over product names."""
         session, asked = self._opened(request)
-        _only_a_json_body(request)
+        only_a_json_body(request)
         given = statement.understand(content)
         form = formats.choose(asked.accept, *question.only_format(asked.pairs))
         session = session.at(*given.search_path)
@@ -173,7 +173,8 @@ def _only_json(asked: Address) -> None:
     formats.choose(asked.accept, *question.only_format(asked.pairs), [formats.JSON])
 
 
-def _only_a_json_body(request: Request) -> None:
+def only_a_json_body(request: Request) -> None:
+    """Raises HTTPException for a body of another kind, such as a form of another site's page."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, f"POST {request.url.path} takes a body of application/json")

@@ -1,0 +1,138 @@
+"""Incidents: when a promise was broken, noticed and kept again, why it may be, and whom it meets. Pure.
+
+The ledger keeps each as events (opened, acknowledged, closed); this room writes them as rows and reads them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway import ticking
+from gateway.ledger import Row
+
+KIND = "incidents"
+# Consumers that a row names; the others are counted.
+NAMED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Somebody who answers for the product has seen it, and says so in words."""
+
+    by: str
+    at: datetime
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """A promise that was broken since `first_bad`, as was noticed at `opened`; kept again from `recovered` on.
+
+    `causes` read `product: what fails there`, the furthest upstream first. `consumers` were seen in the last 30 days;
+    `downstream` are products that read this one.
+    """
+
+    id: str
+    product: str
+    objective: str
+    port: str
+    first_bad: datetime
+    opened: datetime
+    causes: tuple[str, ...] = ()
+    consumers: tuple[str, ...] = ()
+    downstream: tuple[str, ...] = ()
+    recovered: datetime | None = None
+    closed: datetime | None = None
+    acknowledged: Acknowledged | None = None
+
+    @property
+    def detect_s(self) -> float:
+        """Seconds until it was noticed."""
+        return max(0.0, (self.opened - self.first_bad).total_seconds())
+
+    @property
+    def repair_s(self) -> float | None:
+        """Seconds from then until the promise was kept again; None while it is not."""
+        return None if self.recovered is None else max(0.0, (self.recovered - self.opened).total_seconds())
+
+
+def opened(incident: Incident) -> Row:
+    """The row of an incident that begins."""
+    return {
+        "at": ticking.text(incident.opened),
+        "event": "opened",
+        "incident": incident.id,
+        "product": incident.product,
+        "objective": incident.objective,
+        "port": incident.port,
+        "first_bad": ticking.text(incident.first_bad),
+        "causes": list(incident.causes),
+        "consumers": list(incident.consumers[:NAMED]),
+        "downstream": list(incident.downstream),
+    }
+
+
+def closed(incident: Incident) -> Row:
+    """The row of an incident that has ended."""
+    assert incident.closed is not None
+    assert incident.recovered is not None
+    return {
+        "at": ticking.text(incident.closed),
+        "event": "closed",
+        "incident": incident.id,
+        "product": incident.product,
+        "recovered": ticking.text(incident.recovered),
+        "causes": list(incident.causes),
+    }
+
+
+def acknowledged(incident: Incident, told: Acknowledged) -> Row:
+    """The row of words about an incident."""
+    return {
+        "at": ticking.text(told.at),
+        "event": "acknowledged",
+        "incident": incident.id,
+        "product": incident.product,
+        "by": told.by,
+        "words": told.words,
+    }
+
+
+def replayed(known: Mapping[str, Incident], rows: Iterable[Row]) -> dict[str, Incident]:
+    """`known` with what `rows` tell, in their order; a row that is none of these is passed over."""
+    found = dict(known)
+    for row in rows:
+        name = str(row.get("incident"))
+        had = found.get(name)
+        try:
+            if row.get("event") == "opened":
+                found[name] = _read(name, row)
+            elif had is not None and row.get("event") == "closed":
+                recovered, ended = ticking.read(str(row["recovered"])), ticking.read(str(row["at"]))
+                found[name] = replace(had, recovered=recovered, closed=ended, causes=_texts(row["causes"]))
+            elif had is not None and row.get("event") == "acknowledged":
+                told = Acknowledged(str(row["by"]), ticking.read(str(row["at"])), str(row["words"]))
+                found[name] = replace(had, acknowledged=told)
+        except (KeyError, ValueError):
+            continue
+    return found
+
+
+def _read(name: str, row: Row) -> Incident:
+    return Incident(
+        id=name,
+        product=str(row["product"]),
+        objective=str(row["objective"]),
+        port=str(row["port"]),
+        first_bad=ticking.read(str(row["first_bad"])),
+        opened=ticking.read(str(row["at"])),
+        causes=_texts(row["causes"]),
+        consumers=_texts(row["consumers"]),
+        downstream=_texts(row["downstream"]),
+    )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(one) for one in value) if isinstance(value, list) else ()

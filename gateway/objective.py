@@ -1,0 +1,39 @@
+"""What a product promises, as something that can be measured: frozen values only. Touches nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["freshness", "availability", "latency", "errorRate", "quality"]
+# Of these a minute is good or bad; of the others, each question is.
+STATES: frozenset[Kind] = frozenset({"freshness", "quality"})
+WINDOW_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One promise of `slaProperties`. `share` of questions, or of minutes, is to be good within WINDOW_DAYS.
+
+    `target` is in seconds (freshness), milliseconds (latency), or a share of 1; `warn` is the age from which data is
+    stale. `port` is the door that it holds for, "" for all. `table` and `column` are its element, "" where the
+    product as a whole is meant. `id` names no column: it is told to who may know of the product.
+    """
+
+    id: str
+    kind: Kind
+    promise: str
+    port: str
+    table: str
+    column: str
+    target: float
+    share: float
+    warn: float
+    rule: str = ""
+    rule_s: float = 1.0
+    description: str = ""
+
+    @property
+    def is_state(self) -> bool:
+        """Whether it is looked at, not counted."""
+        return self.kind in STATES

@@ -1,0 +1,100 @@
+"""How the objectives of a product are kept, told as far as a principal may see them. Reads <state>/slo.json.
+
+A promise on a column exists for who sees the column as it is; one on a table, for who sees the table. Who consumes a
+product is told by name to those who manage it, and as a number to others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway import incidents, ticking
+from gateway.errors import BadQuery, NotFound
+from gateway.grants import sees
+from gateway.incidents import Acknowledged
+from gateway.ledger import Ledger
+from gateway.managers import Managers
+from gateway.pins import Pins
+from gateway.session import Session
+from gateway.slo_told import Document, Told
+from gateway.ticking import Clock
+from gateway.visibility import sameness
+from gateway.visible import VisibleProduct
+
+WORDS = 2_000
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """As of `at` (None: nobody has looked yet): every objective by door, and the incidents of 30 days, newest first."""
+
+    at: str | None
+    results: Sequence[Document]
+    incidents: Sequence[Document]
+
+
+class SloDesk:
+    """Tells what the last look has found. Thread-safe."""
+
+    def __init__(self, state: Path, managers: Managers, pins: Pins, clock: Clock = ticking.MACHINE) -> None:
+        self._told, self._managers, self._pins, self._clock = Told(state), managers, pins, clock
+        self._ledger = Ledger(state, clock)
+
+    def of(self, session: Session, visible: VisibleProduct) -> Objectives:
+        """What the session may know of a product that it sees. Raises Unavailable."""
+        told = self._told.read()
+        name = visible.product.name
+        exists = {
+            one.id for one in visible.product.objectives if not one.table or _exists(visible, one.table, one.column)
+        }
+        manages = bool(self._managers.rule(session, visible.product))
+        return Objectives(
+            told["at"],
+            [one for one in told["results"] if one["product"] == name and one["objective"] in exists],
+            [
+                one if manages else self._shown(session, one)
+                for one in told["incidents"]
+                if one["product"] == name and one["objective"] in exists
+            ],
+        )
+
+    def acknowledge(self, session: Session, product: str, incident: str, words: str) -> None:
+        """Keep that who manages `product` has seen an incident, in their words.
+
+        Raises NotFound, Forbidden, BadQuery for words that are none or too many, Unavailable.
+        """
+        visible = self._managers.check(session, product)
+        name = visible.product.name
+        found = next(
+            (one for one in self._told.read()["incidents"] if (one["product"], one["id"]) == (name, incident)), None
+        )
+        if found is None:
+            raise NotFound(f'incident "{incident:.64}" does not exist', reason="incident")
+        if not words.strip() or len(words) > WORDS:
+            raise BadQuery(f"words about the incident, at most {WORDS} characters", reason="value")
+        self._managers.record(session, name, "acknowledge", reason=words, what=incident)
+        told = Acknowledged(session.principal.subject, self._clock.now(), words)
+        row = {"at": ticking.text(told.at), "event": "acknowledged", "incident": incident, "product": name}
+        self._ledger.append(incidents.KIND, [row | {"by": told.by, "words": told.words}])
+
+    def _shown(self, session: Session, incident: Document) -> Document:
+        """For who does not manage it: other products where they are seen, and consumers as their number."""
+        pin = self._pins.present()
+        seen = {one.product.name for one in pin.deployment.current if sees(session, pin, one)}
+        told = incident["acknowledged"]
+        return {
+            **incident,
+            "causes": [one for one in incident["causes"] if one.partition(":")[0] in seen],
+            "downstream": [one for one in incident["downstream"] if one in seen],
+            "consumers": len(incident["consumers"]),
+            "acknowledged": None if told is None else {**told, "by": None},
+        }
+
+
+def _exists(visible: VisibleProduct, table: str, column: str) -> bool:
+    shown = next((one for one in visible.tables if one.table.name == table), None)
+    if shown is None or not column:
+        return shown is not None
+    return column in shown.decision.visible and sameness(shown.decision, column) == "raw"

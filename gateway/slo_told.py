@@ -1,0 +1,54 @@
+"""What the last look at every objective has found, as every process tells it. Touches <state>/slo.json only."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gateway.errors import Unavailable
+
+FILE = "slo.json"
+Document = Mapping[str, Any]
+NOTHING: Document = {"at": None, "results": [], "incidents": []}
+
+
+class Told:
+    """Reads what was written last, once for each time that it was. Thread-safe."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / FILE
+        self._lock = threading.Lock()
+        self._read: tuple[object, Document] = (None, NOTHING)
+
+    def read(self) -> Document:
+        """All of it, for who operates the deployment: never for a client's request. Raises Unavailable."""
+        with self._lock:
+            try:
+                found = self._path.stat()
+                mark = (found.st_mtime_ns, found.st_ino)
+                if mark != self._read[0]:
+                    self._read = (mark, orjson.loads(self._path.read_bytes()))
+            except FileNotFoundError:
+                return NOTHING
+            except (OSError, ValueError) as error:
+                raise Unavailable("how objectives are kept cannot be read now", reason="state") from error
+            return self._read[1]
+
+
+def write(state: Path, document: Document) -> None:
+    """In place of what was told before, at once, for its owner only. Raises Unavailable."""
+    body = orjson.dumps(document, option=orjson.OPT_UTC_Z)
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        descriptor, made = tempfile.mkstemp(dir=state, prefix=".slo-")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+        Path(made).replace(state / FILE)
+    except OSError as error:
+        raise Unavailable("how objectives are kept cannot be written now", reason="state") from error

@@ -1,0 +1,55 @@
+"""`/products/{product}/-/slo`: how its promises are kept, and words about incidents. Touches the front door only."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from gateway import BadQuery, Gateway
+from ports.http.exchange import Answer, Lifeline, body, exchange
+from ports.rest import address, formats, question, statement
+from ports.rest.routes import only_a_json_body
+
+_UNSTORED = {"Cache-Control": "no-store"}
+
+
+def routes(gateway: Gateway) -> APIRouter:
+    """The routes; they stand before those of tables, of which none is called `-`."""
+    router = APIRouter()
+
+    @router.get("/products/{product}/-/slo")
+    async def slo(request: Request) -> Response:
+        return await exchange(request, partial(_slo, gateway, request))
+
+    @router.post("/products/{product}/-/slo/incidents/{incident}")
+    async def acknowledge(request: Request) -> Response:
+        content = await body(request)
+        return await exchange(request, partial(_acknowledged, gateway, request, content))
+
+    return router
+
+
+def _slo(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
+    """Every objective by door and window, and the incidents of 30 days, the newest first."""
+    session = address.session(gateway, request)
+    asked = address.read(request)
+    formats.choose(asked.accept, *question.only_format(asked.pairs), [formats.JSON])
+    found = gateway.slo.of(session, gateway.product(session, asked.schema))
+    document = {"at": found.at, "objectives": list(found.results), "incidents": list(found.incidents)}
+    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": document})]), _UNSTORED)
+
+
+def _acknowledged(gateway: Gateway, request: Request, content: bytes, _: Lifeline) -> Answer:
+    """Who manages the product has seen the incident: `{"acknowledge": "words"}`."""
+    session = address.session(gateway, request)
+    only_a_json_body(request)
+    given = statement.read(content)
+    words = given.get("acknowledge") if isinstance(given, dict) and set(given) == {"acknowledge"} else None
+    if not isinstance(words, str):
+        raise BadQuery('the body is {"acknowledge": "words"}', reason="syntax")
+    product, incident = address.read(request).schema, request.path_params["incident"]
+    gateway.slo.acknowledge(session, product, incident, words)
+    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": {"acknowledged": incident}})]), _UNSTORED)
