@@ -19,6 +19,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from gateway.audit_chain import Head
+from gateway.errors import Unavailable
 from gateway.observe import (
     AccessExplained,
     MetadataRead,
@@ -31,7 +32,6 @@ from gateway.observe import (
     SnapshotServed,
 )
 from gateway.siblings import Siblings
-from gateway.slo_metrics import Kept
 from gateway.slo_told import NOTHING, Document
 from gateway.snapshot import Snapshot
 from gateway.stream import Load
@@ -41,6 +41,8 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 # What others of the same deployment have counted is waited for so long: who does not answer is left out.
 WAIT_S = 2.0
 _TOPIC = "metrics"
+_PROMISE = ("product", "objective", "port")
+_STATES = ("ok", "at_risk", "breached", "no_data")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -102,7 +104,7 @@ class Metrics:
         self._watched: dict[str, Callable[[], OpenThere]] = {}
         self._registry.register(_State(snapshots, load, head))
         self._registry.register(_Watched(self._watched))
-        self._registry.register(Kept(objectives))
+        self._registry.register(_Kept(objectives))
 
     def record(self, observation: Observation) -> None:
         """Count what happened."""
@@ -245,6 +247,45 @@ class _Watched(Collector):
             connections.add_metric((port, "signing_in"), there.knocking)
             portals.add_metric((port,), there.portals)
         yield from (connections, portals)
+
+
+class _Kept(Collector):
+    """Adherence, budget, burn rates, state and open incidents; a gauge without data is not there."""
+
+    def __init__(self, objectives: Callable[[], Document]) -> None:
+        self._objectives = objectives
+
+    def describe(self) -> Iterable[Metric]:
+        """None: nothing is asked when it is registered."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges."""
+        try:
+            told = self._objectives()
+        except Unavailable:
+            return
+        kept = GaugeMetricFamily("outport_slo_adherence_ratio", "Share that was good in 30 days", labels=_PROMISE)
+        left = GaugeMetricFamily("outport_slo_error_budget_ratio", "Share of the budget that is left", labels=_PROMISE)
+        burns = GaugeMetricFamily(
+            "outport_slo_burn_rate", "Budget spent, to that allowed", labels=(*_PROMISE, "window")
+        )
+        states = GaugeMetricFamily("outport_slo_state", "1 for how it stands", labels=(*_PROMISE, "state"))
+        broken = GaugeMetricFamily("outport_slo_incidents_open", "Incidents that go on", labels=_PROMISE)
+        going_on = [(one["product"], one["objective"], one["port"]) for one in told["incidents"] if not one["closed"]]
+        for one in told["results"]:
+            key = (one["product"], one["objective"], one["port"])
+            if one["adherence"] is not None:
+                kept.add_metric(key, one["adherence"])
+            if one["budget"] is not None:
+                left.add_metric(key, one["budget"])
+            for name, window in one["windows"].items():
+                if window["burn"] is not None:
+                    burns.add_metric((*key, name), window["burn"])
+            for state in _STATES:
+                states.add_metric((*key, state), float(one["state"] == state))
+            broken.add_metric(key, going_on.count(key))
+        yield from (kept, left, burns, states, broken)
 
 
 def _utc(moment: datetime) -> datetime:

@@ -75,6 +75,14 @@ class Deployment:
         """Whether a query runs at any worker."""
         return sum(self.metric("outport_queries_running").values()) == 1
 
+    def filed(self) -> set[str]:
+        """The processes that have put on file what they have counted."""
+        return {one.stem.rpartition("-")[2] for one in (self.settings.state / "ledger").glob("minutes-*.jsonl")}
+
+    def looked_at(self, path: str) -> bool:
+        """Whether somebody has looked at the promises of a product."""
+        return httpx.get(f"{self.base}{path}", auth=STEWARD, timeout=60).json()["data"]["at"] is not None
+
     def lookup(self) -> int:
         """The status of a lookup by key, over a connection of its own."""
         return httpx.get(f"{self.base}/products/shop/orders/1", auth=STEWARD, timeout=60).status_code
@@ -82,7 +90,7 @@ class Deployment:
 
 @pytest.fixture
 def deployment(own_world: Settings) -> Iterator[Deployment]:
-    flags = ("--workers", "2", "--rate-limit", str(LIMIT), "--worker-silent-s", str(SILENT_S))
+    flags = ("--workers", "2", "--slo-s", "0.5", "--rate-limit", str(LIMIT), "--worker-silent-s", str(SILENT_S))
     with served(own_world, *flags) as (process, base):
         yield Deployment(process, base, own_world)
 
@@ -119,6 +127,10 @@ def _served_by_two(deployment: Deployment, zero: psycopg.Connection, one: psycop
             assert second.do_get(endpoint.ticket, options).read_all().to_pydict() == {"n": [1800]}
     assert deployment.metric("outport_served_rows_total").keys() == {"0", "1"}
     _agent_is_known_to_both(deployment)
+
+    # Each files what it has counted; the one above them looks at how promises are kept.
+    eventually(lambda: {str(one) for one in deployment.workers()} <= deployment.filed(), PATIENCE_S)
+    eventually(lambda: deployment.looked_at("/products/shop/-/slo"), PATIENCE_S)
 
     # Killed, a worker takes its own connections with it and nobody else's; another takes its place.
     workers = deployment.workers()

@@ -17,7 +17,14 @@ from tests.ports.http.test_refusals import problem
 
 Client = Callable[..., httpx.Client]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "TRACE")
-KNOWN = {"product": "shop", "table": "orders", "key:path": "7", "measures": "revenue", "input": "till"}
+KNOWN = {
+    "product": "shop",
+    "table": "orders",
+    "key:path": "7",
+    "measures": "revenue",
+    "input": "till",
+    "incident": "1",
+}
 ORIGIN = "https://app.example"
 
 
