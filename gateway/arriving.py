@@ -44,16 +44,21 @@ def file_of(input_name: str, table: str) -> str:
 
 
 def arrive(
-    writer: Writer, relation: Relation, folder: Path, before: Arrived | None
+    writer: Writer,
+    relation: Relation,
+    folder: Path,
+    before: Arrived | None,
+    columns: tuple[SourceColumn, ...] | None = None,
 ) -> tuple[Relation, Arrived, tuple[Finding, ...]]:
     """The relation that models may read, what has arrived, and what is odd about it.
 
-    Raises Drifted for a lost column, a type that does not cast, NULLs where the source had none, and for more bad rows
-    than the contract allows; WriteError where it cannot be read.
+    `columns` are the source's where it has told them itself. Raises Drifted for a lost column, a type that does not
+    cast, NULLs where the source had none, and for more bad rows than the contract allows; WriteError where it
+    cannot be read.
     """
     arrival = relation.arrival
     assert arrival is not None
-    found = _found(writer, relation)
+    found = _found(writer, relation) if columns is None else columns
     notices = _drift(relation, arrival, found, before)
     given = dict(writer.described(relation.select))
     typed = _Typed(relation, arrival, given)

@@ -25,7 +25,7 @@ from gateway.keys import Keys
 from gateway.mock import Mock
 from gateway.policy import PolicySet
 from gateway.principal import NEVER, Environment, Principal
-from gateway.product import Column, FileSource, Input, Product, Pseudonym, Table
+from gateway.product import Column, FileSource, Input, Product, Pseudonym, PushSource, Table
 from gateway.snapshot import Deployment, Snapshot
 from gateway.sources import SourceError
 
@@ -40,6 +40,12 @@ class Blueprint:
     job: Job
     files: tuple[Path, ...]
     warnings: tuple[Finding, ...]
+
+    @property
+    def lasting(self) -> bool:
+        """Whether a build of the same fingerprint gives the same: no source is another server's."""
+        fetches = [one.fetch for one in self.job.relations if one.fetch is not None]
+        return all(any(one.uri == str(path) for path in self.files) for one in fetches)
 
     def fingerprint(self, digest: str) -> str:
         """Hash of all that the snapshot will depend on: product, decisions, keys, input snapshots, files."""
@@ -86,7 +92,7 @@ def drawn(
     for source in product.inputs:
         if source.product is None:
             _files_of(source, folder, readable)
-            _pushes_of(source, product.name, state, readable)
+            _feeds_of(source, product.name, folder, state, readable)
     tables = tuple(
         _table(table, product, folder, readable, _pseudonyms(table, product, deployment, policies, mask_keys))
         for table in _ordered(product)
@@ -165,12 +171,18 @@ def _files_of(source: Input, folder: Path, readable: _Readable) -> None:
             readable.add((source.name, table.name), relation)
 
 
-def _pushes_of(source: Input, product: str, state: Path, readable: _Readable) -> None:
+def _feeds_of(source: Input, product: str, folder: Path, state: Path, readable: _Readable) -> None:
     tables, arrivals = {table.name: table for table in source.tables}, dict(source.arrivals)
     for name, feed in source.feeds:
-        files = segments.shelf(state, product, source.name, name).files()
-        readable.files |= dict.fromkeys(files)
-        readable.add((source.name, name), feeds.of_pushes(source.name, tables[name], feed, files, arrivals[name]))
+        table, arrival = tables[name], arrivals[name]
+        if isinstance(feed, PushSource):
+            files = segments.shelf(state, product, source.name, name).files()
+            readable.files |= dict.fromkeys(files)
+            relation = feeds.of_pushes(source.name, table, feed, files, arrival)
+        else:
+            path = _resolved(FileSource(feed.file, "parquet", None), folder, readable) if feed.file else None
+            relation = feeds.of_database(source.name, table, feed, path, arrival)
+        readable.add((source.name, name), relation)
 
 
 def _product_of(

@@ -16,12 +16,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from gateway import arriving, quality
+from gateway import arriving, databases, feeds, quality
 from gateway.document import Finding
 from gateway.duck_writer import WriteError, Writer
-from gateway.job import Built, Failed, Job, Message, Order, Progressed, PseudonymJob, TableJob, order, written
+from gateway.job import (
+    Built,
+    Failed,
+    Fetch,
+    Job,
+    Message,
+    Order,
+    Progressed,
+    PseudonymJob,
+    Relation,
+    TableJob,
+    order,
+    written,
+)
 from gateway.pseudonym import DISTINCT_LEAST, TYPES, pseudonyms
-from gateway.snapshot import Arrived, RuleOutcome
+from gateway.snapshot import Arrived, RuleOutcome, SourceColumn
 
 LOG = "build.log"
 _TICK_S = 0.5
@@ -82,7 +95,9 @@ class _Build:
                 last = known.get((relation.schema, relation.name))
                 try:
                     with self._told("arrive", subject):
-                        good, arrived, odd = arriving.arrive(self.writer, relation, Path(self.order.folder), last)
+                        columns = None if relation.fetch is None else self._fetched(relation, relation.fetch)
+                        folder = Path(self.order.folder)
+                        good, arrived, odd = arriving.arrive(self.writer, relation, folder, last, columns)
                 except arriving.Drifted as error:
                     breaks += error.findings
                     continue
@@ -92,6 +107,24 @@ class _Build:
         if breaks:
             raise Unfit(tuple(breaks))
         return tuple(found), doubts
+
+    def _fetched(self, relation: Relation, fetch: Fetch) -> tuple[SourceColumn, ...]:
+        """The columns of another database's table, once those that the contract names are staged. Raises Unfit."""
+        assert relation.arrival is not None
+        wanted = {physical for _, physical, _ in relation.arrival.places}
+        try:
+            with databases.source(fetch, self.order.secrets, self.order.source_s) as source:
+                columns = source.columns()
+                names = [one.name for one in columns if one.name in wanted]
+                if names:
+                    with source.rows(names) as rows:
+                        self.writer.stage(feeds.staged(relation.schema, relation.name), rows)
+        except databases.SourceError as error:
+            file, _, path = fetch.where.partition(" ")
+            raise Unfit(
+                (Finding(file, 0, path, f"{relation.schema}.{relation.name}: {error}", f"see {LOG}"),)
+            ) from error
+        return columns
 
     def _write(self, table: TableJob) -> None:
         with self._told("write", table.name), _blamed(table.name):

@@ -18,9 +18,8 @@ import duckdb
 import pyarrow as pa
 
 from gateway.duck import quote
-from gateway.job import CORE_CATALOG, CORE_SCHEMA, Attachment, Relation
+from gateway.job import CORE_CATALOG, CORE_SCHEMA, STAGE_CATALOG, Attachment, Relation
 
-STAGE_CATALOG = "stage"
 Columns = Sequence[tuple[str, str]]
 _INTEGER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?")
 _FRACTIONAL = re.compile(r"FLOAT|DOUBLE|DECIMAL\(\d+,[1-9]")
@@ -165,6 +164,14 @@ class Writer:
             joins += f" LEFT JOIN {STAGE_CATALOG}.main.{quote(mapping)} AS m{number} ON m{number}.v = {text}"
         source = f"{STAGE_CATALOG}.main.{quote(table)} AS given"
         self._run(f"CREATE TABLE {stored(table)} AS SELECT given.*{added} FROM {source}{joins}{_ordered(order)}")
+
+    def stage(self, name: str, rows: pa.RecordBatchReader) -> None:
+        """Set the rows of a reader aside as a table of the stage. Raises WriteError, and what the reader raises."""
+        self._instance.register("rows", rows)
+        try:
+            self._run(f"CREATE TABLE {STAGE_CATALOG}.main.{quote(name)} AS SELECT * FROM rows")
+        finally:
+            self._instance.unregister("rows")
 
     def columns(self, table: str) -> tuple[tuple[str, str], ...]:
         """Names and types of a stored table, in order. Raises WriteError."""

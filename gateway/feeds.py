@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from gateway import duck, reading
-from gateway.job import Relation
-from gateway.product import Arrival, Column, FileSource, PushSource, Table
+from gateway.job import STAGE_CATALOG, Fetch, Relation
+from gateway.product import Arrival, Column, DatabaseSource, FileSource, PushSource, Table
 
 # No column of a contract has such a name.
 _FILE = "$file"
@@ -51,6 +51,18 @@ def of_incoming(schema: str, table: Table, path: Path, form: Literal["parquet", 
         rows = f"SELECT * FROM read_json({_text(str(path))}, columns = {{{given}}})"
     scan = f"{_nothing(table.columns)} UNION ALL BY NAME {rows}"
     return _relation(schema, table, table.columns, scan, arrival)
+
+
+def of_database(schema: str, table: Table, source: DatabaseSource, path: Path | None, arrival: Arrival) -> Relation:
+    """A table of another database, which the build copies into its stage first; `path` is an embedded one's file."""
+    fetch = Fetch(source.driver, str(path) if path else source.uri, source.schema, source.table, source.where)
+    scan = f"SELECT * FROM {STAGE_CATALOG}.main.{duck.quote(staged(schema, table.name))}"
+    return replace(_relation(schema, table, table.columns, scan, arrival), fetch=fetch)
+
+
+def staged(schema: str, table: str) -> str:
+    """The name under which the build keeps what it fetched."""
+    return f"{schema}.{table}"
 
 
 def _relation(schema: str, table: Table, columns: Sequence[Column], scan: str, arrival: Arrival) -> Relation:

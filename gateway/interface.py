@@ -6,7 +6,7 @@ from gateway import arrivals, columns
 from gateway.descriptor import Descriptor
 from gateway.document import Path, Report
 from gateway.odcs import DataContract
-from gateway.product import Input, OutputPort, Table
+from gateway.product import Input, OutputPort, PushSource, Table
 from gateway.sources import feeds, sources
 
 DOORS = ("rest", "graphql", "postgres", "flightsql", "mcp")
@@ -81,7 +81,7 @@ def _file_input(name: str, file: str, contract: DataContract, report: Report) ->
             report.error(file, place, f"no server feeds {schema.name}", "servers: type local, path, format")
         key = columns.key_of(schema, file, place, report)
         feed = fed.get(schema.name)
-        if feed is not None and feed.mode == "upsert" and not key:
+        if isinstance(feed, PushSource) and feed.mode == "upsert" and not key:
             report.error(file, place, f"{schema.name} has no key to upsert by", "primaryKey: true, or push: append")
         stored = columns.columns(schema, key, file, place, report)
         tables.append(Table(schema.name, schema.description or "", "", stored, key, (), (), (), None))

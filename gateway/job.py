@@ -19,6 +19,7 @@ from gateway.snapshot import Arrived, RuleOutcome
 
 CORE_CATALOG = "build"
 CORE_SCHEMA = "core"
+STAGE_CATALOG = "stage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,23 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetch:
+    """A table of another database: `uri` refers to secrets by name, "" is the schema of a database without any."""
+
+    driver: str
+    uri: str
+    schema: str
+    table: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A view that models read: one decision on an input product's table, or one file.
 
     `columns` are (name, type) to cast a file's columns to; none where `select` gives the declared types already.
-    An input's `arrival` is checked first; `scan` is then all of it as it comes, `file` its path where it is Parquet.
+    An input's `arrival` is checked first; `scan` is then all of it as it comes, `file` its path where it is Parquet,
+    `fetch` where it is first read from.
     """
 
     schema: str
@@ -44,6 +57,7 @@ class Relation:
     arrival: Arrival | None = None
     scan: str = ""
     file: str = ""
+    fetch: Fetch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +109,18 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A job and where to do it: the folder to fill, and what the build may use. `before` is what arrived last time."""
+    """A job and where to do it: the folder to fill, and what the build may use. `before` is what arrived last time.
+
+    `secrets` are those that the job's fetches name, by value; a fetch may take `source_s` seconds.
+    """
 
     job: Job
     folder: str
     threads: int
     memory_limit: str
     before: tuple[Arrived, ...] = ()
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    source_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,24 @@ class PushSource:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseSource:
+    """A table of another database, by its ADBC `driver`; `uri` refers to secrets by name, `where` is its declaration.
+
+    The `file` of an embedded one is relative to the product's folder, "" for a server.
+    """
+
+    driver: str
+    uri: str
+    file: str
+    schema: str
+    table: str
+    where: str
+
+
+Feed = PushSource | DatabaseSource
+
+
+@dataclass(frozen=True, slots=True)
 class RowRule:
     """What each row of an input keeps to; `broken` is the condition over its typed columns under which it does not."""
 
@@ -210,7 +228,7 @@ class Input:
     files: tuple[tuple[str, FileSource], ...]
     tables: tuple[Table, ...]
     arrivals: tuple[tuple[str, Arrival], ...] = ()
-    feeds: tuple[tuple[str, PushSource], ...] = ()
+    feeds: tuple[tuple[str, Feed], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from gateway import (
     child,
     contract,
     inheritance,
+    input_secrets,
     keys,
     policy,
     pseudonym,
@@ -33,6 +34,7 @@ from gateway.child import Refused
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.engine import default_threads
+from gateway.input_secrets import SecretMissing
 from gateway.job import Built, Order
 from gateway.manifest import Manifest
 from gateway.mock import Mock
@@ -138,7 +140,7 @@ def prepared(
         inherited,
         drawn,
         fingerprint,
-        _same(settings.state, known, product, fingerprint),
+        _same(settings.state, known, product, fingerprint) if drawn.lasting else None,
         readers,
         (*doubts, *drawn.warnings),
         frozenset(policies.pseudonyms(product)),
@@ -200,6 +202,20 @@ def _key(product: Product) -> tuple[str, int]:
     return (product.name, product.major)
 
 
+def _secrets(settings: Settings, drawn: Blueprint) -> dict[str, str]:
+    """The secrets of the build's sources, by name. Raises ContractError where one is not there."""
+    fetches = [one.fetch for one in drawn.job.relations if one.fetch is not None]
+    found: dict[str, str] = {}
+    for fetch in fetches:
+        for name in input_secrets.named(fetch.uri):
+            try:
+                found[name] = input_secrets.value(settings.secrets, name)
+            except SecretMissing as error:
+                file, _, path = fetch.where.partition(" ")
+                raise ContractError([Finding(file, 0, path, str(error), "a file of that name")]) from error
+    return found
+
+
 def _same(state: Path, known: Manifest, product: Product, fingerprint: str) -> Snapshot | None:
     """The served snapshot of this product if it was built of the same."""
     served = known.serving(*_key(product))
@@ -222,6 +238,7 @@ def _built(
         pseudonym.pin(terms.settings.mask_keys, keys.load(terms.settings))
     settings, progress, mock = terms.settings, terms.listener, terms.mock
     started, now = time.monotonic(), terms.clock.now()
+    secrets = _secrets(settings, drawn.blueprint)
     snapshot_id = shelf.new_id(product.name, now)
     folder = shelf.begin(settings.state.resolve(), snapshot_id)
     order = Order(
@@ -230,6 +247,8 @@ def _built(
         threads=settings.threads or default_threads(),
         memory_limit=settings.memory_limit or _MEMORY_LIMIT,
         before=() if served is None else served.arrived,
+        secrets=secrets,
+        source_s=settings.source_s,
     )
     try:
         built = child.run(

@@ -23,6 +23,7 @@ _PATHS = (
     "policies",
     "state",
     "secret_key_file",
+    "secrets",
     "issuers",
     "tls_cert",
     "tls_key",
@@ -88,6 +89,10 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^\s?#]+$",
         description="address of that door as its clients call it; unset: by their Host header",
     )
+    secrets: Path | None = Field(
+        None, description="folder of the secrets that contracts of inputs name as ${secret:NAME}, a file each"
+    )
+    source_s: Seconds = Field(600.0, description="seconds that reading one table of another database may take")
     push_bytes: int = Field(67_108_864, ge=1024, description="bytes of one push to an input of a product")
     push_store_bytes: int = Field(
         10_737_418_240, ge=1024, description="bytes that are kept of all pushes to a table of an input"

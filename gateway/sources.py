@@ -9,15 +9,21 @@ import importlib.util
 import re
 from pathlib import Path as FilePath
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import quote
 
-from gateway.document import Path, Report
+from gateway import input_secrets
+from gateway.document import Path, Report, show
 from gateway.odcs import DataContract, Server
-from gateway.product import FileSource, PushSource
+from gateway.product import DatabaseSource, Feed, FileSource, PushSource
 
 FORMATS: dict[str, Literal["parquet", "csv", "json"]] = {"parquet": "parquet", "csv": "csv", "json": "json"}
 PLACEHOLDER = "{model}"
 PUSH = "push"
+ADBC = "adbc"
+POSTGRES = "adbc_driver_postgresql"
+_DRIVER = re.compile(r"adbc_driver_[a-z0-9_]{1,40}")
+_CONNECT_S = 30
 _PACKAGE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -51,24 +57,56 @@ def sources(contract: DataContract, file: str, report: Report) -> dict[str, File
     return found
 
 
-def feeds(contract: DataContract, file: str, report: Report) -> dict[str, PushSource]:
-    """Table -> how its rows come, for every schema object that a `custom` server with the property push feeds.
+def feeds(contract: DataContract, file: str, report: Report) -> dict[str, Feed]:
+    """Table -> how its rows come, for every schema object that no file feeds: pushed, or of another database.
 
-    A server feeds the table of its own name, or every table of the contract.
+    A server feeds the table of its own name, or every table of the contract that no other one names.
     """
-    found: dict[str, PushSource] = {}
-    tables = [schema.name for schema in contract.tables]
+    found: dict[str, Feed] = {}
+    names = {schema.name: schema.physicalName or schema.name for schema in contract.tables}
     for index, server in enumerate(contract.servers):
-        mode = server.custom(PUSH)
-        if server.type != "custom" or mode is None:
-            continue
-        if mode not in {"append", "upsert"}:
-            report.error(file, ("servers", index, "customProperties"), f"push {mode} is unknown", "append or upsert")
-            continue
-        for table in [server.server] if server.server in tables else tables:
-            if server.server == table or table not in found:
-                found[table] = PushSource(mode)
+        for table in [server.server] if server.server in names else names:
+            feed = _feed(server, names[table], file, ("servers", index), report)
+            if feed is not None and (server.server == table or table not in found):
+                found[table] = feed
     return found
+
+
+def _feed(server: Server, table: str, file: str, path: Path, report: Report) -> Feed | None:
+    where = f"{file} {show(path)}"
+    if server.type in {"postgres", "postgresql"}:
+        login = ":".join(_part(server.custom(name)) for name in ("user", "password") if server.custom(name))
+        port, timeout = server.key("port"), f"connect_timeout={_CONNECT_S}"
+        uri = f"postgresql://{login}{'@' if login else ''}{server.key('host')}:{port}/{_part(server.key('database'))}"
+        return DatabaseSource(POSTGRES, f"{uri}?{timeout}", "", server.key("schema"), table, where)
+    mode, adbc = server.custom(PUSH), server.custom(ADBC)
+    if server.type != "custom" or (mode is None and adbc is None):
+        return None
+    if adbc is None:
+        if mode in {"append", "upsert"}:
+            return PushSource(mode)
+        report.error(file, (*path, "customProperties"), f"push {mode} is unknown", "append or upsert")
+        return None
+    remedy = "{driver: adbc_driver_NAME, uri: ...}, or file: ... within the product's folder, and schema: ..."
+    told = adbc if isinstance(adbc, dict) and all(isinstance(one, str) for one in adbc.values()) else {}
+    driver, embedded = told.get("driver", ""), told.get("file", "")
+    if (
+        not _DRIVER.fullmatch(driver)
+        or set(told) - {"driver", "uri", "file", "schema"}
+        or ("uri" in told) == bool(embedded)
+    ):
+        report.error(file, (*path, "customProperties"), "adbc names no source", remedy)
+        return None
+    if (embedded and not _is_inside(embedded)) or (not embedded and driver == "adbc_driver_sqlite"):
+        report.error(file, (*path, "customProperties"), "the file may not be read", remedy)
+        return None
+    return DatabaseSource(driver, told.get("uri", ""), embedded, told.get("schema", ""), table, where)
+
+
+def _part(text: Any) -> str:
+    """A part of an URI, quoted but for what refers to a secret."""
+    whole = str(text)
+    return whole if input_secrets.named(whole) == (whole[9:-1],) else quote(whole, safe="")
 
 
 def _source(server: Server, table: str, file: str, path: Path, report: Report) -> FileSource | None:

@@ -1,0 +1,96 @@
+"""A table of another database, by its ADBC driver: columns as it has them, rows as Arrow batches. In the build only.
+
+Runs one SELECT of columns of one table, quoted by ourselves. What a driver says may quote credentials: it is dropped,
+and the log has its class and state.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from gateway.input_secrets import filled
+from gateway.job import Fetch
+from gateway.snapshot import SourceColumn
+from gateway.sources import POSTGRES
+
+# After the source was told to stop; a driver that does not is ended with the build.
+_STUBBORN_S = 10.0
+_NULLABLE = (
+    "SELECT column_name, is_nullable = 'YES' FROM information_schema.columns"
+    " WHERE table_schema = $1 AND table_name = $2"
+)
+_log = logging.getLogger("outport.publish")
+
+
+class SourceError(Exception):
+    """A source that cannot be read; the message is ours."""
+
+
+class Source:
+    """One table of an open connection."""
+
+    def __init__(self, connection: Any, fetch: Fetch, timeout_s: float) -> None:
+        self._connection, self._fetch, self._timeout_s = connection, fetch, timeout_s
+
+    def columns(self) -> tuple[SourceColumn, ...]:
+        """Every column that the table has."""
+        filters = {"db_schema_filter": self._fetch.schema} if self._fetch.schema else {}
+        schema = self._connection.adbc_get_table_schema(self._fetch.table, **filters)
+        nullable: dict[str, bool] = {}
+        if self._fetch.driver == POSTGRES:
+            with self._connection.cursor() as cursor:
+                cursor.execute(_NULLABLE, parameters=(self._fetch.schema, self._fetch.table))
+                nullable = dict(cursor.fetchall())
+        return tuple(SourceColumn(field.name, str(field.type), nullable.get(field.name)) for field in schema)
+
+    @contextmanager
+    def rows(self, names: list[str]) -> Iterator[pa.RecordBatchReader]:
+        """The rows of these columns, as they come."""
+        table = ".".join(_quoted(part) for part in (self._fetch.schema, self._fetch.table) if part)
+        with self._connection.cursor() as cursor:
+            late = threading.Timer(self._timeout_s, _stop, (cursor,))
+            late.daemon = True
+            late.start()
+            try:
+                cursor.execute(f"SELECT {', '.join(map(_quoted, names))} FROM {table}")
+                yield cursor.fetch_record_batch()
+            finally:
+                late.cancel()
+
+
+@contextmanager
+def source(fetch: Fetch, secrets: Mapping[str, str], timeout_s: float) -> Iterator[Source]:
+    """The table that `fetch` names. Raises SourceError, here and while it is read."""
+    try:
+        dbapi = importlib.import_module(f"{fetch.driver}.dbapi")
+    except ImportError as error:
+        raise SourceError(f"the driver {fetch.driver} is not installed") from error
+    try:
+        quoted = {name: quote(value, safe="") for name, value in secrets.items()}
+        with dbapi.connect(filled(fetch.uri, quoted)) as connection:
+            yield Source(connection, fetch, timeout_s)
+    except (dbapi.Error, pa.ArrowException) as error:
+        _log.error("%s %s: %s %s", fetch.driver, fetch.table, type(error).__name__, getattr(error, "sqlstate", None))
+        raise SourceError("the source cannot be read: the build's log has the driver's code") from None
+
+
+def _stop(cursor: Any) -> None:
+    stubborn = threading.Timer(_STUBBORN_S, os._exit, (4,))
+    stubborn.daemon = True
+    stubborn.start()
+    _log.error("a source took longer than it may")
+    cursor.adbc_cancel()
+
+
+def _quoted(name: str) -> str:
+    """An identifier of standard SQL."""
+    return '"' + name.replace('"', '""') + '"'

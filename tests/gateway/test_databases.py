@@ -1,0 +1,131 @@
+"""Inputs that are tables of other databases: read by their ADBC drivers, held to their contracts, secrets kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gateway import contract, input_secrets
+from gateway.contract import ContractError
+from gateway.document import Finding
+from gateway.product import DatabaseSource
+from gateway.publish import Progress, Warned
+from tests.workshop import KEY, Workshop, column, stored
+
+SQLITE: dict[str, Any] = {"driver": "adbc_driver_sqlite", "file": "data/shop.db"}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+def declare(shop: Workshop, server: dict[str, Any], **more: Any) -> None:
+    """A product `sales` whose input is the table `Orders` of a database."""
+    folder = shop.declare(
+        "sales", {"kept": {"id": KEY, "state": column("VARCHAR")}}, models={"kept": "SELECT * FROM raw.orders"},
+        inputs=["raw"],
+    )  # fmt: skip
+    properties = [
+        {"name": "id", "physicalType": "BIGINT", "required": True},
+        {"name": "state", "physicalName": "State", "physicalType": "VARCHAR", "enum": [{"value": "open"}]},
+    ]
+    limit = [{"property": "quarantineLimit", "value": 1, "vendor": "outport"}]
+    document = {
+        "apiVersion": "v3.2.0",
+        "kind": "DataContract",
+        "id": "raw",
+        "version": "1.0.0",
+        "servers": [{"server": "shop", **server}],
+        "schema": [{"name": "orders", "physicalName": "Orders", "properties": properties, "customProperties": limit}],
+    }
+    (folder / "raw.odcs.yaml").write_text(yaml.safe_dump(document | more))
+
+
+def adbc(**told: Any) -> dict[str, Any]:
+    return {"type": "custom", "customProperties": [{"property": "adbc", "value": told, "vendor": "outport"}]}
+
+
+def run(shop: Workshop, *statements: str) -> None:
+    with closing(sqlite3.connect(shop.settings.products / "sales" / "data" / "shop.db")) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def refused(shop: Workshop) -> Finding:
+    with pytest.raises(ContractError) as refusal:
+        shop.publish("sales")
+    (finding,) = refusal.value.findings
+    return finding
+
+
+def test_a_table_of_another_database_is_read_and_held_to_its_contract(shop: Workshop) -> None:
+    declare(shop, adbc(**SQLITE))
+    run(shop, "CREATE TABLE Orders (id INTEGER, State TEXT, note TEXT)")
+    run(shop, "INSERT INTO Orders VALUES (1, 'open', 'a'), (2, 'SECRET', 'b')")
+    first = shop.publish("sales")
+    assert stored(first, "SELECT id, state FROM kept") == [(1, "open")]
+    assert (first.arrived[0].columns[0].name, first.arrived[0].columns[0].type) == ("id", "int64")
+    assert dict(first.arrived[0].broken) == {"state.enum": 1}
+    assert shop.publish("sales") == first
+    run(shop, "ALTER TABLE Orders ADD COLUMN added TEXT", "INSERT INTO Orders VALUES (3, 'open', NULL, NULL)")
+    heard: list[Progress] = []
+    assert shop.publish("sales", progress=heard.append).row_counts == {"kept": 2}
+    assert any("new columns: added" in one.finding.problem for one in heard if isinstance(one, Warned))
+    run(shop, "ALTER TABLE Orders DROP COLUMN State")
+    gone = refused(shop)
+    assert (gone.file, gone.path) == ("raw.odcs.yaml", "schema[0].properties[1]")
+    assert gone.problem == "raw.orders no longer has the column state"
+
+
+def test_a_source_that_cannot_be_read_tells_nothing_of_its_login(shop: Workshop, tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    server = {"type": "postgres", "host": "127.0.0.1", "port": 9, "database": "d", "schema": "s"}
+    login = [{"property": "user", "value": "u", "vendor": "outport"},
+             {"property": "password", "value": "${secret:shop}", "vendor": "outport"}]  # fmt: skip
+    declare(shop, server | {"customProperties": login})
+    assert "the secret shop is not there" in refused(shop).problem
+    folder.mkdir()
+    (folder / "shop").write_text("hunter2@/\n")
+    shop.settings = shop.settings.model_copy(update={"secrets": folder})
+    finding = refused(shop)
+    assert (finding.file, finding.path) == ("raw.odcs.yaml", "servers[0]")
+    assert finding.problem.startswith("raw.orders: the source cannot be read")
+    written = b"".join(path.read_bytes() for path in shop.settings.state.rglob("*") if path.is_file())
+    assert b"hunter2" not in written
+    assert b"hunter2" not in str(finding).encode()
+
+
+def test_an_address_refers_to_its_secrets_by_name(shop: Workshop) -> None:
+    server = {"type": "postgresql", "host": "db", "port": 5432, "database": "a/b", "schema": "s"}
+    login = [{"property": "user", "value": "a@b", "vendor": "outport"},
+             {"property": "password", "value": "${secret:shop}", "vendor": "outport"}]  # fmt: skip
+    declare(shop, server | {"customProperties": login})
+    (source,) = contract.load(shop.settings.products / "sales").inputs
+    feed = source.feeds[0][1]
+    assert isinstance(feed, DatabaseSource)
+    assert feed.uri == "postgresql://a%40b:${secret:shop}@db:5432/a%2Fb?connect_timeout=30"
+    assert (input_secrets.named(feed.uri), feed.schema, feed.table) == (("shop",), "s", "Orders")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"driver": "os", "file": "data/shop.db"},
+        {"driver": "adbc_driver_sqlite", "file": "../other.db"},
+        {"driver": "adbc_driver_sqlite", "uri": "/etc/passwd"},
+        {"driver": "adbc_driver_sqlite", "file": "data/shop.db", "uri": "x"},
+        {"driver": "adbc_driver_sqlite", "file": "data/shop.db", "query": "SELECT 1"},
+    ],
+)
+def test_what_names_no_source_is_refused(shop: Workshop, told: dict[str, Any]) -> None:
+    declare(shop, adbc(**told))
+    with pytest.raises(ContractError, match=r"raw\.odcs\.yaml"):
+        contract.load(shop.settings.products / "sales")
