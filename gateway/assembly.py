@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway import clock, columns, duck, interface, lifespan, limits, objectives, promises, rules
+from gateway import clock, columns, duck, interface, lifespan, limits, objectives, promises, rules, schedule
 from gateway.bitol import VENDOR, Team
 from gateway.descriptor import MODELS, Descriptor
 from gateway.document import Path, Report
@@ -55,6 +55,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
     data_clock = _data_clock(descriptor, report)
     deprecated_on, sunset_on = lifespan.declared(product, descriptor.file, report)
     retain_s, narrower = _retain_s(descriptor, report), _limits(descriptor, report)
+    refreshed = schedule.declared(descriptor, report)
     shapes = _shapes(descriptor, served, report)
     files: dict[str, FileSource] = {}
     for file in served:
@@ -92,6 +93,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
         agreement_required=product.custom(AGREEMENT) is True,
         limits=narrower,
         objectives=promised,
+        schedule=refreshed,
     )
 
 

@@ -243,6 +243,15 @@ class Sla:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """`cron` in `zone`, "" where there is none; `upstream`: also when a product that it reads is published."""
+
+    cron: str
+    zone: str
+    upstream: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Product:
     """One compiled data product. `digest` is the hash of its documents and models: its identity.
 
@@ -250,7 +259,7 @@ class Product:
     `data_clock` is the source's own "now" as an ISO timestamp or an SQL scalar over the inputs, None for real time.
     `sources` maps table -> the file that it is read from, for tables without a model. `retain_s` is how long a replaced
     snapshot stays, None where the deployment's setting says it. `lineage` is the hash of what columns have inherited.
-    `limits` narrow those of the deployment for whatever reads the product.
+    `limits` narrow those of the deployment for whatever reads the product. `schedule` is when it is made anew by itself.
     """
 
     name: str
@@ -280,6 +289,7 @@ class Product:
     lineage: str = ""
     limits: Limits | None = None
     objectives: tuple[Objective, ...] = ()
+    schedule: Schedule | None = None
 
     @property
     def identity(self) -> str:
