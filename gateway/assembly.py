@@ -29,10 +29,8 @@ WORKSPACE = "workspace"
 _DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _RETAIN_LIMIT_S = 3_660 * 86_400
-# Catalogs and schemas that exist at a door, or in an engine, whatever is served.
-RESERVED = frozenset(
-    {"outport", "information_schema", "pg_catalog", "main", "memory", "system", "temp", "core", "semantic"}
-)
+# Catalogs and schemas that exist at a door, or in an engine, whatever is served; `outport` is publication's to refuse.
+RESERVED = frozenset({"information_schema", "pg_catalog", "main", "memory", "system", "temp", "core", "semantic"})
 
 
 @dataclass(frozen=True, slots=True)

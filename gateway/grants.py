@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from gateway import own_rows
 from gateway.bind import Grant
 from gateway.catalog import Snapshot
-from gateway.decision import unknown_relation
+from gateway.decision import Decision, unknown_relation
 from gateway.errors import Forbidden, NotFound
+from gateway.ledger import ITSELF
 from gateway.principal import Action, Environment
+from gateway.product import Table
 from gateway.scope import CATALOG, Path
 from gateway.session import Pin, Session
 
+_NARROWING = own_rows.Narrowing()
 # Doors of this process itself, which no descriptor declares.
 _INNER_PORTS = frozenset({"python", "hub", "command", "publish"})
 
@@ -52,7 +56,31 @@ def grant(session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: 
         if action == "query":
             raise Forbidden("this key is not for queries", reason="scope")
         return None
+    if product.name == ITSELF:
+        decision = _of_itself(session, pin, decision, table)
     return Grant(snapshot, table, decision)
+
+
+def _of_itself(session: Session, pin: Pin, decision: Decision, table: Table) -> Decision:
+    """A decision on the product made of the ledger: its rows tell of what the session sees, and of nothing else."""
+
+    def look(snapshot: Snapshot, name: str) -> Grant | None:
+        with suppress(Forbidden):
+            return grant(session, pin, "metadata", snapshot, name) or grant(session, pin, "query", snapshot, name)
+        return None
+
+    others = [one for one in pin.deployment.snapshots if one.product.name != ITSELF]
+    visible = [found for one in others if (found := own_rows.seen(one, look)) is not None]
+    principal = session.principal
+    # Who simulates another sees what both may see: a person's rows are that person's.
+    mine = () if principal.standin == "simulate" else (session.on_behalf_of or principal.subject,)
+    environment = Environment(session.port, session.purpose, "metadata", time.time())
+    managed = [
+        one.product.name
+        for one in visible
+        if principal.scope.actions is None and pin.policies.manager("manage", principal, one.product, environment)
+    ]
+    return _NARROWING.narrowed(decision, table, visible, mine, managed)
 
 
 def _decided(session: Session, snapshot: Snapshot, name: str) -> bool:

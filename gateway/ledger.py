@@ -22,6 +22,8 @@ from gateway.ticking import Clock
 Scalar = str | int | float | bool | list[str] | None
 Row = Mapping[str, Scalar]
 FOLDER = "ledger"
+# The product that is made of the ledger; what its own publications gave would make it new for ever.
+ITSELF = "outport"
 # Beyond any row's size: a line that is longer is none of ours.
 LINE_BYTES = 65_536
 # Of all files of one kind; past it the oldest days go, whatever the retention.
@@ -77,11 +79,21 @@ class Ledger:
                 found += [row for row in rows if str(row["at"]) >= first]
         return sorted(found, key=lambda row: str(row["at"]))
 
+    def lines(self, kind: str) -> Iterator[bytes]:
+        """The rows of a kind as JSON lines, in no order: whole ones, as they were appended. Raises Unavailable."""
+        for _, path in self._files(kind):
+            yield from (raw for raw in _raw(path) if raw.startswith(b'{"at":"') and raw.endswith(b"}\n"))
+
     def mark(self, *kinds: str) -> str:
         """A text that differs once anything was appended to the kinds, or went; all kinds where none is named."""
         wanted = kinds or ("",)
         files = [path for kind in wanted for _, path in self._files(kind)]
         return json.dumps([(path.name, _size(path)) for path in files])
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is kept."""
+        return bool(self._files(""))
 
     def sweep(self, days: int) -> int:
         """Remove the files of days that are over by more than `days`, and the oldest past KIND_BYTES; how many."""
@@ -141,12 +153,14 @@ def _written(descriptor: int, body: bytes) -> None:
 
 
 def _read(path: Path) -> Iterator[dict[str, Scalar]]:
+    return (row for row in map(_row, _raw(path)) if row is not None)
+
+
+def _raw(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             while raw := file.readline(LINE_BYTES + 1):
-                row = _row(raw)
-                if row is not None:
-                    yield row
+                yield raw
     except FileNotFoundError:
         return  # swept since it was listed
     except OSError as error:

@@ -41,6 +41,7 @@ from gateway.principal import Principal
 from gateway.quarantine import Quarantine
 from gateway.rate import narrower
 from gateway.references import Reference, references
+from gateway.refreshes import Refreshes
 from gateway.refusals import Refusals
 from gateway.schemas import VisibleSchema, described, schemas
 from gateway.session import Pin, Readiness, Session
@@ -95,7 +96,8 @@ class Gateway:
         self.slo = SloDesk(settings.state, self.managers, self._pins, clock)
         self.quarantine = Quarantine(settings.state, self.managers, self._pins)
         pushers = Managers("push", self.product, self._pins, self._audit)
-        self.intake = Intake(settings, pushers, lambda product, reason: None)
+        self.refreshes = Refreshes(settings.state, self.managers)
+        self.intake = Intake(settings, pushers, self.refreshes.arrived)
         desk = (settings.feedback, settings.feedback_hourly, self._pins, self._audit, self.stewards, self.managers)
         self.feedback = FeedbackDesk(*desk)
 

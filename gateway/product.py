@@ -259,7 +259,7 @@ class Product:
     `data_clock` is the source's own "now" as an ISO timestamp or an SQL scalar over the inputs, None for real time.
     `sources` maps table -> the file that it is read from, for tables without a model. `retain_s` is how long a replaced
     snapshot stays, None where the deployment's setting says it. `lineage` is the hash of what columns have inherited.
-    `limits` narrow those of the deployment for whatever reads the product. `schedule` is when it is made anew by itself.
+    `limits` narrow those of the deployment for whatever reads the product. `schedule` is when it is made anew.
     """
 
     name: str

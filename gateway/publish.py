@@ -18,6 +18,7 @@ from gateway.breaks import Permit
 from gateway.bundle import Declared
 from gateway.contract import ContractError
 from gateway.document import Finding
+from gateway.ledger import ITSELF
 from gateway.manifest import Manifest, ManifestError
 from gateway.mock import Mock
 from gateway.product import Product
@@ -84,6 +85,7 @@ def together(
         every = _declared(folders)
         for declared in every:
             runs_of[declared.folder].of(declared.product)
+            _check_name(settings, declared)
         found = _made(Terms(settings, held, progress, force, permit, mock, clock), every, known, runs_of)
         fresh = [one.snapshot for one in found.values() if one.fresh]
         if fresh:
@@ -117,6 +119,14 @@ def _declared(folders: Sequence[Path]) -> tuple[Declared, ...]:
             raise ContractError([Finding("", 0, one.folder.name, problem, "one folder for each major")], one.folder)
         seen[key] = one.folder
     return bundle.in_order(reading.products)
+
+
+def _check_name(settings: Settings, declared: Declared) -> None:
+    """Raises ContractError where a folder takes the name of the product that the deployment makes of its ledger."""
+    product = declared.product
+    if product.name == ITSELF and declared.folder != settings.state / ITSELF:
+        taken = f"the id {product.name} is taken by the doors"
+        raise ContractError([Finding(f"{product.name}.odps.yaml", 0, "id", taken, "another id")], declared.folder)
 
 
 def _made(terms: Terms, every: Sequence[Declared], known: Manifest, runs_of: Mapping[Path, Run]) -> dict[Path, Made]:

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -41,6 +41,14 @@ class Request:
     asked: str
     due: str
     attempt: int = 1
+
+    def at(self, others: Iterable[Request]) -> bool:
+        """Whether this attempt of the run is among `others`."""
+        return any((one.run, one.attempt) == (self.run, self.attempt) for one in others)
+
+    def again(self, due: datetime, attempt: int) -> Request:
+        """The same, for another time."""
+        return replace(self, due=ticking.text(due), attempt=attempt)
 
     @property
     def cause(self) -> Cause:
@@ -93,13 +101,13 @@ def take(state: Path, now: datetime) -> Request | None:
     return None
 
 
-def ended(state: Path, one: Request, again: datetime | None = None) -> None:
-    """A request that was taken has ended; `again` is when it is to be tried anew."""
+def ended(state: Path, one: Request, again: Request | None = None) -> None:
+    """A request that was taken has ended; `again` is what is asked for in its place."""
     with _turn(state):
         path = _path(state, one.product, _RUNNING)
         # Somebody has asked meanwhile: that one comes sooner.
         if again is not None and not _path(state, one.product, _WAITING).exists():
-            _write(state, replace(one, attempt=one.attempt + 1, due=ticking.text(again)))
+            _write(state, again)
         path.unlink(missing_ok=True)
 
 
@@ -110,12 +118,17 @@ def writer(state: Path) -> Iterator[bool]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(folder / _WRITER, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        yield _alone(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _alone(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _path(state: Path, product: str, suffix: str) -> Path:

@@ -19,7 +19,7 @@ from gateway.child import Refused
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.errors import GatewayError, Unavailable
-from gateway.ledger import Ledger, Row, Scalar
+from gateway.ledger import ITSELF, Ledger, Row, Scalar
 from gateway.product import Product, QualityRule
 from gateway.settings import Settings
 from gateway.snapshot import RuleOutcome, Snapshot
@@ -27,8 +27,6 @@ from gateway.ticking import Clock
 
 QUALITY = "quality"
 REFRESH = "refresh"
-# The product that is made of the ledger: what its own publications gave would make it new for ever.
-ITSELF = "outport"
 Trigger = Literal["apply", "schedule", "request", "upstream", "arrival"]
 Ending = Literal["published", "unchanged", "refused", "failed", "killed"]
 _FINDING_LIMIT = 400
@@ -71,8 +69,7 @@ class Run:
     def published(self, snapshot: Snapshot) -> Snapshot:
         """It is served. The snapshot."""
         if self.product is not None:
-            told = quality_rows(self.product, snapshot.outcomes, snapshot.id, mock=snapshot.mock is not None)
-            self._keep(QUALITY, told)
+            self._rules(self.product, snapshot.outcomes, snapshot.id, mock=snapshot.mock is not None)
         self._end("published", snapshot.id, "")
         return snapshot
 
@@ -84,9 +81,17 @@ class Run:
     def failed(self, error: BaseException) -> None:
         """It is not served, and what was is served on."""
         if isinstance(error, Refused) and self.product is not None and not self.fit:
-            self._keep(QUALITY, quality_rows(self.product, error.outcomes, None, mock=False))
+            self._rules(self.product, error.outcomes, None, mock=False)
         ending: Ending = "refused" if isinstance(error, ContractError) else "failed"
         self._end(ending, None, _finding(error))
+
+    def killed(self) -> None:
+        """It ended with its process, which could not say so."""
+        self._end("killed", None, "the process ended before the run did")
+
+    def _rules(self, product: Product, outcomes: Iterable[RuleOutcome], snapshot: str | None, *, mock: bool) -> None:
+        told: dict[str, Scalar] = {"run": self._cause.run, "attempt": self._cause.attempt, "mock": mock}
+        self._keep(QUALITY, [told | row for row in quality_rows(product, outcomes, snapshot)])
 
     def _end(self, outcome: Ending, snapshot: str | None, finding: str) -> None:
         self._keep(REFRESH, [self._row("ended") | {"outcome": outcome, "snapshot": snapshot, "finding": finding}])
@@ -124,9 +129,12 @@ def kept(settings: Settings, name: str, cause: Cause, clock: Clock) -> Iterator[
         raise
 
 
-def quality_rows(
-    product: Product, outcomes: Iterable[RuleOutcome], snapshot: str | None, *, mock: bool
-) -> list[dict[str, Scalar]]:
+def killed(settings: Settings, name: str, cause: Cause, clock: Clock) -> None:
+    """Put on record that a run ended with its process."""
+    Run(Ledger(settings.state, clock), cause, name, clock).killed()
+
+
+def quality_rows(product: Product, outcomes: Iterable[RuleOutcome], snapshot: str | None) -> list[dict[str, Scalar]]:
     """What rules gave, as rows of the ledger; `snapshot` is None where the publication was refused."""
     rules = {(table.name, rule.id): rule for table in product.tables for rule in table.quality}
     found: list[dict[str, Scalar]] = []
@@ -147,7 +155,6 @@ def quality_rows(
                 "expected": one.expected,
                 "unit": rule.unit if rule is not None else "rows",
                 "reads": reads(product, one.table, rule),
-                "mock": mock,
             }
         )
     return found

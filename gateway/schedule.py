@@ -43,7 +43,9 @@ def _trigger(cron: str, zone: str) -> CronTrigger:
     """Raises ScheduleError."""
     fields = cron.split()
     if len(fields) != _FIELDS:
-        raise ScheduleError(f"{cron} is no cron expression: it has {len(fields)} fields of minute hour day month weekday")
+        raise ScheduleError(
+            f"{cron} is no cron expression: it has {len(fields)} fields of minute hour day month weekday"
+        )
     if fields[2] != "*" and fields[4] != "*":
         # Of two conditions cron wants either, APScheduler both: neither is guessed.
         raise ScheduleError(f"{cron} names days of the month and of the week; one of them is *")
@@ -68,7 +70,7 @@ def _unwrapped(days: str) -> str:
 
 
 def declared(descriptor: Descriptor, report: Report) -> Schedule | None:
-    """What the product's custom property `refresh` says, else the cron of a contract's SLA `frequency`; None: nothing."""
+    """What the custom property `refresh` of the product says, else the cron of a contract's SLA `frequency`, if any."""
     own = descriptor.product.custom(REFRESH)
     if own is not None:
         return _own(own, descriptor, report)

@@ -139,6 +139,14 @@ class Settings(BaseSettings):
         1e13, ge=0, allow_inf_nan=False, description="rows that a query's joins may make by estimate; 0: no limit"
     )
     retain_s: Seconds = Field(600.0, description="seconds that a replaced snapshot stays for those who pinned it")
+    refresh_attempts: int = Field(5, ge=1, le=20, description="times that a refresh is tried before it has failed")
+    refresh_backoff_s: Seconds = Field(
+        30.0, description="seconds before it is tried again; twice as many each time, an hour at most"
+    )
+    ledger_days: int = Field(400, ge=2, description="days that the ledger of runs and quality is kept")
+    outport_s: Seconds = Field(
+        300.0, description="seconds between publications of the product `outport`, made of the ledger"
+    )
     rate_limit: int = Field(
         60_000,
         ge=0,

@@ -26,12 +26,19 @@ class Publisher:
         self._settings, self._served = settings, served
         self._stop = stop
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self.done = threading.Event()
 
     def start(self) -> None:
         """Begin; returns at once."""
         self._thread.start()
 
     def _run(self) -> None:
+        try:
+            self._publish()
+        finally:
+            self.done.set()
+
+    def _publish(self) -> None:
         reading = bundle.read(bundle.folders([self._settings.products]))
         for folder, found in reading.findings:
             finding(folder, found)

@@ -25,6 +25,7 @@ from ports.command import (
     policies,
     products,
     quarantine,
+    refreshing,
     security,
     serve,
     show,
@@ -71,6 +72,7 @@ app.command("plan")(lifecycle.plan)
 app.command("get")(products.get)
 app.command("new")(products.new)
 app.command("mock")(mocks.mock)
+app.command("refresh")(refreshing.refresh_product)
 app.command("diff")(versions.diff)
 app.command("try")(access.attempt)
 app.command("explain-access")(access.explain_access)

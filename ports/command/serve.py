@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -23,6 +23,7 @@ from ports.command.filing import Filing, Watching
 from ports.command.flags import ALL, with_settings
 from ports.command.opening import held, opened, settle, warn
 from ports.command.people import directory
+from ports.command.refreshing import RefreshThread
 from ports.command.retention import Collector
 from ports.command.supervisor import Supervisor
 from ports.http import snippets, snippets_postgres, snippets_web
@@ -85,8 +86,7 @@ def _serve_alone(settings: Settings, guard: Guard) -> None:
             doors.note(settings, addresses)
             _greet(settings)
             warn(settings, gateway)
-            if settings.demo:
-                demo.Publisher(settings, stop, lambda: gateway.ready().ready).start()
+            _publishing(settings, stop, lambda: gateway.ready().ready)
             Collector(gateway, stop).start()
             Filing(gateway, stop).start()
             Watching(settings, stop).start()
@@ -109,14 +109,25 @@ def _serve_together(settings: Settings, guard: Guard) -> None:
             Watching(settings, stop).start()
             doors.note(settings, addresses)
             _greet(settings)
-            if settings.demo:
-                demo.Publisher(settings, stop, lambda: True).start()
+            _publishing(settings, stop, lambda: True)
             while not stop.is_set():
                 supervisor.look(_WATCH_S)
                 guard.check(tuple(host for host, _ in addresses.values()))
         finally:
             doors.forget(settings)
             supervisor.stop()
+
+
+def _publishing(settings: Settings, stop: threading.Event, served: Callable[[], bool]) -> None:
+    """Begin with what this process publishes: the demo, and whatever is to be made anew from then on."""
+    after = threading.Event()
+    if settings.demo:
+        publisher = demo.Publisher(settings, stop, served)
+        publisher.start()
+        after = publisher.done
+    else:
+        after.set()
+    RefreshThread(settings, stop, after).start()
 
 
 class _Ending:

@@ -24,6 +24,7 @@ from ports.rest.measures import routes as measure_routes
 from ports.rest.objectives import routes as objective_routes
 from ports.rest.pushes import routes as push_routes
 from ports.rest.quarantine import routes as quarantine_routes
+from ports.rest.refreshes import routes as refresh_routes
 from ports.rest.routes import routes as rest_routes
 from ports.rest.service import routes as service_routes
 from ports.rest.snapshots import routes as snapshot_routes
@@ -42,6 +43,7 @@ ROUTES = (
     push_routes,
     quarantine_routes,
     objective_routes,
+    refresh_routes,
     measure_routes,
     service_routes,
     docs_routes,

@@ -1,0 +1,13 @@
+-- A run's begin and its end are two rows of the ledger; one that has no end goes on.
+SELECT
+    run,
+    attempt,
+    max(product) AS product,
+    max(trigger) AS trigger,
+    min(begun) AS begun_at,
+    max("at") FILTER (WHERE phase = 'ended') AS ended_at,
+    coalesce(max(outcome), 'running') AS outcome,
+    max(snapshot) AS snapshot,
+    date_diff('millisecond', min(begun), max("at") FILTER (WHERE phase = 'ended')) / 1000.0 AS seconds
+FROM ledger.refresh
+GROUP BY run, attempt

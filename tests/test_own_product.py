@@ -1,0 +1,149 @@
+"""The product `outport`: the deployment's own record through every door, and of what the asker may not see no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from gateway import Gateway, Query
+from gateway.contract import ContractError
+from gateway.ledger import Ledger
+from gateway.own_product import publish_itself, wanted
+from gateway.principal import Scope
+from gateway.settings import Settings
+from tests.conftest import build, password
+from tests.doors import DOORS, Door, Refusal
+from tests.workshop import KEY, Workshop
+
+TABLES = ("quality_results", "quality_scores", "refreshes")
+EVERYBODY = {
+    "id": "everybody", "on": {"product": "outport"}, "to": {}, "unless": {"role": "clerk"}, "grant": {"columns": ["*"]},
+}  # fmt: skip
+# What an analyst of the shop may not know: another product, and what is hidden of its own.
+HIDDEN = ("hr", "salar", "person", "unsorted")
+
+
+@dataclass(frozen=True)
+class Deployed:
+    settings: Settings
+    gateway: Gateway
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    settings = build(tmp_path_factory.mktemp("own"))
+    (settings.policies / "own.yaml").write_text(yaml.safe_dump([EVERYBODY]))
+    publish_itself(settings)
+    gateway = Gateway(settings)
+    yield Deployed(settings, gateway)
+    gateway.close()
+
+
+@pytest.fixture(scope="module", params=list(DOORS))
+def door(request: pytest.FixtureRequest, deployed: Deployed) -> Iterator[Door]:
+    opened = DOORS[request.param](deployed.gateway)
+    yield opened
+    opened.close()
+
+
+def every(door: Door, subject: str) -> dict[str, pa.Table]:
+    """All that a subject sees of each table."""
+    return {table: door.ask(subject, f"SELECT * FROM outport.{table} ORDER BY ALL") for table in TABLES}
+
+
+def test_who_sees_all_sees_the_record_of_all(door: Door) -> None:
+    found = every(door, "steward")
+    for table in TABLES:
+        assert set(found[table]["product"].to_pylist()) == {"hr", "shop"}, table
+    results = found["quality_results"].to_pylist()
+    assert all(row["value"] is not None and row["expected"] for row in results)
+    assert {row["outcome"] for row in found["refreshes"].to_pylist()} == {"published"}
+
+
+def test_of_what_is_not_seen_there_is_no_trace(door: Door) -> None:
+    found = every(door, "analyst")
+    told = str({name: table.to_pylist() for name, table in found.items()}).lower()
+    assert [word for word in HIDDEN if word in told] == []
+    assert {row["product"] for table in found.values() for row in table.to_pylist()} == {"shop"}
+    tables = {row["table_name"] for row in found["quality_results"].to_pylist()}
+    assert tables == {"customers", "orders"}
+
+
+def test_numbers_are_for_who_sees_all_that_they_count(door: Door) -> None:
+    rows = door.ask("analyst", "SELECT holds, value, expected FROM outport.quality_results").to_pylist()
+    assert rows
+    assert {(row["value"], row["expected"]) for row in rows} == {(None, None)}
+    assert all(row["holds"] for row in rows)
+    asked = "SELECT rule FROM outport.quality_results WHERE value >= 0 OR expected = '= 0'"
+    assert door.ask("analyst", asked).num_rows == 0
+
+
+def test_who_sees_no_product_sees_no_row(door: Door) -> None:
+    assert {name: table.num_rows for name, table in every(door, "stranger").items()} == dict.fromkeys(TABLES, 0)
+
+
+def test_nobody_reads_it_without_a_grant(door: Door) -> None:
+    for table in TABLES:
+        with pytest.raises(Refusal, match="does not exist"):
+            door.ask("clerk", f"SELECT * FROM outport.{table}")
+
+
+def test_a_measure_of_it_counts_what_is_seen(door: Door) -> None:
+    text = "SELECT product, MEASURE(checks) AS n, MEASURE(score) AS s FROM outport.quality_results GROUP BY product"
+    assert {row["product"] for row in door.ask("analyst", text).to_pylist()} == {"shop"}
+    for subject in ("steward", "analyst"):
+        counted = sum(row["n"] for row in door.ask(subject, text).to_pylist())
+        assert counted == door.ask(subject, "SELECT rule FROM outport.quality_results").num_rows > 0
+
+
+def test_what_happens_to_what_is_hidden_changes_no_byte(deployed: Deployed) -> None:
+    opened = DOORS["python"](deployed.gateway)
+    before = {subject: every(opened, subject) for subject in ("analyst", "stranger", "steward")}
+    ledger = Ledger(deployed.settings.state)
+    (first, *_) = [row for row in ledger.rows("quality") if row["product"] == "hr"]
+    ledger.append("quality", [{**first, "run": f"more-{number}", "holds": False} for number in range(40)])
+    ledger.append("refresh", [{**row, "run": "more"} for row in ledger.rows("refresh") if row["product"] == "hr"])
+    hidden = {"table": "customers", "rule": "hidden", "reads": ["customers", "customers.salary"], "product": "shop"}
+    ledger.append("quality", [{**first, **hidden, "run": "hidden"}])
+    publish_itself(deployed.settings)
+    after = {subject: every(opened, subject) for subject in ("analyst", "stranger", "steward")}
+    for subject in ("analyst", "stranger"):
+        assert after[subject] == before[subject]
+    assert after["steward"]["quality_results"].num_rows == before["steward"]["quality_results"].num_rows + 41
+
+
+def test_a_key_for_it_alone_shows_nothing_of_others(deployed: Deployed) -> None:
+    session = deployed.gateway.open(password("steward"), "python")
+    only = replace(session.principal, scope=Scope(None, ("outport",), None))
+    with deployed.gateway.answer(replace(session, principal=only), Query("FROM outport.refreshes")) as result:
+        assert sum(batch.num_rows for batch in result.batches()) == 0
+
+
+def test_no_model_copies_it(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> None:
+    shop = Workshop(tmp_path_factory.mktemp("copy"))
+    shop.allow({"id": "all", "on": {"product": "*"}, "to": {}, "grant": {"columns": ["*"]}})
+    publish_itself(shop.settings)
+    model = {"runs": "SELECT 1 AS run FROM outport.refreshes"}
+    shop.declare("copy", {"runs": {"run": KEY}}, models=model, inputs=["outport"])
+    with pytest.raises(ContractError, match="not there to read"):
+        shop.publish("copy")
+
+
+def test_no_folder_of_products_takes_its_name(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> None:
+    shop = Workshop(tmp_path_factory.mktemp("taken"))
+    shop.declare("outport", {"runs": {"run": KEY}}, data={"runs": pa.table({"run": [1]})})
+    with pytest.raises(ContractError, match="is taken by the doors"):
+        shop.publish("outport")
+
+
+def test_it_is_there_unasked_only_where_a_rule_names_it(deployed: Deployed) -> None:
+    assert wanted(deployed.settings)
+    rules = deployed.settings.policies / "own.yaml"
+    text = rules.read_text()
+    rules.write_text("[]")
+    assert not wanted(deployed.settings)
+    rules.write_text(text)
