@@ -234,7 +234,7 @@ def test_a_measure_adds_up_if_its_parts_do(folder: Folder, expression: str, adds
     [
         ("shop.odps.yaml", "id: shop", "id: Shop", "shop.odps.yaml:3:id: error: the id Shop is no product name"),
         ("shop.odps.yaml", "id: shop", "id: shop_v2", "is no product name"),
-        ("shop.odps.yaml", "id: shop", "id: outport", "is taken by the doors"),
+        ("shop.odps.yaml", "id: shop", "id: semantic", "is taken by the doors"),
         ("shop.odps.yaml", "version: 1.2.0", "version: 1.2.x", "shop.odps.yaml:4:version: error: the version 1.2.x"),
         ("shop.odps.yaml", "contractId: shop", "contractId: shpo", "serves no known contract"),
         ("shop.odps.yaml", "contractId: shop", "contractId: raw", "serves an input contract"),
