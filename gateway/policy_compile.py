@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from gateway import use_measures
 from gateway.document import Path, Report
 from gateway.errors import BadQuery
+from gateway.ledger import ITSELF
 from gateway.masks import HASH
 from gateway.policy_expression import Expression, condition
 from gateway.policy_grammar import Scope
@@ -143,7 +144,7 @@ def check_names(policies: Policies, products: tuple[Product, ...], report: Repor
     An unknown product may come later: a warning. An unknown table or column of a known one is a mistake that could
     leave something unmasked: an error.
     """
-    known = {product.name for product in products}
+    known = {product.name for product in products} | {ITSELF}  # a rule that names that one is what has it published
     every: tuple[Rule | Management, ...] = (*policies.rules, *policies.managements)
     for one in every:
         for name in one.target.products:
