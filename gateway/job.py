@@ -92,8 +92,8 @@ class TableJob:
 class Job:
     """One build. `rules` are (table, rule); `data_time` is a SELECT of one TIMESTAMP; tables stand in build order.
 
-    `mocked`: made-up rows, whose broken rules are told and stop nothing. `measures` are (table, SELECT of one row of
-    numbers) to be told of.
+    `mocked`: made-up rows, `lenient`: rows of which some had to go; their broken rules are told and stop nothing.
+    `measures` are (table, SELECT of one row of numbers) to be told of.
     """
 
     product: str
@@ -104,6 +104,7 @@ class Job:
     rules: tuple[tuple[str, QualityRule], ...]
     data_time: str | None
     mocked: bool = False
+    lenient: bool = False
     measures: tuple[tuple[str, str], ...] = ()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -64,6 +65,14 @@ class Manifest:
         served = sorted((*others, Served(product, major, snapshot)), key=lambda one: (one.product, one.major))
         kept = (*self.retained, Retained(old, retain_until)) if old is not None else self.retained
         return replace(self, served=tuple(served), retained=kept)
+
+    def erased(self, fresh: Iterable[Served], gone: Callable[[str], bool]) -> Manifest:
+        """The manifest once `fresh` serves; what was kept and is `gone`, and what `fresh` replaces, has expired."""
+        new = {(one.product, one.major): one for one in fresh}
+        served = tuple(new.get((one.product, one.major), one) for one in self.served)
+        kept = tuple(one for one in self.retained if not gone(one.snapshot))
+        after = replace(self, served=served, retained=kept)
+        return replace(after, expired=(*self.expired, *sorted(self.ids - after.ids))[-EXPIRED_KEPT:])
 
     def collected(self, now: float) -> Manifest:
         """The manifest without the snapshots whose time is over at `now`."""

@@ -57,7 +57,8 @@ _log = logging.getLogger("outport.publish")
 class Terms:
     """How products are made: under the publication lock `held`, told to `listener`; `force` builds what is the same.
 
-    With a `permit` readers may be broken; with `mock`, rows are made up from the contract alone.
+    With a `permit` readers may be broken; with `mock`, rows are made up from the contract alone; where it is `lenient`,
+    broken rules are told and stop nothing.
     """
 
     settings: Settings
@@ -67,6 +68,7 @@ class Terms:
     permit: Permit | None
     mock: Mock | None
     clock: Clock
+    lenient: bool = False
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,7 @@ def _built(
     snapshot_id = shelf.new_id(product.name, now)
     folder = shelf.begin(settings.state.resolve(), snapshot_id)
     order = Order(
-        job=drawn.blueprint.job,
+        job=replace(drawn.blueprint.job, lenient=terms.lenient),
         folder=str(folder),
         threads=settings.threads or default_threads(),
         memory_limit=settings.memory_limit or _MEMORY_LIMIT,

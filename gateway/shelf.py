@@ -83,6 +83,13 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
+def forget(state: Path, product: str) -> None:
+    """Remove what was set aside of a product because it was not fit."""
+    for name, folder in _folders(state):
+        if name == product and folder.name.endswith(FAILED):
+            remove(folder)
+
+
 def sweep(state: Path, known: Manifest) -> None:
     """Remove what no one needs: half-built folders, snapshots out of `known`, failed ones but the newest three.
 

@@ -18,6 +18,7 @@ from ports.command import (
     backup,
     connect,
     doctor,
+    erase,
     feedback,
     lifecycle,
     mocks,
@@ -86,5 +87,6 @@ app.add_typer(feedback.app, name="feedback")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("quarantine")(quarantine.command)
+app.command("erase")(erase.erase)
 app.command("doctor")(doctor.doctor)
 app.command("security-test")(security.security_test)

@@ -1,0 +1,210 @@
+"""Erasure: the subject's rows are gone from every file and every answer, all others stay, and nothing tells the key."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from gateway import manifest, shelf
+from gateway.catalog import Catalog
+from gateway.contract import ContractError
+from gateway.erase import Erased, Subject, erase
+from gateway.errors import BadQuery, Expired, GatewayError, NotFound
+from gateway.operator import Act
+from gateway.progress import silent
+from gateway.snapshot import Snapshot
+from tests.workshop import KEY, STEWARD, Workshop, column, stored
+
+CANARY = "ERASE-ME-7f3a"
+TABLES: dict[str, dict[str, Any]] = {
+    "people": {"id": column("VARCHAR", primaryKey=True), "name": column("VARCHAR"),
+               "boss": column("VARCHAR", relationships=[{"to": "people.id"}])},
+    "orders": {"order_id": KEY, "person": column("VARCHAR", relationships=[{"to": "people.id"}])},
+    "lines": {"line_id": KEY, "order_id": column(relationships=[{"to": "orders.order_id"}]), "text": column("VARCHAR")},
+    "rates": {"code": column("VARCHAR", primaryKey=True)},
+}  # fmt: skip
+DATA = {
+    "people": pa.table({"id": [CANARY, "b", "c"], "name": [f"{CANARY}-name", "B", "C"], "boss": [None, "c", "b"]}),
+    "orders": pa.table({"order_id": [1, 2, 3, 4], "person": [CANARY, CANARY, "b", None]}),
+    "lines": pa.table({"line_id": [1, 2, 3, 4], "order_id": [1, 2, 3, None], "text": [f"{CANARY}-a", "x", "y", "z"]}),
+    "rates": pa.table({"code": ["EUR"]}),
+}
+EXACT = {"people": [{"id": "three", "metric": "rowCount", "mustBe": 3, "severity": "error"}]}
+READERS = (
+    {"id": "names", "on": {"product": "staff"}, "to": {"subject": "product:names", "kind": "product"},
+     "grant": {"columns": ["*"]}},
+    {"id": "more", "on": {"product": "names"}, "to": {"subject": "product:more", "kind": "product"},
+     "grant": {"columns": ["*"]}},
+)  # fmt: skip
+WHO = Subject("staff", "people", (CANARY,))
+
+
+@dataclass(frozen=True)
+class Done:
+    """A deployment after one erasure, with what it had served before."""
+
+    shop: Workshop
+    before: manifest.Manifest
+    held: list[str]
+    answer: Erased
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A product, one that is made of it, one made of that, and one that refers to it; no test changes them."""
+    made = Workshop(tmp_path_factory.mktemp("base"))
+    made.allow(STEWARD, *READERS)
+    exact = {"names": EXACT["people"]}
+    table = {"names": {"id": column("VARCHAR", primaryKey=True), "name": column("VARCHAR")}}
+    notes = {"notes": {"note": KEY, "person": column("VARCHAR", relationships=[{"to": "staff.people.id"}])}}
+    made.declare("staff", TABLES, data=DATA, quality=EXACT)
+    made.declare("names", table, models={"names": "SELECT id, name FROM staff.people"}, inputs=["staff"], quality=exact)
+    model = {"counted": "SELECT count(*) AS people FROM names.names"}
+    made.declare("more", {"counted": {"people": KEY}}, models=model, inputs=["names"])
+    made.declare("notes", notes, data={"notes": pa.table({"note": [1], "person": ["b"]})})
+    for name in ("staff", "names", "more", "notes"):
+        made.publish(name)
+    return made
+
+
+@pytest.fixture(scope="module")
+def done(base: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The same with a snapshot that is kept and one that was not fit, after the erasure."""
+    shop = _copied(base, tmp_path_factory.mktemp("done"))
+    shop.publish("staff", force=True)
+    shop.fill("staff", "people", pa.concat_tables([DATA["people"], DATA["people"]]))
+    with pytest.raises(ContractError):
+        shop.publish("staff")
+    shop.fill("staff", "people", DATA["people"])
+    before, held = manifest.read(shop.settings.state), holding(shop)
+    return Done(shop, before, held, erased(shop))
+
+
+@pytest.fixture
+def shop(base: Workshop, tmp_path: Path) -> Workshop:
+    return _copied(base, tmp_path)
+
+
+def _copied(base: Workshop, folder: Path) -> Workshop:
+    made = copy.copy(base)
+    places = ("products", "policies", "state")
+    for name in places:
+        shutil.copytree(getattr(base.settings, name), folder / name)
+    made.settings = base.settings.model_copy(update={name: folder / name for name in places})
+    return made
+
+
+def erased(shop: Workshop, who: Subject = WHO) -> Erased:
+    return erase(shop.settings, who, Act("ada", "erase", reason="she asked"), silent)
+
+
+def served(shop: Workshop, name: str) -> Snapshot:
+    found = Catalog(shop.settings.state).current().find(name)
+    assert found is not None
+    return found
+
+
+def holding(shop: Workshop, text: str = CANARY) -> list[str]:
+    """The files of the state that hold a text."""
+    files = [path for path in shop.settings.state.rglob("*") if path.is_file()]
+    return [str(path) for path in files if text.encode() in path.read_bytes()]
+
+
+def audited(shop: Workshop) -> Iterator[dict[str, Any]]:
+    for path in (shop.settings.state / "audit").glob("*"):
+        yield from (json.loads(line) for line in path.read_text().splitlines())
+
+
+def test_no_file_of_the_state_holds_the_subject_any_more(done: Done) -> None:
+    assert any(shelf.FAILED in path for path in done.held)
+    assert len(done.held) >= 4
+    assert holding(done.shop) == []
+    found = done.answer
+    assert found.rows == {"people": 1, "orders": 2, "lines": 2, "rates": 0}
+    assert (found.rebuilt, found.left, found.upstream, found.referring) == (("names", "more"), (), (), ("notes",))
+    assert {path.name for path in done.shop.snapshots.iterdir()} == set(manifest.read(done.shop.settings.state).ids)
+
+
+def test_everybody_else_stays_as_they_were(done: Done) -> None:
+    found = served(done.shop, "staff")
+    assert stored(found, "SELECT * FROM people ORDER BY id") == [("b", "B", "c"), ("c", "C", "b")]
+    assert stored(found, "SELECT * FROM orders ORDER BY 1") == [(3, "b"), (4, None)]
+    assert stored(found, "SELECT line_id FROM lines ORDER BY 1") == [(3,), (4,)]
+    assert stored(found, "SELECT * FROM rates") == [("EUR",)]
+    assert stored(served(done.shop, "names"), "SELECT id FROM names ORDER BY id") == [("b",), ("c",)]
+    assert stored(served(done.shop, "more"), "SELECT * FROM counted") == [(2,)]
+    assert served(done.shop, "notes").id in done.before.ids
+
+
+def test_what_was_pinned_has_expired(done: Done) -> None:
+    mine = [one for one in done.before.ids if shelf.product_of(one) != "notes"]
+    assert sorted(mine) == sorted(done.answer.removed)
+    assert len(mine) == 4
+    for one in mine:
+        with pytest.raises(Expired):
+            Catalog(done.shop.settings.state).snapshot(one)
+
+
+def test_it_is_on_record_without_the_key(done: Done) -> None:
+    (told,) = [one for one in audited(done.shop) if one.get("action") == "erase"]
+    assert (told["subject"], told["reason"], told["products"]) == ("account:ada", "she asked", ["staff"])
+    assert re.fullmatch("people [0-9a-f]{32}", told["what"])
+
+
+def test_rules_that_count_rows_stop_no_erasure_and_are_told(done: Done) -> None:
+    for name in ("staff", "names"):
+        found = served(done.shop, name)
+        assert [one.rule for one in found.outcomes if not one.holds] == ["three"]
+        assert found.quality < 1.0
+
+
+def test_a_key_is_a_value_and_never_sql_and_who_is_not_there_takes_nobody_along(shop: Workshop) -> None:
+    done = erased(shop, Subject("staff", "people", ("x' OR 'a' = 'a",)))
+    assert set(done.rows.values()) == {0}
+    assert served(shop, "staff").row_counts == {"people": 3, "orders": 4, "lines": 4, "rates": 1}
+    (told,) = [one for one in audited(shop) if one.get("action") == "erase"]
+    assert "OR" not in told["what"]
+
+
+def test_nothing_builds_it_anew_while_its_source_is_the_same(shop: Workshop) -> None:
+    shop.publish("notes")
+    erased(shop, Subject("notes", "notes", ("1",)))
+    after = served(shop, "notes")
+    assert after.row_counts == {"notes": 0}
+    assert shop.publish("notes") == after
+
+
+@pytest.mark.parametrize(
+    ("who", "refusal"),
+    [
+        (Subject("staff", "people", ()), BadQuery),
+        (Subject("staff", "people", (CANARY, "b")), BadQuery),
+        (Subject("staff", "nothing", (CANARY,)), NotFound),
+        (Subject("stuff", "people", (CANARY,)), NotFound),
+        (Subject("staff", "orders", ("no number",)), BadQuery),
+    ],
+)
+def test_what_names_no_subject_changes_nothing(shop: Workshop, who: Subject, refusal: type[GatewayError]) -> None:
+    before = manifest.read(shop.settings.state)
+    with pytest.raises(refusal) as found:
+        erased(shop, who)
+    assert "no number" not in str(found.value)
+    assert manifest.read(shop.settings.state) == before
+    assert {path.name for path in shop.snapshots.iterdir()} == set(before.ids)
+
+
+def test_what_cannot_be_made_anew_is_named(shop: Workshop) -> None:
+    (shop.settings.products / "names" / "names.odps.yaml").unlink()
+    done = erased(shop)
+    assert [name for name, _ in done.left] == ["names 1.0.0"]
+    assert stored(served(shop, "staff"), "SELECT count(*) FROM people") == [(2,)]
+    assert stored(served(shop, "names"), "SELECT count(*) FROM names") == [(3,)]
