@@ -1,4 +1,4 @@
-"""What a deployment holds, to one file and back: manifest, snapshots, ledger, feedback. Touches the state folder.
+"""What a deployment holds, to one file and back: manifest, snapshots, pushed rows, ledger. Touches the state folder.
 
 Servers run on meanwhile. Files are opened under the publication lock, and read after it: a published file never
 changes, one that grows is taken up to where it was, and what is removed stays readable to whoever has it open.
@@ -26,7 +26,7 @@ from gateway.settings import Settings
 from gateway.snapshot import Snapshot
 
 # What is no secret, and grows or is replaced while servers run.
-FOLDERS = ("ledger", "feedback")
+FOLDERS = ("ledger", "feedback", "inputs")
 FILES = ("mask_keys.json",)
 AUDIT = "audit"
 SECRETS = ("principals.yaml", "demo.key")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from gateway import build, child, contract, keys, manifest, production, record, shelf, subject, ticking
+from gateway import build, child, contract, keys, manifest, production, record, segments, shelf, subject, ticking
 from gateway.child import Refused
 from gateway.contract import ContractError
 from gateway.document import Finding
@@ -116,6 +116,7 @@ def _erased(work: _Work, own: Sequence[Snapshot]) -> Erased:
             with suppress(OSError):
                 shelf.remove(new.path.parent)
         raise
+    left += _pushed(work)
     removed = _published(work, fresh, {work.subject.product, *(one.product.name for one in readers)})
     rebuilt = tuple(one.product.name for one in fresh if one.product.name != work.subject.product)
     upstream = sorted({entry.product for one in own for entry in one.product.inputs if entry.product is not None})
@@ -265,6 +266,14 @@ def _links(deployment: Deployment, who: Subject) -> Iterator[str]:
         for table in one.product.tables:
             if any((link.to_product, link.to_table) == (who.product, who.table) for link in table.relationships):
                 yield one.product.name
+
+
+def _pushed(work: _Work) -> Iterator[tuple[str, str]]:
+    """Inputs of the product that hold rows which clients have pushed: a source, kept in the state folder."""
+    home = work.state / segments.INPUTS / work.subject.product
+    for folder in sorted(home.glob("*/*")):
+        if segments.Shelf(folder).files() or segments.Shelf(folder).aside():
+            yield f"the input {folder.parent.name}.{folder.name}", "rows that were pushed to it stay there"
 
 
 def _unspilled(state: Path) -> None:

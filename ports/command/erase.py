@@ -45,6 +45,6 @@ def erase(
         show.note(f"not touched, though it refers to {table}: {', '.join(done.referring)}")
     show.note("the source's own files, and backups, hold what they held: the next publication reads the former")
     for one, why in done.left:
-        show.error(f"{one} still holds what it was made of: {why}")
+        show.error(f"{one} still holds what it held: {why}")
     if done.left:
         raise typer.Exit(1)

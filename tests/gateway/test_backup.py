@@ -254,6 +254,21 @@ def test_what_a_killed_restore_has_left_goes_with_the_next(shop: Workshop, file:
     assert not left.parent.exists()
 
 
+def test_rows_that_were_pushed_are_in_it_and_what_is_on_its_way_is_not(
+    shop: Workshop, file: Path, tmp_path: Path
+) -> None:
+    home = shop.settings.state / "inputs" / "staff" / "raw" / "people"
+    (home / "work-1").mkdir(parents=True)
+    segment = f"{1:012d}-{'a' * 32}-{'b' * 32}"
+    for name in (f"{segment}.parquet", f"{segment}.answer", "lock", "work-1/body"):
+        (home / name).write_text(name)
+    saved(shop, file)
+    elsewhere(shop, tmp_path)
+    restored(elsewhere(shop, tmp_path), file)
+    found = tmp_path / "elsewhere" / "inputs" / "staff" / "raw" / "people"
+    assert sorted(path.name for path in found.iterdir()) == [f"{segment}.answer", f"{segment}.parquet"]
+
+
 def test_a_line_that_is_still_being_written_is_left_out(shop: Workshop, file: Path) -> None:
     (shop.settings.state / "ledger" / "refresh-20260101-1.jsonl").write_text('{"at": "2026"}\n{"at": "20')
     saved(shop, file)

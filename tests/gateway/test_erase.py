@@ -204,7 +204,10 @@ def test_what_names_no_subject_changes_nothing(shop: Workshop, who: Subject, ref
 
 def test_what_cannot_be_made_anew_is_named(shop: Workshop) -> None:
     (shop.settings.products / "names" / "names.odps.yaml").unlink()
+    pushed = shop.settings.state / "inputs" / "staff" / "raw" / "people"
+    pushed.mkdir(parents=True)
+    (pushed / f"{1:012d}-{'a' * 32}-{'b' * 32}.parquet").write_text(CANARY)
     done = erased(shop)
-    assert [name for name, _ in done.left] == ["names 1.0.0"]
+    assert [name for name, _ in done.left] == ["names 1.0.0", "the input raw.people"]
     assert stored(served(shop, "staff"), "SELECT count(*) FROM people") == [(2,)]
     assert stored(served(shop, "names"), "SELECT count(*) FROM names") == [(3,)]
