@@ -39,6 +39,11 @@ bench: .venv/.dev
 picture: .venv/.dev
 	@$(BIN)/python -m tests.notebook
 
+# The hub of a demo of its own in a browser: its pictures in README.md. Needs what test-clients installs.
+pictures: .venv/.dev .venv-clients/.installed
+	@tests/clients/debian.sh
+	@$(BIN)/python -m tests.clients.test_hub
+
 # The README's table of measures at every door.
 parity: .venv/.dev
 	@$(BIN)/python -m tests.parity

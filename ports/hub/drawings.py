@@ -48,7 +48,8 @@ def graph(nodes: Sequence[Node], edges: Iterable[tuple[str, str]], name: str) ->
     width = max((one.x + one.width for one in boxes.values()), default=0) + 2
     height = max((one.y + _HIGH for one in boxes.values()), default=0) + 2
     drawn = [_line(boxes[one], boxes[other]) for one, other in lines] + [_drawn(one) for one in boxes.values()]
-    return _svg(width, height, name, drawn)
+    # What holds links is no picture to a screen reader: it would not tell of them.
+    return _svg(width, height, name, drawn, "group" if any(one.href for one in nodes) else "img")
 
 
 def reached(starts: Iterable[str], edges: Iterable[tuple[str, str]]) -> set[str]:
@@ -216,7 +217,7 @@ def _cut(text: str, letters: float) -> str:
     return whole if len(whole) <= letters + 1 else whole[: max(int(letters) - 1, 1)] + "…"
 
 
-def _svg(width: float, height: float, name: str, drawn: Iterable[Markup]) -> Markup:
+def _svg(width: float, height: float, name: str, drawn: Iterable[Markup], role: str = "img") -> Markup:
     return Markup(
-        '<svg role="img" aria-label="{}" width="{:g}" height="{:g}" viewBox="0 0 {:g} {:g}">{}</svg>'
-    ).format(name, width, height, width, height, Markup("").join(drawn))  # fmt: skip
+        '<svg role="{}" aria-label="{}" width="{:g}" height="{:g}" viewBox="0 0 {:g} {:g}">{}</svg>'
+    ).format(role, name, width, height, width, height, Markup("").join(drawn))  # fmt: skip

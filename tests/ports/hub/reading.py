@@ -122,7 +122,7 @@ def _names(page: Page) -> list[str]:
                 found.append(f"{one.tag} {one.attributes.get('name')} has no label")
         if one.tag in {"a", "button", "summary", "h1", "h2", "h3", "th"} and not (named or one.text):
             found.append(f"{one.tag} {one.attributes} says nothing")
-        drawn = (named and one.attributes.get("role") == "img") or "aria-hidden" in one.attributes
+        drawn = (named and one.attributes.get("role") in {"img", "group"}) or "aria-hidden" in one.attributes
         if one.tag == "svg" and not drawn:
             found.append("a drawing without a name")
         if one.tag in {"section", "nav"} and not named:
