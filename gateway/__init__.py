@@ -36,6 +36,7 @@ from gateway.pg_statement import asks_pg_catalog
 from gateway.pg_types import PG_TYPES, PgType, pg_type
 from gateway.pipeline import Gateway
 from gateway.product import Column, Product, Relationship, Semantic, Table
+from gateway.quality_told import Quality, Told
 from gateway.rate import Quota
 from gateway.references import Reference
 from gateway.rendering import client_text
@@ -100,6 +101,7 @@ __all__ = [
     "Provenance",
     "Push",
     "PushForm",
+    "Quality",
     "Query",
     "Quota",
     "Readiness",
@@ -117,6 +119,7 @@ __all__ = [
     "Thread",
     "Timeout",
     "Tls",
+    "Told",
     "Treatment",
     "Unauthenticated",
     "Unavailable",

@@ -43,15 +43,19 @@ def seen(snapshot: Snapshot, look: Look) -> Seen | None:
     found = [one for table in snapshot.product.tables if (one := look(snapshot, table.name)) is not None]
     if not found:
         return None
-    names = {one.table.name for one in found}
-    names |= {f"{one.table.name}.{column}" for one in found for column in one.decision.visible}
-    counted = {name for one in found for name in _counted(one)}
-    until = min(one.decision.valid_until for one in found)
-    return Seen(snapshot.product, frozenset(names), frozenset(counted), until)
+    return seen_of(snapshot.product, [(one.table.name, one.decision) for one in found])
 
 
-def _counted(grant: Grant) -> Iterable[str]:
-    decision, table = grant.decision, grant.table.name
+def seen_of(product: Product, decided: Iterable[tuple[str, Decision]]) -> Seen:
+    """What these decisions on tables of a product show of it."""
+    found = list(decided)
+    names = {table for table, _ in found} | {f"{table}.{column}" for table, one in found for column in one.visible}
+    counted = {name for table, one in found for name in _counted(table, one)}
+    until = min(one.valid_until for _, one in found)
+    return Seen(product, frozenset(names), frozenset(counted), until)
+
+
+def _counted(table: str, decision: Decision) -> Iterable[str]:
     if decision.rows is not None:
         return ()
     plain = [name for name in decision.visible if decision.treatments[name].expression == duck.quote(name)]

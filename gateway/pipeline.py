@@ -38,6 +38,7 @@ from gateway.pg_objects import visible
 from gateway.pins import Pins
 from gateway.policy_store import PolicyStore
 from gateway.principal import Principal
+from gateway.quality_told import QualityDesk
 from gateway.quarantine import Quarantine
 from gateway.rate import narrower
 from gateway.references import Reference, references
@@ -96,6 +97,7 @@ class Gateway:
         self.slo = SloDesk(settings.state, self.managers, self._pins, clock)
         self.quarantine = Quarantine(settings.state, self.managers, self._pins)
         pushers = Managers("push", self.product, self._pins, self._audit)
+        self.quality = QualityDesk(settings.state)
         self.refreshes = Refreshes(settings.state, self.managers)
         self.intake = Intake(settings, pushers, self.refreshes.arrived)
         desk = (settings.feedback, settings.feedback_hourly, self._pins, self._audit, self.stewards, self.managers)

@@ -23,6 +23,7 @@ from ports.rest.feedback import routes as feedback_routes
 from ports.rest.measures import routes as measure_routes
 from ports.rest.objectives import routes as objective_routes
 from ports.rest.pushes import routes as push_routes
+from ports.rest.quality import routes as quality_routes
 from ports.rest.quarantine import routes as quarantine_routes
 from ports.rest.refreshes import routes as refresh_routes
 from ports.rest.routes import routes as rest_routes
@@ -44,6 +45,7 @@ ROUTES = (
     quarantine_routes,
     objective_routes,
     refresh_routes,
+    quality_routes,
     measure_routes,
     service_routes,
     docs_routes,
