@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from gateway import manifest, record
 from gateway.errors import Expired, NotFound, Unavailable
 from gateway.manifest import Manifest, ManifestError, Served
 from gateway.record import RecordError
-from gateway.snapshot import Deployment, Kept, Lifespan, RuleOutcome, Snapshot
+from gateway.snapshot import Deployment, Ended, Kept, Lifespan, RuleOutcome, Snapshot
 
 __all__ = ["Catalog", "Deployment", "Kept", "Lifespan", "RuleOutcome", "Snapshot"]
 
@@ -64,7 +65,8 @@ class Catalog:
                     return self._load(snapshot_id)
                 except RecordError as error:
                     raise Unavailable("this snapshot cannot be read", reason="snapshot") from error
-        if until is not None or snapshot_id in known.expired:
+        ended = any(one.snapshot == snapshot_id for one in known.retired)
+        if until is not None or ended or snapshot_id in known.expired:
             raise Expired("this snapshot was replaced and is no longer kept", hint="ask again without naming it")
         raise unknown_snapshot()
 
@@ -113,7 +115,12 @@ class Catalog:
                 snapshots += kept
                 instead = f"{kept[0].id} is served on" if kept else f"{entry.product} is not served"
                 problems.append(f"{error}; {instead}")
-        return Deployment(tuple(snapshots)), tuple(problems)
+        return Deployment(tuple(snapshots), (), tuple(self._ended(found))), tuple(problems)
+
+    def _ended(self, found: Manifest) -> Iterator[Ended]:
+        for one in found.retired:
+            with suppress(RecordError):  # then its name is like one that never was
+                yield Ended(self._load(one.snapshot), datetime.fromtimestamp(one.at, UTC), one.successor)
 
     def _load(self, snapshot_id: str) -> Snapshot:
         if snapshot_id not in self._loaded:

@@ -9,12 +9,13 @@ from gateway import own_rows
 from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.decision import Decision, unknown_relation
-from gateway.errors import Forbidden, NotFound
+from gateway.errors import Expired, Forbidden, NotFound
 from gateway.ledger import ITSELF
 from gateway.principal import Action, Environment
 from gateway.product import Table
 from gateway.scope import CATALOG, Path
 from gateway.session import Pin, Session
+from gateway.snapshot import Ended
 
 _NARROWING = own_rows.Narrowing()
 # Doors of this process itself, which no descriptor declares.
@@ -33,7 +34,9 @@ def resolve(session: Session, pin: Pin, action: Action, path: Path) -> Grant:
         found = grant(session, pin, action, snapshot, name) if snapshot is not None else None
         if found is not None:
             return found
-        if snapshot is None or not _decided(session, snapshot, name):
+        if snapshot is None and pin.deployment.ended(schema) is not None:
+            _ended(session, pin, action, schema, name)
+        elif snapshot is None or not _decided(session, snapshot, name):
             _as_for_a_refused(session, pin, action)
     raise unknown_relation(".".join(path))
 
@@ -81,6 +84,25 @@ def _of_itself(session: Session, pin: Pin, decision: Decision, table: Table) -> 
         if principal.scope.actions is None and pin.policies.manager("manage", principal, one.product, environment)
     ]
     return _NARROWING.narrowed(decision, table, visible, mine, managed)
+
+
+def gone(session: Session, pin: Pin, ended: Ended) -> Expired:
+    """What who saw a product is told once it is retired; what follows it, if that is seen too."""
+    name = ended.snapshot.product.name
+    following = pin.deployment.find(ended.successor) if ended.successor else None
+    hint = f"{ended.successor} follows it" if following is not None and sees(session, pin, following) else ""
+    words = f'product "{name}" {ended.snapshot.product.version} was retired on {ended.at:%Y-%m-%d}'
+    return Expired(f"{words}; {hint}" if hint else words, reason="retired", hint=hint)
+
+
+def _ended(session: Session, pin: Pin, action: Action, schema: str, name: str) -> None:
+    """Raises Expired where the table was granted; asks the policies as for one that is not."""
+    ended = pin.deployment.ended(schema)
+    assert ended is not None
+    if grant(session, pin, action, ended.snapshot, name) is not None:
+        raise gone(session, pin, ended)
+    if not _decided(session, ended.snapshot, name):
+        _as_for_a_refused(session, pin, action)
 
 
 def _decided(session: Session, snapshot: Snapshot, name: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -41,18 +41,31 @@ class Retained:
 
 
 @dataclass(frozen=True, slots=True)
+class Retired:
+    """The last snapshot of a major version that is served no more since `at` (epoch s); `successor` may be ""."""
+
+    product: str
+    major: int
+    snapshot: str
+    at: float
+    successor: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is served, what is still kept, and the ids of what was removed (the newest last)."""
+    """What is served, what is still kept, the ids of what was removed (the newest last), and what is retired."""
 
     served: tuple[Served, ...] = ()
     retained: tuple[Retained, ...] = ()
     expired: tuple[str, ...] = ()
+    retired: tuple[Retired, ...] = ()
     format: Literal[1] = 1
 
     @property
     def ids(self) -> frozenset[str]:
         """Every snapshot whose folder must be there."""
-        return frozenset([*(one.snapshot for one in self.served), *(one.snapshot for one in self.retained)])
+        served, retained = (one.snapshot for one in self.served), (one.snapshot for one in self.retained)
+        return frozenset([*served, *retained, *(one.snapshot for one in self.retired)])
 
     def serving(self, product: str, major: int) -> str | None:
         """The id of the snapshot that serves this major of the product."""
@@ -64,14 +77,31 @@ class Manifest:
         others = tuple(one for one in self.served if one.snapshot != old)
         served = sorted((*others, Served(product, major, snapshot)), key=lambda one: (one.product, one.major))
         kept = (*self.retained, Retained(old, retain_until)) if old is not None else self.retained
-        return replace(self, served=tuple(served), retained=kept)
+        back = next((one for one in self.retired if (one.product, one.major) == (product, major)), None)
+        kept = (*kept, Retained(back.snapshot, retain_until)) if back is not None else kept
+        retired = tuple(one for one in self.retired if one is not back)
+        return replace(self, served=tuple(served), retained=kept, retired=retired)
+
+    def without(self, snapshots: Collection[str], retired: Collection[Retired] = ()) -> Manifest:
+        """The manifest once those `snapshots` are asked for in vain, and what they served is `retired` or forgotten."""
+        mine = frozenset(snapshots)
+        ended = {(one.product, one.major) for one in retired}
+        before = (one for one in self.retired if one.snapshot not in mine and (one.product, one.major) not in ended)
+        return replace(
+            self,
+            served=tuple(one for one in self.served if one.snapshot not in mine),
+            retained=tuple(one for one in self.retained if one.snapshot not in mine),
+            expired=(*self.expired, *sorted(mine - set(self.expired)))[-EXPIRED_KEPT:],
+            retired=(*before, *retired),
+        )
 
     def erased(self, fresh: Iterable[Served], gone: Callable[[str], bool]) -> Manifest:
-        """The manifest once `fresh` serves; what was kept and is `gone`, and what `fresh` replaces, has expired."""
+        """The manifest once `fresh` serves; what was kept or retired and is `gone`, and what `fresh` replaces, has expired."""
         new = {(one.product, one.major): one for one in fresh}
         served = tuple(new.get((one.product, one.major), one) for one in self.served)
         kept = tuple(one for one in self.retained if not gone(one.snapshot))
-        after = replace(self, served=served, retained=kept)
+        retired = tuple(one for one in self.retired if not gone(one.snapshot))
+        after = replace(self, served=served, retained=kept, retired=retired)
         return replace(after, expired=(*self.expired, *sorted(self.ids - after.ids))[-EXPIRED_KEPT:])
 
     def collected(self, now: float) -> Manifest:

@@ -59,7 +59,8 @@ class Pins:
         self._policies.current([snapshot.product for snapshot in deployment.snapshots])
         declared = {path.parent.name for path in products.glob("*/*.odps.yaml")}
         served = {snapshot.product.name for snapshot in deployment.snapshots}
-        missing = tuple(sorted(declared - served))
+        retired = {one.snapshot.product.name for one in deployment.retired}
+        missing = tuple(sorted(declared - served - retired))
         problems = (*self._policies.problems, *self._catalog.problems)
         return Readiness(not missing and bool(served), tuple(sorted(served)), missing, problems)
 

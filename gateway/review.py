@@ -12,6 +12,8 @@ from gateway.document import Path, Report
 
 # Our own custom properties, wherever they stand in a descriptor.
 KNOWN = (
+    "acceptedBy",
+    "acceptedOn",
     "agreementRequired",
     "alternatives",
     "barrier",
@@ -19,6 +21,7 @@ KNOWN = (
     "dataClock",
     "declassified",
     "deprecatedOn",
+    "derivedFrom",
     "format",
     "grains",
     "metricTree",

@@ -106,6 +106,13 @@ def sweep(state: Path, known: Manifest) -> None:
             remove(folder)
 
 
+def discard(state: Path, product: str) -> None:
+    """Remove what of the product was set aside as unfit. Only the holder of the publication lock may call it."""
+    for name, folder in _folders(state):
+        if name == product and folder.name.endswith(FAILED):
+            remove(folder)
+
+
 def rebuilt(state: Path) -> Manifest:
     """A manifest of the newest complete snapshot of each product and major, for when the manifest itself is lost."""
     found = Manifest()

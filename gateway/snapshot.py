@@ -114,15 +114,25 @@ LASTING = Lifespan(None, None)
 
 
 @dataclass(frozen=True)
+class Ended:
+    """A major version that is served no more since `at`: its last snapshot, and what follows it ("" for nothing)."""
+
+    snapshot: Snapshot
+    at: datetime
+    successor: str
+
+
+@dataclass(frozen=True)
 class Deployment:
     """Every served snapshot, one for each product and major version, ordered by product and major.
 
     `pinned` are those that a session names: each stands in place of what serves its product and major, and is what the
-    product's bare name means.
+    product's bare name means. `retired` is what is served no more.
     """
 
     snapshots: tuple[Snapshot, ...]
     pinned: tuple[Snapshot, ...] = ()
+    retired: tuple[Ended, ...] = ()
 
     @property
     def current(self) -> tuple[Snapshot, ...]:
@@ -132,14 +142,24 @@ class Deployment:
     def pinning(self, pinned: Iterable[Snapshot]) -> Deployment:
         """This deployment with `pinned`, which name each product and major once."""
         chosen = sorted(pinned, key=lambda one: (one.product.name, one.product.major))
-        return Deployment(self.snapshots, tuple(chosen))
+        return Deployment(self.snapshots, tuple(chosen), self.retired)
 
     def serving(self, new: Snapshot) -> Deployment:
         """This deployment once `new` serves its product and major."""
         key = (new.product.name, new.product.major)
         others = [one for one in self.snapshots if (one.product.name, one.product.major) != key]
         every = sorted((*others, new), key=lambda one: (one.product.name, one.product.major))
-        return Deployment(tuple(every), self.pinned)
+        return Deployment(tuple(every), self.pinned, self.retired)
+
+    def ended(self, name: str) -> Ended | None:
+        """What `customer_360` or `customer_360_v1` meant until it was retired; None while something is served so."""
+        return self._ended.get(name) if name not in self._by_name else None
+
+    @cached_property
+    def _ended(self) -> Mapping[str, Ended]:
+        every = sorted(self.retired, key=lambda one: one.snapshot.product.major)
+        majors = {f"{one.snapshot.product.name}_v{one.snapshot.product.major}": one for one in every}
+        return majors | {one.snapshot.product.name: one for one in every}
 
     def find(self, name: str) -> Snapshot | None:
         """The snapshot that `customer_360` (its highest major) or `customer_360_v1` means; None if none is served."""

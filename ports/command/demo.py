@@ -44,7 +44,12 @@ class Publisher:
             finding(folder, found)
         catalog = Catalog(self._settings.state)
         served = {snapshot.product.name: snapshot.product.digest for snapshot in catalog.current().snapshots}
-        due = [one for one in bundle.in_order(reading.products) if served.get(one.product.name) != one.product.digest]
+        retired = {one.snapshot.product.digest for one in catalog.current().retired}
+        due = [
+            one
+            for one in bundle.in_order(reading.products)
+            if one.product.digest not in {*retired, served.get(one.product.name)}
+        ]
         failed = bool(reading.findings)
         for number, one in enumerate(due, start=1):
             if self._stop.is_set():

@@ -18,6 +18,7 @@ from ports.command import (
     backup,
     connect,
     doctor,
+    endings,
     erase,
     feedback,
     lifecycle,
@@ -70,6 +71,10 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("apply")(products.apply)
 app.command("plan")(lifecycle.plan)
+app.command("promote")(endings.promote)
+app.command("deprecate")(endings.deprecate)
+app.command("retire")(endings.retire)
+app.command("delete")(endings.delete)
 app.command("get")(products.get)
 app.command("new")(products.new)
 app.command("mock")(mocks.mock)

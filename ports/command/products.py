@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -56,7 +57,14 @@ def apply(
     if findings:
         show.error(f"nothing was published: {len(findings)} findings", _REMEDY if not reading.findings else "")
         raise typer.Exit(1)
-    if not publication(settings, bundle.in_order(reading.products), permit=permit):
+    retired = {one.snapshot.product.digest for one in served.retired}
+    for one in reading.products:
+        if one.product.digest in retired:
+            show.note(
+                f"{one.product.name} {one.product.version} is retired and left out; another version brings it back"
+            )
+    reading = replace(reading, products=tuple(one for one in reading.products if one.product.digest not in retired))
+    if reading.products and not publication(settings, bundle.in_order(reading.products), permit=permit):
         names = ", ".join(one.product.name for one in reading.products)
         show.error(f"not published: {names}; what was served before is still served")
         raise typer.Exit(1)
