@@ -86,7 +86,14 @@ def _of_itself(session: Session, pin: Pin, decision: Decision, table: Table) -> 
     return _NARROWING.narrowed(decision, table, visible, mine, managed)
 
 
-def gone(session: Session, pin: Pin, ended: Ended) -> Expired:
+def retired(session: Session, pin: Pin, schema: str) -> None:
+    """Raises Expired for a product that is served no more, where the session saw it."""
+    ended = pin.deployment.ended(schema)
+    if ended is not None and sees(session, pin, ended.snapshot):
+        raise _gone(session, pin, ended)
+
+
+def _gone(session: Session, pin: Pin, ended: Ended) -> Expired:
     """What who saw a product is told once it is retired; what follows it, if that is seen too."""
     name = ended.snapshot.product.name
     following = pin.deployment.find(ended.successor) if ended.successor else None
@@ -100,7 +107,7 @@ def _ended(session: Session, pin: Pin, action: Action, schema: str, name: str) -
     ended = pin.deployment.ended(schema)
     assert ended is not None
     if grant(session, pin, action, ended.snapshot, name) is not None:
-        raise gone(session, pin, ended)
+        raise _gone(session, pin, ended)
     if not _decided(session, ended.snapshot, name):
         _as_for_a_refused(session, pin, action)
 

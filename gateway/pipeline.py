@@ -287,22 +287,17 @@ class Gateway:
         return visible
 
     def product(self, session: Session, name: str, major: int | None = None) -> VisibleProduct:
-        """One product as the principal may see it. Raises NotFound: unknown and ungranted read alike."""
+        """One product as the principal may see it. Raises NotFound: unknown and ungranted read alike; Expired."""
         self._live(session)
         pin = self.pin(session)
-        snapshot = pin.deployment.find(name.lower() if major is None else f"{name.lower()}_v{major}")
+        key = name.lower() if major is None else f"{name.lower()}_v{major}"
+        snapshot = pin.deployment.find(key)
         visible = described(session, pin, snapshot, self._clock.now()) if snapshot is not None else None
         if visible is None or not visible.tables:
-            self._gone(session, pin, name.lower() if major is None else f"{name.lower()}_v{major}")
+            grants.retired(session, pin, key)
             raise NotFound(f'product "{name}" does not exist', reason="product")
         self._read(session, [name.lower()])
         return visible
-
-    def _gone(self, session: Session, pin: Pin, name: str) -> None:
-        """Raises Expired for a product that is retired, where the session saw it."""
-        ended = pin.deployment.ended(name)
-        if ended is not None and described(session, pin, ended.snapshot).tables:
-            raise grants.gone(session, pin, ended)
 
     def table(self, session: Session, schema: str, name: str, pin: Pin | None = None) -> VisibleTable:
         """One table as the principal may query it, without its relationships. Raises NotFound, Forbidden.
