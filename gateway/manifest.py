@@ -96,7 +96,7 @@ class Manifest:
         )
 
     def erased(self, fresh: Iterable[Served], gone: Callable[[str], bool]) -> Manifest:
-        """The manifest once `fresh` serves; what was kept or retired and is `gone`, and what `fresh` replaces, has expired."""
+        """The manifest once `fresh` serves; what is `gone` of all else, and what `fresh` replaces, has expired."""
         new = {(one.product, one.major): one for one in fresh}
         served = tuple(new.get((one.product, one.major), one) for one in self.served)
         kept = tuple(one for one in self.retained if not gone(one.snapshot))
