@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from gateway import Gateway
 from ports.hub.browser import SIGN_IN, Browser
 from ports.hub.listing import Listing
+from ports.hub.machines import Machines
 from ports.hub.playground import PATH, Ask, Playground
 from ports.hub.product_page import ProductPage
 from ports.hub.talk import Talk
@@ -29,6 +30,7 @@ def routes(gateway: Gateway, graphql: Ask) -> APIRouter:
     _signing(router, browser)
     _finding(router, browser)
     _talking(router, browser)
+    _telling(router, Machines(browser), browser)
     _playing(router, Playground(browser, graphql), browser)
     return router
 
@@ -94,3 +96,21 @@ def _playing(router: APIRouter, playground: Playground, browser: Browser) -> Non
     @router.post(PATH)
     async def ask(request: Request) -> Response:
         return await browser.post(request, playground.ask)
+
+
+def _telling(router: APIRouter, machines: Machines, browser: Browser) -> None:
+    works = {
+        "/catalog.jsonld": machines.dcat,
+        "/llms.txt": machines.llms,
+        "/products/{product}/-/odps": machines.odps,
+        "/products/{product}/-/odcs": machines.odcs,
+        "/products/{product}/-/openlineage": machines.openlineage,
+    }
+
+    @router.get("/catalog.jsonld")
+    @router.get("/llms.txt")
+    @router.get("/products/{product}/-/odps")
+    @router.get("/products/{product}/-/odcs")
+    @router.get("/products/{product}/-/openlineage")
+    async def told(request: Request) -> Response:
+        return await browser.get(request, works[request.scope["route"].path])

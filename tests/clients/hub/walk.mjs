@@ -120,7 +120,6 @@ async function look () {
   for (const path of paths) {
     await phone.goto(url + path)
     await wide(phone, path)
-    if (path.includes('customer')) await picture(phone, 'phone')
   }
   await phone.context().close()
   const plain = await opened({ javaScriptEnabled: false })
