@@ -146,8 +146,8 @@ def llms(every: Sequence[VisibleProduct], base: str) -> str:
         "> Governed data products: the same rows, masks and refusals behind every door.",
         "",
         f"Agents ask best over MCP at {base}/mcp: search_products first, then describe_product; measures by name "
-        f"before SQL of your own. REST is described at {base}/openapi.json, GraphQL introspects itself at {base}/graphql. "
-        "Every address takes Basic or Bearer.",
+        f"before SQL of your own. REST is described at {base}/openapi.json, GraphQL introspects itself at "
+        f"{base}/graphql. Every address takes Basic or Bearer.",
         "",
         "## Data products",
         "",
