@@ -9,14 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway import clock, columns, duck, interface, lifespan, limits, objectives, promises, rules, schedule
+from gateway import (
+    clock,
+    columns,
+    duck,
+    interface,
+    lifespan,
+    limits,
+    objectives,
+    promises,
+    python_models,
+    rules,
+    schedule,
+)
 from gateway.bitol import VENDOR, Team
-from gateway.descriptor import MODELS, Descriptor
+from gateway.descriptor import MODELS, PYTHON, Descriptor
 from gateway.document import Path, Report
 from gateway.errors import BadQuery
 from gateway.limits import LimitError, Limits
 from gateway.odcs import DataContract, SchemaObject
 from gateway.product import Column, FileSource, Product, QualityRule, Sla, Table
+from gateway.python_models import ModelError
 from gateway.relationships import relationships
 from gateway.semantics import semantics
 from gateway.sources import sources
@@ -59,7 +72,8 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
     for file in served:
         files |= sources(descriptor.contracts[file], file, report)
     models = _models(descriptor, shapes, files, data_clock, report)
-    tables = _tables(descriptor, shapes, models, data_clock, report)
+    python = _python(descriptor, shapes, files, report)
+    tables = _tables(descriptor, shapes, models, python, data_clock, report)
     promised = objectives.of_contracts({file: descriptor.contracts[file] for file in served}, tables, report)
     if report.errors:
         return None
@@ -78,13 +92,13 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
         tags=product.tags,
         tables=tables,
         inputs=inputs,
-        sources=tuple((name, source) for name, source in files.items() if name not in models),
+        sources=tuple((name, source) for name, source in files.items() if name not in models and name not in python),
         ports=ports,
         sla=tuple(sla for file in served for sla in _sla(descriptor.contracts[file])),
         data_clock=data_clock,
         barrier="secure" if product.custom("barrier") == "secure" else "plain",
         retain_s=retain_s,
-        digest=_digest(descriptor, models),
+        digest=_digest(descriptor, {**models, **{f"{name}{PYTHON}": text for name, text in python.items()}}),
         documents=descriptor.documents,
         deprecated_on=deprecated_on,
         sunset_on=sunset_on,
@@ -218,10 +232,28 @@ def _models(
     return found
 
 
+def _python(
+    descriptor: Descriptor, shapes: Mapping[str, _Shape], files: Mapping[str, FileSource], report: Report
+) -> Mapping[str, str]:
+    """Table -> its model in Python, which is looked at and not run."""
+    for name, text in descriptor.python.items():
+        file = f"{MODELS}/{name}{PYTHON}"
+        if name not in shapes:
+            report.error(file, (), f"no table {name} is declared", f"the name of a table: {', '.join(shapes)}")
+        if name in descriptor.models or name in files:
+            report.error(file, (), f"another model or a file fills {name} as well", "one of them")
+        try:
+            python_models.checked(text, file)
+        except ModelError as error:
+            report.error(file, (), str(error), "def model(inputs): ... gives a pyarrow.RecordBatchReader", error.line)
+    return descriptor.python
+
+
 def _tables(
     descriptor: Descriptor,
     shapes: Mapping[str, _Shape],
     models: Mapping[str, str],
+    python: Mapping[str, str],
     data_clock: str | None,
     report: Report,
 ) -> tuple[Table, ...]:
@@ -253,6 +285,7 @@ def _tables(
                 quality=_distinct(quality, shape, report),
                 semantics=semantics(schema, shape.columns, file, place, report),
                 model=models.get(name),
+                python=python.get(name),
             )
         )
     return tuple(tables)

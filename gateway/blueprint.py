@@ -143,8 +143,19 @@ def _table(
 ) -> TableJob:
     hashed = {one.column for one in pseudonyms}
     return TableJob(
-        table.name, _kinds(table), _select(table, product, folder, readable), _order(table, hashed), pseudonyms
+        table.name,
+        _kinds(table),
+        _select(table, product, folder, readable),
+        _order(table, hashed),
+        pseudonyms,
+        table.python or "",
+        () if table.python is None else _readers(readable),
     )
+
+
+def _readers(readable: _Readable) -> tuple[tuple[str, str, str], ...]:
+    """What a model in Python may read: name, schema and view of every table of every input."""
+    return tuple((".".join(name), path[1], path[2]) for name, path in readable.physical.items())
 
 
 def _order(table: Table, hashed: Set[str]) -> tuple[str, ...] | None:
@@ -238,6 +249,8 @@ def _own(table: Table, product: Product) -> set[str]:
 
 
 def _select(table: Table, product: Product, folder: Path, readable: _Readable) -> str:
+    if table.python is not None:
+        return feeds.of_python(table)
     if table.model is None:
         return _file_select(dict(product.sources)[table.name], table.columns, folder, readable)
     return _bound(table.model, product, readable)

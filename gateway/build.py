@@ -16,7 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from gateway import arriving, databases, feeds, quality
+import pyarrow as pa
+
+from gateway import arriving, databases, feeds, python_models, quality
+from gateway.descriptor import MODELS
 from gateway.document import Finding
 from gateway.duck_writer import WriteError, Writer
 from gateway.job import (
@@ -34,11 +37,13 @@ from gateway.job import (
     written,
 )
 from gateway.pseudonym import DISTINCT_LEAST, TYPES, pseudonyms
+from gateway.python_models import Inputs, ModelError
 from gateway.snapshot import Arrived, RuleOutcome, SourceColumn
 
 LOG = "build.log"
 _TICK_S = 0.5
 _PSEUDONYM_BATCH_ROWS = 100_000
+_BATCH_ROWS = 100_000
 Step = Literal["arrive", "write", "pseudonym", "audit"]
 
 
@@ -128,8 +133,28 @@ class _Build:
 
     def _write(self, table: TableJob) -> None:
         with self._told("write", table.name), _blamed(table.name):
+            if table.python:
+                self._made(table)
             staged = bool(table.pseudonyms)
             self.writer.create(table.name, table.columns, table.select, table.order, staged=staged)
+
+    def _made(self, table: TableJob) -> None:
+        """Stage what a model in Python gives. Raises Unfit, WriteError."""
+        file, name = f"{MODELS}/{table.name}.py", feeds.made(table.name)
+        known = {place: (schema, view) for place, schema, view in table.inputs}
+        inputs = Inputs(tuple(known), lambda place: self.writer.read(*known[place], _BATCH_ROWS))
+        try:
+            for one in python_models.batches(table.python, file, inputs):
+                if isinstance(one, pa.Schema):
+                    lost = [column for column, _ in table.columns if column not in one.names]
+                    if lost:
+                        raise ModelError(f"it gives no column {', '.join(lost)}")
+                    self.writer.stage(name, one.empty_table().to_reader())
+                else:
+                    self.writer.stage_more(name, one)
+        except ModelError as error:
+            remedy = f"see {LOG} beside the failed snapshot"
+            raise Unfit((Finding(file, error.line, "", str(error), remedy),)) from error
 
     def _pseudonyms(self, table: TableJob) -> Iterator[tuple[PseudonymJob, Finding | None]]:
         """Store a staged table with its pseudonyms; each with the finding that keeps it away, if there is one."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway import assembly, completeness, descriptor, duck, review, scope
 from gateway.columns import IDENTIFIER, suggestion
-from gateway.descriptor import MODELS, Descriptor
+from gateway.descriptor import MODELS, PYTHON, Descriptor
 from gateway.document import Documents, Finding, Path, Report
 from gateway.errors import BadQuery
 from gateway.interface import input_ids
@@ -65,8 +65,9 @@ def from_documents(documents: Mapping[str, Any], models: Mapping[str, str]) -> P
 
 
 def models_of(product: Product) -> dict[str, str]:
-    """Table -> its model's canonical SQL: with `product.documents`, all that `from_documents` needs."""
-    return {table.name: table.model for table in product.tables if table.model is not None}
+    """Table -> its model's canonical SQL, TABLE.py -> its Python: with documents all that `from_documents` needs."""
+    python = {f"{table.name}{PYTHON}": table.python for table in product.tables if table.python is not None}
+    return {table.name: table.model for table in product.tables if table.model is not None} | python
 
 
 def _assembled(parsed: Descriptor | None, report: Report) -> Product:
@@ -83,7 +84,7 @@ def _infer(parsed: Descriptor, documents: Documents, folder: FilePath, report: R
         files = sources(contract, file, Report(documents))
         for index, schema in enumerate(contract.tables):
             source = files.get(schema.name)
-            modelled = schema.name in parsed.models and contract.id not in input_ids(parsed)
+            modelled = schema.name in {**parsed.models, **parsed.python} and contract.id not in input_ids(parsed)
             if schema.properties or source is None or modelled:
                 continue
             place: Path = ("schema", index)
@@ -125,6 +126,11 @@ def compile_product(product: Product, input_tables: InputTables, folder: FilePat
     for table in product.tables:
         if table.model is not None:
             _check_model(table, table.model, tables, report)
+        elif table.python is not None:
+            remedy = "read it as you would a program: whoever may write it may do what the publishing account may"
+            report.warning(
+                f"{MODELS}/{table.name}{PYTHON}", (), "this model is Python, which the publication runs", remedy
+            )
         elif table.name not in fed:
             file, path = _declared_at(parsed.contracts, table.name)
             remedy = f"{MODELS}/{table.name}.sql, or a local server in the contract; before there is data: outport mock"

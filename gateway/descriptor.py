@@ -23,6 +23,8 @@ from gateway.odps import DataProduct
 PRODUCT_SUFFIX = ".odps.yaml"
 CONTRACT_SUFFIX = ".odcs.yaml"
 MODELS = "models"
+# Among models by name, those in Python have the file's suffix, which no table's name has.
+PYTHON = ".py"
 _SIZE_LIMIT = 2_000_000
 _MISFITS = frozenset({"tuple_type", "model_type", "model_attributes_type", "string_type", "dict_type", "list_type"})
 Model = TypeVar("Model", bound=BaseModel)
@@ -30,13 +32,14 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """The parsed descriptors of one product; `contracts` by file name, `models` by table name."""
+    """The parsed descriptors of one product; `contracts` by file name, `models` and those in Python by table name."""
 
     documents: Documents
     file: str
     product: DataProduct
     contracts: Mapping[str, DataContract]
     models: Mapping[str, str]
+    python: Mapping[str, str]
 
     def contract(self, contract_id: str) -> tuple[str, DataContract] | None:
         """File and contract of that id."""
@@ -61,9 +64,9 @@ def read_folder(folder: FilePath) -> tuple[Documents, dict[str, str], list[Findi
         except DocumentError as error:
             findings.append(error.finding)
     models: dict[str, str] = {}
-    for file in sorted((folder / MODELS).glob("*.sql")):
+    for file in sorted(one for one in (folder / MODELS).glob("*") if one.suffix in {".sql", PYTHON}):
         try:
-            models[file.stem] = _text(file)
+            models[file.name.removesuffix(".sql")] = _text(file)
         except DocumentError as error:
             findings.append(error.finding)
     return Documents(values, lines), models, findings
@@ -96,7 +99,9 @@ def parse(documents: Documents, models: Mapping[str, str], report: Report) -> De
     product = validate(DataProduct, documents[file], file, report)
     if product is None or report.errors:
         return None
-    return Descriptor(documents, file, product, contracts, models)
+    python = {name.removesuffix(PYTHON): text for name, text in models.items() if name.endswith(PYTHON)}
+    sql = {name: text for name, text in models.items() if not name.endswith(PYTHON)}
+    return Descriptor(documents, file, product, contracts, sql, python)
 
 
 def _unique_ids(contracts: Mapping[str, DataContract], report: Report) -> None:

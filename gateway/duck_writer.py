@@ -173,6 +173,22 @@ class Writer:
         finally:
             self._instance.unregister("rows")
 
+    def stage_more(self, name: str, rows: pa.RecordBatch) -> None:
+        """Append a batch to a table of the stage. Raises WriteError."""
+        self._instance.register("rows", pa.Table.from_batches([rows]))
+        try:
+            self._run(f"INSERT INTO {STAGE_CATALOG}.main.{quote(name)} SELECT * FROM rows")
+        finally:
+            self._instance.unregister("rows")
+
+    def read(self, schema: str, name: str, batch_rows: int) -> pa.RecordBatchReader:
+        """The rows of a relation that models read, as they come. Raises WriteError."""
+        try:
+            relation = self._instance.cursor().sql(f"FROM memory.{quote(schema)}.{quote(name)}")
+            return relation.to_arrow_reader(batch_rows)
+        except duckdb.Error as error:
+            raise _failure(error) from error
+
     def columns(self, table: str) -> tuple[tuple[str, str], ...]:
         """Names and types of a stored table, in order. Raises WriteError."""
         return self.described(f"FROM {stored(table)}")

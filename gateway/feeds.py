@@ -65,6 +65,17 @@ def staged(schema: str, table: str) -> str:
     return f"{schema}.{table}"
 
 
+def of_python(table: Table) -> str:
+    """The SELECT of what a model in Python gave, which the build stages first."""
+    names = ", ".join(duck.quote(column.name) for column in table.columns)
+    return f"SELECT {names} FROM {STAGE_CATALOG}.main.{duck.quote(made(table.name))}"
+
+
+def made(table: str) -> str:
+    """The name under which the build keeps what a model in Python gave."""
+    return f"{table}$python"
+
+
 def _relation(schema: str, table: Table, columns: Sequence[Column], scan: str, arrival: Arrival) -> Relation:
     kinds = tuple((column.name, column.type) for column in columns)
     return Relation(

@@ -173,7 +173,7 @@ def _table(old: Table, new: Table) -> Iterator[Change]:
         yield Change(
             "major", new.name, f"its key is {', '.join(new.key) or 'none'}, was {', '.join(old.key) or 'none'}"
         )
-    if old.model != new.model:
+    if (old.model, old.python) != (new.model, new.python):
         yield Change("major", new.name, "its rows are made by another model")
     gone, added = (set(one.relationships) - set(other.relationships) for one, other in ((old, new), (new, old)))
     yield from (Change("major", new.name, f"the reference to {one.to_table} is gone") for one in gone)

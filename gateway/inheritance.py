@@ -32,7 +32,7 @@ def inherited(
     labels = dict(_labels(product, deployment))
     warnings: list[Finding] = []
     found: list[Inherited] = []
-    waiting = [table for table in product.tables if table.model is not None]
+    waiting = [table for table in product.tables if table.model is not None or table.python is not None]
     readable: dict[tuple[str, str], list[str]] = {}
     for schema, name, known in labels:
         readable.setdefault((schema, name), []).append(known)
@@ -40,8 +40,13 @@ def inherited(
     for _ in waiting:
         found, warnings = [], []
         for table in waiting:
-            assert table.model is not None
-            sources = derivation.derived(table.model, readable, [column.name for column in table.columns])
+            names = [column.name for column in table.columns]
+            if table.model is None:
+                # What a program makes of its inputs is not followed: every column may be made of all of them.
+                whole = frozenset(place for place in labels if place[0] != product.name)
+                sources = dict.fromkeys(names, whole)
+            else:
+                sources = derivation.derived(table.model, readable, names)
             for column in table.columns:
                 one = _one(table, column, sources[column.name], labels, lowering, warnings)
                 found.append(one)

@@ -78,7 +78,8 @@ class PseudonymJob:
 class TableJob:
     """One table of the core: `select` gives at least the columns' names; `columns` are (name, type) as declared.
 
-    `order` are the columns that its rows are ordered by, none: at random; None leaves the order of `select`.
+    `order` are the columns that its rows are ordered by, none: at random; None leaves the order of `select`. `python`
+    is the model that fills what `select` reads, "" where there is none, with its `inputs` (name, schema, view).
     """
 
     name: str
@@ -86,6 +87,8 @@ class TableJob:
     select: str
     order: tuple[str, ...] | None
     pseudonyms: tuple[PseudonymJob, ...]
+    python: str = ""
+    inputs: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

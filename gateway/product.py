@@ -117,7 +117,10 @@ class Semantic:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of a product; `model` is its SELECT over the inputs, None where the table is a source file as it is."""
+    """One table of a product; `model` is its SELECT over the inputs, None where the table is a source file as it is.
+
+    `python` is the text of its model where that is in Python.
+    """
 
     name: str
     description: str
@@ -128,6 +131,7 @@ class Table:
     quality: tuple[QualityRule, ...]
     semantics: tuple[Semantic, ...]
     model: str | None
+    python: str | None = None
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError."""
