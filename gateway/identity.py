@@ -40,6 +40,8 @@ PERSONAS: tuple[tuple[str, Kind, Mapping[str, Claim]], ...] = (
     ("sales", "person", {"role": ("sales",), "stores": (343, 361, 367, 406, 429)}),
     ("marketing", "person", {"role": ("marketing",)}),
     ("finance", "person", {"role": ("finance",)}),
+    ("planner", "person", {"role": ("planner",)}),
+    ("supplier-app", "application", {"role": ("supplier",), "supplier": 103}),
     ("stranger", "person", {}),
 )
 

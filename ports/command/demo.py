@@ -1,11 +1,15 @@
-"""The demo's publication: every declared product, small ones first, while the doors are already open."""
+"""The demo's publication: every declared product, while the doors are already open.
+
+What the greeting asks comes first, with what it needs; then small ones before large ones.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway import bundle
+from gateway.bundle import Declared
 from gateway.catalog import Catalog
 from gateway.settings import Settings
 from ports.command import show
@@ -47,7 +51,7 @@ class Publisher:
         retired = {one.snapshot.product.digest for one in catalog.current().retired}
         due = [
             one
-            for one in bundle.in_order(reading.products)
+            for one in _in_order(reading.products)
             if one.product.digest not in {*retired, served.get(one.product.name)}
         ]
         failed = bool(reading.findings)
@@ -61,3 +65,12 @@ class Publisher:
                 return
         if not failed:
             show.line(f"ready       all {len(reading.products)} declared products are served")
+
+
+def _in_order(products: Sequence[Declared]) -> list[Declared]:
+    ordered = bundle.in_order(products)
+    first, found = {PRODUCT}, 0
+    while len(first) > found:
+        found = len(first)
+        first |= {name for one in ordered if one.product.name in first for name in one.needs}
+    return sorted(ordered, key=lambda one: one.product.name not in first)

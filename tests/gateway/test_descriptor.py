@@ -191,7 +191,7 @@ def test_what_is_no_plain_document_is_refused(text: str, problem: str) -> None:
         document.read("x", text)
 
 
-@pytest.mark.parametrize("name", ["retail", "customer_360", "promotions", "revenue"])
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.iterdir()))
 def test_the_demo_products_read_without_a_finding(name: str) -> None:
     documents, models, unread = descriptor.read_folder(EXAMPLES / name)
     report = Report(documents)

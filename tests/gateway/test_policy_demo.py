@@ -17,10 +17,14 @@ from tests.policy_world import at, principal
 
 ROOT = Path(__file__).parent.parent.parent
 WHO = {subject: Principal(subject, kind, attributes, NEVER) for subject, kind, attributes in PERSONAS}
-PRODUCTS = ("retail", "customer_360", "promotions", "revenue")
+PRODUCTS = tuple(path.name for path in sorted((ROOT / "products").iterdir()))
 TABLES = (
     "retail.transactions", "retail.products", "retail.households", "customer_360.customers", "customer_360.monthly",
     "promotions.promotions", "revenue.sales",
+)  # fmt: skip
+SUPPLY = (
+    "suppliers.suppliers", "orders.lines", "shipments.deliveries", "inventory.positions", "supply_chain.order_lines",
+    "supply_chain.stock",
 )  # fmt: skip
 
 
@@ -59,7 +63,7 @@ def treated(decision: Decision | None) -> dict[str, str]:
     return {name: one.mask or one.kind for name, one in decision.treatments.items() if one.kind != "raw"}
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", [*TABLES, *SUPPLY])
 def test_the_steward_sees_everything_and_the_stranger_nothing(
     name: str, policies: PolicySet, products: dict[str, Product]
 ) -> None:
@@ -166,3 +170,43 @@ def test_customer_360_reads_retail_by_explicit_grant_and_nothing_else(
     decision = decided(policies, products, reader, name)
     assert (decision is not None) == name.startswith("retail.")
     assert decided(policies, products, principal("product:customer_360", "person"), name) is None
+
+
+@pytest.mark.parametrize("name", SUPPLY)
+def test_a_planner_sees_all_of_supply_and_the_analyst_no_terms_and_no_addresses(
+    name: str, policies: PolicySet, products: dict[str, Product]
+) -> None:
+    decision = decided(policies, products, WHO["planner"], name)
+    assert decision is not None
+    assert (decision.rows, treated(decision)) == (None, {})
+    concealed = {"supply_chain.order_lines": {"lead_days": "hidden"}}
+    concealed["suppliers.suppliers"] = {"lead_days": "hidden", "contact_email": "email"}
+    assert treated(decided(policies, products, WHO["analyst"], name)) == concealed.get(name, {})
+    assert decided(policies, products, WHO["marketing"], name) is None
+
+
+@pytest.mark.parametrize("name", SUPPLY)
+def test_a_supplier_s_application_sees_what_concerns_it_and_no_stock(
+    name: str, policies: PolicySet, products: dict[str, Product]
+) -> None:
+    decision = decided(policies, products, WHO["supplier-app"], name)
+    if name in {"inventory.positions", "supply_chain.stock"}:
+        assert decision is None
+        return
+    assert treated(decision) == {}
+    assert decision is not None
+    assert "'103'" in str(decision.rows)
+    assert decided(policies, products, principal("supplier-app", "application", role=("supplier",)), name) is None
+    assert decided(policies, products, principal("somebody", "person", role=("supplier",), supplier=103), name) is None
+
+
+@pytest.mark.parametrize("name", [*TABLES, *SUPPLY])
+def test_supply_chain_reads_what_it_is_made_of_by_explicit_grant_and_nothing_else(
+    name: str, policies: PolicySet, products: dict[str, Product]
+) -> None:
+    decision = decided(policies, products, principal("product:supply_chain", "product"), name)
+    if name == "retail.products":
+        assert decision is not None
+        assert decision.visible == ("product_id", "department")
+    else:
+        assert (decision is not None) == (name in SUPPLY and not name.startswith("supply_chain."))
