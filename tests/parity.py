@@ -19,6 +19,7 @@ from tests.parity_doors import DOORS, Answer, Visitor, front_door
 from tests.parity_questions import Question, Sheet, dimensions, measures, sql
 
 NAMES = tuple(name for name, _, _ in PERSONAS)
+PRODUCTS = tuple(path.name for path in sorted((ROOT / "products").iterdir()))
 UNKNOWN = {"not_found", "bad_query"}
 
 
@@ -140,7 +141,7 @@ def main() -> None:
     """Print the table."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        serving(Path(folder), "retail", "customer_360", "revenue", "promotions") as demo,
+        serving(Path(folder), *PRODUCTS) as demo,
     ):
         print(table(compared(demo)))
 

@@ -14,10 +14,9 @@ import pytest
 from gateway.settings import Settings
 from tests import notebook
 from tests.demo import DemoServer, serving
+from tests.readme import README, blocks
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-_BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +25,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
         yield server
 
 
-def blocks() -> list[tuple[list[str], str]]:
-    return [(found["info"].split(), found["body"]) for found in _BLOCK.finditer(README)]
-
-
 @pytest.mark.timeout(900)  # a minute where nothing else runs
 def test_every_snippet_of_the_readme_says_what_it_says_and_works(demo: DemoServer) -> None:
-    """In the order of the page, against one running demo: a later snippet may build on an earlier one."""
+    """In the order of the page, against one running demo: a later snippet may build on an earlier one.
+
+    Those that ask of every product: `tests/test_parity.py`.
+    """
     answer = ""
     ran = 0
-    for info, body in blocks():
+    for info, body in blocks(every=False):
         match info:
             case [language, "demo"]:
                 answer = demo.run(language, body)
