@@ -1,4 +1,4 @@
-"""The README's blocks of code, and what their marks say: which demo runs a snippet, and what it must print. Reads one file."""
+"""The README's blocks of code by the demo that runs them, each with what it must print. Reads one file."""
 
 from __future__ import annotations
 
