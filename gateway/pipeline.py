@@ -45,6 +45,7 @@ from gateway.references import Reference, references
 from gateway.refreshes import Refreshes
 from gateway.refusals import Refusals
 from gateway.schemas import VisibleSchema, described, schemas
+from gateway.scorecards import ScorecardDesk
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
 from gateway.siblings import Siblings
@@ -95,6 +96,7 @@ class Gateway:
         self.stewards = Stewards(self._directory, self._pins, self._audit)
         self.managers = Managers("manage", self.product, self._pins, self._audit)
         self.slo = SloDesk(settings.state, self.managers, self._pins, clock)
+        self.scorecards = ScorecardDesk(settings.state, self.managers, self._pins)
         self.quarantine = Quarantine(settings.state, self.managers, self._pins)
         pushers = Managers("push", self.product, self._pins, self._audit)
         self.quality = QualityDesk(settings.state)

@@ -173,6 +173,10 @@ class Settings(BaseSettings):
         3600.0, ge=0, allow_inf_nan=False, description="seconds between log lines of the audit's head; 0: none"
     )
     slo_s: Seconds = Field(15.0, description="seconds between looks at how objectives are kept")
+    price_cpu_hour: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="what an hour of computing costs, on scorecards"
+    )
+    price_gigabyte: float = Field(0.0, ge=0, allow_inf_nan=False, description="what a gigabyte that leaves costs there")
     metrics_role: str = Field("metrics", min_length=1, description="role that reads /metrics from other machines")
     telemetry: bool = Field(False, description="send OpenTelemetry traces; `OTEL_*` variables say where to")
     drain_s: Seconds = Field(10.0, description="seconds that running answers get to end when the server stops")

@@ -1,4 +1,7 @@
-"""What the last look at every objective has found, as every process tells it. Touches <state>/slo.json only."""
+"""What the last look at the deployment's own work has found, as every process tells it.
+
+Touches <state>/slo.json and its like only.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ NOTHING: Document = {"at": None, "results": [], "incidents": []}
 class Told:
     """Reads what was written last, once for each time that it was. Thread-safe."""
 
-    def __init__(self, state: Path) -> None:
-        self._path = state / FILE
+    def __init__(self, state: Path, name: str = FILE) -> None:
+        self._path = state / name
         self._lock = threading.Lock()
         self._read: tuple[object, Document] = (None, NOTHING)
 
@@ -41,7 +44,7 @@ class Told:
             return self._read[1]
 
 
-def write(state: Path, document: Document) -> None:
+def write(state: Path, document: Document, name: str = FILE) -> None:
     """In place of what was told before, at once, for its owner only. Raises Unavailable."""
     body = orjson.dumps(document, option=orjson.OPT_UTC_Z)
     try:
@@ -49,6 +52,6 @@ def write(state: Path, document: Document) -> None:
         descriptor, made = tempfile.mkstemp(dir=state, prefix=".slo-")
         with os.fdopen(descriptor, "wb") as file:
             file.write(body)
-        Path(made).replace(state / FILE)
+        Path(made).replace(state / name)
     except OSError as error:
         raise Unavailable("how objectives are kept cannot be written now", reason="state") from error

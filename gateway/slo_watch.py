@@ -90,7 +90,9 @@ class Watch:
         self._incidents = incidents.replayed(self._incidents, rows)
         for row in self._ledger.follow(REFRESH, self._refreshes, since):
             product = str(row.get("product"))
-            if row.get("outcome") in {"failed", "refused"}:
+            if row.get("phase") != "ended":
+                continue
+            if row.get("outcome") in {"failed", "refused", "killed"}:
                 self._failing[product] = "its last refresh failed"
             else:
                 self._failing.pop(product, None)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import timedelta
 
-from gateway import Gateway
+from gateway import Gateway, scorecards
 from gateway.catalog import Catalog
 from gateway.errors import GatewayError, Unavailable
 from gateway.settings import Settings
 from gateway.slo_watch import Watch
 from gateway.ticking import MACHINE, Clock
 
+# So often scorecards are made anew: a month of hours is read for them.
+SCORED_S = 300.0
 _log = logging.getLogger("outport.filing")
 
 
@@ -45,6 +48,7 @@ class Watching:
 
     def __init__(self, settings: Settings, stop: threading.Event, clock: Clock = MACHINE) -> None:
         self._settings, self._stop, self._clock = settings, stop, clock
+        self._catalog = Catalog(settings.state)
         self._thread = threading.Thread(target=self._run, name="outport-slo", daemon=True)
 
     def start(self) -> None:
@@ -52,10 +56,18 @@ class Watching:
         self._thread.start()
 
     def _run(self) -> None:
-        watch = Watch(self._settings.state, Catalog(self._settings.state).current, self._clock)
+        watch = Watch(self._settings.state, self._catalog.current, self._clock)
+        due = self._clock.now()
         while not self._clock.wait(self._stop, self._settings.slo_s):
             try:
                 watch.look()
+                if self._clock.now() >= due:
+                    self._score()
+                    due = self._clock.now() + timedelta(seconds=SCORED_S)
             except GatewayError as error:
                 _log.warning("how promises are kept was not looked at: %s", error.message)
         watch.close()
+
+    def _score(self) -> None:
+        now = self._clock.now()
+        scorecards.keep(self._settings, scorecards.made(self._settings, self._catalog.current(), now), now)

@@ -28,6 +28,7 @@ from ports.command import (
     products,
     quarantine,
     refreshing,
+    scorecard,
     security,
     serve,
     show,
@@ -93,5 +94,6 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("quarantine")(quarantine.command)
 app.command("erase")(erase.erase)
+app.command("scorecard")(scorecard.command)
 app.command("doctor")(doctor.doctor)
 app.command("security-test")(security.security_test)

@@ -1,4 +1,7 @@
-"""`/products/{product}/-/slo`: how its promises are kept, and words about incidents. Touches the front door only."""
+"""`/products/{product}/-/slo`: how its promises are kept, and words about incidents; `/-/scorecards`: what it is worth.
+
+Touches the front door only.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from gateway import BadQuery, Gateway
+from ports.http import authentication
 from ports.http.exchange import Answer, Lifeline, body, exchange
 from ports.rest import address, formats, question, statement
+from ports.rest.address import PORT
 from ports.rest.routes import only_a_json_body
 
 _UNSTORED = {"Cache-Control": "no-store"}
@@ -29,7 +34,19 @@ def routes(gateway: Gateway) -> APIRouter:
         content = await body(request)
         return await exchange(request, partial(_acknowledged, gateway, request, content))
 
+    @router.get("/-/scorecards")
+    async def scorecards(request: Request) -> Response:
+        return await exchange(request, partial(_scorecards, gateway, request))
+
     return router
+
+
+def _scorecards(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
+    """Of every product that is seen, of its domain, and of all together."""
+    session = authentication.session(gateway, request, PORT)
+    formats.choose(request.headers.get("accept"), None, None, [formats.JSON])
+    found = gateway.scorecards.of(session)
+    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": found})]), _UNSTORED)
 
 
 def _slo(gateway: Gateway, request: Request, _: Lifeline) -> Answer:

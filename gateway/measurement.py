@@ -1,0 +1,300 @@
+"""What a product is to those who use it, as a scorecard: usage, reuse, care, failures, cost and return. Pure.
+
+Counted from the ledger's minutes and hours, and read from descriptors; nothing here names a person.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from gateway.documentation import Care, care
+from gateway.incidents import Incident
+from gateway.ledger import Row
+from gateway.lineage_causes import downstream
+from gateway.observations import OTHERS, Minute, Numbers
+from gateway.snapshot import Deployment, Snapshot
+
+DAYS = 30
+# The months that changes are counted in: they are fewer than questions.
+CHANGE_DAYS = 90
+Pace = Literal["unused", "bursty", "steady"]
+_FAILED = frozenset({"failed", "refused", "killed"})
+_A_YEAR = {"year": 1.0, "month": 12.0}
+# Steady: asked on so many of its days, and no day so many times the mean.
+_STEADY_DAYS, _STEADY_PEAK = 0.6, 5.0
+_DECAYED = -0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What the deployment's own work costs, in the currency of what descriptors declare."""
+
+    cpu_hour: float = 0.0
+    gigabyte: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorecard:
+    """One product over DAYS. Ratios are None where there is nothing to divide by; money is that of a year."""
+
+    product: str
+    domain: str
+    version: str
+    status: str
+    consumers: Mapping[str, int]
+    queries: int
+    errors: int
+    rows: int
+    bytes: int
+    computed_s: float
+    ports: Mapping[str, int]
+    purposes: Mapping[str, int]
+    use_cases: int
+    use_cases_seen: int
+    reused_by: int
+    domains_reached: int
+    pace: Pace
+    change: float | None
+    care: Care
+    changes: int
+    change_failure_rate: float | None
+    incidents: int
+    mttr_s: float | None
+    value: float | None
+    cost: float
+    roi: float | None
+    retire: tuple[str, ...]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class _Used:
+    """What was counted of one product."""
+
+    total: Numbers = field(default_factory=Numbers)
+    kinds: dict[str, set[str]] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+    purposes: dict[str, int] = field(default_factory=dict)
+    days: dict[date, int] = field(default_factory=dict)
+
+
+def scorecards(
+    minutes: Iterable[Minute],
+    deployment: Deployment,
+    incidents: Iterable[Incident],
+    refreshes: Iterable[Row],
+    now: datetime,
+    prices: Prices | None = None,
+) -> list[Scorecard]:
+    """Of every product that is served, by name."""
+    used = _used(minutes, now)
+    known, runs = list(incidents), list(refreshes)
+    made = []
+    for one in sorted(deployment.current, key=lambda one: one.product.name):
+        name = one.product.name
+        met = [incident for incident in known if incident.product == name and incident.opened > now - timedelta(DAYS)]
+        ended = [row for row in runs if row.get("product") == name and row.get("phase") == "ended"]
+        made.append(_scorecard(one, used.get(name, _Used()), deployment, met, ended, now, prices or Prices()))
+    return made
+
+
+def _used(minutes: Iterable[Minute], now: datetime) -> dict[str, _Used]:
+    found: dict[str, _Used] = {}
+    for one in minutes:
+        counted, numbers = one.counted, one.numbers
+        if not counted.product or one.at <= now - timedelta(DAYS):
+            continue
+        used = found.setdefault(counted.product, _Used())
+        used.total.add(numbers)
+        if counted.subject != OTHERS:
+            used.kinds.setdefault(counted.kind, set()).add(counted.subject)
+        used.ports[counted.port] = used.ports.get(counted.port, 0) + numbers.queries
+        purpose = counted.purpose or "none"
+        used.purposes[purpose] = used.purposes.get(purpose, 0) + numbers.queries
+        used.days[one.at.date()] = used.days.get(one.at.date(), 0) + numbers.queries
+    return found
+
+
+def _scorecard(
+    snapshot: Snapshot, used: _Used, deployment: Deployment, met: Sequence[Incident], ended: Sequence[Row],
+    now: datetime, prices: Prices,
+) -> Scorecard:  # fmt: skip
+    product, total = snapshot.product, used.total
+    readers = downstream(deployment, product.name)
+    domains = {found.product.domain for name in readers if (found := deployment.find(name)) is not None}
+    cases = _use_cases(snapshot)
+    seen = {name for names in used.kinds.values() for name in names} | set(used.purposes) | set(readers)
+    failures = sum(row.get("outcome") in _FAILED for row in ended)
+    repairs = [one.repair_s for one in met if one.repair_s is not None]
+    value, cost = money(snapshot, "value"), _cost(snapshot, total, prices)
+    roi = (value - cost) / cost if value is not None and cost > 0 else None
+    consumers = {kind: len(names) for kind, names in sorted(used.kinds.items())}
+    change = _change(used.days, now)
+    return Scorecard(
+        product=product.name,
+        domain=product.domain,
+        version=product.version,
+        status=product.status,
+        consumers=consumers,
+        queries=total.queries,
+        errors=total.lacking + total.failed + total.theirs,
+        rows=total.rows,
+        bytes=total.bytes,
+        computed_s=round(total.computed_ms / 1000, 3),
+        ports=dict(sorted(used.ports.items())),
+        purposes=dict(sorted(used.purposes.items())),
+        use_cases=len(cases),
+        use_cases_seen=sum(one in seen for one in cases),
+        reused_by=len(readers),
+        domains_reached=len(domains - {product.domain}),
+        pace=_pace(used.days, now),
+        change=change,
+        care=care(product, now.date()),
+        changes=len(ended),
+        change_failure_rate=failures / len(ended) if ended else None,
+        incidents=len(met),
+        mttr_s=sum(repairs) / len(repairs) if repairs else None,
+        value=value,
+        cost=round(cost, 2),
+        roi=None if roi is None else round(roi, 4),
+        retire=_retire(snapshot, sum(consumers.values()) + len(readers), change, roi, now),
+    )
+
+
+def custom(snapshot: Snapshot, name: str) -> Any:
+    """Our own custom property of a product's descriptor, None where it is not declared."""
+    for document in snapshot.product.documents.values():
+        if isinstance(document, dict) and document.get("kind") == "DataProduct":
+            for one in document.get("customProperties") or ():
+                if one.get("vendor") == "outport" and one.get("property") == name:
+                    return one.get("value")
+    return None
+
+
+def _use_cases(snapshot: Snapshot) -> list[str]:
+    """The consumers that the product declares to be for."""
+    declared = custom(snapshot, "consumers")
+    named = declared if isinstance(declared, list) else []
+    return [str(one["name"]) for one in named if isinstance(one, dict) and one.get("name")]
+
+
+def money(snapshot: Snapshot, name: str) -> float | None:
+    """What a year of a product is declared to be worth, or to cost: `{amount: 1000, per: month}`; None if it is not."""
+    declared = custom(snapshot, name)
+    if isinstance(declared, int | float) and not isinstance(declared, bool):
+        return float(declared)
+    if not isinstance(declared, dict) or not isinstance(declared.get("amount"), int | float):
+        return None
+    times = _A_YEAR.get(str(declared.get("per", "year")))
+    return None if times is None else float(declared["amount"]) * times
+
+
+def _cost(snapshot: Snapshot, total: Numbers, prices: Prices) -> float:
+    """Total cost of ownership of a year: what is declared, and what was measured at the deployment's prices."""
+    measured = total.computed_ms / 3_600_000 * prices.cpu_hour + total.bytes / 1e9 * prices.gigabyte
+    return (money(snapshot, "cost") or 0.0) + measured * 365 / DAYS
+
+
+def _pace(days: Mapping[date, int], now: datetime) -> Pace:
+    if not days:
+        return "unused"
+    known = (now.date() - min(days)).days + 1
+    mean = sum(days.values()) / known
+    steady = len(days) >= _STEADY_DAYS * known and max(days.values()) <= _STEADY_PEAK * mean
+    return "steady" if steady else "bursty"
+
+
+def _change(days: Mapping[date, int], now: datetime) -> float | None:
+    """Questions of the last half of DAYS to those of the half before: -1 where none is left, None where none was."""
+    middle = now.date() - timedelta(DAYS // 2)
+    before = sum(count for day, count in days.items() if day <= middle)
+    after = sum(days.values()) - before
+    return round(after / before - 1, 4) if before else None
+
+
+def _retire(snapshot: Snapshot, users: int, change: float | None, roi: float | None, now: datetime) -> tuple[str, ...]:
+    """Why it may be a candidate for retirement; () where nothing speaks for it."""
+    found = []
+    if not users and (now - snapshot.published_at).days >= DAYS:
+        found.append(f"nobody has asked for it in {DAYS} days, and no product reads it")
+    if change is not None and change <= _DECAYED:
+        found.append(f"{-change:.0%} fewer questions than in the {DAYS // 2} days before")
+    if roi is not None and roi < 0:
+        found.append("it costs more than it is declared to be worth")
+    if snapshot.product.status == "deprecated" and not users:
+        found.append("it is deprecated, and nobody uses it")
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """Several products as one: a domain, or the portfolio (domain "")."""
+
+    domain: str
+    products: int
+    consumed: int
+    queries: int
+    rows: int
+    bytes: int
+    computed_s: float
+    compliance: float
+    documentation: float
+    incidents: int
+    mttr_s: float | None
+    change_failure_rate: float | None
+    value: float
+    cost: float
+    roi: float | None
+    retire: tuple[str, ...]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+def together(cards: Sequence[Scorecard], domain: str = "") -> Together:
+    """`cards` as one scorecard; means are those over products."""
+    repaired = [(one.mttr_s, one.incidents) for one in cards if one.mttr_s is not None]
+    weight = sum(count for _, count in repaired)
+    changes = sum(one.changes for one in cards)
+    failures = sum((one.change_failure_rate or 0.0) * one.changes for one in cards)
+    # What is worth something to somebody, against what it costs: others would make every return a loss.
+    valued = [one for one in cards if one.value is not None]
+    value, cost = sum(one.value or 0.0 for one in valued), sum(one.cost for one in valued)
+    return Together(
+        domain=domain,
+        products=len(cards),
+        consumed=sum(bool(one.consumers) for one in cards),
+        queries=sum(one.queries for one in cards),
+        rows=sum(one.rows for one in cards),
+        bytes=sum(one.bytes for one in cards),
+        computed_s=round(sum(one.computed_s for one in cards), 3),
+        compliance=_mean([one.care.compliance for one in cards]),
+        documentation=_mean([one.care.documentation for one in cards]),
+        incidents=sum(one.incidents for one in cards),
+        mttr_s=sum(mean * count for mean, count in repaired) / weight if weight else None,
+        change_failure_rate=failures / changes if changes else None,
+        value=round(value, 2),
+        cost=round(sum(one.cost for one in cards), 2),
+        roi=round((value - cost) / cost, 4) if cost > 0 else None,
+        retire=tuple(one.product for one in cards if one.retire),
+    )
+
+
+def domains(cards: Sequence[Scorecard]) -> list[Together]:
+    """A scorecard for each domain, by name."""
+    named = sorted({one.domain for one in cards})
+    return [together([one for one in cards if one.domain == name], name) for name in named]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(math.fsum(values) / len(values), 4) if values else 0.0

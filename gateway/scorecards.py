@@ -1,0 +1,107 @@
+"""Scorecards of the deployment: made of its ledger now and then, kept for every process, told as far as one sees.
+
+Touches the ledger by reading, and <state>/scorecards.json. What a descriptor lacks names columns: it is told to who
+manages the product. Nobody who uses a product is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gateway import incidents, slo_told, ticking
+from gateway.documentation import Attestation, Care
+from gateway.grants import sees
+from gateway.ledger import Ledger
+from gateway.managers import Managers
+from gateway.measurement import CHANGE_DAYS, DAYS, Prices, Scorecard, domains, scorecards, together
+from gateway.observations import KIND, Minute
+from gateway.pins import Pins
+from gateway.runs import REFRESH
+from gateway.session import Session
+from gateway.settings import Settings
+from gateway.slo_series import HOURS
+from gateway.slo_told import Told
+from gateway.snapshot import Deployment
+
+FILE = "scorecards.json"
+Document = Mapping[str, Any]
+
+
+def made(settings: Settings, deployment: Deployment, now: datetime) -> list[Scorecard]:
+    """Every product's scorecard from what is on file by `now`. Raises Unavailable."""
+    ledger = Ledger(settings.state)
+    prices = Prices(settings.price_cpu_hour, settings.price_gigabyte)
+    known = incidents.replayed({}, ledger.rows(incidents.KIND, now - timedelta(2 * DAYS)))
+    runs = ledger.rows(REFRESH, now - timedelta(CHANGE_DAYS))
+    return scorecards(usage(ledger, now), deployment, known.values(), runs, now, prices)
+
+
+def usage(ledger: Ledger, now: datetime) -> Iterator[Minute]:
+    """What was asked in DAYS: whole hours, and the minutes after the last one on file."""
+    since = now - timedelta(DAYS)
+    filed = since
+    for row in ledger.rows(HOURS, since):
+        one = _minute(row)
+        if one is not None:
+            filed = max(filed, one.at + timedelta(hours=1))
+            yield one
+    for row in ledger.rows(KIND, filed):
+        one = _minute(row)
+        if one is not None:
+            yield one
+
+
+def keep(settings: Settings, cards: list[Scorecard], now: datetime) -> None:
+    """Have every process tell them. Raises Unavailable."""
+    document = {"at": ticking.text(now), "products": [one.document for one in cards]}
+    slo_told.write(settings.state, document, FILE)
+
+
+def told(cards: list[Scorecard], at: str | None) -> Document:
+    """Scorecards as JSON: of each product, each domain, and all together."""
+    return {
+        "at": at,
+        "products": [one.document for one in cards],
+        "domains": [one.document for one in domains(cards)],
+        "portfolio": together(cards).document,
+    }
+
+
+class ScorecardDesk:
+    """Tells what was made last. Thread-safe."""
+
+    def __init__(self, state: Path, managers: Managers, pins: Pins) -> None:
+        self._told, self._managers, self._pins = Told(state, FILE), managers, pins
+
+    def of(self, session: Session) -> Document:
+        """Of the products that the session sees, and of these together. Raises Unavailable."""
+        document = self._told.read()
+        pin = self._pins.present()
+        seen = {one.product.name: one.product for one in pin.deployment.current if sees(session, pin, one)}
+        cards = [_card(one) for one in document.get("products", ()) if one["product"] in seen]
+        shown = [
+            one
+            if self._managers.rule(session, seen[one.product])
+            else replace(one, care=replace(one.care, missing=(), attestations=()))
+            for one in cards
+        ]
+        return told(shown, document.get("at"))
+
+
+def _card(document: Document) -> Scorecard:
+    given = dict(document)
+    care = dict(given["care"])
+    attested = tuple(Attestation(**one) for one in care["attestations"])
+    given["care"] = Care(**{**care, "missing": tuple(care["missing"]), "attestations": attested})
+    return Scorecard(**{**given, "retire": tuple(given["retire"])})
+
+
+def _minute(row: Mapping[str, Any]) -> Minute | None:
+    try:
+        return Minute.of(row)
+    except (KeyError, ValueError):
+        return None
