@@ -73,18 +73,14 @@ class Gateway:
         self._catalog = Catalog(settings.state)
         self._policies = PolicyStore(settings.policies)
         chain = audit.of(settings, self._keys)
+        rest = (self.siblings, Told(settings.state).read)
         self.metrics = Metrics(
-            lambda: self._catalog.current().snapshots,
-            lambda: self._engine.load(),
-            lambda: chain.head,
-            self.siblings,
-            Told(settings.state).read,
+            lambda: self._catalog.current().snapshots, lambda: self._engine.load(), lambda: chain.head, *rest
         )
         self.tally = Tally(Ledger(settings.state, clock), clock)
         self._audit = Observer(chain, self.metrics, self.tally, required=settings.audit_required)
         self._audit.open()
-        self._binder = Binder()
-        self._tables = Tables()
+        self._binder, self._tables = Binder(), Tables()
         self._engine = engine.of(settings, self.siblings.count)
         self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit, self.siblings)
         self.refusals = Refusals(self._audit, self._sign_in, self._tracing)
