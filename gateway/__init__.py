@@ -48,6 +48,7 @@ from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
 from gateway.siblings import GONE, Siblings
 from gateway.stewards import Access, Supposed
+from gateway.stewardship import Stewardship
 from gateway.stream import ProductProvenance, Provenance, Result, Summary
 from gateway.tls import Tls, end_point
 from gateway.use_words import explained
@@ -113,6 +114,7 @@ __all__ = [
     "Settings",
     "Siblings",
     "Snapshot",
+    "Stewardship",
     "Summary",
     "Supposed",
     "Table",

@@ -20,6 +20,7 @@ from ports.mcp.routes import routes as mcp_routes
 from ports.rest.access import routes as access_routes
 from ports.rest.docs import routes as docs_routes
 from ports.rest.feedback import routes as feedback_routes
+from ports.rest.lifecycle import routes as lifecycle_routes
 from ports.rest.measures import routes as measure_routes
 from ports.rest.objectives import routes as objective_routes
 from ports.rest.pushes import routes as push_routes
@@ -42,6 +43,7 @@ ROUTES = (
     access_routes,
     feedback_routes,
     push_routes,
+    lifecycle_routes,
     quarantine_routes,
     objective_routes,
     refresh_routes,

@@ -1,0 +1,124 @@
+"""What who manages a product does to it over the web: plan, apply, promote, deprecate, retire. By right, and on record.
+
+Asks the managers first, then works as the operator's commands do: under the deployment's one publication lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from gateway import audit, bundle, consumers, keys, lifecycle, publish, retirement
+from gateway.contract import ContractError
+from gateway.errors import BadQuery, NotFound, Unavailable
+from gateway.managers import Managers
+from gateway.observe import AuditRead
+from gateway.runs import Cause
+from gateway.session import Session
+from gateway.settings import Settings
+from gateway.snapshot import Snapshot
+
+_WORDS = 500
+
+
+class Stewardship:
+    """One deployment's products, as those change them who manage them. Thread-safe."""
+
+    def __init__(self, settings: Settings, managers: Managers) -> None:
+        self._settings, self._managers = settings, managers
+
+    def plan(self, session: Session, name: str) -> dict[str, Any]:
+        """What publishing the product's folder would change, and whom that breaks. Raises NotFound, Forbidden.
+
+        Who else gains or loses what is left out: to know that takes another right than to manage.
+        """
+        visible = self._managers.check(session, name)
+        folder = self._folders(visible.product.name)
+        since = datetime.now(UTC) - timedelta(days=consumers.DAYS)
+        self._read(session, visible.product.name)
+        try:
+            found = lifecycle.plan(self._settings, folder, since).document
+        except ContractError as error:
+            raise _refused(error) from error
+        return {name: told for name, told in found.items() if name not in {"access", "policies"}}
+
+    def apply(self, session: Session, name: str) -> Snapshot:
+        """Publish the product's folder as it stands. Raises NotFound, Forbidden, BadQuery, Unavailable."""
+        visible = self._managers.check(session, name)
+        folders = self._folders(visible.product.name)
+        self._managers.record(session, visible.product.name, "apply")
+        cause = Cause("request", by=session.principal.subject)
+        try:
+            return publish.together(self._settings, folders, cause=cause)[-1]
+        except ContractError as error:
+            raise _refused(error) from error
+
+    def deprecate(self, session: Session, name: str, sunset: str, reason: str) -> Snapshot:
+        """Say that the product ends on `sunset`, a day as in ISO 8601. Raises as `apply` does."""
+        visible = self._managers.check(session, name)
+        try:
+            day = date.fromisoformat(sunset)
+        except ValueError as error:
+            raise BadQuery("sunset is a day, such as 2031-01-31", reason="value") from error
+        product, on_record = visible.product, self._recorder(session)
+        try:
+            return retirement.deprecate(self._settings, product.name, product.major, day, _words(reason), on_record)
+        except ContractError as error:
+            raise _refused(error) from error
+
+    def promote(self, session: Session, name: str, reason: str) -> Snapshot:
+        """Make the product's draft active, accepted by the session's principal. Raises as `apply` does."""
+        visible = self._managers.check(session, name)
+        subject, on_record = session.principal.subject, self._recorder(session)
+        try:
+            return retirement.promote(self._settings, visible.product.name, subject, _words(reason), on_record)
+        except ContractError as error:
+            raise _refused(error) from error
+
+    def retire(self, session: Session, name: str, force: str, successor: str) -> tuple[Snapshot, ...]:
+        """Serve the product's current major no more. Raises NotFound, Forbidden, BadQuery, Unavailable."""
+        product = self._managers.check(session, name).product
+        if successor and successor != product.name:
+            self._managers.check(session, successor)
+        on_record = self._recorder(session)
+        return retirement.retire(self._settings, product.name, product.major, _words(force), successor, on_record)
+
+    def _folders(self, name: str) -> list[Any]:
+        """The folders that declare the product. Raises NotFound."""
+        reading = bundle.read(bundle.folders([self._settings.products]))
+        found = [one.folder for one in reading.products if one.product.name == name]
+        found += sorted({folder for folder, _ in reading.findings if folder.name == name})
+        if not found:
+            raise NotFound(f"no folder of this deployment declares {name}", reason="product")
+        return found
+
+    def _recorder(self, session: Session) -> retirement.Recorder:
+        def record(products: Sequence[str], action: str, what: str, reason: str) -> None:
+            for product in products:
+                self._managers.record(session, product, action, reason=reason, what=what)
+
+        return record
+
+    def _read(self, session: Session, product: str) -> None:
+        """On record: who plans is told of others' use."""
+        chain = audit.of(self._settings, keys.load(self._settings))
+        try:
+            chain.record(AuditRead(session.principal.subject, "plan", (f"product={product}",)))
+        except Unavailable:
+            if self._settings.audit_required:
+                raise
+        finally:
+            chain.close()
+
+
+def _refused(error: ContractError) -> BadQuery:
+    """Every finding, without this machine's paths: findings name files of the product's own folder."""
+    told = "; ".join(f"{one.path or one.file}: {one.problem}" for one in error.findings[:20])
+    return BadQuery(f"the product is not fit: {told}", reason="value", hint="outport plan tells it by line")
+
+
+def _words(text: str) -> str:
+    if not text.isprintable() or len(text) > _WORDS:
+        raise BadQuery(f"a reason has at most {_WORDS} characters, in one line", reason="value")
+    return text.strip()

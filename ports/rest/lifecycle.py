@@ -1,0 +1,98 @@
+"""`GET /products/{product}/-/plan`, `POST .../-/apply|promote|deprecate|retire`: for who manages the product.
+
+Touches the front door only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from gateway import BadQuery, Gateway, Session, Snapshot, Stewardship
+from ports.http.exchange import Answer, Lifeline, body, exchange
+from ports.rest import address, formats
+from ports.rest.refreshes import only
+
+_HEADERS = {"Cache-Control": "no-store"}
+# What each act takes, of which the first ones must be there.
+_ACTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "apply": ((), ()),
+    "promote": ((), ("reason",)),
+    "deprecate": (("sunset",), ("reason",)),
+    "retire": ((), ("force", "successor")),
+}
+
+
+def routes(gateway: Gateway) -> APIRouter:
+    """The routes; they stand before those of tables, of which none is called `-`."""
+    router = APIRouter()
+    stewardship = Stewardship(gateway.settings, gateway.managers)
+
+    @router.get("/products/{product}/-/plan")
+    async def plan(request: Request) -> Response:
+        return await exchange(request, partial(_plan, gateway, stewardship, request))
+
+    def add(name: str) -> None:
+        async def act(request: Request) -> Response:
+            content = await body(request)
+            return await exchange(request, partial(_act, gateway, stewardship, name, request, content))
+
+        router.add_api_route(f"/products/{{product}}/-/{name}", act, methods=["POST"])
+
+    for name in _ACTS:
+        add(name)
+    return router
+
+
+def _plan(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lifeline) -> Answer:
+    session = address.session(gateway, request)
+    asked = address.read(request)
+    only(asked.pairs, ())
+    formats.choose(asked.accept, None, None, [formats.JSON])
+    content = {"data": stewardship.plan(session, asked.schema)}
+    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), _HEADERS)
+
+
+def _act(
+    gateway: Gateway, stewardship: Stewardship, name: str, request: Request, content: bytes, _: Lifeline
+) -> Answer:
+    session = address.session(gateway, request)
+    asked = address.read(request)
+    only(asked.pairs, ())
+    # Who may not manage it learns that before what the body should have been.
+    gateway.managers.check(session, asked.schema)
+    done = _done(stewardship, session, asked.schema, name, _given(content, *_ACTS[name]))
+    told = [{"name": one.product.name, "version": one.product.version, "snapshot": one.id} for one in done]
+    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": told})]), _HEADERS)
+
+
+def _done(
+    stewardship: Stewardship, session: Session, product: str, name: str, given: Mapping[str, str]
+) -> tuple[Snapshot, ...]:
+    match name:
+        case "apply":
+            return (stewardship.apply(session, product),)
+        case "promote":
+            return (stewardship.promote(session, product, given.get("reason", "")),)
+        case "deprecate":
+            return (stewardship.deprecate(session, product, given["sunset"], given.get("reason", "")),)
+        case _:
+            return stewardship.retire(session, product, given.get("force", ""), given.get("successor", ""))
+
+
+def _given(content: bytes, needed: tuple[str, ...], possible: tuple[str, ...]) -> Mapping[str, str]:
+    """The body: one JSON object of texts. Raises BadQuery."""
+    try:
+        found = orjson.loads(content) if content else {}
+    except orjson.JSONDecodeError as error:
+        raise BadQuery("the body is no JSON object", reason="syntax") from error
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise BadQuery("the body is a JSON object of texts", reason="value")
+    if set(found) - {*needed, *possible} or set(needed) - set(found):
+        told = f"needed: {', '.join(needed) or 'nothing'}; possible: {', '.join(possible) or 'nothing more'}"
+        raise BadQuery("the body is not what this address takes", reason="parameter", hint=told)
+    return found

@@ -1,0 +1,89 @@
+"""Who manages a product plans and changes it over the web; for others these addresses tell nothing and do nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.catalog import Catalog
+from tests.test_delegation import HEADER, Doors, deployed
+
+SHOP = {"product": "shop"}
+PEOPLE: dict[str, dict[str, Any]] = {"keeper": {"role": ("keeper",)}, "reader": {"role": ("reader",)}, "nobody": {}}
+RULES: list[dict[str, Any]] = [
+    {"id": "seen", "on": SHOP, "to": {"role": ["keeper", "reader"]}, "grant": {"columns": ["*"]}},
+    {"id": "kept", "on": {"product": "*"}, "to": {"role": "keeper"}, "manage": True},
+    {"id": "others", "to": {"subject": "keeper"}, "delegate": {"for": {"role": "reader"}}},
+]
+ACTS = {"apply": {}, "promote": {}, "deprecate": {"sunset": "2999-01-31"}, "retire": {"force": "over"}}
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    with deployed(tmp_path_factory.mktemp("lifecycle"), PEOPLE, RULES) as found:
+        yield found
+
+
+def ask(doors: Doors, login: str | None, act: str, product: str = "shop", **more: Any) -> httpx.Response:
+    signed = {} if login is None else {"auth": (login, f"{login}-secret")}
+    address = f"{doors.rest}/products/{product}/-/{act}"
+    if act == "plan":
+        return httpx.get(address, timeout=60, **signed, **more)
+    return httpx.post(address, **{"json": ACTS[act], "timeout": 60, **signed, **more})
+
+
+@pytest.mark.parametrize("act", ["plan", *ACTS])
+def test_what_is_not_granted_is_refused_in_the_same_words_and_does_nothing(doors: Doors, act: str) -> None:
+    before = {one.id for one in Catalog(doors.settings.state).current().snapshots}
+    assert ask(doors, None, act).status_code == 401
+    seen = ask(doors, "reader", act)
+    assert (seen.status_code, seen.json()["detail"]) == (403, 'to manage "shop" is not granted to you')
+    behalf = ask(doors, "keeper", act, headers={HEADER: "reader"})
+    assert (behalf.status_code, behalf.json()["detail"]) == (403, seen.json()["detail"])
+    # The keeper's rule speaks of every product: what it does not see is not there.
+    unseen = [ask(doors, "nobody", act), ask(doors, "keeper", act, "hr"), ask(doors, "keeper", act, "none")]
+    names = ("shop", "hr", "none")
+    assert [(one.status_code, one.json()["detail"]) for one in unseen] == [
+        (404, f'product "{name}" does not exist') for name in names
+    ]
+    if act != "plan":
+        assert ask(doors, "reader", act, json={"whatever": 1}).status_code == 403
+        assert ask(doors, "keeper", act, json={"whatever": "x"}).status_code == 400
+        assert ask(doors, "keeper", act, content=b"[").status_code == 400
+    assert {one.id for one in Catalog(doors.settings.state).current().snapshots} == before
+
+
+def test_who_manages_it_plans_and_ends_it(doors: Doors) -> None:
+    doors.get("/products/shop/orders?limit=1", "reader")
+    plan = ask(doors, "keeper", "plan").json()["data"]
+    assert (plan["changes"], [one["action"] for one in plan["products"]]) == (False, ["unchanged"])
+    assert "access" not in plan
+    served = Catalog(doors.settings.state).current().find("shop")
+    assert served is not None
+    assert ask(doors, "keeper", "apply").json()["data"][0]["snapshot"] == served.id
+    lacking = ask(doors, "keeper", "promote")
+    assert lacking.status_code == 400
+    assert "quality" in lacking.json()["detail"]
+    assert str(doors.settings.products) not in lacking.text
+    assert ask(doors, "keeper", "retire", json={}).status_code == 400
+    assert ask(doors, "keeper", "deprecate", json={"sunset": "soon"}).status_code == 400
+    told = ask(doors, "keeper", "deprecate", json={"sunset": "2999-01-31", "reason": "another comes"})
+    assert told.status_code == 200, told.text
+    answer = doors.get("/products/shop/orders?limit=1", "reader")
+    assert answer.headers["sunset"].startswith("Thu, 31 Jan 2999")
+    assert ask(doors, "keeper", "retire").status_code == 200
+    gone = doors.get("/products/shop/orders?limit=1", "reader")
+    assert (gone.status_code, gone.json()["code"]) == (410, "expired")
+    assert doors.get("/products/shop", "reader").status_code == 410
+    assert doors.get("/products/shop/orders?limit=1", "nobody").status_code == 404
+    done = [one for one in doors.audited() if one["event"] == "product_managed"]
+    acts = [(one["subject"], one["action"], one["reason"]) for one in done]
+    assert ("keeper", "deprecate", "another comes") in acts
+    assert ("keeper", "retire", "over") in acts
+    assert {one["subject"] for one in done} == {"keeper"}
+    assert any(one["event"] == "audit_read" and one["reader"] == "keeper" for one in doors.audited())
+    assert "CANARY" not in json.dumps(done)
