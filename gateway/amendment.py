@@ -94,3 +94,13 @@ def _put(text: str, node: Node, value: str) -> str:
 def _by_hand(file: str, status: str, properties: Mapping[str, str]) -> Finding:
     told = "".join(f", {name} {value} (vendor {VENDOR})" for name, value in properties.items())
     return Finding(file, 0, "", "this descriptor cannot be edited surely", f"write it yourself: status {status}{told}")
+
+
+def put(text: str, values: Mapping[str, str]) -> str:
+    """`text` with other values of keys that stand at its top. Raises ContractError where one does not."""
+    for key, value in values.items():
+        node = _root(text).get(key)
+        if not isinstance(node, ScalarNode):
+            raise ContractError([Finding("", 0, key, f"{key} does not stand in the descriptor", f"{key}: {value}")])
+        text = _put(text, node, value)
+    return text

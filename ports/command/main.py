@@ -23,6 +23,7 @@ from ports.command import (
     feedback,
     lifecycle,
     mocks,
+    origins,
     people,
     policies,
     products,
@@ -76,6 +77,8 @@ app.command("promote")(endings.promote)
 app.command("deprecate")(endings.deprecate)
 app.command("retire")(endings.retire)
 app.command("delete")(endings.delete)
+app.command("fork")(origins.fork)
+app.command("suggest")(origins.suggest)
 app.command("get")(products.get)
 app.command("new")(products.new)
 app.command("mock")(mocks.mock)

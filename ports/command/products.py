@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ from gateway.catalog import Catalog, Snapshot
 from gateway.contract import ContractError
 from gateway.errors import NotFound
 from gateway.grading import breaks
+from gateway.product import Product
 from gateway.settings import Settings
 from ports.command import account, kept, show
 from ports.command.flags import PLACES, with_settings
@@ -85,7 +86,8 @@ def get(
     catalog = Catalog(settings.state)
     match what:
         case "products":
-            _products(settings, catalog.current().snapshots)
+            now = catalog.current()
+            _products(settings, now.snapshots, {one.snapshot.product.name for one in now.retired})
         case "snapshots":
             kept.show_all(settings, product, subject, as_json=as_json)
         case name:
@@ -119,7 +121,10 @@ def new(
     show.note(f"  outport connect curl --as {name}-owner")
 
 
-def _products(settings: Settings, served: Sequence[Snapshot]) -> None:
+def _products(settings: Settings, served: Sequence[Snapshot], ended: Collection[str]) -> None:
+    folders = bundle.folders([settings.products])
+    every = [one.product for one in bundle.read(folders).products]
+    declared = {(one.name, one.major): one.digest for one in every}
     rows = [
         (
             one.product.name,
@@ -128,19 +133,31 @@ def _products(settings: Settings, served: Sequence[Snapshot]) -> None:
             rows_of(one),
             show.moment(one.data_time),
             f"{quality(one)}{', mock' if one.mock is not None else ''}",
+            _drift(one.product, declared),
+            one.product.digest[:12],
         )
         for one in sorted(served, key=lambda one: one.product.name)
     ]
     names = {one.product.name for one in served}
-    missing = [folder.name for folder in bundle.folders([settings.products]) if folder.name not in names]
-    rows += [(name, "", "", "not published", "", "") for name in missing if name != settings.products.name]
-    show.console().print(show.table(("product", "version", "owner", "rows", "data time", "quality"), rows))
+    left = [one.name for one in folders if one.name not in names and one != settings.products]
+    rows += [(name, "", "", "", "", "", "not published" if name not in ended else "retired", "") for name in left]
+    titles = ("product", "version", "owner", "rows", "data time", "quality", "folder", "digest")
+    show.console().print(show.table(titles, rows))
+
+
+def _drift(product: Product, declared: Mapping[tuple[str, int], str]) -> str:
+    """How the product's folder stands to what is served."""
+    digest = declared.get((product.name, product.major))
+    if digest is None:
+        return "gone, or cannot be read"
+    return "unchanged" if digest == product.digest else "edited"
 
 
 def _product(snapshot: Snapshot) -> None:
     product = snapshot.product
     show.line(f"{product.name} {product.version} ({product.status}), {product.owner or 'no owner'}")
     show.line(f"{product.purpose}".strip())
+    show.line(f"digest {product.digest}")
     show.line(f"snapshot {snapshot.id}, published {show.moment(snapshot.published_at)}, {quality(snapshot)}")
     for table in product.tables:
         rows = [

@@ -1,0 +1,101 @@
+"""`outport fork` and `suggest`: what there is already, before something is modelled anew. Asks the gateway."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway import contract
+from gateway.contract import ContractError
+from gateway.fork import fork as forked
+from gateway.settings import Settings
+from ports.command import show
+from ports.command.access import opened
+from ports.command.flags import PLACES, with_settings
+from ports.command.publication import finding
+from ports.http.finding import search
+
+_OF_EACH = 5
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What is served already and may be what `wanted` is about: the better, the more points."""
+
+    wanted: str
+    kind: str
+    place: str
+    points: float
+    about: str
+
+
+@with_settings(*PLACES)
+def fork(
+    product: Annotated[str, typer.Argument(help="the product, or its folder")],
+    name: Annotated[str, typer.Argument(help="the name of the copy")],
+    *,
+    settings: Settings,
+) -> None:
+    """Copy a product's folder under another name: a draft at 0.1.0 that says what it is derived from."""
+    folder = Path(product) if Path(product).is_dir() else settings.products / product
+    try:
+        made = forked(folder, name)
+    except ContractError as error:
+        for one in error.findings:
+            finding(folder, one)
+        raise typer.Exit(1) from None
+    show.line(f"{folder.with_name(name)} is {made.name} {made.version}, a draft derived from {folder.name}")
+    show.note("nobody is granted it yet: write its policy, and grants for what its models read")
+
+
+@with_settings(*PLACES)
+def suggest(
+    names: Annotated[list[str] | None, typer.Argument(help="columns, entities or measures that are wanted")] = None,
+    *,
+    subject: Annotated[str, typer.Option("--as", help="only what this principal may see")],
+    folder: Annotated[Path | None, typer.Option(help="all columns and measures of a product's folder")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
+    settings: Settings,
+) -> None:
+    """Tell which served products have a column, an entity or a measure already: by name, synonym and description."""
+    wanted = [*(names or ()), *(_declared(folder) if folder is not None else ())]
+    if not wanted:
+        raise typer.BadParameter("what is wanted? Names, or --folder")
+    with opened(settings) as gateway:
+        visible = gateway.products(gateway.impersonate(subject, "command"))
+    found: list[Suggestion] = []
+    for one in dict.fromkeys(wanted):
+        hits = [(product.visible.product.name, hit) for product in search(visible, one) for hit in product.hits]
+        told = [
+            Suggestion(one, hit.kind, name if hit.kind == "product" else _place(name, hit.table, hit.name, hit.kind),
+                       hit.points, hit.about)
+            for name, hit in hits
+        ]  # fmt: skip
+        found += sorted(told, key=lambda hit: (-hit.points, hit.place))[:_OF_EACH]
+    if as_json:
+        show.line(json.dumps([one.__dict__ for one in found], indent=2))
+        return
+    rows = [(one.wanted, one.place, one.kind, f"{one.points:.0f}", one.about[:100]) for one in found]
+    show.console().print(show.table(("wanted", "there is", "kind", "points", "about"), rows))
+
+
+def _place(product: str, table: str, name: str, kind: str) -> str:
+    return f"{product}.{table}" if kind == "table" else f"{product}.{table}.{name}"
+
+
+def _declared(folder: Path) -> list[str]:
+    """The names of a folder's tables, measures and columns, the plain keys of others left in."""
+    try:
+        product = contract.load(folder)
+    except ContractError as error:
+        for one in error.findings:
+            finding(folder, one)
+        raise typer.Exit(1) from None
+    found: list[str] = []
+    for table in product.tables:
+        found += [table.name, *(one.name for one in table.semantics), *(one.name for one in table.columns)]
+    return found
