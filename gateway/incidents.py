@@ -58,8 +58,8 @@ class Incident:
         return None if self.recovered is None else max(0.0, (self.recovered - self.opened).total_seconds())
 
 
-def opened(incident: Incident) -> Row:
-    """The row of an incident that begins."""
+def opened(incident: Incident, reads: list[str]) -> Row:
+    """The row of an incident that begins; `reads` are the table and the column that its promise speaks of."""
     return {
         "at": ticking.text(incident.opened),
         "event": "opened",
@@ -70,6 +70,8 @@ def opened(incident: Incident) -> Row:
         "first_bad": ticking.text(incident.first_bad),
         "causes": list(incident.causes),
         "consumers": list(incident.consumers[:NAMED]),
+        "consumed_by": len(incident.consumers),
+        "reads": reads,
         "downstream": list(incident.downstream),
     }
 

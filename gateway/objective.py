@@ -34,6 +34,13 @@ class Objective:
     description: str = ""
 
     @property
+    def reads(self) -> list[str]:
+        """The table and the column that it speaks of, as `table.column`; none where it is of the whole product."""
+        if not self.table:
+            return []
+        return [self.table, *([f"{self.table}.{self.column}"] if self.column else [])]
+
+    @property
     def is_state(self) -> bool:
         """Whether it is looked at, not counted."""
         return self.kind in STATES

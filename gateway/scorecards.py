@@ -15,7 +15,7 @@ from typing import Any
 from gateway import incidents, slo_told, ticking
 from gateway.documentation import Attestation, Care
 from gateway.grants import sees
-from gateway.ledger import Ledger
+from gateway.ledger import Ledger, Scalar
 from gateway.managers import Managers
 from gateway.measurement import CHANGE_DAYS, DAYS, Prices, Scorecard, domains, scorecards, together
 from gateway.observations import KIND, Minute
@@ -28,6 +28,7 @@ from gateway.slo_told import Told
 from gateway.snapshot import Deployment
 
 FILE = "scorecards.json"
+ROWS = "scorecards"
 Document = Mapping[str, Any]
 
 
@@ -56,9 +57,23 @@ def usage(ledger: Ledger, now: datetime) -> Iterator[Minute]:
 
 
 def keep(settings: Settings, cards: list[Scorecard], now: datetime) -> None:
-    """Have every process tell them. Raises Unavailable."""
+    """Have every process tell them, and the ledger keep them. Raises Unavailable."""
     document = {"at": ticking.text(now), "products": [one.document for one in cards]}
     slo_told.write(settings.state, document, FILE)
+    ledger = Ledger(settings.state)
+    at = now.replace(minute=0, second=0, microsecond=0)
+    if not ledger.rows(ROWS, at):
+        ledger.append(ROWS, [_row(one) | {"at": ticking.text(at)} for one in cards])
+
+
+def _row(card: Scorecard) -> dict[str, Scalar]:
+    """A scorecard as the ledger keeps it, once an hour."""
+    given = card.document
+    kinds = (("people", "person"), ("applications", "application"), ("agents", "agent"))
+    of_kind: dict[str, Scalar] = {name: card.consumers.get(kind, 0) for name, kind in kinds}
+    plain = {name: value for name, value in given.items() if isinstance(value, str | int | float | None)}
+    care: dict[str, Scalar] = {"compliance": card.care.compliance, "documentation": card.care.documentation}
+    return {**plain, **of_kind, **care, "retire": list(card.retire)}
 
 
 def told(cards: list[Scorecard], at: str | None) -> Document:

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from gateway import freshness, incidents, latencies, lineage_causes, ticking
 from gateway.errors import GatewayError, Unavailable
 from gateway.incidents import Incident
-from gateway.ledger import Ledger
+from gateway.ledger import Ledger, Scalar
 from gateway.objective import Objective
-from gateway.slo import Series, Standing, standing
+from gateway.slo import WHOLE, Series, Standing, Window, standing
 from gateway.slo_series import Measured, Reader
 from gateway.slo_told import write
 from gateway.snapshot import Deployment, Snapshot
 from gateway.ticking import Clock
 
 REFRESH = "refresh"
+RESULTS = "slo"
 # So long a promise of the data is broken before that is an incident, and kept again before it is over.
 BROKEN_S = 60.0
 CALM_S = 120.0
@@ -57,6 +59,7 @@ class Watch:
         self._incidents: dict[str, Incident] = {}
         self._failing: dict[str, str] = {}
         self._calm: dict[Key, datetime] = {}
+        self._kept: int | None = None
 
     def look(self) -> None:
         """Read what is new, judge every objective, open and close incidents, and write what is so now.
@@ -76,6 +79,7 @@ class Watch:
         ]
         self._forget(deployment, now)
         self._reader.file(now)
+        self._keep(results, now)
         self._write(now, results)
 
     def close(self) -> None:
@@ -164,7 +168,7 @@ class Watch:
             consumers=tuple(sorted(seen, key=lambda name: -seen[name].queries)),
             downstream=lineage_causes.downstream(deployment, key[0]),
         )
-        self._ledger.append(incidents.KIND, [incidents.opened(made)])
+        self._ledger.append(incidents.KIND, [incidents.opened(made, objective.reads)])
         self._incidents[made.id] = made
         self._told("opened", made, objective)
 
@@ -189,6 +193,17 @@ class Watch:
                 self._incidents[one.id] = ended
             elif one.closed is not None and (now - one.closed).days >= KEPT_DAYS:
                 del self._incidents[one.id]
+
+    def _keep(self, results: list[dict[str, object]], now: datetime) -> None:
+        """Once an hour, how everything stands."""
+        hour = int(now.timestamp()) // 3600
+        if self._kept is None:
+            told = self._ledger.rows(RESULTS, now - timedelta(hours=2))
+            self._kept = max((int(ticking.read(str(row["at"])).timestamp()) // 3600 for row in told), default=0)
+        if hour > self._kept:
+            self._kept = hour
+            at = ticking.text(datetime.fromtimestamp(3600 * hour, UTC))
+            self._ledger.append(RESULTS, [_row(one) | {"at": at} for one in results])
 
     def _write(self, now: datetime, results: list[dict[str, object]]) -> None:
         every = sorted(self._incidents.values(), key=lambda one: one.opened, reverse=True)
@@ -245,6 +260,7 @@ def _result(
         "port": port,
         "table": objective.table,
         "column": objective.column,
+        "reads": objective.reads,
         "target": objective.target,
         "share": objective.share,
         "description": objective.description,
@@ -259,6 +275,16 @@ def _result(
             for day, one in series.days()
         ],
     }
+
+
+def _row(result: dict[str, object]) -> dict[str, Scalar]:
+    """A result as the ledger keeps it."""
+    names = ("product", "objective", "port", "kind", "promise", "state", "value", "target", "share")
+    kept = {name: cast(Scalar, result[name]) for name in (*names, "adherence", "budget")}
+    windows = cast("Mapping[str, Window]", result["windows"])
+    whole = windows[WHOLE]
+    reads = cast(Scalar, result["reads"])
+    return kept | {"burn": windows["1h"].burn, "good": whole.good, "bad": whole.bad, "reads": reads}
 
 
 def _key(incident: Incident) -> Key:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pyarrow as pa
 import pytest
 import yaml
 
 from gateway import Gateway, Query
+from gateway.catalog import Catalog
 from gateway.contract import ContractError
 from gateway.ledger import Ledger
+from gateway.observations import Counted, Minute, Numbers
 from gateway.own_product import publish_itself, wanted
 from gateway.principal import Scope
+from gateway.scorecards import keep, made
 from gateway.settings import Settings
+from gateway.ticking import MACHINE, text
 from tests.conftest import build, password
 from tests.doors import DOORS, Door, Refusal
 from tests.workshop import KEY, Workshop
@@ -37,10 +42,36 @@ class Deployed:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     settings = build(tmp_path_factory.mktemp("own"))
     (settings.policies / "own.yaml").write_text(yaml.safe_dump([EVERYBODY]))
+    kept(settings)
     publish_itself(settings)
     gateway = Gateway(settings)
     yield Deployed(settings, gateway)
     gateway.close()
+
+
+def kept(settings: Settings) -> None:
+    """What was asked of the shop and of hr, how their promises were kept, and what they are worth."""
+    now = MACHINE.now().replace(minute=0, second=0, microsecond=0)
+    ledger = Ledger(settings.state)
+    for kind, at in (("hours", now - timedelta(hours=3)), ("minutes", now)):
+        asked = [
+            Minute(at, Counted(product, "rest", subject, "person", ""), Numbers(2, 0, 0, 0, 5, 100, 1.5))
+            for product in ("shop", "hr")
+            for subject in ("analyst", "steward", "ml")
+        ]
+        ledger.append(kind, [one.row for one in asked])
+    promises = [
+        ("shop", ["orders", "orders.ordered_at"]),
+        ("shop", ["customers", "customers.salary"]),
+        ("hr", ["salaries"]),
+    ]
+    for number, (product, reads) in enumerate(promises):
+        at = text(now)
+        told = {"product": product, "objective": f"o{number}", "port": "", "state": "ok", "reads": reads, "at": at}
+        ledger.append("slo", [told | {"adherence": 0.5, "good": 1, "bad": 1}])
+        begun = told | {"incident": f"i{number}", "event": "opened", "first_bad": text(now - timedelta(minutes=5))}
+        ledger.append("incidents", [begun, {"at": at, "incident": f"i{number}", "event": "closed", "recovered": at}])
+    keep(settings, made(settings, Catalog(settings.state).current(), now), now)
 
 
 @pytest.fixture(scope="module", params=list(DOORS))
@@ -71,6 +102,22 @@ def test_of_what_is_not_seen_there_is_no_trace(door: Door) -> None:
     assert {row["product"] for table in found.values() for row in table.to_pylist()} == {"shop"}
     tables = {row["table_name"] for row in found["quality_results"].to_pylist()}
     assert tables == {"customers", "orders"}
+
+
+def test_use_is_told_to_who_it_was_and_promises_to_who_sees_what_they_speak_of(door: Door) -> None:
+    question = "SELECT DISTINCT product, subject, MEASURE(questions) AS n FROM outport.usage GROUP BY ALL ORDER BY ALL"
+    assert door.ask("analyst", question).to_pylist() == [{"product": "shop", "subject": "analyst", "n": 4}]
+    told = {
+        (who, table): door.ask(who, f"SELECT DISTINCT product FROM outport.{table} ORDER BY ALL")["product"].to_pylist()
+        for who in ("analyst", "steward")
+        for table in ("slo_results", "incidents", "scorecards")
+    }
+    assert {found for (who, _), one in told.items() if who == "analyst" for found in one} == {"shop"}
+    assert all(one == ["hr", "shop"] for (who, _), one in told.items() if who == "steward")
+    count = "SELECT count(*) AS n FROM outport."
+    assert [door.ask(who, f"{count}slo_results")["n"][0].as_py() for who in ("analyst", "steward")] == [1, 3]
+    repaired = door.ask("steward", "SELECT DISTINCT detect_s, repair_s FROM outport.incidents").to_pylist()
+    assert repaired == [{"detect_s": 300.0, "repair_s": 0.0}]
 
 
 def test_numbers_are_for_who_sees_all_that_they_count(door: Door) -> None:

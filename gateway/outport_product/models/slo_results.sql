@@ -1,0 +1,19 @@
+-- How each objective stood when an hour ended, by door; "" is every door that it holds for.
+SELECT
+    product,
+    objective,
+    port,
+    "at" AS judged_at,
+    kind,
+    promise,
+    state,
+    value,
+    target,
+    share AS promised_share,
+    adherence,
+    budget,
+    burn,
+    good,
+    bad,
+    reads
+FROM ledger.slo
