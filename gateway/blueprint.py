@@ -188,12 +188,15 @@ def _feeds_of(source: Input, product: str, folder: Path, state: Path, readable: 
     for name, feed in source.feeds:
         table, arrival = tables[name], arrivals[name]
         if isinstance(feed, PushSource):
-            files = segments.shelf(state, product, source.name, name).files()
+            files = segments.shelf(state, product, source.name, name).pushed()
             readable.files |= dict.fromkeys(files)
             relation = feeds.of_pushes(source.name, table, feed, files, arrival)
         else:
             path = _resolved(FileSource(feed.file, "parquet", None), folder, readable) if feed.file else None
-            relation = feeds.of_database(source.name, table, feed, path, arrival)
+            shelf = segments.shelf(state, product, source.name, name)
+            relation = feeds.of_database(source.name, table, feed, path, shelf, arrival)
+            if relation.fetch is not None and relation.fetch.replica is not None:
+                readable.files |= dict.fromkeys(map(Path, relation.fetch.replica.files))
         readable.add((source.name, name), relation)
 
 

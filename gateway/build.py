@@ -18,7 +18,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from gateway import arriving, databases, feeds, python_models, quality
+from gateway import arriving, databases, feeds, python_models, quality, replica
 from gateway.descriptor import MODELS
 from gateway.document import Finding
 from gateway.duck_writer import WriteError, Writer
@@ -32,6 +32,7 @@ from gateway.job import (
     Progressed,
     PseudonymJob,
     Relation,
+    Replica,
     TableJob,
     order,
     written,
@@ -122,14 +123,24 @@ class _Build:
                 columns = source.columns()
                 names = [one.name for one in columns if one.name in wanted]
                 if names:
-                    with source.rows(names) as rows:
-                        self.writer.stage(feeds.staged(relation.schema, relation.name), rows)
+                    self._staged(feeds.staged(relation.schema, relation.name), fetch.replica, source, names)
         except databases.SourceError as error:
             file, _, path = fetch.where.partition(" ")
             raise Unfit(
                 (Finding(file, 0, path, f"{relation.schema}.{relation.name}: {error}", f"see {LOG}"),)
             ) from error
         return columns
+
+    def _staged(self, name: str, kept: Replica | None, source: databases.Source, names: list[str]) -> None:
+        """Stage the rows of a table of another database: all, or what is kept of it with what is new."""
+        if kept is None or not {kept.column, *kept.key} <= set(names):
+            with source.rows(names, None) as rows:
+                self.writer.stage(name, rows)
+            return
+        newest = replica.newest(self.writer, kept)
+        with source.rows(names, None if newest is None else (kept.column, newest)) as rows:
+            self.writer.stage(f"{name}$fresh", rows)
+        replica.merge(self.writer, kept, name, f"{name}$fresh")
 
     def _write(self, table: TableJob) -> None:
         with self._told("write", table.name), _blamed(table.name):
@@ -315,9 +326,16 @@ def _built(given: Order, say: Callable[[Message], None]) -> Built:
             memory_limit=given.memory_limit,
             files=given.job.files,
             attached=given.job.attachments,
-            outputs=[arriving.file_of(one.schema, one.name) for one in given.job.relations if one.arrival is not None],
+            outputs=_outputs(given.job),
         )
         return _Build(given, writer, say).run()
+
+
+def _outputs(job: Job) -> list[str]:
+    """The files that the build may write beside the core: rows set aside, and what it keeps of other databases."""
+    aside = [arriving.file_of(one.schema, one.name) for one in job.relations if one.arrival is not None]
+    kept = [one.fetch.replica for one in job.relations if one.fetch is not None and one.fetch.replica is not None]
+    return [*aside, *(str(replica.part_of(Path(path))) for one in kept for path in (one.target, one.whole))]
 
 
 def _end_with_parent() -> None:

@@ -53,15 +53,17 @@ class Source:
         return tuple(SourceColumn(field.name, str(field.type), nullable.get(field.name)) for field in schema)
 
     @contextmanager
-    def rows(self, names: list[str]) -> Iterator[pa.RecordBatchReader]:
-        """The rows of these columns, as they come."""
+    def rows(self, names: list[str], since: tuple[str, str] | None) -> Iterator[pa.RecordBatchReader]:
+        """The rows of these columns, as they come; with `since`, those whose column is that value or a later one."""
         table = ".".join(_quoted(part) for part in (self._fetch.schema, self._fetch.table) if part)
+        # A text without a type: each database reads it as its column's.
+        newer = "" if since is None else f" WHERE {_quoted(since[0])} >= '{since[1].replace(chr(39), chr(39) * 2)}'"
         with self._connection.cursor() as cursor:
             late = threading.Timer(self._timeout_s, _stop, (cursor,))
             late.daemon = True
             late.start()
             try:
-                cursor.execute(f"SELECT {', '.join(map(_quoted, names))} FROM {table}")
+                cursor.execute(f"SELECT {', '.join(map(_quoted, names))} FROM {table}{newer}")
                 yield cursor.fetch_record_batch()
             finally:
                 late.cancel()

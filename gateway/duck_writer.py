@@ -173,6 +173,10 @@ class Writer:
         finally:
             self._instance.unregister("rows")
 
+    def stage_select(self, name: str, select: str) -> None:
+        """Set what a SELECT gives aside as a table of the stage. Raises WriteError."""
+        self._run(f"CREATE TABLE {STAGE_CATALOG}.main.{quote(name)} AS {select}")
+
     def stage_more(self, name: str, rows: pa.RecordBatch) -> None:
         """Append a batch to a table of the stage. Raises WriteError."""
         self._instance.register("rows", pa.Table.from_batches([rows]))
@@ -265,7 +269,11 @@ class Writer:
 
     def _row(self, query: str) -> tuple[object, ...] | None:
         try:
-            row: tuple[object, ...] | None = self._instance.execute(query).fetchone()
+            found = self._instance.execute(query)
+            row: tuple[object, ...] | None = found.fetchone()
+            # Until it is read to its end, the instance registers nothing.
+            while row is not None and found.fetchone() is not None:
+                pass
         except duckdb.Error as error:
             raise _failure(error) from error
         return row

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from gateway import duck, reading
-from gateway.job import STAGE_CATALOG, Fetch, Relation
+from gateway import duck, reading, replica
+from gateway.job import STAGE_CATALOG, Fetch, Relation, Replica
 from gateway.product import Arrival, Column, DatabaseSource, FileSource, PushSource, Table
+from gateway.segments import Shelf
 
 # No column of a contract has such a name.
 _FILE = "$file"
@@ -53,11 +54,28 @@ def of_incoming(schema: str, table: Table, path: Path, form: Literal["parquet", 
     return _relation(schema, table, table.columns, scan, arrival)
 
 
-def of_database(schema: str, table: Table, source: DatabaseSource, path: Path | None, arrival: Arrival) -> Relation:
+def of_database(
+    schema: str, table: Table, source: DatabaseSource, path: Path | None, shelf: Shelf, arrival: Arrival
+) -> Relation:
     """A table of another database, which the build copies into its stage first; `path` is an embedded one's file."""
     fetch = Fetch(source.driver, str(path) if path else source.uri, source.schema, source.table, source.where)
+    fetch = replace(fetch, replica=_replica(table, source, fetch, shelf))
     scan = f"SELECT * FROM {STAGE_CATALOG}.main.{duck.quote(staged(schema, table.name))}"
     return replace(_relation(schema, table, table.columns, scan, arrival), fetch=fetch)
+
+
+def _replica(table: Table, source: DatabaseSource, fetch: Fetch, shelf: Shelf) -> Replica | None:
+    """What is kept of a source with a watermark, by the source's own names; another contract begins another one."""
+    if source.watermark is None:
+        return None
+    physical = {column.name: column.physical_name or column.name for column in table.columns}
+    key, column = tuple(physical[name] for name in table.key), table.column(source.watermark.column)
+    kinds = [(physical[one.name], one.type) for one in table.columns]
+    mark = replica.mark([fetch.driver, fetch.uri, fetch.schema, fetch.table, kinds, key, column.name])
+    kept = shelf.replica(mark)
+    files, stale = (tuple(str(one) for one in some) for some in (kept.files, kept.stale))
+    lookback, targets = source.watermark.lookback, (str(kept.target), str(kept.whole))
+    return Replica(physical[column.name], column.type, lookback, key, files, stale, *targets)
 
 
 def staged(schema: str, table: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway import arrivals, columns
 from gateway.descriptor import Descriptor
 from gateway.document import Path, Report
 from gateway.odcs import DataContract
-from gateway.product import Input, OutputPort, PushSource, Table
+from gateway.product import DatabaseSource, Input, OutputPort, PushSource, Table
 from gateway.sources import feeds, sources
 
 DOORS = ("rest", "graphql", "postgres", "flightsql", "mcp")
@@ -85,5 +87,10 @@ def _file_input(name: str, file: str, contract: DataContract, report: Report) ->
             report.error(file, place, f"{schema.name} has no key to upsert by", "primaryKey: true, or push: append")
         stored = columns.columns(schema, key, file, place, report)
         tables.append(Table(schema.name, schema.description or "", "", stored, key, (), (), (), None))
+        marked = arrivals.watermark(schema, tables[-1], file, place, report)
+        if marked is not None and isinstance(feed, DatabaseSource):
+            fed[schema.name] = replace(feed, watermark=marked)
+        elif marked is not None:
+            report.error(file, place, f"{schema.name} is no table of a database", "no watermark: all of it is read")
         promised.append((schema.name, arrivals.arrival(contract, schema, stored, file, place, report)))
     return Input(name, contract.version, None, tuple(files.items()), tuple(tables), tuple(promised), tuple(fed.items()))

@@ -31,14 +31,36 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Replica:
+    """What is kept of a table that is read by its watermark: `column` as `kind`, less `lookback` seconds or steps.
+
+    `files` are its segments in order of time, `stale` those that one of them has replaced; `target` is where the next
+    one goes, `whole` where it goes if it is of all rows.
+    """
+
+    column: str
+    kind: str
+    lookback: int
+    key: tuple[str, ...]
+    files: tuple[str, ...]
+    stale: tuple[str, ...]
+    target: str
+    whole: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
-    """A table of another database: `uri` refers to secrets by name, "" is the schema of a database without any."""
+    """A table of another database: `uri` refers to secrets by name, "" is the schema of a database without any.
+
+    `replica` is what is kept of it, None where all of it is read each time.
+    """
 
     driver: str
     uri: str
     schema: str
     table: str
     where: str
+    replica: Replica | None = None
 
 
 @dataclass(frozen=True, slots=True)

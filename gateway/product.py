@@ -177,6 +177,14 @@ class PushSource:
 
 
 @dataclass(frozen=True, slots=True)
+class Watermark:
+    """The column of a source that grows with each change; `lookback` seconds or steps are read again for late rows."""
+
+    column: str
+    lookback: int
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseSource:
     """A table of another database, by its ADBC `driver`; `uri` refers to secrets by name, `where` is its declaration.
 
@@ -189,6 +197,7 @@ class DatabaseSource:
     schema: str
     table: str
     where: str
+    watermark: Watermark | None = None
 
 
 Feed = PushSource | DatabaseSource

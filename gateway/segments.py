@@ -26,6 +26,8 @@ INPUTS = "inputs"
 _LOCK = "lock"
 _NAME = re.compile(r"(?P<place>\d{12})-(?P<key>[0-9a-f]{32})-(?P<body>[0-9a-f]{32})\.parquet")
 _WORK = "work-"
+# In place of a body's digest: what was read from a database, and not pushed.
+_READ, _WHOLE = "0" * 32, "1" * 32
 # What a killed process has left; a push takes less.
 _STALE_S = 3_600.0
 
@@ -37,6 +39,19 @@ class Answer:
     rows: int
     aside: int
     broken: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Segments that were read from a database, in order of time, and those that a whole one has replaced.
+
+    `target` is where the next one goes, `whole` where it goes if it is of all rows.
+    """
+
+    files: tuple[Path, ...]
+    stale: tuple[Path, ...]
+    target: Path
+    whole: Path
 
 
 class Conflict(Exception):
@@ -58,9 +73,21 @@ class Shelf:
             return ()
         return tuple(sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)))
 
+    def pushed(self) -> tuple[Path, ...]:
+        """The segments of clients."""
+        return tuple(path for path in self.files() if not path.stem.endswith((_READ, _WHOLE)))
+
+    def replica(self, mark: str) -> Kept:
+        """What was read from the source of that mark."""
+        kept = [path for path in self.files() if path.stem.endswith((f"-{mark}-{_READ}", f"-{mark}-{_WHOLE}"))]
+        whole = max((place for place, path in enumerate(kept) if path.stem.endswith(_WHOLE)), default=0)
+        place = int(kept[-1].name[:12]) + 1 if kept else 1
+        files = [self.folder / f"{place:012d}-{mark}-{kind}.parquet" for kind in (_READ, _WHOLE)]
+        return Kept(tuple(kept[whole:]), tuple(kept[:whole]), files[0], files[1])
+
     def answers(self) -> Iterator[Answer]:
         """What each push was answered, in order of arrival."""
-        for path in self.files():
+        for path in self.pushed():
             yield _answer(path)
 
     def size_bytes(self) -> int:

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import duckdb
+import pyarrow as pa
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway import contract, input_secrets
+from gateway import replica as replicas
 from gateway.contract import ContractError
 from gateway.document import Finding
+from gateway.duck_writer import Writer
+from gateway.job import Replica
 from gateway.product import DatabaseSource
 from gateway.publish import Progress, Warned
+from gateway.replica import merge, newest, part_of
+from gateway.segments import Shelf
 from tests.workshop import KEY, Workshop, column, stored
 
+SCHEMA = pa.schema([("id", pa.int64()), ("state", pa.string()), ("at", pa.int64())])
+MARKED: dict[str, Any] = {
+    "name": "orders",
+    "physicalName": "Orders",
+    "properties": [
+        {"name": "id", "physicalType": "BIGINT", "primaryKey": True},
+        {"name": "state", "physicalName": "State", "physicalType": "VARCHAR"},
+        {"name": "changed", "physicalType": "BIGINT", "required": True},
+    ],
+    "customProperties": [{"property": "watermark", "value": {"column": "changed", "lookback": 5}, "vendor": "outport"}],
+}
 SQLITE: dict[str, Any] = {"driver": "adbc_driver_sqlite", "file": "data/shop.db"}
 
 
@@ -28,7 +50,7 @@ def shop(tmp_path: Path) -> Workshop:
 def declare(shop: Workshop, server: dict[str, Any], **more: Any) -> None:
     """A product `sales` whose input is the table `Orders` of a database."""
     folder = shop.declare(
-        "sales", {"kept": {"id": KEY, "state": column("VARCHAR")}}, models={"kept": "SELECT * FROM raw.orders"},
+        "sales", {"kept": {"id": KEY, "state": column("VARCHAR")}}, models={"kept": "SELECT id, state FROM raw.orders"},
         inputs=["raw"],
     )  # fmt: skip
     properties = [
@@ -128,4 +150,66 @@ def test_an_address_refers_to_its_secrets_by_name(shop: Workshop) -> None:
 def test_what_names_no_source_is_refused(shop: Workshop, told: dict[str, Any]) -> None:
     declare(shop, adbc(**told))
     with pytest.raises(ContractError, match=r"raw\.odcs\.yaml"):
+        contract.load(shop.settings.products / "sales")
+
+
+ROW = st.tuples(st.integers(1, 6), st.sampled_from(["open", "shut"]), st.integers(0, 3))
+
+
+@given(st.lists(st.lists(ROW, max_size=6), min_size=1, max_size=6))
+@settings(max_examples=5, deadline=None)
+def test_reading_what_is_new_gives_what_reading_all_gives(batches: list[list[tuple[int, str, int]]]) -> None:
+    """Each batch changes rows of the source at a later time, some of them late by up to the lookback."""
+    truth: dict[int, tuple[int, str, int]] = {}
+    with tempfile.TemporaryDirectory() as home, mock.patch.object(replicas, "MANY", 2):
+        shelf = Shelf(Path(home) / "kept")
+        for place, batch in enumerate(batches):
+            for key, state, late in batch:
+                truth[key] = (key, state, 10 * place - late)
+            kept = shelf.replica("a" * 32)
+            paths = [tuple(str(one) for one in some) for some in (kept.files, kept.stale)]
+            replica = Replica("at", "BIGINT", 13, ("id",), *paths, str(kept.target), str(kept.whole))
+            work = Path(home) / f"work-{place}"
+            work.mkdir()
+            outputs = [str(part_of(one)) for one in (kept.target, kept.whole)]
+            writer = Writer(work, threads=1, memory_limit="200MB", files=paths[0], attached=[], outputs=outputs)
+            since = newest(writer, replica)
+            read = [row for row in truth.values() if since is None or row[2] >= int(since)]
+            columns = zip(*read, strict=True) if read else ([], [], [])
+            fresh = pa.table(dict(zip(("id", "state", "at"), map(list, columns), strict=True)), schema=SCHEMA)
+            writer.stage("fresh", fresh.to_reader())
+            merge(writer, replica, "all", "fresh")
+            writer.create("t", [("id", "BIGINT"), ("state", "VARCHAR"), ("at", "BIGINT")], "FROM stage.main.all", None)
+            writer.close()
+            with duckdb.connect(str(work / "core.duckdb"), read_only=True) as connection:
+                assert sorted(connection.execute("FROM core.core.t").fetchall()) == sorted(truth.values())
+        assert len(shelf.files()) <= 5
+
+
+def test_a_table_with_a_watermark_is_read_from_there_on(shop: Workshop) -> None:
+    declare(shop, adbc(**SQLITE), schema=[MARKED])
+    run(shop, "CREATE TABLE Orders (id INTEGER, State TEXT, changed INTEGER)")
+    run(shop, "INSERT INTO Orders VALUES (1, 'open', 100), (2, 'open', 200)")
+    assert shop.publish("sales").row_counts == {"kept": 2}
+    # What changes without its watermark is older than the lookback: it is not read again.
+    run(shop, "UPDATE Orders SET State = 'lost' WHERE id = 1")
+    run(
+        shop,
+        "INSERT INTO Orders VALUES (3, 'late', 195), (4, 'open', 300)",
+        "UPDATE Orders SET State = 'shut' WHERE id = 2",
+    )
+    rows = "SELECT id, state FROM kept ORDER BY id"
+    second = shop.publish("sales")
+    assert stored(second, rows) == [(1, "open"), (2, "shut"), (3, "late"), (4, "open")]
+    home = shop.settings.state / "inputs" / "sales" / "raw" / "orders"
+    assert len(list(home.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "told", ["state", "note", {"column": "changed", "lookback": "1h"}, {"column": "changed", "x": 1}, 7]
+)
+def test_what_is_no_watermark_is_refused(shop: Workshop, told: object) -> None:
+    marked = [{"property": "watermark", "value": told, "vendor": "outport"}]
+    declare(shop, adbc(**SQLITE), schema=[MARKED | {"customProperties": marked}])
+    with pytest.raises(ContractError, match="watermark"):
         contract.load(shop.settings.products / "sales")
