@@ -44,13 +44,13 @@ def folders(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def read(paths: Sequence[Path]) -> Reading:
-    """Load every folder; one that is wrong does not hide the next one's findings."""
+def read(paths: Sequence[Path], environment: str | None = None) -> Reading:
+    """Load every folder as in `environment`; one that is wrong does not hide the next one's findings."""
     products: list[Declared] = []
     findings: list[tuple[Path, Finding]] = []
     for folder in paths:
         try:
-            product = contract.load(folder)
+            product = contract.load(folder, environment)
             products.append(Declared(folder, product, _size(product, folder)))
         except ContractError as error:
             findings += [(folder, finding) for finding in error.findings]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
-from gateway import assembly, completeness, descriptor, duck, review, scope
+from gateway import assembly, completeness, descriptor, duck, environments, review, scope
 from gateway.columns import IDENTIFIER, suggestion
 from gateway.descriptor import MODELS, PYTHON, Descriptor
 from gateway.document import Documents, Finding, Path, Report
@@ -36,14 +36,17 @@ class ContractError(Exception):
         self.folder = folder
 
 
-def load(folder: FilePath) -> Product:
+def load(folder: FilePath, environment: str | None = None) -> Product:
     """The product of a folder such as products/retail, compiled as far as it can be without its inputs.
 
-    Columns that a contract leaves out are taken from its file, unclassified. Raises ContractError.
+    Columns that a contract leaves out are taken from its file, unclassified; variables are those of `environment`.
+    Raises ContractError.
     """
     documents, models, unread = descriptor.read_folder(folder)
     report = Report(documents)
     report.findings += unread
+    if not environments.filled(folder, environment, documents, models, report):
+        raise ContractError(report.errors)  # what is not filled would be told as wrong once more
     if not unread and not documents:
         report.error("", (), f"{folder.name} holds no product", "a *.odps.yaml and a *.odcs.yaml")
     parsed = descriptor.parse(documents, models, report)

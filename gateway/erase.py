@@ -245,7 +245,7 @@ def _readers(deployment: Deployment, name: str) -> tuple[Snapshot, ...]:
 def _rebuilt(work: _Work, old: Snapshot, deployment: Deployment) -> Snapshot:
     """A product made anew of what is served without the subject. Raises ContractError."""
     folder = work.terms.settings.products / old.product.name
-    product = contract.load(folder)
+    product = contract.load(folder, work.terms.settings.environment)
     if (product.name, product.major) != (old.product.name, old.product.major):
         raise ContractError([_gone(old, folder)])
     return production.made(work.terms, product, folder, deployment, work.known, ()).snapshot

@@ -112,7 +112,7 @@ def plan(settings: Settings, folders: Sequence[Path], since: datetime, policies:
 
     That the audit is read is the caller's to put on record. Raises ContractError for folders that cannot be read.
     """
-    reading = bundle.read(folders)
+    reading = bundle.read(folders, settings.environment)
     for folder, finding in reading.findings:
         raise ContractError([finding], folder)
     try:

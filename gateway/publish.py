@@ -82,7 +82,7 @@ def together(
             for folder, why in zip(folders, causes, strict=True)
         }
         known = _collected(settings.state)
-        every = _declared(folders)
+        every = _declared(folders, settings.environment)
         for declared in every:
             runs_of[declared.folder].of(declared.product)
             _check_name(settings, declared)
@@ -104,11 +104,11 @@ def _causes(cause: Cause, count: int) -> list[Cause]:
     return [cause, *(replace(cause, run=runs.new_id()) for _ in range(count - 1))]
 
 
-def _declared(folders: Sequence[Path]) -> tuple[Declared, ...]:
+def _declared(folders: Sequence[Path], environment: str | None) -> tuple[Declared, ...]:
     """What the folders declare, each after those of them that it reads. Raises ContractError."""
     if len(folders) == 1:  # whatever it is: its findings are those of its descriptors
-        return (Declared(folders[0], contract.load(folders[0]), 0),)
-    reading = bundle.read(folders)
+        return (Declared(folders[0], contract.load(folders[0], environment), 0),)
+    reading = bundle.read(folders, environment)
     for folder, finding in reading.findings:
         raise ContractError([finding], folder)
     seen: dict[tuple[str, int], Path] = {}

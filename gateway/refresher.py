@@ -137,7 +137,7 @@ class Refresher:
     def _unlike(self, one: Request) -> Finding | None:
         """What keeps the folder from being what is served: a refresh brings data, and no edit of a contract."""
         try:
-            product = contract.load(self._settings.products / one.product)
+            product = contract.load(self._settings.products / one.product, self._settings.environment)
         except ContractError:
             return None  # told by the publication
         served = self._catalog.current().find(f"{product.name}_v{product.major}")

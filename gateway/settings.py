@@ -50,6 +50,11 @@ class Settings(BaseSettings):
 
     config: Path | None = Field(None, description="the TOML file that holds any of these settings")
     products: Path = Field(Path("products"), description="folder of the declared products, one folder each")
+    environment: str | None = Field(
+        None,
+        pattern=r"^[a-z][a-z0-9_-]{0,30}$",
+        description="whose variables fill descriptors and models: `products/NAME/environments/ENVIRONMENT.yaml`",
+    )
     policies: Path = Field(Path("policies"), description="folder of the policy files")
     state: Path = Field(Path(".outport"), description="folder of snapshots, principals and audit")
     host: str = Field("127.0.0.1", min_length=1, description="address that the doors listen on")

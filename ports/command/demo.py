@@ -43,7 +43,7 @@ class Publisher:
             self.done.set()
 
     def _publish(self) -> None:
-        reading = bundle.read(bundle.folders([self._settings.products]))
+        reading = bundle.read(bundle.folders([self._settings.products]), self._settings.environment)
         for folder, found in reading.findings:
             finding(folder, found)
         catalog = Catalog(self._settings.state)

@@ -191,7 +191,7 @@ def _products(settings: Settings) -> Iterator[Finding]:
         fix = "outport new NAME --from-table FILE, or --products FOLDER"
         yield Finding("products", "warning", f"{settings.products} declares no product", fix)
         return
-    reading = bundle.read(folders)
+    reading = bundle.read(folders, settings.environment)
     for folder, finding in reading.findings:
         what = f"{folder.name}/{_place(finding)}: {finding.problem}"
         yield Finding("products", finding.severity, what, _remedy(finding))
@@ -223,7 +223,7 @@ def _policies(settings: Settings) -> Iterator[Finding]:
     products = [snapshot.product for snapshot in Catalog(settings.state).current().snapshots]
     products += [
         one.product
-        for one in bundle.read(bundle.folders([settings.products])).products
+        for one in bundle.read(bundle.folders([settings.products]), settings.environment).products
         if one.product.name not in {product.name for product in products}
     ]
     try:

@@ -13,7 +13,7 @@ import typer
 
 from gateway.settings import Settings
 
-PLACES = ("config", "products", "policies", "state", "secret_key_file", "mask_key_file")
+PLACES = ("config", "products", "environment", "policies", "state", "secret_key_file", "mask_key_file")
 # Other users of a machine see the flags of its processes: no secret is one.
 SECRETS = frozenset({"secret_key", "mask_key"})
 ALL = tuple(name for name in Settings.model_fields if name not in SECRETS)

@@ -35,7 +35,7 @@ def mock(
 ) -> None:
     """Serve a product from its contract alone: made-up rows, the same doors and policies; replaced by `apply`."""
     made = Mock(seed, rows, tuple(_draw(text) for text in draws or ()))
-    reading = bundle.read(bundle.folders([folder]))
+    reading = bundle.read(bundle.folders([folder]), settings.environment)
     for place, found in reading.findings:
         finding(place, found)
     if reading.findings or len(reading.products) != 1:

@@ -46,7 +46,7 @@ def apply(
     if allow_break is not None and not (allow_break.strip() and allow_break.isprintable() and len(allow_break) <= 500):
         raise typer.BadParameter("--allow-break takes a reason of at most 500 characters, in one line")
     permit = Permit(account.name(), allow_break.strip()) if allow_break is not None else None
-    reading = bundle.read(bundle.folders(paths))
+    reading = bundle.read(bundle.folders(paths), settings.environment)
     findings = list(reading.findings)
     served = Catalog(settings.state).current()
     for one in reading.products if permit is None else ():

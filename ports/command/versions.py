@@ -21,9 +21,11 @@ from ports.command.publication import finding
 def diff(
     old: Annotated[Path, typer.Argument(help="The folder of the product as it was.")],
     new: Annotated[Path, typer.Argument(help="The folder of the product as it is to be.")],
+    *,
+    environment: Annotated[str | None, typer.Option(help="whose variables fill both")] = None,
 ) -> None:
     """Grade every difference by Semantic Versioning; exit 1 where the version says less than has changed."""
-    before, after = _loaded(old), _loaded(new)
+    before, after = _loaded(old, environment), _loaded(new, environment)
     found = graded(before, after)
     for one in found.changes:
         show.line(f"{one.grade.upper():5}  {one.place}: {one.what}")
@@ -42,9 +44,9 @@ def diff(
     raise typer.Exit(1)
 
 
-def _loaded(folder: Path) -> Product:
+def _loaded(folder: Path, environment: str | None) -> Product:
     try:
-        return contract.load(folder)
+        return contract.load(folder, environment)
     except ContractError as error:
         for one in error.findings:
             finding(folder, one)
