@@ -11,6 +11,7 @@ from tests.ports.command.conftest import invoke
 def written(folder: Path, *edits: tuple[str, str]) -> str:
     folder.mkdir()
     for name, text in (("till.odps.yaml", PRODUCT), ("till.odcs.yaml", CONTRACT)):
+        text = text.replace("status: draft", "status: active")
         for old, new in edits:
             text = text.replace(old, new)
         (folder / name).write_text(text)
