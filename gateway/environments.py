@@ -21,7 +21,10 @@ from gateway.errors import BadQuery
 
 FOLDER = "environments"
 Value = str | int | float | bool
-_REFERENCE = re.compile(r"\$\{(?!secret:)([^{}]*)\}?")
+# ODCS fills these in the SQL of a quality rule.
+_OWN = "object|schema|table|model|property|column|field"
+_PLACEHOLDER = re.compile(rf"\$?\{{({_OWN})\}}")
+_REFERENCE = re.compile(rf"\$\{{(?!secret:|(?:{_OWN})\}})([^{{}}]*)\}}?")
 _SQL = frozenset({"transformLogic", "query"})
 _SELECT = re.compile(r"\s*(SELECT|WITH|FROM)\b", re.IGNORECASE)
 # Arithmetic of measures, by their names.
@@ -70,7 +73,7 @@ def _variables(folder: FilePath, environment: str | None, report: Report) -> Map
     before = len(report.findings)
     for key, value in found.items() if isinstance(found, dict) else [("", found)]:
         line = lines.get((key,), 1)
-        if not IDENTIFIER.fullmatch(key):
+        if not IDENTIFIER.fullmatch(key) or _PLACEHOLDER.fullmatch(f"{{{key}}}"):
             report.error(name, (key,), f"{key or 'the file'} is no variable", "a mapping of names to values", line)
         elif not isinstance(value, str | int | float):
             report.error(name, (key,), f"{key} has no plain value", "text, a number, true or false", line)
@@ -119,7 +122,7 @@ class _Filler:
         mark = "environment_"
         while mark in text:
             mark += "_"
-        marked = _REFERENCE.sub(lambda match: f"${mark}{match[1]}", text)
+        marked = _PLACEHOLDER.sub("placeholder", _REFERENCE.sub(lambda match: f"${mark}{match[1]}", text))
         try:
             statement = duck.parse(marked if _SELECT.match(text) or not names else f"SELECT {marked}")
         except BadQuery:

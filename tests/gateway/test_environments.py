@@ -172,6 +172,16 @@ def test_what_is_no_plain_value_in_a_place_for_one_is_refused(
     assert all(one.split(":")[1].isdecimal() for one in found), found
 
 
+def test_placeholders_of_rules_stay_theirs(site: Site) -> None:
+    rule = '{"id": "own", "type": "sql", "query": "SELECT count(*) FROM ${object} WHERE id > ${least}", "mustBe": 3}'
+    site.edit("staff.odcs.yaml", "  quality:\n", f"  quality:\n  - {rule}\n")
+    (found,) = [one for one in site.load().table("people").quality if one.id == "own"]
+    assert "FROM people" in found.query
+    assert "-1" in found.query
+    site.write("table: x")
+    assert any("table is no variable" in one for one in site.refused())
+
+
 def test_a_reference_to_a_secret_stays_one(site: Site) -> None:
     site.edit("staff.odps.yaml", "apiVersion", "name: a ${secret:TOKEN} of ${owner}\napiVersion")
     assert site.load().title == "a ${secret:TOKEN} of sales"
