@@ -1,6 +1,6 @@
 """A publication as the ledger keeps it: that it began, how it ended, and what each quality rule gave.
 
-Touches the ledger only, by appending. What cannot be written there is logged: it stops no publication.
+Touches the ledger, by appending, and raises alerts. What cannot be written there is logged: it stops no publication.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ import logging
 import math
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway import quality, ticking
+from gateway.alerts import Alert, Event, raise_alert
 from gateway.child import Refused
 from gateway.contract import ContractError
 from gateway.document import Finding
@@ -51,8 +52,9 @@ class Cause:
 class Run:
     """One publication under way. Where it is `fit`, it waits for those that it is published together with."""
 
-    def __init__(self, ledger: Ledger, cause: Cause, name: str, clock: Clock) -> None:
-        self._ledger, self._cause, self._clock = ledger, cause, clock
+    def __init__(self, settings: Settings, cause: Cause, name: str, clock: Clock) -> None:
+        self._ledger, self._cause, self._clock = Ledger(settings.state, clock), cause, clock
+        self._settings = settings
         self._begun = ticking.text(clock.now())
         self.product: Product | None = None
         self.fit = False
@@ -70,6 +72,8 @@ class Run:
         """It is served. The snapshot."""
         if self.product is not None:
             self._rules(self.product, snapshot.outcomes, snapshot.id, mock=snapshot.mock is not None)
+            if self.product.status == "deprecated" or self.product.deprecated_on is not None:
+                self._alert("product.deprecated", self.product.version, {"version": self.product.version})
         self._end("published", snapshot.id, "")
         return snapshot
 
@@ -91,10 +95,24 @@ class Run:
 
     def _rules(self, product: Product, outcomes: Iterable[RuleOutcome], snapshot: str | None, *, mock: bool) -> None:
         told: dict[str, Scalar] = {"run": self._cause.run, "attempt": self._cause.attempt, "mock": mock}
-        self._keep(QUALITY, [told | row for row in quality_rows(product, outcomes, snapshot)])
+        rows = quality_rows(product, outcomes, snapshot)
+        self._keep(QUALITY, [told | row for row in rows])
+        for row in rows if not mock else ():
+            if not row["holds"]:
+                named = {name: row[name] for name in ("version", "snapshot", "table", "rule", "dimension", "severity")}
+                self._alert("quality.failed", f"{row['table']}.{row['rule']}", named | {"run": self._cause.run})
 
     def _end(self, outcome: Ending, snapshot: str | None, finding: str) -> None:
         self._keep(REFRESH, [self._row("ended") | {"outcome": outcome, "snapshot": snapshot, "finding": finding}])
+        # Who publishes by hand is told on the spot.
+        if outcome not in {"published", "unchanged"} and self._cause.trigger != "apply":
+            cause = self._cause
+            told: dict[str, Scalar] = {"run": cause.run, "attempt": cause.attempt, "trigger": cause.trigger}
+            self._alert("refresh.failed", outcome, told | {"outcome": outcome})
+
+    def _alert(self, event: Event, key: str, data: Mapping[str, Scalar]) -> None:
+        if self._name != ITSELF:
+            raise_alert(self._settings, Alert(event, self._name, key, data), self._clock)
 
     def _row(self, phase: str) -> dict[str, Scalar]:
         cause = self._cause
@@ -120,7 +138,7 @@ class Run:
 @contextmanager
 def kept(settings: Settings, name: str, cause: Cause, clock: Clock) -> Iterator[Run]:
     """A publication of the folder `name`, on record from its begin to its end, however that comes."""
-    run = Run(Ledger(settings.state, clock), cause, name, clock)
+    run = Run(settings, cause, name, clock)
     run.begin()
     try:
         yield run
@@ -131,7 +149,7 @@ def kept(settings: Settings, name: str, cause: Cause, clock: Clock) -> Iterator[
 
 def killed(settings: Settings, name: str, cause: Cause, clock: Clock) -> None:
     """Put on record that a run ended with its process."""
-    Run(Ledger(settings.state, clock), cause, name, clock).killed()
+    Run(settings, cause, name, clock).killed()
 
 
 def quality_rows(product: Product, outcomes: Iterable[RuleOutcome], snapshot: str | None) -> list[dict[str, Scalar]]:

@@ -25,6 +25,7 @@ _PATHS = (
     "secret_key_file",
     "secrets",
     "issuers",
+    "alert_secret_file",
     "tls_cert",
     "tls_key",
     "tls_ca",
@@ -152,6 +153,13 @@ class Settings(BaseSettings):
     outport_s: Seconds = Field(
         300.0, description="seconds between publications of the product `outport`, made of the ledger"
     )
+    alert_urls: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s,@#]+(, *https?://[^\s,@#]+)*$",
+        description="addresses that alerts are sent to, separated by commas; https, or http on this machine",
+    )
+    alert_secret_file: Path | None = Field(None, description="file of the secret that signs them, of 24 bytes or more")
+    alert_window_s: Seconds = Field(3600.0, description="seconds in which the same alert is raised once")
     rate_limit: int = Field(
         60_000,
         ge=0,
@@ -208,6 +216,11 @@ class Settings(BaseSettings):
     def origins(self) -> tuple[str, ...]:
         """The origins of `cors_origins`, each exactly as browsers send it."""
         return tuple(origin.strip() for origin in (self.cors_origins or "").split(",") if origin)
+
+    @property
+    def alert_addresses(self) -> tuple[str, ...]:
+        """The addresses of `alert_urls`."""
+        return tuple(url.strip() for url in (self.alert_urls or "").split(",") if url)
 
     @property
     def principals(self) -> Path:

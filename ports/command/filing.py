@@ -10,8 +10,11 @@ import threading
 from datetime import timedelta
 
 from gateway import Gateway, scorecards
+from gateway.alerts import incident_alert
 from gateway.catalog import Catalog
 from gateway.errors import GatewayError, Unavailable
+from gateway.incidents import Incident
+from gateway.objective import Objective
 from gateway.settings import Settings
 from gateway.slo_watch import Watch
 from gateway.ticking import MACHINE, Clock
@@ -56,7 +59,7 @@ class Watching:
         self._thread.start()
 
     def _run(self) -> None:
-        watch = Watch(self._settings.state, self._catalog.current, self._clock)
+        watch = Watch(self._settings.state, self._catalog.current, self._clock, self._tell)
         due = self._clock.now()
         while not self._clock.wait(self._stop, self._settings.slo_s):
             try:
@@ -71,3 +74,6 @@ class Watching:
     def _score(self) -> None:
         now = self._clock.now()
         scorecards.keep(self._settings, scorecards.made(self._settings, self._catalog.current(), now), now)
+
+    def _tell(self, event: str, incident: Incident, _: Objective) -> None:
+        incident_alert(self._settings, event, incident, self._clock)

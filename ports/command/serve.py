@@ -19,6 +19,7 @@ from gateway.identity import Directory
 from gateway.settings import Settings, SettingsError
 from gateway.tls import Tls
 from ports.command import demo, doors, show
+from ports.command.alerting import AlertThread
 from ports.command.filing import Filing, Watching
 from ports.command.flags import ALL, with_settings
 from ports.command.opening import held, opened, settle, warn
@@ -128,6 +129,7 @@ def _publishing(settings: Settings, stop: threading.Event, served: Callable[[], 
     else:
         after.set()
     RefreshThread(settings, stop, after).start()
+    AlertThread(settings, stop).start()
 
 
 class _Ending:
