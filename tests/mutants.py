@@ -176,7 +176,8 @@ MUTANTS = (
     Mutant("refusals on record", "gateway/refusals.py", "                self.keep(session, text, known)", "                pass", ("tests/test_on_record.py",)),
     Mutant("measures over used columns", "gateway/visibility.py", "allowed = (raw - unnamed) | set(found)", "allowed = raw | set(found)", ("tests/gateway/test_visible_measures.py", *USE)),
     Mutant("rights to manage", "gateway/managers.py", "if not self.rule(session, visible.product):", "if False:", ("tests/test_managers.py",)),
-    Mutant("managing on another's behalf", "gateway/managers.py", "principal.behalf is not None or ", "", ("tests/test_managers.py",)),
+    Mutant("managing on another's behalf", "gateway/policy.py", "if principal.behalf is not None or environment.now >= principal.valid_until:", "if environment.now >= principal.valid_until:", ("tests/test_managers.py",)),
+    Mutant("managing by a key for less", "gateway/managers.py", "scope.actions is not None or ", "", ("tests/test_managers.py",)),
     Mutant("guesses from one address", "gateway/guesses.py", "        self._alone.take(port, name)\n", "", GUESSES),
 )  # fmt: skip
 
