@@ -25,6 +25,7 @@ from gateway.managers import Managers
 from gateway.observe import FeedbackGiven, FeedbackRead, Observer
 from gateway.pins import Pins
 from gateway.session import Session
+from gateway.settings import Settings
 from gateway.stewards import Stewards
 from gateway.visible import VisibleProduct
 
@@ -158,10 +159,8 @@ class Shelf:
 class FeedbackDesk:
     """Takes feedback at the doors and gives it out there. Thread-safe."""
 
-    def __init__(
-        self, folder: Path, hourly: int, pins: Pins, audit: Observer, stewards: Stewards, managers: Managers
-    ) -> None:
-        self._shelf, self._hourly = Shelf(folder), hourly
+    def __init__(self, settings: Settings, pins: Pins, audit: Observer, stewards: Stewards, managers: Managers) -> None:
+        self._shelf, self._hourly = Shelf(settings.feedback), settings.feedback_hourly
         self._pins, self._audit, self._stewards, self._managers = pins, audit, stewards, managers
 
     def give(self, session: Session, visible: VisibleProduct, kind: str, text: str, rating: int | None) -> Feedback:

@@ -50,6 +50,10 @@ class Managers:
             raise
         return visible
 
+    def seen(self, session: Session, name: str) -> VisibleProduct:
+        """The product as the session sees it. Raises NotFound."""
+        return self._shown(session, name, None)
+
     def rule(self, session: Session, product: Product) -> str:
         """The id of the rule that lets the session manage `product`, "" where none does. Reveals nothing else of it."""
         principal, scope = session.principal, session.principal.scope

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 from gateway import audit, delegation, engine, grants, identity, keys, oidc, sasl, semantic_views, tracing
+from gateway.audit_desk import AuditDesk
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept
 from gateway.credentials import ClientCertificate, Credentials
@@ -94,12 +95,11 @@ class Gateway:
         self.slo = SloDesk(settings.state, self.managers, self._pins, clock)
         self.scorecards = ScorecardDesk(settings.state, self.managers, self._pins)
         self.quarantine = Quarantine(settings.state, self.managers, self._pins)
-        pushers = Managers("push", self.product, self._pins, self._audit)
         self.quality = QualityDesk(settings.state)
         self.refreshes = Refreshes(settings.state, self.managers)
-        self.intake = Intake(settings, pushers, self.refreshes.arrived)
-        desk = (settings.feedback, settings.feedback_hourly, self._pins, self._audit, self.stewards, self.managers)
-        self.feedback = FeedbackDesk(*desk)
+        self.intake = Intake(settings, Managers("push", self.product, self._pins, self._audit), self.refreshes.arrived)
+        self.feedback = FeedbackDesk(settings, self._pins, self._audit, self.stewards, self.managers)
+        self.audits = AuditDesk(settings, self._keys, self._audit, self.managers)
 
     def open(
         self,

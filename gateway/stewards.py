@@ -21,6 +21,8 @@ from gateway.policy_reasons import Reason
 from gateway.principal import NEVER, PORTS, Environment, Principal
 from gateway.session import Pin, Session
 
+# To ask the policies about more takes longer than a page may.
+SUBJECTS_LIMIT = 1_000
 _NOBODY = "to see what {} would get is not granted to you"
 
 
@@ -89,6 +91,12 @@ class Stewards:
         found = self._access(supposed, self._pins.present())
         self._recorded(f"account:{account}", "command", supposed)
         return found
+
+    def subjects(self, session: Session) -> tuple[str, ...]:
+        """Those whom a rule lets the session simulate, by name, of the first SUBJECTS_LIMIT that there are."""
+        pin = self._pins.present()
+        every = self._directory.subjects()[:SUBJECTS_LIMIT]
+        return tuple(one for one in every if self.simulates(session, one, pin))
 
     def simulates(self, session: Session, subject: str, pin: Pin) -> bool:
         """Whether a rule lets the session simulate `subject`; of an unknown one, none does."""

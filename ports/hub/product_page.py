@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
 from fastapi import Request
 from markupsafe import Markup
 
-from gateway import FEEDBACK_KINDS, NotFound, Query, VisibleProduct, VisibleTable
+from gateway import FEEDBACK_KINDS, GatewayError, NotFound, Query, VisibleProduct, VisibleTable
 from ports.http import projection, provenance
 from ports.http.exchange import Answer, Lifeline
 from ports.http.pages import Reader
-from ports.hub import connecting, drawings, lineage, metric_trees, talk, view, words
+from ports.hub import connecting, drawings, lineage, metric_trees, talk, view
 from ports.hub.browser import Browser
-from ports.hub.view import TableView, Version
+from ports.hub.view import TableView
 
 SAMPLE_ROWS = 10
+# Publications of which the quality is drawn.
+CHECKS = 60
 # The same rows at every look where finding the first ones is cheap; any ten of a larger table.
 SORTED_ROWS = 3_000_000
 
@@ -48,7 +52,9 @@ class ProductPage:
             trees=metric_trees.of(self._gateway, reader, visible, lifeline),
             lineage=lineage.of(visible, every, reader),
             versions=versions,
-            quality=_quality(versions),
+            quality=self._quality(visible),
+            objectives=self._objectives(reader, visible),
+            manages=bool(self._gateway.managers.rule(reader.session, visible.product)),
             slas=[one for one in visible.product.sla if projection.names_only(one.element, visible)],
             ways=connecting.ways(self._gateway, request, reader, visible),
             threads=threads,
@@ -71,9 +77,18 @@ class ProductPage:
             )
         return view.table(visible, one, rows)
 
+    def _quality(self, visible: VisibleProduct) -> Markup | None:
+        """The share of rules that held at each publication, refused ones too, the newest last."""
+        with suppress(GatewayError):
+            history = self._gateway.quality.of(visible, None, CHECKS).history
+            points = [(one.at[:16].replace("T", " "), one.score.score) for one in reversed(history)]
+            known = [(label, share) for label, share in points if share is not None]
+            name = "Share of quality rules that held, by publication"
+            return drawings.series(known, name, share=True) if len(known) > 1 else None
+        return None
 
-def _quality(versions: Sequence[Version]) -> Markup | None:
-    """The share of rules that held at each publication that is kept, the newest last."""
-    points = [(words.moment(one.published_at), one.held / one.rules) for one in reversed(versions) if one.rules]
-    name = "Share of quality rules that held, by publication"
-    return drawings.series(points, name, share=True) if len(points) > 1 else None
+    def _objectives(self, reader: Reader, visible: VisibleProduct) -> list[Mapping[str, Any]]:
+        """How each promise is kept over all doors, as the last look has found."""
+        with suppress(GatewayError):
+            return [one for one in self._gateway.slo.of(reader.session, visible).results if not one["port"]]
+        return []

@@ -16,6 +16,7 @@ from ports.hub.listing import Listing
 from ports.hub.machines import Machines
 from ports.hub.playground import PATH, Ask, Playground
 from ports.hub.product_page import ProductPage
+from ports.hub.steward_page import StewardPage
 from ports.hub.talk import Talk
 
 _HERE = Path(__file__).parent
@@ -30,6 +31,7 @@ def routes(gateway: Gateway, graphql: Ask) -> APIRouter:
     _signing(router, browser)
     _finding(router, browser)
     _talking(router, browser)
+    _managing(router, StewardPage(browser), browser)
     _telling(router, Machines(browser), browser)
     _playing(router, Playground(browser, graphql), browser)
     return router
@@ -114,3 +116,17 @@ def _telling(router: APIRouter, machines: Machines, browser: Browser) -> None:
     @router.get("/products/{product}/-/openlineage")
     async def told(request: Request) -> Response:
         return await browser.get(request, works[request.scope["route"].path])
+
+
+def _managing(router: APIRouter, steward: StewardPage, browser: Browser) -> None:
+    @router.get("/hub/{product}/-/steward")
+    async def page(request: Request) -> Response:
+        return await browser.get(request, steward.page)
+
+    @router.post("/hub/{product}/-/steward/refresh")
+    async def refresh(request: Request) -> Response:
+        return await browser.post(request, steward.refresh)
+
+    @router.post("/hub/{product}/-/steward/acknowledge")
+    async def acknowledge(request: Request) -> Response:
+        return await browser.post(request, steward.acknowledge)

@@ -1,0 +1,100 @@
+"""What the audit holds of a product, for who manages it. Reads the audit folder; that it was read is on record.
+
+A record that names another product too is told to who manages that one as well. No record holds a value of a product.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import audit
+from gateway.audit_find import Search, find
+from gateway.errors import Exhausted, NotFound
+from gateway.keys import Keys
+from gateway.managers import Managers
+from gateway.observe import AuditRead, Observer
+from gateway.session import Session
+from gateway.settings import Settings
+
+RECORDS_LIMIT = 100
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One record: what happened when, by whom and for whom, through which door, and how it ended."""
+
+    time: str
+    event: str
+    subject: str
+    on_behalf_of: str
+    port: str
+    purpose: str
+    outcome: str
+    rows: int | None
+    rules: tuple[str, ...]
+    query_id: str
+
+
+class AuditDesk:
+    """Tells of records at the doors. Thread-safe; one search at a time, since each reads every file."""
+
+    def __init__(self, settings: Settings, keys: Keys, observer: Observer, managers: Managers) -> None:
+        self._folder, self._seals = settings.audit, audit.seals(keys)
+        self._observer, self._managers = observer, managers
+        self._turn = threading.Lock()
+
+    def find(self, session: Session, product: str, subject: str, outcome: str) -> list[Recorded]:
+        """The last records of a product, the newest first; of a subject or an outcome where that is not "".
+
+        Raises NotFound, Forbidden, Unavailable; Exhausted while another search goes on.
+        """
+        name = self._managers.check(session, product).product.name
+        search = Search(product=name, subject=subject or None, outcome=outcome or None)
+        reader = " for ".join(one for one in session.recorded if one)
+        self._observer.record(AuditRead(reader, "find", search.filters))
+        if not self._turn.acquire(blocking=False):
+            raise Exhausted("another search of the audit goes on: try again", reason="busy", retry_s=1)
+        try:
+            known = {name: True}
+            hits = (hit.fields for hit in find(self._folder, search, self._seals))
+            last = deque((one for one in hits if self._managed(session, one, known)), RECORDS_LIMIT)
+        finally:
+            self._turn.release()
+        return sorted(map(_recorded, last), key=lambda one: one.time, reverse=True)
+
+    def _managed(self, session: Session, fields: Mapping[str, Any], known: dict[str, bool]) -> bool:
+        """Whether the session manages every product that a record names."""
+        for one in fields.get("products", ()):
+            name = str(one).partition("@")[0]
+            if name not in known:
+                known[name] = self._manages(session, name)
+            if not known[name]:
+                return False
+        return True
+
+    def _manages(self, session: Session, name: str) -> bool:
+        try:
+            return bool(self._managers.rule(session, self._managers.seen(session, name).product))
+        except NotFound:
+            return False
+
+
+def _recorded(fields: Mapping[str, Any]) -> Recorded:
+    refused = fields.get("refused") or {}
+    rows = fields.get("rows")
+    return Recorded(
+        time=str(fields.get("time", "")),
+        event=str(fields.get("event", "")),
+        subject=str(fields.get("subject", "")),
+        on_behalf_of=str(fields.get("on_behalf_of") or ""),
+        port=str(fields.get("port") or ""),
+        purpose=str(fields.get("purpose") or ""),
+        outcome=str(refused.get("code") or fields.get("outcome") or ""),
+        rows=rows if isinstance(rows, int) else None,
+        rules=tuple(str(one) for one in fields.get("rules", ())),
+        query_id=str(fields.get("query_id") or ""),
+    )

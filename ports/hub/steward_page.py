@@ -1,0 +1,125 @@
+"""A product's page for who manages it: who sees what and why, runs, what was set aside, incidents, the audit.
+
+Touches the gateway's front door only, which asks the right to manage for each of these anew and keeps it on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from gateway import Access, GatewayError, Supposed, VisibleProduct
+from ports.http.exchange import Answer, Lifeline
+from ports.http.pages import Reader
+from ports.hub import talk
+from ports.hub.browser import Browser, Form, see_other
+
+# Each is a question to the policies, and a record of the audit.
+SUBJECTS = 16
+RUNS = 20
+
+
+@dataclass(frozen=True)
+class Line:
+    """One column in the matrix: for each subject what it gets, "" where the column does not exist for it."""
+
+    column: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One table: which rows each subject gets, and each column of it."""
+
+    table: str
+    subjects: tuple[str, ...]
+    rows: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+class StewardPage:
+    """The work of this page and its forms."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._gateway = browser.gateway
+
+    def page(self, reader: Reader, request: Request, _: Lifeline) -> Answer:
+        """All of it; refused to who does not manage the product."""
+        visible = self._managed(reader, request)
+        name, asked = visible.product.name, dict(reader.asked)
+        subjects = self._gateway.stewards.subjects(reader.session)
+        accesses = [self._access(reader, name, one) for one in subjects[:SUBJECTS]]
+        explained = asked.get("subject", "")
+        session = reader.session
+        return self._browser.page(
+            "steward.html",
+            reader,
+            {"Cache-Control": "no-store"},
+            visible=visible,
+            product=visible.product,
+            more=max(0, len(subjects) - SUBJECTS),
+            matrices=matrices(visible, [one for one in accesses if one is not None]),
+            subjects=subjects,
+            explained=self._access(reader, name, explained) if explained else None,
+            asked=asked,
+            refreshes=self._gateway.refreshes.history(session, name, RUNS),
+            asides=self._gateway.quarantine.read(session, name),
+            incidents=self._gateway.slo.of(session, visible).incidents,
+            threads=[one for one in talk.read(self._gateway, reader, visible) if one.open],
+            records=self._records(reader, name, asked),
+        )
+
+    def refresh(self, reader: Reader, request: Request, _: Form, __: Lifeline) -> Answer:
+        """Ask for the product to be made anew."""
+        name = self._managed(reader, request).product.name
+        self._gateway.refreshes.request(reader.session, name)
+        return see_other(reader.link(f"/hub/{name}/-/steward") + "#refreshes")
+
+    def acknowledge(self, reader: Reader, request: Request, form: Form, _: Lifeline) -> Answer:
+        """Keep that an incident was seen, in words."""
+        name = self._managed(reader, request).product.name
+        self._gateway.slo.acknowledge(reader.session, name, form.get("incident", ""), form.get("words", ""))
+        return see_other(reader.link(f"/hub/{name}/-/steward") + "#incidents")
+
+    def _managed(self, reader: Reader, request: Request) -> VisibleProduct:
+        return self._gateway.managers.check(reader.session, request.path_params["product"])
+
+    def _access(self, reader: Reader, product: str, subject: str) -> Access | None:
+        with suppress(GatewayError):
+            return self._gateway.stewards.explain(reader.session, Supposed(subject, product))
+        return None
+
+    def _records(self, reader: Reader, name: str, asked: Mapping[str, str]) -> object:
+        """What the audit holds, where it was asked for: to look is on record."""
+        if "audit" not in asked:
+            return None
+        return self._gateway.audits.find(reader.session, name, asked.get("who", ""), asked.get("outcome", ""))
+
+
+def matrices(visible: VisibleProduct, accesses: Iterable[Access]) -> list[Matrix]:
+    """Who gets what of each table that the steward sees, and of its columns."""
+    every = list(accesses)
+    found: list[Matrix] = []
+    for one in visible.tables:
+        name = one.table.name
+        tables = [next(told for told in access.tables if told.table == name) for access in every]
+        seen = [{column.column: column for column in told.columns} for told in tables]
+        rows = tuple("none" if told.refusal else "all" if told.rows is None else "some" for told in tables)
+        lines = []
+        for column in one.known:
+            kept = [columns.get(column.name) for columns in seen]
+            lines.append(
+                Line(
+                    column.name,
+                    tuple(
+                        "" if cell is None or cell.treatment == "hidden" else cell.use or cell.mask or cell.treatment
+                        for cell in kept
+                    ),
+                )
+            )
+        found.append(Matrix(name, tuple(access.supposed.subject for access in every), rows, tuple(lines)))
+    return found

@@ -1,0 +1,63 @@
+"""A product's page for who manages it, and for nobody else: who sees what and why, runs, and the audit, on record."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway import Gateway
+from tests.ports.hub import reading
+from tests.ports.hub.conftest import Visit
+from tests.ports.hub.test_talk import given
+
+PAGE = "/hub/report/-/steward"
+
+
+def test_the_matrix_tells_what_each_principal_gets(visit: Visit) -> None:
+    page = reading.read(visit("steward").get(PAGE).text)
+    rows = {one.text.split()[0]: one.text.split()[1:] for one in page.of("tr")}
+    assert rows["Column"] == ["analyst", "steward"]
+    assert rows["rows"] == ["all", "all"]
+    assert rows["kind"] == ["partial", "shown"]
+    assert rows["secret"] == ["-", "shown"]
+
+
+def test_it_is_told_why(visit: Visit) -> None:
+    page = reading.read(visit("steward").get(f"{PAGE}?subject=analyst").text)
+    assert "kind partial first" in page.text
+    assert "secrets hide: matches" in page.text
+
+
+@pytest.mark.parametrize("name", ["inner", "nowhere"])
+def test_who_does_not_manage_it_is_refused_and_told_no_more(visit: Visit, name: str) -> None:
+    analyst = visit("analyst")
+    token = given(analyst.get("/hub/report").text)
+    assert analyst.get(PAGE).status_code == 403
+    assert analyst.post(f"{PAGE}/refresh", data=token).status_code == 403
+    assert analyst.get(f"/hub/{name}/-/steward").status_code == 404
+    assert "/-/steward" not in analyst.get("/hub/report").text
+    assert "/-/steward" in visit("steward").get("/hub/report").text
+
+
+def test_a_refresh_is_asked_for_by_a_form_of_ours(visit: Visit) -> None:
+    steward = visit("steward")
+    assert steward.post(f"{PAGE}/refresh", data={"token": "x"}).status_code == 403
+    told = steward.post(f"{PAGE}/refresh", data=given(steward.get(PAGE).text))
+    assert (told.status_code, told.headers["location"]) == (303, f"{PAGE}#refreshes")
+    assert "waiting" in reading.read(steward.get(PAGE).text).text
+
+
+def test_the_audit_is_searched_and_the_search_is_in_it(hub: Gateway, visit: Visit) -> None:
+    visit("analyst").get("/hub/report")
+    page = reading.read(visit("steward").get(f"{PAGE}?audit=1&who=analyst").text)
+    records = [one.text for one in page.of("tr") if " analyst hub " in one.text]
+    assert any("query_answered analyst hub" in one for one in records)
+    held = "".join(path.read_text() for path in hub.settings.audit.glob("*.jsonl"))
+    assert '"audit_read"' in held
+    assert "subject=analyst" in held
+
+
+def test_a_record_of_several_products_is_for_who_manages_each(hub: Gateway) -> None:
+    session = hub.impersonate("steward", "hub")
+    found = hub.audits.find(session, "report", "", "")
+    assert found
+    assert [one.time for one in found] == sorted((one.time for one in found), reverse=True)
