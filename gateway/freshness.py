@@ -19,8 +19,7 @@ from gateway.visibility import sameness
 
 State = Literal["fresh", "stale", "breached"]
 ORDER: tuple[State, ...] = ("fresh", "stale", "breached")
-# A table without a row has no newest value (gateway/promises.py answers more than this, in the promise's unit).
-_NO_AGE_S = 900_000_000.0
+INFINITE = float("inf")
 
 
 class Read(Protocol):
@@ -43,14 +42,10 @@ class Freshness:
 
 def age_s(snapshot: Snapshot, objective: Objective, now: datetime) -> float | None:
     """How old what `objective` speaks of is; infinite for a table without a row, None where it was not measured."""
-    grown = since_published_s(snapshot, now)
-    if not objective.rule:
-        return grown
-    measured = snapshot.measured.get(objective.rule)
-    if measured is None:
-        return None
-    at_publication = measured * objective.rule_s
-    return float("inf") if at_publication >= _NO_AGE_S else at_publication + grown
+    for known, at_publication in snapshot.ages:
+        if known == objective:
+            return at_publication + since_published_s(snapshot, now)
+    return None
 
 
 def state_of(objective: Objective, age: float) -> State:
@@ -75,19 +70,17 @@ def of_answer(snapshot: Snapshot, read: Iterable[Read], now: datetime) -> Freshn
     """
     grown = since_published_s(snapshot, now)
     worst, age = -1, grown
-    for objective in snapshot.product.objectives:
-        if objective.kind != "freshness":
-            continue
-        grant = next((one for one in read if one.table.name == objective.table), None) if objective.table else None
-        if objective.table and (grant is None or not _sees(grant, objective)):
-            continue
-        found = age_s(snapshot, objective, now)
-        if found is None:
-            continue
-        worst = max(worst, ORDER.index(state_of(objective, found)))
-        if grant is not None and grant.decision.rows is None:
+    for objective, at_publication in snapshot.ages:
+        found, exact = at_publication + grown, True
+        if objective.table:
+            grant = next((one for one in read if one.table.name == objective.table), None)
+            if grant is None or not _sees(grant, objective):
+                continue
+            exact = grant.decision.rows is None
+        worst = max(worst, 2 if found > objective.target else int(found > objective.warn))
+        if exact:
             age = max(age, found)
-    return Freshness(None if worst < 0 else ORDER[worst], None if age == float("inf") else age)
+    return Freshness(None if worst < 0 else ORDER[worst], None if age == INFINITE else age)
 
 
 def _sees(grant: Read, objective: Objective) -> bool:

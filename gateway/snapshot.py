@@ -13,7 +13,11 @@ from functools import cached_property
 from pathlib import Path
 
 from gateway import clock
+from gateway.objective import Objective
 from gateway.product import Inherited, Product, Pseudonym
+
+# Of a table without a row, gateway/promises.py says that its newest value is older than this, in the promise's unit.
+NO_AGE_S = 900_000_000.0
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,15 @@ class Snapshot:
         return sum(o.holds for o in self.outcomes) / len(self.outcomes) if self.outcomes else 1.0
 
     @cached_property
-    def measured(self) -> Mapping[str, float]:
-        """What each rule gave that gave a number, by its id."""
-        return {one.rule: one.value for one in self.outcomes if not math.isnan(one.value)}
+    def ages(self) -> tuple[tuple[Objective, float], ...]:
+        """What is promised of the age of data, with that age at publication, in seconds; where it was measured.
+
+        A promise of the product as a whole begins with the publication; a table without a row is infinitely old.
+        """
+        measured = {one.rule: one.value for one in self.outcomes if not math.isnan(one.value)}
+        promised = [one for one in self.product.objectives if one.kind == "freshness"]
+        found = [(one, measured.get(one.rule, math.nan) * one.rule_s if one.rule else 0.0) for one in promised]
+        return tuple((one, math.inf if age >= NO_AGE_S else age) for one, age in found if not math.isnan(age))
 
     @cached_property
     def clock_stands(self) -> bool:
