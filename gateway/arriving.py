@@ -67,7 +67,7 @@ def arrive(
         _never(arrival, relation, given, typed.casts(writer))
     if aside:
         writer.export(typed.aside(), folder / file_of(relation.schema, relation.name))
-    arrived = Arrived(relation.schema, relation.name, found, rows, aside, broken)
+    arrived = Arrived(relation.schema, relation.name, found, rows, aside, broken, relation.version)
     if _too_many(arrival, rows, aside):
         raise Drifted([_excess(arrival, arrived, rule, count) for rule, count in broken])
     if aside:

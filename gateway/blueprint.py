@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from gateway import clock, contract, duck, feeds, pseudonym, reading, scope, segments, sources, tree
+from gateway import clock, contract, duck, feeds, lakes, pseudonym, reading, scope, segments, sources, tree
 from gateway import mock as mocking
 from gateway.bind import Grant, view_of
 from gateway.contract import ContractError
@@ -22,11 +22,12 @@ from gateway.document import Finding
 from gateway.errors import BadQuery, GatewayError
 from gateway.job import CORE_CATALOG, CORE_SCHEMA, Attachment, Job, PseudonymJob, Relation, TableJob
 from gateway.keys import Keys
+from gateway.lakes import LakeError
 from gateway.ledger import ITSELF
 from gateway.mock import Mock
 from gateway.policy import PolicySet
 from gateway.principal import NEVER, Environment, Principal
-from gateway.product import Column, FileSource, Input, Product, Pseudonym, PushSource, Table
+from gateway.product import Column, FileSource, Input, LakeSource, Product, Pseudonym, PushSource, Table
 from gateway.snapshot import Deployment, Snapshot
 from gateway.sources import SourceError
 
@@ -191,6 +192,10 @@ def _feeds_of(source: Input, product: str, folder: Path, state: Path, readable: 
             files = segments.shelf(state, product, source.name, name).pushed()
             readable.files |= dict.fromkeys(files)
             relation = feeds.of_pushes(source.name, table, feed, files, arrival)
+        elif isinstance(feed, LakeSource):
+            version, files = _lake(feed, folder)
+            readable.files |= dict.fromkeys(files)
+            relation = feeds.of_lake(source.name, table, version, files, arrival)
         else:
             path = _resolved(FileSource(feed.file, "parquet", None), folder, readable) if feed.file else None
             shelf = segments.shelf(state, product, source.name, name)
@@ -198,6 +203,15 @@ def _feeds_of(source: Input, product: str, folder: Path, state: Path, readable: 
             if relation.fetch is not None and relation.fetch.replica is not None:
                 readable.files |= dict.fromkeys(map(Path, relation.fetch.replica.files))
         readable.add((source.name, name), relation)
+
+
+def _lake(feed: LakeSource, folder: Path) -> tuple[str, tuple[Path, ...]]:
+    try:
+        return lakes.delta(sources.resolve_folder(feed.path, folder))
+    except (SourceError, LakeError) as error:
+        raise ContractError(
+            [Finding("", 0, feed.path, str(error), "a Delta table within the product's folder")]
+        ) from error
 
 
 def _product_of(

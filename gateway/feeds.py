@@ -54,6 +54,15 @@ def of_incoming(schema: str, table: Table, path: Path, form: Literal["parquet", 
     return _relation(schema, table, table.columns, scan, arrival)
 
 
+def of_lake(schema: str, table: Table, version: str, files: Sequence[Path], arrival: Arrival) -> Relation:
+    """The files of one version of a table; partitions stand in their paths."""
+    paths = ", ".join(_text(str(path)) for path in files)
+    options = "union_by_name = true, hive_partitioning = true, hive_types_autocast = false"
+    rows = f"SELECT * FROM read_parquet([{paths}], {options})"
+    scan = rows if files else _nothing(table.columns)
+    return replace(_relation(schema, table, table.columns, scan, arrival), version=version)
+
+
 def of_database(
     schema: str, table: Table, source: DatabaseSource, path: Path | None, shelf: Shelf, arrival: Arrival
 ) -> Relation:

@@ -69,7 +69,7 @@ class Relation:
 
     `columns` are (name, type) to cast a file's columns to; none where `select` gives the declared types already.
     An input's `arrival` is checked first; `scan` is then all of it as it comes, `file` its path where it is Parquet,
-    `fetch` where it is first read from.
+    `fetch` where it is first read from, `version` the source's own name of what is read.
     """
 
     schema: str
@@ -80,6 +80,7 @@ class Relation:
     scan: str = ""
     file: str = ""
     fetch: Fetch | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

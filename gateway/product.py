@@ -200,7 +200,14 @@ class DatabaseSource:
     watermark: Watermark | None = None
 
 
-Feed = PushSource | DatabaseSource
+@dataclass(frozen=True, slots=True)
+class LakeSource:
+    """A Delta table: its folder, relative to the product's."""
+
+    path: str
+
+
+Feed = PushSource | DatabaseSource | LakeSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Arrived:
     """What one table of an input was found to be: its rows, how many were set aside, and by which rules.
 
     A row may break several rules: `broken` (rule, rows) adds up to `aside` or more. Of a text file the columns' types
-    are not known.
+    are not known. `version` is the source's own name of what was read, "" where it has none.
     """
 
     input: str
@@ -66,6 +66,7 @@ class Arrived:
     rows: int
     aside: int
     broken: tuple[tuple[str, int], ...]
+    version: str = ""
 
 
 @dataclass(frozen=True)

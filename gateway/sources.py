@@ -15,10 +15,11 @@ from urllib.parse import quote
 from gateway import input_secrets
 from gateway.document import Path, Report, show
 from gateway.odcs import DataContract, Server
-from gateway.product import DatabaseSource, Feed, FileSource, PushSource
+from gateway.product import DatabaseSource, Feed, FileSource, LakeSource, PushSource
 
 FORMATS: dict[str, Literal["parquet", "csv", "json"]] = {"parquet": "parquet", "csv": "csv", "json": "json"}
 PLACEHOLDER = "{model}"
+DELTA = "delta"
 PUSH = "push"
 ADBC = "adbc"
 POSTGRES = "adbc_driver_postgresql"
@@ -38,7 +39,11 @@ def sources(contract: DataContract, file: str, report: Report) -> dict[str, File
     `{model}`.
     """
     found: dict[str, FileSource] = {}
-    local = [(index, server) for index, server in enumerate(contract.servers) if server.type == "local"]
+    local = [
+        (index, server)
+        for index, server in enumerate(contract.servers)
+        if server.type == "local" and not _is_lake(server)
+    ]
     tables = [schema.name for schema in contract.tables]
     for index, server in local:
         named = server.server in tables
@@ -74,6 +79,13 @@ def feeds(contract: DataContract, file: str, report: Report) -> dict[str, Feed]:
 
 def _feed(server: Server, table: str, file: str, path: Path, report: Report) -> Feed | None:
     where = f"{file} {show(path)}"
+    if _is_lake(server):
+        location = server.key("path").replace(PLACEHOLDER, table)
+        if not _is_inside(location):
+            remedy = "a folder within the product's, without .. and without wildcards"
+            report.error(file, (*path, "path"), f"the path {location} may not be read", remedy)
+            return None
+        return LakeSource(location)
     if server.type in {"postgres", "postgresql"}:
         login = ":".join(_part(server.custom(name)) for name in ("user", "password") if server.custom(name))
         port, timeout = server.key("port"), f"connect_timeout={_CONNECT_S}"
@@ -101,6 +113,10 @@ def _feed(server: Server, table: str, file: str, path: Path, report: Report) -> 
         report.error(file, (*path, "customProperties"), "the file may not be read", remedy)
         return None
     return DatabaseSource(driver, told.get("uri", ""), embedded, told.get("schema", ""), table, where)
+
+
+def _is_lake(server: Server) -> bool:
+    return server.type == "local" and server.key("format").lower() == DELTA
 
 
 def _part(text: Any) -> str:
@@ -146,6 +162,14 @@ def resolve(source: FileSource, folder: FilePath) -> FilePath:
     if not path.is_file():
         raise SourceError(f"the file {source.path} does not exist")
     return path
+
+
+def resolve_folder(path: str, folder: FilePath) -> FilePath:
+    """The existing folder at `path` within `folder`. Raises SourceError."""
+    root, found = folder.resolve(), (folder / path).resolve()
+    if not _is_inside(path) or not found.is_relative_to(root) or not found.is_dir():
+        raise SourceError(f"the folder {path} does not exist, or lies outside of the product's")
+    return found
 
 
 def _package_root(package: str) -> FilePath:
