@@ -6,7 +6,7 @@ The ledger keeps each as events (opened, acknowledged, closed); this room writes
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from gateway import ticking
@@ -56,6 +56,11 @@ class Incident:
     def repair_s(self) -> float | None:
         """Seconds from then until the promise was kept again; None while it is not."""
         return None if self.recovered is None else max(0.0, (self.recovered - self.opened).total_seconds())
+
+    @property
+    def document(self) -> dict[str, object]:
+        """As JSON, with the seconds that it took."""
+        return {**asdict(self), "detect_s": self.detect_s, "repair_s": self.repair_s}
 
 
 def opened(incident: Incident, reads: list[str]) -> Row:

@@ -207,7 +207,8 @@ class Watch:
 
     def _write(self, now: datetime, results: list[dict[str, object]]) -> None:
         every = sorted(self._incidents.values(), key=lambda one: one.opened, reverse=True)
-        write(self._state, {"at": ticking.text(now), "results": results, "incidents": every})
+        told = [one.document for one in every]
+        write(self._state, {"at": ticking.text(now), "results": results, "incidents": told})
 
 
 def _looked_at(snapshot: Snapshot, objective: Objective, now: datetime) -> tuple[bool | None, float | None]:

@@ -324,6 +324,8 @@ def test_a_source_that_goes_stale_opens_an_incident_that_names_it_and_closes_whe
     known = incidents.replayed({}, Ledger(scene.state).rows(incidents.KIND)).values()
     (repaired,) = (one for one in known if one.product == "stock")
     assert (repaired.detect_s, repaired.repair_s) == (60, 11 * 60)
+    (told,) = (one for one in scene.incidents() if one["product"] == "stock")
+    assert (told["detect_s"], told["repair_s"]) == (60, 11 * 60)
 
 
 def test_a_table_without_a_row_keeps_no_promise_and_one_that_was_not_measured_has_no_data(scene: Scene) -> None:
