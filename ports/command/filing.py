@@ -69,6 +69,8 @@ class Watching:
                     due = self._clock.now() + timedelta(seconds=SCORED_S)
             except GatewayError as error:
                 _log.warning("how promises are kept was not looked at: %s", error.message)
+            except Exception:
+                _log.exception("how promises are kept was not looked at")  # the next look may fare better
         watch.close()
 
     def _score(self) -> None:
