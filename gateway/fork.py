@@ -19,9 +19,9 @@ from gateway.product import Product
 VERSION = "0.1.0"
 
 
-def fork(folder: Path, name: str) -> Product:
+def fork(folder: Path, name: str, environment: str | None) -> Product:
     """The copy of `folder` beside it, as the product `name`. Raises ContractError, and leaves nothing then."""
-    source = contract.load(folder)
+    source = contract.load(folder, environment)
     if not IDENTIFIER.fullmatch(name):
         raise ContractError([Finding("", 0, name, "is no product's name", "lower case letters, digits and _")])
     target = folder.with_name(name)
@@ -30,7 +30,7 @@ def fork(folder: Path, name: str) -> Product:
     shutil.copytree(folder, target, symlinks=True)
     try:
         _renamed(target, source, name)
-        return contract.load(target)
+        return contract.load(target, environment)
     except BaseException:
         shutil.rmtree(target)
         raise

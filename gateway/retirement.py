@@ -179,7 +179,7 @@ def _unread(deployment: Deployment, product: Product, forced: str) -> None:
 
 def _folder(settings: Settings, name: str, major: int | None) -> Declared:
     """The folder that declares the product, served as it stands there. Raises NotFound, BadQuery."""
-    reading = bundle.read(bundle.folders([settings.products]))
+    reading = bundle.read(bundle.folders([settings.products]), settings.environment)
     found = [one for one in reading.products if _is(one.product, name, major)]
     if not found:
         told = name if major is None else f"{name} {major}"

@@ -86,7 +86,7 @@ class Stewardship:
 
     def _folders(self, name: str) -> list[Any]:
         """The folders that declare the product. Raises NotFound."""
-        reading = bundle.read(bundle.folders([self._settings.products]))
+        reading = bundle.read(bundle.folders([self._settings.products]), self._settings.environment)
         found = [one.folder for one in reading.products if one.product.name == name]
         found += sorted({folder for folder, _ in reading.findings if folder.name == name})
         if not found:

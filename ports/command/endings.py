@@ -103,7 +103,7 @@ def _done(settings: Settings, act: Callable[[], Snapshot]) -> Snapshot:
 def _owners(settings: Settings, name: str) -> set[str]:
     """Who owns the product, by username and name."""
     found: set[str] = set()
-    for one in bundle.read(bundle.folders([settings.products])).products:
+    for one in bundle.read(bundle.folders([settings.products]), settings.environment).products:
         found |= owners(one.product) if one.product.name == name else set()
     return found
 

@@ -43,7 +43,7 @@ def fork(
     """Copy a product's folder under another name: a draft at 0.1.0 that says what it is derived from."""
     folder = Path(product) if Path(product).is_dir() else settings.products / product
     try:
-        made = forked(folder, name)
+        made = forked(folder, name, settings.environment)
     except ContractError as error:
         for one in error.findings:
             finding(folder, one)
@@ -62,7 +62,7 @@ def suggest(
     settings: Settings,
 ) -> None:
     """Tell which served products have a column, an entity or a measure already: by name, synonym and description."""
-    wanted = [*(names or ()), *(_declared(folder) if folder is not None else ())]
+    wanted = [*(names or ()), *(_declared(folder, settings.environment) if folder is not None else ())]
     if not wanted:
         raise typer.BadParameter("what is wanted? Names, or --folder")
     with opened(settings) as gateway:
@@ -87,10 +87,10 @@ def _place(product: str, table: str, name: str, kind: str) -> str:
     return f"{product}.{table}" if kind == "table" else f"{product}.{table}.{name}"
 
 
-def _declared(folder: Path) -> list[str]:
+def _declared(folder: Path, environment: str | None) -> list[str]:
     """The names of a folder's tables, measures and columns, the plain keys of others left in."""
     try:
-        product = contract.load(folder)
+        product = contract.load(folder, environment)
     except ContractError as error:
         for one in error.findings:
             finding(folder, one)

@@ -123,7 +123,7 @@ def new(
 
 def _products(settings: Settings, served: Sequence[Snapshot], ended: Collection[str]) -> None:
     folders = bundle.folders([settings.products])
-    every = [one.product for one in bundle.read(folders).products]
+    every = [one.product for one in bundle.read(folders, settings.environment).products]
     declared = {(one.name, one.major): one.digest for one in every}
     rows = [
         (
