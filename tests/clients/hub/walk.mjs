@@ -102,13 +102,13 @@ async function walk () {
 // Each page in each look, with axe; then without scripts.
 async function look () {
   const paths = ['/', '/hub/customer_360?as=analyst', '/hub/-/search?q=lifetime', '/hub/-/playground',
-    '/hub/-/playground?kind=measures', '/hub/-/sign-in', '/docs']
+    '/hub/-/playground?kind=measures', '/hub/customer_360/-/steward?subject=analyst&audit=1', '/hub/-/sign-in', '/docs']
   for (const colorScheme of ['light', 'dark']) {
     const page = await opened({ colorScheme, bypassCSP: true })
     await page.addInitScript({ path: axe })
     for (const path of paths) {
       await page.goto(url + path)
-      if (colorScheme === 'dark' && path.includes('customer')) {
+      if (colorScheme === 'dark' && path.startsWith('/hub/customer_360?')) {
         await page.locator('#lineage').scrollIntoViewIfNeeded()
         await picture(page, 'dark')
       }
