@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check -qq
 SOURCES := gateway ports tests benchmarks
 
-.PHONY: demo test fuzz fuzz-searches fuzz-guards test-clients check bench clean
+.PHONY: demo supply-day test fuzz fuzz-searches fuzz-guards test-clients check bench clean
 
 demo: .venv/.demo
 	@$(BIN)/outport serve --demo
@@ -47,6 +47,10 @@ pictures: .venv/.dev .venv-clients/.installed
 # The README's table of measures at every door.
 parity: .venv/.dev
 	@$(BIN)/python -m tests.parity
+
+# A day of the supply chain by a clock of its own: a source goes stale, somebody is told, it is mended.
+supply-day: .venv/.dev
+	@$(BIN)/python -m tests.supply_day
 
 clean:
 	rm -rf .venv .venv-clients .venv-superset .venv-dbt .outport

@@ -23,7 +23,9 @@ from gateway import Gateway, scorecards
 from gateway.alert_sender import Sender
 from gateway.alerts import incident_alert
 from gateway.identity import Directory
+from gateway.incidents import Incident
 from gateway.keys import load
+from gateway.objective import Objective
 from gateway.publish import publish
 from gateway.refresher import Refresher
 from gateway.settings import Settings
@@ -52,12 +54,10 @@ class Day:
     def __post_init__(self) -> None:
         self._refresher = Refresher(self.settings, self.clock)
         self._sender = Sender(self.settings, self.clock)
-        self._watch = Watch(
-            self.settings.state,
-            lambda: self.gateway.pin().deployment,
-            self.clock,
-            lambda event, incident, _: incident_alert(self.settings, event, incident, self.clock) and None,
-        )
+        self._watch = Watch(self.settings.state, lambda: self.gateway.pin().deployment, self.clock, self._alert)
+
+    def _alert(self, event: str, incident: Incident, _: Objective) -> None:
+        incident_alert(self.settings, event, incident, self.clock)
 
     def say(self, text: str) -> None:
         """Tell of `text` at the day's time."""
