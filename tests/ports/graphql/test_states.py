@@ -90,7 +90,8 @@ def test_a_cursor_goes_on_in_its_snapshot_after_a_publication(shop: Shop) -> Non
     assert shop.ask("{ one { t(limit: 1) { stamp } } }")["data"] == {"one": {"t": [{"stamp": 1}]}}
     while told["data"]["one"]["tConnection"]["pageInfo"]["hasNextPage"]:
         told = shop.ask(PAGE, after=told["data"]["one"]["tConnection"]["pageInfo"]["endCursor"])
-        assert told["extensions"]["products"] == first
+        again = told["extensions"]["products"]
+        assert [one | {"age": 0} for one in again] == [one | {"age": 0} for one in first]
         nodes += told["data"]["one"]["tConnection"]["nodes"]
     assert nodes == [{"id": str(i), "stamp": 0} for i in range(50)]
 
