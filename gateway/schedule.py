@@ -22,7 +22,7 @@ REFRESH = "refresh"
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NUMBER = re.compile(r"(?<![\d/])\d+", re.ASCII)
 _FIELDS = 5
-_REMEDY = 'refresh: {cron: "15 6 * * 1-5", zone: Europe/Paris}, and {on: upstream} to follow what it reads'
+_REMEDY = 'refresh: {cron: "15 6 * * 1-5", zone: Europe/Paris}, and {"on": upstream} to follow what it reads'
 
 
 class ScheduleError(Exception):
