@@ -1,12 +1,17 @@
 """Cross-origin requests of browsers from the origins that a setting names, and no other. Touches headers only.
 
-There are no cookies here: a script states its credentials itself, so none are shared across origins.
+There are no cookies at these doors: a script states its credentials itself, so none are shared across origins. Logins
+by Basic and certificates are added by browsers, though, whoever's page it is: what changes something asks `foreign`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from ports.http import errors
@@ -38,6 +43,17 @@ EXPOSED = (
     "X-Outport-Products",
     "X-Outport-Query-Id",
 )
+
+
+def foreign(request: HTTPConnection, origins: Sequence[str]) -> bool:
+    """Whether a browser says that another site's page sent the request (Fetch Metadata; RFC 6454, 7), of no origin
+    that is named."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    if origin in origins:
+        return False
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
 
 
 class Cors(CORSMiddleware):

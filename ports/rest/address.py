@@ -9,8 +9,8 @@ from urllib.parse import quote, unquote
 
 from fastapi import Request
 
-from gateway import BadQuery, Gateway, Session
-from ports.http import authentication, pinning
+from gateway import BadQuery, Forbidden, Gateway, Session
+from ports.http import authentication, cors, pinning
 from ports.http.caching import Condition
 from ports.http.methods import is_head
 from ports.rest import prefer, question
@@ -77,6 +77,14 @@ def read(request: Request, preferred: Sequence[str] = ()) -> Address:
 def session(gateway: Gateway, request: Request) -> Session:
     """The session of whoever sent `request`. Raises as `Gateway.open` does."""
     return authentication.session(gateway, request, PORT)
+
+
+def changing(gateway: Gateway, request: Request) -> Session:
+    """The same for what changes something. Raises Forbidden where another site's page has sent it."""
+    opened = session(gateway, request)
+    if cors.foreign(request, gateway.settings.origins):
+        raise Forbidden("pages of another site change nothing here", reason="origin")
+    return opened
 
 
 def key(request: Request) -> tuple[str, ...]:

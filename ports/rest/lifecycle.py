@@ -60,7 +60,7 @@ def _plan(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lifel
 def _act(
     gateway: Gateway, stewardship: Stewardship, name: str, request: Request, content: bytes, _: Lifeline
 ) -> Answer:
-    session = address.session(gateway, request)
+    session = address.changing(gateway, request)
     asked = address.read(request)
     only(asked.pairs, ())
     # Who may not manage it learns that before what the body should have been.

@@ -61,7 +61,7 @@ def _slo(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
 
 def _acknowledged(gateway: Gateway, request: Request, content: bytes, _: Lifeline) -> Answer:
     """Who manages the product has seen the incident: `{"acknowledge": "words"}`."""
-    session = address.session(gateway, request)
+    session = address.changing(gateway, request)
     only_a_json_body(request)
     given = statement.read(content)
     words = given.get("acknowledge") if isinstance(given, dict) and set(given) == {"acknowledge"} else None

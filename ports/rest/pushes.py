@@ -46,7 +46,7 @@ def routes(gateway: Gateway) -> APIRouter:
 
 
 def _begun(gateway: Gateway, request: Request) -> Push:
-    session = address.session(gateway, request)
+    session = address.changing(gateway, request)
     asked = address.read(request)
     given = dict(asked.pairs)
     for name in given:

@@ -38,7 +38,7 @@ def routes(gateway: Gateway) -> APIRouter:
 
 def _refresh(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     """The run that will make the product anew: one that waits already where there is one."""
-    session = address.session(gateway, request)
+    session = address.changing(gateway, request)
     asked = address.read(request)
     only(asked.pairs, ())
     one = gateway.refreshes.request(session, asked.schema)

@@ -57,6 +57,12 @@ def test_what_is_not_granted_is_refused_in_the_same_words_and_does_nothing(doors
     assert {one.id for one in Catalog(doors.settings.state).current().snapshots} == before
 
 
+@pytest.mark.parametrize("act", ACTS)
+def test_a_page_of_another_site_does_nothing(doors: Doors, act: str) -> None:
+    refused = ask(doors, "keeper", act, headers={"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"})
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:outport:error:forbidden:origin")
+
+
 def test_who_manages_it_plans_and_ends_it(doors: Doors) -> None:
     doors.get("/products/shop/orders?limit=1", "reader")
     plan = ask(doors, "keeper", "plan").json()["data"]

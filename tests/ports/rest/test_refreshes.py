@@ -79,6 +79,26 @@ def test_what_is_not_understood_is_refused(web: tuple[Workshop, str], query: str
         assert steward.get(f"{PATH}es?{query}").status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "https://other.example"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 202),
+        ({"Origin": "HERE"}, 202),
+    ],
+)
+def test_a_page_of_another_site_asks_for_nothing(
+    web: tuple[Workshop, str], headers: dict[str, str], status: int
+) -> None:
+    _, base = web
+    with client(base, "steward") as steward:
+        told = {name: base if value == "HERE" else value for name, value in headers.items()}
+        assert steward.post(PATH, headers=told).status_code == status
+
+
 def test_who_is_nobody_asks_for_nothing(web: tuple[Workshop, str]) -> None:
     _, base = web
     assert httpx.post(f"{base}{PATH}").status_code == 401
