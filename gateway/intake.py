@@ -6,10 +6,11 @@ checked in an instance of the engine of their own, bounded and locked as that of
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -61,30 +62,40 @@ class Push:
         self._digest = hashlib.sha256(form.encode())
 
     def write(self, chunk: bytes) -> None:
-        """The next bytes of the body."""
+        """The next bytes of the body. Raises Unavailable."""
         self._digest.update(chunk)
-        self._file.write(chunk)
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            raise _unkept() from error
 
     def keep(self) -> Answer:
         """Check the rows and keep them; what is answered, the same for the same key and body.
 
         Raises BadQuery: rows (what breaks the contract, counted), encoding, idempotency; Exhausted; Unavailable.
         """
-        self._file.close()
         body = self._digest.hexdigest()[:32]
         try:
-            with self.shelf.turn():
+            self._file.close()
+            # A place first: whoever waits for a table's turn keeps a thread from everybody else.
+            with self._intake.place(), self.shelf.turn():
                 known = self.shelf.answered(self._key, body)
-                return known if known is not None else self._intake.take(self, self._session, self._key, body)
+                if known is not None:
+                    # The one that was kept may have ended before it could ask.
+                    self._intake.asked(self)
+                    return known
+                return self._intake.take(self, self._session, self._key, body)
         except segments.Conflict as error:
             told = "this Idempotency-Key was used for another body"
             raise BadQuery(told, reason="idempotency", hint="a key of its own for each push") from error
         except OSError as error:
-            raise Unavailable("pushes cannot be kept now", reason="state") from error
+            raise _unkept() from error
 
     def discard(self) -> None:
         """Remove what is left of it."""
-        self._file.close()
+        # What a full disk has not taken is not taken now either.
+        with contextlib.suppress(OSError):
+            self._file.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -106,7 +117,7 @@ class Intake:
         try:
             return Push(self, session, target, key, form, on_bad)
         except OSError as error:
-            raise Unavailable("pushes cannot be kept now", reason="state") from error
+            raise _unkept() from error
 
     def shelf(self, target: Target) -> segments.Shelf:
         """Where the target's pushes are kept."""
@@ -116,12 +127,7 @@ class Intake:
         """Check and keep a push, and ask for the product to be refreshed. Raises as `Push.keep`."""
         if push.shelf.size_bytes() + push.body.stat().st_size > self._settings.push_store_bytes:
             raise Exhausted("this input is full", reason="bytes", hint="its owner may raise push_store_bytes")
-        if not self._places.acquire(timeout=self._settings.queue_s):
-            raise Exhausted("too many pushes are checked now", reason="concurrency")
-        try:
-            arrived, rows = _checked(push)
-        finally:
-            self._places.release()
+        arrived, rows = _checked(push)
         target = push.target
         kept = arrived.rows - arrived.aside
         what = f"{target.source.name}.{target.table.name}: {kept} rows, {arrived.aside} set aside"
@@ -129,8 +135,26 @@ class Intake:
         answer = Answer(kept, arrived.aside, arrived.broken)
         aside = push.folder / arriving.file_of(target.source.name, target.table.name)
         push.shelf.add(key, body, rows, aside if arrived.aside else None, answer)
-        self._requested(target.product.name, f"push to {target.source.name}")
+        self.asked(push)
         return answer
+
+    def asked(self, push: Push) -> None:
+        """Ask for the product to be made anew with what was pushed."""
+        self._requested(push.target.product.name, f"push to {push.target.source.name}")
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """One of the places in which pushes are checked. Raises Exhausted where none gets free in time."""
+        if not self._places.acquire(timeout=self._settings.queue_s):
+            raise Exhausted("too many pushes are checked now", reason="concurrency")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+def _unkept() -> Unavailable:
+    return Unavailable("pushes cannot be kept now", reason="state")
 
 
 def _target(product: Product, name: str, table: str | None) -> Target:

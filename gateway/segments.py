@@ -91,8 +91,8 @@ class Shelf:
             yield _answer(path)
 
     def size_bytes(self) -> int:
-        """Of all segments."""
-        return sum(path.stat().st_size for path in self.files())
+        """Of all that is kept: the segments, and what stands beside them."""
+        return sum(path.stat().st_size for path in (*self.files(), *self.folder.glob("*.aside")))
 
     def aside(self) -> tuple[Path, ...]:
         """The rows that were set aside, a file for each push that had some."""
@@ -102,8 +102,10 @@ class Shelf:
         """A folder for one push to work in; whoever asked for it removes it. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for left in self.folder.glob(f"{_WORK}*"):
-            if left.stat().st_mtime < time.time() - _STALE_S:
-                shutil.rmtree(left, ignore_errors=True)
+            # Another push may end, and remove its own, while this one looks.
+            with contextlib.suppress(FileNotFoundError):
+                if left.stat().st_mtime < time.time() - _STALE_S:
+                    shutil.rmtree(left, ignore_errors=True)
         folder = self.folder / f"{_WORK}{uuid.uuid4().hex}"
         folder.mkdir(mode=0o700)
         return folder

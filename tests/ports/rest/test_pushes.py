@@ -6,6 +6,8 @@ import io
 import json
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pyarrow.ipc as ipc
 import pytest
 import yaml
 
-from gateway import Gateway
+from gateway import Gateway, refresh, segments
 from gateway.contract import ContractError
 from gateway.identity import Directory
 from gateway.keys import load as load_keys
@@ -53,7 +55,7 @@ class Till:
 
 @pytest.fixture
 def till(tmp_path: Path) -> Iterator[Till]:
-    shop = Workshop(tmp_path, push_bytes=20_000)
+    shop = Workshop(tmp_path, push_bytes=20_000, queue_s=0.5)
     declare(shop, "upsert")
     pushing = {"id": "till", "on": {"product": "sales"}, "to": {"role": "till"}, "push": True}
     seeing = STEWARD | {"id": "seen", "to": {"role": "till"}}
@@ -121,6 +123,29 @@ def test_a_push_that_is_sent_again_is_kept_once(till: Till) -> None:
     other = till.push([{"id": 2, "state": "open"}], "a")
     assert (other.status_code, other.json()["type"]) == (422, "urn:outport:error:bad_query:idempotency")
     assert till.rows() == [(1, "open", None)]
+    # The push that was kept may have ended before it asked for a refresh: the one that is sent again asks too.
+    (asked,) = refresh.waiting(till.shop.settings.state)
+    refresh.take(till.shop.settings.state, datetime.now(UTC))
+    refresh.ended(till.shop.settings.state, asked)
+    assert till.push(body, "a").status_code == 201
+    assert [one.product for one in refresh.waiting(till.shop.settings.state)] == ["sales"]
+
+
+def test_pushes_that_wait_for_each_other_hold_no_more_threads_than_there_are_places(till: Till) -> None:
+    assert till.push([{"id": 1, "state": "open"}], "a").status_code == 201
+    orders = segments.shelf(till.shop.settings.state, "sales", "till", "orders")
+    with ThreadPoolExecutor(3) as threads:
+        with orders.turn():
+            sent = [threads.submit(till.push, [{"id": n, "state": "open"}], f"b{n}") for n in range(3)]
+            first = next(as_completed(sent))
+            assert first.result().status_code == 429
+        assert sorted(one.result().status_code for one in sent) == [201, 201, 429]
+
+
+def test_no_page_of_another_site_pushes(till: Till) -> None:
+    headers = {"Content-Type": NDJSON, "Idempotency-Key": "a", "Origin": "https://evil.example"}
+    refused = till.client.post(PATH, content=b"", headers=headers, auth=("till", "till-secret"))
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:outport:error:forbidden:origin")
 
 
 def test_rows_that_break_the_contract_are_refused_or_set_aside_as_the_client_asks(till: Till) -> None:
