@@ -1,7 +1,7 @@
 """Rows that were set aside, for who manages the product: counts by rule, and values only as far as theirs to see.
 
-Reads the files beside a snapshot and beside pushes. An input's column is shown where a model
-passes it on as it is, and the reader sees that in full and in every row; of the others there are rules and counts. On
+Reads the files beside a snapshot and beside pushes. An input's column is shown where a model passes it on as it is and
+leaves no row out, and the reader sees that in full and in every row; of the others there are rules and counts. On
 record.
 """
 
@@ -24,7 +24,11 @@ from gateway.snapshot import Snapshot
 from gateway.visibility import sameness
 
 ROWS = 100
+# Of a value: what was pushed may be as long as a push.
+CELL = 1_000
 Row = Mapping[str, str | None]
+# By these a model leaves rows out: what it would not pass on is nobody's to see here either.
+_CHOICES = ("where_clause", "having", "qualify", "sample", "group_expressions")
 # What makes other columns of `*` than those that there are.
 _CHANGES = ("columns", "expr", "exclude_list", "replace_list", "rename_list", "qualified_exclude_list", "relation_name")
 
@@ -63,7 +67,8 @@ class Quarantine:
 
 
 def everything(state: Path, snapshot: Snapshot, shown: Iterable[str] | None) -> Iterator[Aside]:
-    """What was set aside for the snapshot, and by pushes since ever. Each column of a sample is text, as it came.
+    """What was set aside for the snapshot, and by pushes since ever. Each column of a sample is the
+    beginning of a text, as it came.
 
     `shown` are the columns that samples have (`input.table.column`), None for all.
     """
@@ -95,10 +100,14 @@ def _sample(paths: Sequence[Path], place: str, shown: frozenset[str] | None) -> 
             given = [name for name in file.schema_arrow.names if name != arriving.RULES]
             names = tuple(name for name in given if shown is None or f"{place}.{name}" in shown)
             for batch in file.iter_batches(ROWS, columns=[arriving.RULES, *names]):
-                rows += batch.to_pylist()
+                rows += [{name: _cut(value) for name, value in row.items()} for row in batch.to_pylist()]
                 if len(rows) >= ROWS:
                     return names, tuple(rows[:ROWS])
     return names, tuple(rows)
+
+
+def _cut(value: str | None) -> str | None:
+    return value if value is None or len(value) <= CELL else value[:CELL] + " ..."
 
 
 def _raw(session: Session, pin: Pin, snapshot: Snapshot) -> frozenset[str]:
@@ -117,19 +126,24 @@ def _raw(session: Session, pin: Pin, snapshot: Snapshot) -> frozenset[str]:
 
 
 def _passed_on(table: Table) -> Iterator[str]:
-    """The columns of an input's table that a model of that table alone gives as they are, by their own names."""
+    """The columns of an input's table that a model of all its rows, and of it alone, gives as they are, by name."""
     assert table.model is not None
     node = duck.parse(table.model)["node"]
     if node["type"] != "SELECT_NODE" or node["from_table"]["type"] != "BASE_TABLE":
         return
     source = node["from_table"]
-    if source["column_name_alias"]:
+    if source["column_name_alias"] or source["sample"] or any(node[part] for part in _CHOICES):
         return
-    place = ".".join(str(part).lower() for part in source["qualified_name"]["path"])
+    if any(one["type"] != "ORDER_MODIFIER" for one in node["modifiers"]):
+        return
+    path = [str(part).lower() for part in source["qualified_name"]["path"]]
+    place = ".".join(path)
+    known = [[], path, path[-1:], [str(source["alias"]).lower()]]
     for item in node["select_list"]:
         if item["class"] == "COLUMN_REF":
-            name = str(item["column_names"][-1]).lower()
-            if str(item["alias"] or name).lower() == name:
+            *of, name = (str(part).lower() for part in item["column_names"])
+            # What else stands before a name is a struct, of which it is a part.
+            if of in known and str(item["alias"] or name).lower() == name:
                 yield f"{place}.{name}"
         elif item["class"] == "STAR" and not any(item[key] for key in _CHANGES):
             yield from (f"{place}.{column.name}" for column in table.columns)

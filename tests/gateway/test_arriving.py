@@ -192,6 +192,7 @@ MANAGE = {"id": "m", "on": {"product": "*"}, "to": {"role": "steward"}, "manage"
     [
         ("SELECT id, state, amount FROM raw.orders", [STEWARD], ("id", "state", "amount")),
         ("SELECT id, upper(state) AS state, amount FROM raw.orders", [STEWARD], ("id", "amount")),
+        ("SELECT id, state, amount FROM raw.orders WHERE id > 0", [STEWARD], ()),
         ("SELECT o.id, o.state, o.amount FROM raw.orders AS o JOIN raw.orders AS p USING (id)", [STEWARD], ()),
         ("SELECT id, state, amount FROM raw.orders", [STEWARD, HIDE], ("id", "amount")),
         ("SELECT id, state, amount FROM raw.orders", [STEWARD, ROWS], ()),
