@@ -33,8 +33,8 @@ def table(result: Result) -> Table:
     """The first ROWS_LIMIT rows of an answer in the form `text`; no more than these are computed to be shown."""
     rows: list[Row] = []
     for batch in result.batches():
-        columns = batch.columns
-        rows += [tuple(_cell(column[i].as_py()) for column in columns) for i in range(batch.num_rows)]
+        columns, count = batch.columns, min(batch.num_rows, ROWS_LIMIT + 1 - len(rows))
+        rows += [tuple(_cell(column[i].as_py()) for column in columns) for i in range(count)]
         if len(rows) > ROWS_LIMIT:
             break
     names = tuple(result.schema.names)

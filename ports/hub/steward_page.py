@@ -106,9 +106,12 @@ def matrices(visible: VisibleProduct, accesses: Iterable[Access]) -> list[Matrix
     found: list[Matrix] = []
     for one in visible.tables:
         name = one.table.name
-        tables = [next(told for told in access.tables if told.table == name) for access in every]
-        seen = [{column.column: column for column in told.columns} for told in tables]
-        rows = tuple("none" if told.refusal else "all" if told.rows is None else "some" for told in tables)
+        # A publication may have come between what the steward sees and what was explained.
+        tables = [next((told for told in access.tables if told.table == name), None) for access in every]
+        seen = [{column.column: column for column in told.columns} if told else {} for told in tables]
+        rows = tuple(
+            "none" if told is None or told.refusal else "all" if told.rows is None else "some" for told in tables
+        )
         lines = []
         for column in one.known:
             kept = [columns.get(column.name) for columns in seen]

@@ -5,10 +5,14 @@ from __future__ import annotations
 import html
 import json
 import shlex
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
 
+from ports.hub import answers
 from tests.ports.hub import reading
 from tests.ports.hub.conftest import Visit
 from tests.ports.hub.shelf import XSS
@@ -97,3 +101,12 @@ def test_no_other_site_asks_in_somebody_s_name(visit: Visit) -> None:
     asked = given(client.get(PATH).text, kind="sql", text="SELECT 1 AS one")
     assert client.post(PATH, data=asked, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert client.post(PATH, data={**asked, "token": ""}).status_code == 403
+
+
+def test_no_more_rows_are_computed_than_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = pa.RecordBatch.from_pydict({"n": [str(number) for number in range(10_000)]})
+    result: Any = SimpleNamespace(batches=lambda: iter([batch]), schema=batch.schema)
+    made: list[object] = []
+    monkeypatch.setattr(answers, "_cell", lambda value: made.append(value) or str(value))
+    told = answers.table(result)
+    assert (len(told.rows), told.more, len(made)) == (answers.ROWS_LIMIT, True, answers.ROWS_LIMIT + 1)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from gateway import Gateway
+from ports.hub.steward_page import matrices
 from tests.ports.hub import reading
 from tests.ports.hub.conftest import Visit
 from tests.ports.hub.test_talk import given
@@ -19,6 +23,14 @@ def test_the_matrix_tells_what_each_principal_gets(visit: Visit) -> None:
     assert rows["rows"] == ["all", "all"]
     assert rows["kind"] == ["partial", "shown"]
     assert rows["secret"] == ["-", "shown"]
+
+
+def test_a_table_that_came_after_the_explanation_is_nobodys_yet() -> None:
+    table: Any = SimpleNamespace(table=SimpleNamespace(name="fresh"), known=(SimpleNamespace(name="id"),))
+    visible: Any = SimpleNamespace(tables=(table,))
+    access: Any = SimpleNamespace(supposed=SimpleNamespace(subject="analyst"), tables=())
+    (told,) = matrices(visible, [access])
+    assert (told.rows, told.lines[0].cells) == (("none",), ("",))
 
 
 def test_it_is_told_why(visit: Visit) -> None:
