@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from gateway.errors import Forbidden, GatewayError
 from gateway.evidence import refusal
+from gateway.grants import sees
 from gateway.observe import Observer, ProductManaged
 from gateway.pins import Pins
 from gateway.policy_rules import Right
@@ -49,6 +50,14 @@ class Managers:
             error.on_record = True
             raise
         return visible
+
+    def check_kept(self, session: Session, name: str) -> Product:
+        """The product, be it retired: what is still kept of it is managed too. Raises as `check` does."""
+        pin = self._pins.present()
+        ended = pin.deployment.ended(name.lower())
+        if ended is not None and sees(session, pin, ended.snapshot) and self.rule(session, ended.snapshot.product):
+            return ended.snapshot.product
+        return self.check(session, name).product
 
     def seen(self, session: Session, name: str) -> VisibleProduct:
         """The product as the session sees it. Raises NotFound."""

@@ -108,7 +108,7 @@ def delete(settings: Settings, name: str, forced: str, on_record: Recorder) -> i
         if used and not forced:
             told = ", ".join(f"{one.subject} ({one.queries} queries)" for one in used[:10])
             more = f" and {len(used) - 10} more" if len(used) > 10 else ""
-            hint = "retire it first and wait, or say why it must go now: --force REASON"
+            hint = "retire it first and wait, or say why it must go now: --force REASON, over the web ?force=REASON"
             raise BadQuery(f"{name} is in use: {told}{more}", reason="value", hint=hint)
         on_record([name], "delete", f"{len(ids)} snapshots, {len(used)} consumers", forced)
         gone = known.without(ids)

@@ -1,4 +1,4 @@
-"""What who manages a product does to it over the web: plan, apply, promote, deprecate, retire. By right, and on record.
+"""What who manages a product does to it over the web, from plan to delete. By right, and on record.
 
 Asks the managers first, then works as the operator's commands do: under the deployment's one publication lock.
 """
@@ -36,7 +36,7 @@ class Stewardship:
         visible = self._managers.check(session, name)
         folder = self._folders(visible.product.name)
         since = datetime.now(UTC) - timedelta(days=consumers.DAYS)
-        self._read(session, visible.product.name)
+        self._read(session, "plan", visible.product.name)
         try:
             found = lifecycle.plan(self._settings, folder, since).document
         except ContractError as error:
@@ -84,6 +84,19 @@ class Stewardship:
         on_record = self._recorder(session)
         return retirement.retire(self._settings, product.name, product.major, _words(force), successor, on_record)
 
+    def delete(self, session: Session, name: str, force: str) -> tuple[str, int]:
+        """Remove every snapshot of the product, be it retired; its name, and how many. Its folder stays.
+
+        Refused while it is in use, unless `force` says why. Raises NotFound, Forbidden, BadQuery that names who uses
+        it, Unavailable.
+        """
+        product = self._managers.check_kept(session, name)
+        if name.lower() != product.name:
+            raise BadQuery("a product is deleted as a whole: name no major version", reason="value")
+        forced = _words(force)
+        self._read(session, "delete", product.name)
+        return product.name, retirement.delete(self._settings, product.name, forced, self._recorder(session))
+
     def _folders(self, name: str) -> list[Any]:
         """The folders that declare the product. Raises NotFound."""
         reading = bundle.read(bundle.folders([self._settings.products]), self._settings.environment)
@@ -100,11 +113,11 @@ class Stewardship:
 
         return record
 
-    def _read(self, session: Session, product: str) -> None:
-        """On record: who plans is told of others' use."""
+    def _read(self, session: Session, verb: str, product: str) -> None:
+        """On record: who plans or deletes is told of others' use."""
         chain = audit.of(self._settings, keys.load(self._settings))
         try:
-            chain.record(AuditRead(session.principal.subject, "plan", (f"product={product}",)))
+            chain.record(AuditRead(session.principal.subject, verb, (f"product={product}",)))
         except Unavailable:
             if self._settings.audit_required:
                 raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -17,20 +16,7 @@ from ports.command import show
 from ports.command.access import opened
 from ports.command.flags import PLACES, with_settings
 from ports.command.publication import finding
-from ports.http.finding import search
-
-_OF_EACH = 5
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """What is served already and may be what `wanted` is about: the better, the more points."""
-
-    wanted: str
-    kind: str
-    place: str
-    points: float
-    about: str
+from ports.http.finding import suggestions
 
 
 @with_settings(*PLACES)
@@ -67,24 +53,12 @@ def suggest(
         raise typer.BadParameter("what is wanted? Names, or --folder")
     with opened(settings) as gateway:
         visible = gateway.products(gateway.impersonate(subject, "command"))
-    found: list[Suggestion] = []
-    for one in dict.fromkeys(wanted):
-        hits = [(product.visible.product.name, hit) for product in search(visible, one) for hit in product.hits]
-        told = [
-            Suggestion(one, hit.kind, name if hit.kind == "product" else _place(name, hit.table, hit.name, hit.kind),
-                       hit.points, hit.about)
-            for name, hit in hits
-        ]  # fmt: skip
-        found += sorted(told, key=lambda hit: (-hit.points, hit.place))[:_OF_EACH]
+    found = suggestions(visible, wanted)
     if as_json:
         show.line(json.dumps([one.__dict__ for one in found], indent=2))
         return
     rows = [(one.wanted, one.place, one.kind, f"{one.points:.0f}", one.about[:100]) for one in found]
     show.console().print(show.table(("wanted", "there is", "kind", "points", "about"), rows))
-
-
-def _place(product: str, table: str, name: str, kind: str) -> str:
-    return f"{product}.{table}" if kind == "table" else f"{product}.{table}.{name}"
 
 
 def _declared(folder: Path, environment: str | None) -> list[str]:

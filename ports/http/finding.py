@@ -10,6 +10,7 @@ from typing import Literal
 
 from gateway import VisibleProduct
 
+_OF_EACH = 5
 # What a word found there counts.
 _NAME, _MEASURE, _TAG, _TABLE, _COLUMN = 8, 6, 4, 4, 3
 _SHORTEST = 4
@@ -65,6 +66,34 @@ def search(products: Iterable[VisibleProduct], query: str, *, begun: bool = Fals
     found = [Found(one, tuple(_hits(one, wanted, alike))) for one in products]
     kept = (one for one in found if one.hits or not wanted)
     return sorted(kept, key=lambda one: (-one.points, one.visible.product.name))
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What is served already and may be what `wanted` is about: the better, the more points."""
+
+    wanted: str
+    kind: str
+    place: str
+    points: float
+    about: str
+
+
+def suggestions(products: Iterable[VisibleProduct], wanted: Iterable[str]) -> list[Suggestion]:
+    """What there is of each column, entity or measure that is wanted, the best of each first."""
+    visible = tuple(products)
+    found: list[Suggestion] = []
+    for one in dict.fromkeys(wanted):
+        hits = [(product.visible.product.name, hit) for product in search(visible, one) for hit in product.hits]
+        told = [Suggestion(one, hit.kind, _place(name, hit), hit.points, hit.about) for name, hit in hits]
+        found += sorted(told, key=lambda hit: (-hit.points, hit.place))[:_OF_EACH]
+    return found
+
+
+def _place(product: str, hit: Hit) -> str:
+    if hit.kind == "product":
+        return product
+    return f"{product}.{hit.table}" if hit.kind == "table" else f"{product}.{hit.table}.{hit.name}"
 
 
 def words(query: str) -> frozenset[str]:

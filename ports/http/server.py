@@ -30,6 +30,7 @@ from ports.rest.refreshes import routes as refresh_routes
 from ports.rest.routes import routes as rest_routes
 from ports.rest.service import routes as service_routes
 from ports.rest.snapshots import routes as snapshot_routes
+from ports.rest.suggest import routes as suggest_routes
 
 
 def _hub(gateway: Gateway) -> APIRouter:
@@ -46,6 +47,7 @@ ROUTES = (
     lifecycle_routes,
     quarantine_routes,
     objective_routes,
+    suggest_routes,
     refresh_routes,
     quality_routes,
     measure_routes,

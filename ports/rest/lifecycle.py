@@ -1,4 +1,5 @@
-"""`GET /products/{product}/-/plan`, `POST .../-/apply|promote|deprecate|retire`: for who manages the product.
+"""`GET /products/{product}/-/plan`, `POST .../-/apply|promote|deprecate|retire`, `DELETE /products/{product}`: for who
+manages the product.
 
 Touches the front door only.
 """
@@ -45,6 +46,11 @@ def routes(gateway: Gateway) -> APIRouter:
 
     for name in _ACTS:
         add(name)
+
+    @router.delete("/products/{product}")
+    async def delete(request: Request) -> Response:
+        return await exchange(request, partial(_delete, gateway, stewardship, request))
+
     return router
 
 
@@ -54,6 +60,16 @@ def _plan(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lifel
     only(asked.pairs, ())
     formats.choose(asked.accept, None, None, [formats.JSON])
     content = {"data": stewardship.plan(session, asked.schema)}
+    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), _HEADERS)
+
+
+def _delete(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lifeline) -> Answer:
+    """`?force=REASON` where it is in use; without it who uses it is named."""
+    session = address.changing(gateway, request)
+    asked = address.read(request)
+    given = only(asked.pairs, ("force",))
+    name, count = stewardship.delete(session, asked.schema, given.get("force", ""))
+    content = {"data": {"product": name, "snapshots": count}}
     return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), _HEADERS)
 
 

@@ -73,7 +73,7 @@ def test_options_of_the_server_as_a_whole(http_port: HttpPort) -> None:
         connection.sendall(b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         received = connection.recv(65536)
     assert received.startswith(b"HTTP/1.1 204 ")
-    assert b"allow: GET, HEAD, OPTIONS, POST" in received
+    assert b"allow: DELETE, GET, HEAD, OPTIONS, POST" in received
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def ask(doors: Doors, login: str | None, act: str, product: str = "shop", **more
     address = f"{doors.rest}/products/{product}/-/{act}"
     if act == "plan":
         return httpx.get(address, timeout=60, **signed, **more)
-    return httpx.post(address, **{"json": ACTS[act], "timeout": 60, **signed, **more})
+    return httpx.post(address, **{"json": ACTS.get(act), "timeout": 60, **signed, **more})
 
 
 @pytest.mark.parametrize("act", ["plan", *ACTS])
@@ -61,6 +61,22 @@ def test_what_is_not_granted_is_refused_in_the_same_words_and_does_nothing(doors
 def test_a_page_of_another_site_does_nothing(doors: Doors, act: str) -> None:
     refused = ask(doors, "keeper", act, headers={"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"})
     assert (refused.status_code, refused.json()["type"]) == (403, "urn:outport:error:forbidden:origin")
+
+
+def delete(doors: Doors, login: str, product: str = "shop", **asked: str) -> httpx.Response:
+    address = f"{doors.rest}/products/{product}"
+    return httpx.delete(address, params=asked, auth=(login, f"{login}-secret"), timeout=60)
+
+
+def test_nobody_else_deletes_a_product(doors: Doors) -> None:
+    before = {one.id for one in Catalog(doors.settings.state).current().snapshots}
+    seen = delete(doors, "reader", force="mine")
+    assert (seen.status_code, seen.json()["detail"]) == (403, 'to manage "shop" is not granted to you')
+    unseen = [delete(doors, "nobody"), delete(doors, "keeper", "hr"), delete(doors, "keeper", "none")]
+    assert [one.status_code for one in unseen] == [404, 404, 404]
+    for refused in (delete(doors, "keeper", other="1"), delete(doors, "keeper", "shop@1", force="all of it")):
+        assert refused.status_code == 400
+    assert {one.id for one in Catalog(doors.settings.state).current().snapshots} == before
 
 
 def test_who_manages_it_plans_and_ends_it(doors: Doors) -> None:
@@ -93,3 +109,18 @@ def test_who_manages_it_plans_and_ends_it(doors: Doors) -> None:
     assert {one["subject"] for one in done} == {"keeper"}
     assert any(one["event"] == "audit_read" and one["reader"] == "keeper" for one in doors.audited())
     assert "CANARY" not in json.dumps(done)
+
+
+def test_what_is_retired_is_deleted_too_once_a_reason_is_given(doors: Doors) -> None:
+    in_use = delete(doors, "keeper")
+    assert (in_use.status_code, in_use.json()["code"]) == (400, "bad_query")
+    assert "shop is in use: reader (" in in_use.json()["detail"]
+    assert "?force=" in in_use.json()["hint"]
+    gone = delete(doors, "keeper", force="the law")
+    assert gone.status_code == 200, gone.text
+    assert (gone.json()["data"]["product"], gone.json()["data"]["snapshots"] > 0) == ("shop", True)
+    assert delete(doors, "keeper", force="again").status_code == 404
+    assert doors.get("/products/shop", "reader").status_code == 404
+    acts = [one for one in doors.audited() if one["event"] == "product_managed" and one["action"] == "delete"]
+    assert [(one["subject"], one["reason"]) for one in acts] == [("keeper", "the law")]
+    assert (doors.settings.products / "shop").is_dir()
