@@ -35,6 +35,7 @@ from gateway.pg_intervals import read as pg_interval
 from gateway.pg_statement import asks_pg_catalog
 from gateway.pg_types import PG_TYPES, PgType, pg_type
 from gateway.pipeline import Gateway
+from gateway.principal import PORTS
 from gateway.product import Column, Product, Relationship, Semantic, Table
 from gateway.quality_told import Quality, Told
 from gateway.rate import Quota
@@ -60,6 +61,7 @@ __all__ = [
     "FEEDBACK_KINDS",
     "GONE",
     "PG_TYPES",
+    "PORTS",
     "PUSH_ON_BAD",
     "SEMANTIC_RELATIONS",
     "SEMANTIC_SCHEMA",

@@ -119,6 +119,10 @@ class Intake:
         except OSError as error:
             raise _unkept() from error
 
+    def takes(self, session: Session, product: Product) -> bool:
+        """Whether the session may push to a product that it sees."""
+        return bool(self._pushers.rule(session, product))
+
     def shelf(self, target: Target) -> segments.Shelf:
         """Where the target's pushes are kept."""
         return segments.shelf(self._settings.state, target.product.name, target.source.name, target.table.name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -18,9 +19,12 @@ from ports.http.exchange import Answer, Lifeline, exchange
 from ports.http.pages import HEADERS, HTML, Pages, Reader
 from ports.rest import openapi
 from ports.rest.address import PORT
+from ports.rest.openapi_about import Rights
 from ports.rest.service import VERSION
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_LINES = "application/x-ndjson"
+_WORDS = {"as": "SUBJECT"}
 Json = Mapping[str, Any]
 
 
@@ -63,7 +67,8 @@ def routes(gateway: Gateway) -> APIRouter:
 
     def work(request: Request, _: Lifeline) -> Answer:
         reader = pages.read(gateway, request, PORT)
-        document = openapi.document(gateway.products(reader.session), reader.session, VERSION)
+        visible, session = gateway.products(reader.session), reader.session
+        document = openapi.document(visible, session, VERSION, Rights.of(gateway, session, visible))
         base = f"{request.url.scheme}://{pages.host(gateway, request)}"
         page = made.render("docs.html", reader, groups=groups(document, base, _user(reader)))
         return Answer(HTML, page, HEADERS)
@@ -97,8 +102,8 @@ def _operation(path: str, method: str, said: Json, base: str, user: str) -> Oper
         name=said["operationId"],
         summary=said["summary"],
         parameters=tuple(parameters),
-        formats=tuple(said["responses"]["200"]["content"]),
-        curl=f'curl -g -u {user} {_data(path, body)}"{base}{path}{_some(said)}"',
+        formats=tuple(_answer(said)["content"]),
+        curl=f'curl -g -u {user} {_data(path, method, said)}"{base}{path}{_some(said)}"',
     )
 
 
@@ -108,18 +113,38 @@ def _body(said: Json) -> Json:
     return properties
 
 
-def _data(path: str, body: Json) -> str:
-    """The body of an example that answers whatever there is."""
-    if not body:
-        return ""
-    asked: dict[str, object] = {"sql": "SELECT 1 AS one"}
-    if path != "/sql":
+def _answer(said: Json) -> Json:
+    """What is answered where all goes well."""
+    found: Json = said["responses"][min(said["responses"])]
+    return found
+
+
+def _data(path: str, method: str, said: Json) -> str:
+    """The method and body of an example that answers whatever there is."""
+    content = said.get("requestBody", {}).get("content", {})
+    if not content:
+        return "" if method == "GET" else f"-X {method} "
+    if _LINES in content:
+        return f"-H 'Content-Type: {_LINES}' -H 'Idempotency-Key: 1' --data-binary @rows.ndjson "
+    body = _body(said)
+    asked = content["application/json"].get("example")
+    if path == "/sql":
+        asked = {"sql": "SELECT 1 AS one"}
+    elif asked is None:
         asked = {"table": body["table"]["enum"][0], "limit": 5}
     return f"--json '{json.dumps(asked)}' "
 
 
 def _some(said: Json) -> str:
-    return "?limit=5" if any(one["name"] == "limit" for one in said["parameters"]) else ""
+    """The query of an example: what must be there, and few rows."""
+    asked = {one["name"]: _WORDS.get(one["name"], "NAME") for one in said["parameters"] if _needed(one)}
+    if any(one["name"] == "limit" for one in said["parameters"]):
+        asked["limit"] = "5"
+    return f"?{urlencode(asked)}" if asked else ""
+
+
+def _needed(parameter: Json) -> bool:
+    return bool(parameter["in"] == "query" and parameter.get("required"))
 
 
 def _parameter(name: str, place: str, schema: Json, told: str) -> Parameter:

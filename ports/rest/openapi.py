@@ -2,64 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from gateway import Column, Session, VisibleProduct, VisibleTable
 from ports.http import errors, projection
 from ports.http.comparing import COMPARISONS, STEPS
-from ports.rest import formats, schemas
+from ports.rest import openapi_about, openapi_acts, schemas
+from ports.rest.openapi_about import Rights
+from ports.rest.openapi_parts import (
+    BEHALF,
+    FORMAT,
+    HEADERS,
+    IF_NONE_MATCH,
+    INT64,
+    JSON_ONLY,
+    LIMIT,
+    OFFSET,
+    PINNED,
+    PREFER,
+    PROBLEM,
+    PURPOSE,
+    REFUSALS,
+    SNAPSHOT,
+    contents,
+    operation,
+    page,
+    parameter,
+    with_body,
+)
 
 Json = dict[str, Any]
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.1"
-_REFUSALS = {
-    "400": "The question is wrong: what, where, and what would be right",
-    "401": "Credentials are required",
-    "403": "Not granted",
-    "404": "Not found, or not granted",
-    "406": "Nothing that Accept names is offered",
-    "416": "The offset lies behind the last of the rows that were counted",
-    "410": "The snapshot is no longer kept",
-    "429": "A limit is reached",
-    "503": "Unavailable",
-    "504": "The query took too long",
-}
-_PROBLEM: Json = {
-    "type": "object",
-    "description": "RFC 9457",
-    "required": ["type", "title", "status"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "detail": {"type": "string"},
-        "message": {"type": "string", "description": "detail under the name that PostgREST's clients read"},
-        "hint": {"type": "string"},
-        "position": {"type": "integer"},
-        "error_id": {"type": "string"},
-    },
-}
-_HEADERS = {
-    "ETag": "of the decision, the snapshots and the question",
-    "X-Outport-Query-Id": "under which the audit keeps it",
-    "X-Outport-Products": "the products read, with version, snapshot, data time and quality",
-    "X-Outport-Policy": "fingerprint of the decisions, keyed per principal",
-    "Link": "next page; describedby: the product; service-desc: its OpenAPI document",
-    "Deprecation": "RFC 9745: since when a product that was read is deprecated",
-    "Sunset": "RFC 8594: when a product that was read ends",
-    "RateLimit-Policy": "requests in how many seconds",
-    "RateLimit": "requests that are left, and seconds until all are there again",
-}
 
 
-def document(products: Iterable[VisibleProduct], session: Session, version: str) -> Json:
-    """The document for `session`'s principal, of exactly these products; `version` is the server's."""
+def document(products: Iterable[VisibleProduct], session: Session, version: str, rights: Rights) -> Json:
+    """The document for `session`'s principal, of exactly these products; `version` is the server's.
+
+    `rights` are what the principal may do with them beside asking.
+    """
     visible = list(products)
     rows = {_row_name(product, table): _row(table) for product in visible for table in product.tables}
-    paths: Json = {"/products": {"get": _listing()}, "/sql": {"post": _sql()}}
+    paths: Json = {"/products": {"get": _listing()}, "/sql": {"post": _sql()}, **openapi_about.of_all()}
     for product in visible:
-        paths |= _product(product)
+        for more in (_product(product), openapi_about.of(product, rights), openapi_acts.of(product, rights)):
+            for path, methods in more.items():
+                paths[path] = paths.get(path, {}) | methods
     return {
         "openapi": "3.1.0",
         "info": {
@@ -72,15 +60,15 @@ def document(products: Iterable[VisibleProduct], session: Session, version: str)
         "tags": [{"name": one.product.name, "description": one.product.purpose} for one in visible],
         "paths": paths,
         "components": {
-            "schemas": {"Problem": _PROBLEM, "Page": _page({}), **rows},
+            "schemas": {"Problem": PROBLEM, "Page": page({}), **rows},
             "responses": {
                 code: {
                     "description": told,
                     "content": {errors.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
                 }
-                for code, told in _REFUSALS.items()
+                for code, told in REFUSALS.items()
             },
-            "headers": {name: {"description": told, "schema": {"type": "string"}} for name, told in _HEADERS.items()},
+            "headers": {name: {"description": told, "schema": {"type": "string"}} for name, told in HEADERS.items()},
             "securitySchemes": {
                 "basic": {"type": "http", "scheme": "basic"},
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -104,8 +92,8 @@ def _product(product: VisibleProduct) -> Json:
             key = ",".join(f"{{{one}}}" for one in table.key)
             paths[f"{path}/{key}"] = {"get": _by_key(product, table)}
     if product.lifespan.deprecated is not None:
-        for operation in (one for methods in paths.values() for one in methods.values()):
-            operation["deprecated"] = True
+        for one in (one for methods in paths.values() for one in methods.values()):
+            one["deprecated"] = True
     return paths
 
 
@@ -120,98 +108,18 @@ def _row(table: VisibleTable) -> Json:
     return {**shown, "description": table.table.description} if table.table.description else shown
 
 
-def _page(row: Json) -> Json:
-    return {
-        "type": "object",
-        "required": ["data", "next"],
-        "properties": {
-            "data": {"type": "array", "items": row},
-            "next": {"type": ["string", "null"], "description": "the cursor of the next page, null on the last"},
-        },
-    }
-
-
-def _operation(name: str, tag: str | None, summary: str, parameters: Sequence[Json], content: Json) -> Json:
-    headers = {one: {"$ref": f"#/components/headers/{one}"} for one in _HEADERS}
-    answer = {"description": "The answer", "headers": headers, "content": content}
-    made: Json = {
-        "operationId": name,
-        "summary": summary,
-        "parameters": list(parameters),
-        "responses": {"200": answer, **{code: {"$ref": f"#/components/responses/{code}"} for code in _REFUSALS}},
-    }
-    return {**made, "tags": [tag]} if tag else made
-
-
-def _contents(one: Json, several: Json) -> Json:
-    """Every format of rows; `several` is how JSON shows a page of them."""
-    found: Json = {}
-    for form in formats.ALL:
-        kind = form.accepted[0]
-        if form.name == "json":
-            found[kind] = {"schema": several}
-        elif form.name == "object":
-            found[kind] = {"schema": one}
-        elif form.name == "array":
-            found[kind] = {"schema": {"type": "array", "items": one}}
-        else:
-            found[kind] = {"schema": {"type": "string"}} if form.name in {"csv", "ndjson"} else {}
-    return found
-
-
-def _parameter(name: str, schema: Json, told: str, **more: Any) -> Json:
-    return {"name": name, "in": "query", "required": False, "description": told, "schema": schema, **more}
-
-
-_LIMIT = {"type": "integer", "minimum": 0, "maximum": 10_000}
-_OFFSET = {"type": "integer", "minimum": 0, "maximum": 1_000_000}
-_FORMAT = _parameter(
-    "format",
-    {"type": "string", "enum": ["json", "ndjson", "csv", "arrow", "parquet", "array"]},
-    "the format, before Accept",
-)
-_SNAPSHOT = _parameter("snapshot", {"type": "string"}, "the id of a kept snapshot, of several with commas between them")
-_JSON_ONLY = [_parameter("format", {"type": "string", "enum": ["json"]}, "the format")]
-_INT64 = _parameter(
-    "int64", {"type": "string", "enum": ["number", "string"]}, "how JSON writes integers that a double cannot hold"
-)
-
-
-def _header(name: str, schema: Json, told: str) -> Json:
-    return {**_parameter(name, schema, told), "in": "header"}
-
-
-_PURPOSE = _header("X-Outport-Purpose", {"type": "string"}, "one of the purposes that you were granted")
-_BEHALF = _header(
-    "X-Outport-On-Behalf-Of",
-    {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$"},
-    "the principal on whose behalf you ask, if you may",
-)
-_PINNED = _header("X-Outport-Snapshot", {"type": "string"}, "ids of kept snapshots, with commas between them")
-_PREFER = _header(
-    "Prefer",
-    {"type": "string", "pattern": "^count=(exact|planned|estimated)(, handling=(strict|lenient))?$"},
-    "RFC 7240: how many rows there are is told in Content-Range",
-)
-_IF_NONE_MATCH = _header(
-    "If-None-Match",
-    {"type": "string", "pattern": r'^(\*|W/"[0-9a-f]{32}"(, W/"[0-9a-f]{32}")?)$'},
-    "the ETag of what you have: 304 while that holds",
-)
-
-
 def _select(table: VisibleTable) -> Json:
     names = " ".join(one.name for one in table.columns)
     told = f"some of {names}; also alias:column, column::text, aggregates such as amount.sum(), and related tables"
     for one in table.used:
         told += f"; {one.name} is only for {table.decision.uses[one.name].words}"
-    return _parameter("select", {"type": "string", "pattern": schemas.selecting(table.columns)}, told)
+    return parameter("select", {"type": "string", "pattern": schemas.selecting(table.columns)}, told)
 
 
 def _ordered(table: VisibleTable) -> list[Json]:
     pattern = schemas.ordering(table.columns)
     told = "columns, each with .asc or .desc and .nullsfirst or .nullslast"
-    return [] if pattern is None else [_parameter("order", {"type": "string", "pattern": pattern}, told)]
+    return [] if pattern is None else [parameter("order", {"type": "string", "pattern": pattern}, told)]
 
 
 def _logic(table: VisibleTable) -> list[Json]:
@@ -222,28 +130,28 @@ def _logic(table: VisibleTable) -> list[Json]:
         "not.or": "conditions none of which holds",
         "not.and": "conditions that do not all hold",
     }
-    return [_parameter(name, schema, meaning) for name, meaning in told.items()]
+    return [parameter(name, schema, meaning) for name, meaning in told.items()]
 
 
 def _rows(product: VisibleProduct, table: VisibleTable) -> Json:
     parameters = [
         _select(table),
         *_ordered(table),
-        _parameter("limit", _LIMIT, "the most rows; 100 in JSON if unset"),
-        _parameter("offset", _OFFSET, "rows to pass over"),
-        _parameter("cursor", {"type": "string"}, "what a page's next said"),
-        _FORMAT,
-        _INT64,
-        _SNAPSHOT,
+        parameter("limit", LIMIT, "the most rows; 100 in JSON if unset"),
+        parameter("offset", OFFSET, "rows to pass over"),
+        parameter("cursor", {"type": "string"}, "what a page's next said"),
+        FORMAT,
+        INT64,
+        SNAPSHOT,
         *_logic(table),
         *(_filter(one) for one in table.columns if one.name not in _RESERVED),
-        *(_PREFER, _IF_NONE_MATCH, _PINNED, _PURPOSE, _BEHALF),
+        *(PREFER, IF_NONE_MATCH, PINNED, PURPOSE, BEHALF),
     ]
     name = _row_name(product, table)
     row = {"$ref": f"#/components/schemas/{name}"}
     summary = f"Rows of {product.product.name}.{table.table.name}"
-    found = _operation(
-        f"list_{_id(product, table)}", product.product.name, summary, parameters, _contents(row, _page(row))
+    found = operation(
+        f"list_{_id(product, table)}", product.product.name, summary, parameters, contents(row, page(row))
     )
     found["responses"]["206"] = {
         **found["responses"]["200"],
@@ -258,7 +166,7 @@ _RESERVED = frozenset({"select", "order", "limit", "offset", "cursor", "format",
 
 def _filter(column: Column) -> Json:
     told = f"{column.description} [not.]operator.value".strip()
-    return _parameter(column.name, {"type": "string", "pattern": schemas.filtering(column.type)}, told)
+    return parameter(column.name, {"type": "string", "pattern": schemas.filtering(column.type)}, told)
 
 
 def _by_key(product: VisibleProduct, table: VisibleTable) -> Json:
@@ -278,8 +186,8 @@ def _by_key(product: VisibleProduct, table: VisibleTable) -> Json:
     row = {"$ref": f"#/components/schemas/{_row_name(product, table)}"}
     one: Json = {"type": "object", "required": ["data"], "properties": {"data": row}}
     summary = f"One row of {product.product.name}.{table.table.name}"
-    parameters = [*key, _select(table), _FORMAT, _INT64, _SNAPSHOT, _IF_NONE_MATCH, _PINNED, _PURPOSE, _BEHALF]
-    found = _operation(f"get_{_id(product, table)}", product.product.name, summary, parameters, _contents(row, one))
+    parameters = [*key, _select(table), FORMAT, INT64, SNAPSHOT, IF_NONE_MATCH, PINNED, PURPOSE, BEHALF]
+    found = operation(f"get_{_id(product, table)}", product.product.name, summary, parameters, contents(row, one))
     found["responses"]["304"] = {"description": "The answer to If-None-Match is the same as before"}
     return found
 
@@ -290,54 +198,54 @@ def _id(product: VisibleProduct, table: VisibleTable) -> str:
 
 def _listing() -> Json:
     page = {"application/json": {"schema": {"$ref": "#/components/schemas/Page"}}}
-    return _operation("list_products", None, "The products that you may see", _JSON_ONLY, page)
+    return operation("list_products", None, "The products that you may see", JSON_ONLY, page)
 
 
 def _described(name: str) -> Json:
     schema: Json = {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}}
     content = {"application/json": {"schema": schema}}
-    return _operation(
-        f"describe_{name}", name, f"What {name} is", [*_JSON_ONLY, _SNAPSHOT, _PINNED, _PURPOSE, _BEHALF], content
+    return operation(
+        f"describe_{name}", name, f"What {name} is", [*JSON_ONLY, SNAPSHOT, PINNED, PURPOSE, BEHALF], content
     )
 
 
 def _measures(name: str) -> Json:
     """The addresses of measures; which there are, and by what, the first of them tells."""
-    told = _page({"type": "object"})
+    told = page({"type": "object"})
     json: Json = {"application/json": {"schema": told}}
-    common = [_SNAPSHOT, _IF_NONE_MATCH, _PINNED, _PURPOSE, _BEHALF]
+    common = [SNAPSHOT, IF_NONE_MATCH, PINNED, PURPOSE, BEHALF]
     which: Json = {"name": "measures", "in": "path", "required": True, "schema": {"type": "string"}}
-    by = _parameter(
+    by = parameter(
         "by", {"type": "string"}, "dimensions, with commas between them, also table.column of related tables"
     )
-    grain = _parameter(
+    grain = parameter(
         "grain", {"type": "string", "enum": list(STEPS)}, "the step of the time in by, or of the only one"
     )
-    ends = [_parameter(end, {"type": "string"}, f"{end} which value") for end in ("from", "to")]
+    ends = [parameter(end, {"type": "string"}, f"{end} which value") for end in ("from", "to")]
     asking = [
         *(which, by, grain),
-        _parameter("order", {"type": "string"}, "dimensions and measures, with .asc or .desc"),
-        _parameter("limit", _LIMIT, "the most rows"),
-        _parameter("offset", _OFFSET, "rows to pass over"),
-        _parameter("compare", {"type": "string", "enum": list(COMPARISONS)}, "adds that period, and the change"),
-        *(_FORMAT, _INT64),
+        parameter("order", {"type": "string"}, "dimensions and measures, with .asc or .desc"),
+        parameter("limit", LIMIT, "the most rows"),
+        parameter("offset", OFFSET, "rows to pass over"),
+        parameter("compare", {"type": "string", "enum": list(COMPARISONS)}, "adds that period, and the change"),
+        *(FORMAT, INT64),
     ]
     one: Json = {"application/json": {"schema": {"type": "object"}}}
     chart: Json = {"text/vnd.mermaid": {"schema": {"type": "string"}}}
     found: Json = {}
     for path, summary, parameters, content in (
-        ("measures", "Its measures and dimensions", _JSON_ONLY, json),
-        ("measures/{measures}", "Values of measures", asking, _contents({"type": "object"}, told)),
-        ("metric-tree", "What drives its measures", _JSON_ONLY, {**json, **chart}),
+        ("measures", "Its measures and dimensions", JSON_ONLY, json),
+        ("measures/{measures}", "Values of measures", asking, contents({"type": "object"}, told)),
+        ("metric-tree", "What drives its measures", JSON_ONLY, {**json, **chart}),
         ("metric-tree.mmd", "What drives its measures, as Mermaid", [], chart),
         ("decompose/{measures}", "A change, by its drivers", [which, by, grain, *ends], one),
         ("what-if/{measures}", "A measure, if its drivers were others", [which], one),
     ):
         kind = path.partition("/")[0].replace("-", "_").replace(".", "_") + ("_of" if path.endswith("}") else "")
-        found[path] = _operation(f"{kind}_{name}", name, summary, [*parameters, *common], content)
-    for operation in found.values():
-        operation["responses"]["304"] = {"description": "The answer to If-None-Match is the same as before"}
-    return {f"/products/{name}/-/{path}": {"get": operation} for path, operation in found.items()}
+        found[path] = operation(f"{kind}_{name}", name, summary, [*parameters, *common], content)
+    for made in found.values():
+        made["responses"]["304"] = {"description": "The answer to If-None-Match is the same as before"}
+    return {f"/products/{name}/-/{path}": {"get": made} for path, made in found.items()}
 
 
 def _query(product: VisibleProduct) -> Json:
@@ -350,23 +258,23 @@ def _query(product: VisibleProduct) -> Json:
             "table": {"type": "string", "enum": tables},
             "select": schemas.SELECT,
             "where": {"type": "object", "additionalProperties": False, "description": "column: operator.value"},
-            "limit": _LIMIT,
-            "offset": _OFFSET,
+            "limit": LIMIT,
+            "offset": OFFSET,
             "cursor": {"type": "string", "description": "what a page's next said"},
-            "format": _FORMAT["schema"],
+            "format": FORMAT["schema"],
             "count": {"type": "string", "enum": ["exact", "planned", "estimated"]},
         },
     }
     name = product.product.name
-    found = _operation(
+    found = operation(
         f"query_{name}",
         name,
         f"A question to {name} in a body",
-        [_PREFER, _PINNED, _PURPOSE, _BEHALF],
-        _contents({"type": "object"}, _page({"type": "object"})),
+        [PREFER, PINNED, PURPOSE, BEHALF],
+        contents({"type": "object"}, page({"type": "object"})),
     )
     found["responses"]["206"] = {**found["responses"]["200"], "description": "A part of the rows, counted"}
-    return _with_body(found, body)
+    return with_body(found, body)
 
 
 def _sql() -> Json:
@@ -380,21 +288,8 @@ def _sql() -> Json:
             "search_path": {"type": "array", "items": {"type": "string"}},
         },
     }
-    content = _contents({"type": "object"}, _page({"type": "object"}))
-    return _with_body(
-        _operation(
-            "sql", None, "One SELECT over products", [_FORMAT, _INT64, _SNAPSHOT, _PINNED, _PURPOSE, _BEHALF], content
-        ),
+    content = contents({"type": "object"}, page({"type": "object"}))
+    return with_body(
+        operation("sql", None, "One SELECT over products", [FORMAT, INT64, SNAPSHOT, PINNED, PURPOSE, BEHALF], content),
         body,
     )
-
-
-def _with_body(operation: Json, body: Json) -> Json:
-    refusals = {
-        "413": "The body is too long",
-        "415": "The body is application/json",
-        "422": "The body has another shape",
-    }
-    problem = {errors.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    operation["responses"] |= {code: {"description": told, "content": problem} for code, told in refusals.items()}
-    return {**operation, "requestBody": {"required": True, "content": {"application/json": {"schema": body}}}}

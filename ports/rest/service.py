@@ -15,6 +15,7 @@ from ports.http import caching, provenance
 from ports.http.exchange import Answer, Lifeline, exchange
 from ports.rest import address, openapi
 from ports.rest.address import Address
+from ports.rest.openapi_about import Rights
 
 VERSION = version("outport")
 
@@ -25,13 +26,13 @@ def routes(gateway: Gateway) -> APIRouter:
 
     def whole(request: Request, _: Lifeline) -> Answer:
         session = address.session(gateway, request)
-        return _answer(gateway.products(session), session, address.read(request))
+        return _answer(gateway, gateway.products(session), session, address.read(request))
 
     def one(request: Request, _: Lifeline) -> Answer:
         session = address.session(gateway, request)
         asked = address.read(request)
         pinned = session.pinned(asked.snapshots)
-        return _answer([gateway.product(pinned, asked.schema)], session, asked)
+        return _answer(gateway, [gateway.product(pinned, asked.schema)], session, asked)
 
     @router.get("/openapi.json")
     async def all_products(request: Request) -> Response:
@@ -44,8 +45,8 @@ def routes(gateway: Gateway) -> APIRouter:
     return router
 
 
-def _answer(visible: Sequence[VisibleProduct], session: Session, asked: Address) -> Answer:
-    found = openapi.document(visible, session, VERSION)
+def _answer(gateway: Gateway, visible: Sequence[VisibleProduct], session: Session, asked: Address) -> Answer:
+    found = openapi.document(visible, session, VERSION, Rights.of(gateway, session, visible))
     headers = (
         provenance.of_product(visible[0]) if len(visible) == 1 and asked.schema else provenance.of_products(visible)
     )

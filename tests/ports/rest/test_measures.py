@@ -216,7 +216,7 @@ def test_what_if_changes_a_driver_alone(client: httpx.Client) -> None:
 
 def test_the_document_of_the_interface_has_the_addresses_of_measures(client: httpx.Client) -> None:
     told = get(client, "openapi.json").json()["paths"]
-    assert {path.rpartition("/-/")[2] for path in told if "/-/" in path} == {
+    assert {path.rpartition("/-/")[2] for path in told if "/-/" in path} >= {
         "query", "measures", "measures/{measures}", "metric-tree", "metric-tree.mmd", "decompose/{measures}",
         "what-if/{measures}",
     }  # fmt: skip

@@ -44,7 +44,7 @@ def test_the_document_tells_of_what_its_caller_sees(base: str) -> None:
     assert "hr" not in json.dumps(analyst["paths"])
     assert "salary" in steward["components"]["schemas"]["ShopCustomers"]["properties"]
     assert "salary" not in json.dumps(analyst)
-    assert list(fetched(base, "stranger")["paths"]) == ["/products", "/sql"]
+    assert list(fetched(base, "stranger")["paths"]) == ["/products", "/sql", "/-/scorecards", "/-/suggest"]
     assert httpx.get(f"{base}/openapi.json").status_code == 401
 
 
@@ -63,6 +63,7 @@ def test_rows_are_typed_as_they_are_answered(base: str) -> None:
     assert "null" in cells["phone"]["type"]
 
 
+# Nobody manages or pushes here, so that what is drawn changes nothing: acts are asked in test_openapi_acts.
 @pytest.mark.parametrize("subject", ["steward", "analyst"])
 def test_the_server_does_what_the_document_says(base: str, subject: str) -> None:
     schema = schemathesis.openapi.from_dict(drawable(fetched(base, subject), base, subject))
@@ -95,6 +96,7 @@ def test_the_server_does_what_the_document_says(base: str, subject: str) -> None
 
     for result in schema.get_all_operations():
         operation = result.ok()
+        assert operation.method.upper() == "GET" or operation.path == "/sql" or operation.path.endswith("/-/query")
         given(case=operation.as_strategy())(holds)()
     assert failures == []
     assert any(path.endswith("/-/query") for path in followed)
@@ -136,7 +138,7 @@ def following(answer: Any) -> str | None:
     if answer.status_code not in {200, 206} or "application/json" not in answer.headers["content-type"][0]:
         return None
     content = answer.json()
-    found: str | None = content.get("next")
+    found: str | None = content.get("next") if isinstance(content, dict) else None
     return found
 
 
