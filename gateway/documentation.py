@@ -103,4 +103,5 @@ def _declared(product: Product) -> Iterator[dict[str, Any]]:
         if isinstance(document, dict) and document.get("kind") == "DataProduct":
             for one in document.get("customProperties") or ():
                 if (one.get("vendor"), one.get("property")) == ("outport", "attestations"):
-                    yield from (each for each in one.get("value") or () if isinstance(each, dict))
+                    value = one.get("value")
+                    yield from (each for each in (value if isinstance(value, list) else ()) if isinstance(each, dict))

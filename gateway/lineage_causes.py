@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 
 from gateway import freshness
@@ -28,15 +28,16 @@ def causes(
     return tuple(dict.fromkeys(found))
 
 
-def downstream(deployment: Deployment, product: str) -> tuple[str, ...]:
-    """The products that are made of it, directly or through others, by name."""
+def downstream(deployment: Deployment, product: str, seen: Container[str] | None = None) -> tuple[str, ...]:
+    """The products that are made of it, directly or through others, by name; by way of those of `seen` alone."""
     found: set[str] = set()
     due = {product}
     while due:
         due = {
             one.product.name
             for one in deployment.current
-            if any(made_of.product in due for made_of in one.product.inputs)
+            if (seen is None or one.product.name in seen)
+            and any(made_of.product in due for made_of in one.product.inputs)
         } - found
         found |= due
     return tuple(sorted(found - {product}))

@@ -1,16 +1,18 @@
 """What a product is to those who use it, as a scorecard: usage, reuse, care, failures, cost and return. Pure.
 
-Counted from the ledger's minutes and hours, and read from descriptors; nothing here names a person.
+Counted from the ledger's minutes and hours, and read from descriptors; nothing here names a person. What is made of a
+product is of other products: it is added for who sees these (`reused`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
+from gateway import ticking
 from gateway.documentation import Care, care
 from gateway.incidents import Incident
 from gateway.ledger import Row
@@ -27,6 +29,9 @@ _A_YEAR = {"year": 1.0, "month": 12.0}
 # Steady: asked on so many of its days, and no day so many times the mean.
 _STEADY_DAYS, _STEADY_PEAK = 0.6, 5.0
 _DECAYED = -0.8
+# Why a product may be retired that nobody asks for: no reason where others are made of it.
+_UNASKED = f"nobody has asked for it in {DAYS} days"
+_UNUSED = "it is deprecated, and nobody asks for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,10 @@ class Prices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
-    """One product over DAYS. Ratios are None where there is nothing to divide by; money is that of a year."""
+    """One product over DAYS. Ratios are None where there is nothing to divide by; money is that of a year.
+
+    `cases` are the declared use cases that were seen to ask.
+    """
 
     product: str
     domain: str
@@ -53,6 +61,7 @@ class Scorecard:
     computed_s: float
     ports: Mapping[str, int]
     purposes: Mapping[str, int]
+    cases: tuple[str, ...]
     use_cases: int
     use_cases_seen: int
     reused_by: int
@@ -63,6 +72,7 @@ class Scorecard:
     changes: int
     change_failure_rate: float | None
     incidents: int
+    repaired: int
     mttr_s: float | None
     value: float | None
     cost: float
@@ -71,8 +81,8 @@ class Scorecard:
 
     @property
     def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+        """As JSON that may be told: whoever asks is counted, not named."""
+        return {name: value for name, value in asdict(self).items() if name != "cases"}
 
 
 @dataclass(slots=True)
@@ -94,7 +104,7 @@ def scorecards(
     now: datetime,
     prices: Prices | None = None,
 ) -> list[Scorecard]:
-    """Of every product that is served, by name."""
+    """Of every product that is served, by name, as if nothing were made of it."""
     used = _used(minutes, now)
     known, runs = list(incidents), list(refreshes)
     made = []
@@ -102,7 +112,7 @@ def scorecards(
         name = one.product.name
         met = [incident for incident in known if incident.product == name and incident.opened > now - timedelta(DAYS)]
         ended = [row for row in runs if row.get("product") == name and row.get("phase") == "ended"]
-        made.append(_scorecard(one, used.get(name, _Used()), deployment, met, ended, now, prices or Prices()))
+        made.append(_scorecard(one, used.get(name, _Used()), met, ended, now, prices or Prices()))
     return made
 
 
@@ -124,14 +134,12 @@ def _used(minutes: Iterable[Minute], now: datetime) -> dict[str, _Used]:
 
 
 def _scorecard(
-    snapshot: Snapshot, used: _Used, deployment: Deployment, met: Sequence[Incident], ended: Sequence[Row],
-    now: datetime, prices: Prices,
-) -> Scorecard:  # fmt: skip
+    snapshot: Snapshot, used: _Used, met: Sequence[Incident], ended: Sequence[Row], now: datetime, prices: Prices
+) -> Scorecard:
     product, total = snapshot.product, used.total
-    readers = downstream(deployment, product.name)
-    domains = {found.product.domain for name in readers if (found := deployment.find(name)) is not None}
-    cases = _use_cases(snapshot)
-    seen = {name for names in used.kinds.values() for name in names} | set(used.purposes) | set(readers)
+    declared = _use_cases(snapshot)
+    asked = {name for names in used.kinds.values() for name in names} | set(used.purposes)
+    cases = tuple(one for one in declared if one in asked)
     failures = sum(row.get("outcome") in _FAILED for row in ended)
     repairs = [one.repair_s for one in met if one.repair_s is not None]
     value, cost = money(snapshot, "value"), _cost(snapshot, total, prices)
@@ -151,22 +159,45 @@ def _scorecard(
         computed_s=round(total.computed_ms / 1000, 3),
         ports=dict(sorted(used.ports.items())),
         purposes=dict(sorted(used.purposes.items())),
-        use_cases=len(cases),
-        use_cases_seen=sum(one in seen for one in cases),
-        reused_by=len(readers),
-        domains_reached=len(domains - {product.domain}),
+        cases=cases,
+        use_cases=len(declared),
+        use_cases_seen=len(cases),
+        reused_by=0,
+        domains_reached=0,
         pace=_pace(used.days, now),
         change=change,
         care=care(product, now.date()),
         changes=len(ended),
         change_failure_rate=failures / len(ended) if ended else None,
         incidents=len(met),
+        repaired=len(repairs),
         mttr_s=sum(repairs) / len(repairs) if repairs else None,
         value=value,
         cost=round(cost, 2),
         roi=None if roi is None else round(roi, 4),
-        retire=_retire(snapshot, sum(consumers.values()) + len(readers), change, roi, now),
+        retire=_retire(snapshot, sum(consumers.values()), change, roi, _since(snapshot, ended), now),
     )
+
+
+def reused(card: Scorecard, deployment: Deployment, seen: Container[str] | None = None) -> Scorecard:
+    """`card` with what is made of its product, as far as those products are of `seen` (None: all are)."""
+    snapshot, readers = deployment.find(card.product), downstream(deployment, card.product, seen)
+    if snapshot is None or not readers:
+        return card
+    domains = {found.product.domain for name in readers if (found := deployment.find(name)) is not None}
+    return replace(
+        card,
+        use_cases_seen=sum(one in card.cases or one in readers for one in _use_cases(snapshot)),
+        reused_by=len(readers),
+        domains_reached=len(domains - {card.domain}),
+        retire=tuple(one for one in card.retire if one not in {_UNASKED, _UNUSED}),
+    )
+
+
+def _since(snapshot: Snapshot, ended: Sequence[Row]) -> datetime:
+    """Since when a product is known to be there, however often it was made anew since."""
+    made = [ticking.read(str(row["at"])) for row in ended if row.get("outcome") == "published" and "at" in row]
+    return min([snapshot.published_at, *made])
 
 
 def custom(snapshot: Snapshot, name: str) -> Any:
@@ -220,17 +251,19 @@ def _change(days: Mapping[date, int], now: datetime) -> float | None:
     return round(after / before - 1, 4) if before else None
 
 
-def _retire(snapshot: Snapshot, users: int, change: float | None, roi: float | None, now: datetime) -> tuple[str, ...]:
+def _retire(
+    snapshot: Snapshot, users: int, change: float | None, roi: float | None, since: datetime, now: datetime
+) -> tuple[str, ...]:
     """Why it may be a candidate for retirement; () where nothing speaks for it."""
     found = []
-    if not users and (now - snapshot.published_at).days >= DAYS:
-        found.append(f"nobody has asked for it in {DAYS} days, and no product reads it")
+    if not users and (now - since).days >= DAYS:
+        found.append(_UNASKED)
     if change is not None and change <= _DECAYED:
         found.append(f"{-change:.0%} fewer questions than in the {DAYS // 2} days before")
     if roi is not None and roi < 0:
         found.append("it costs more than it is declared to be worth")
     if snapshot.product.status == "deprecated" and not users:
-        found.append("it is deprecated, and nobody uses it")
+        found.append(_UNUSED)
     return tuple(found)
 
 
@@ -263,7 +296,7 @@ class Together:
 
 def together(cards: Sequence[Scorecard], domain: str = "") -> Together:
     """`cards` as one scorecard; means are those over products."""
-    repaired = [(one.mttr_s, one.incidents) for one in cards if one.mttr_s is not None]
+    repaired = [(one.mttr_s, one.repaired) for one in cards if one.mttr_s is not None]
     weight = sum(count for _, count in repaired)
     changes = sum(one.changes for one in cards)
     failures = sum((one.change_failure_rate or 0.0) * one.changes for one in cards)

@@ -20,9 +20,9 @@ from gateway.observe import Observation, QueryAnswered, QueryRefused, Refused
 from gateway.ticking import Clock
 
 KIND = "minutes"
-# Rows of what is not on file yet: beyond, subjects are counted together.
+# Rows of what is not on file yet: beyond, subjects are counted together, under a name that no subject has.
 ROWS = 5_000
-OTHERS = "others"
+OTHERS = "*"
 Blame = Literal["lacking", "failed", "theirs"]
 # What the gateway could not do, and what it was not there for; everything else is the question's own.
 _BLAME: dict[tuple[str, str], Blame] = {

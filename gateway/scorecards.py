@@ -7,7 +7,7 @@ manages the product. Nobody who uses a product is named.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from gateway.documentation import Attestation, Care
 from gateway.grants import sees
 from gateway.ledger import Ledger, Scalar
 from gateway.managers import Managers
-from gateway.measurement import CHANGE_DAYS, DAYS, Prices, Scorecard, domains, scorecards, together
+from gateway.measurement import CHANGE_DAYS, DAYS, Prices, Scorecard, domains, reused, scorecards, together
 from gateway.observations import KIND, Minute
 from gateway.pins import Pins
 from gateway.runs import REFRESH
@@ -33,7 +33,7 @@ Document = Mapping[str, Any]
 
 
 def made(settings: Settings, deployment: Deployment, now: datetime) -> list[Scorecard]:
-    """Every product's scorecard from what is on file by `now`. Raises Unavailable."""
+    """Every product's scorecard from what is on file by `now`, as if nothing were made of it. Raises Unavailable."""
     ledger = Ledger(settings.state)
     prices = Prices(settings.price_cpu_hour, settings.price_gigabyte)
     known = incidents.replayed({}, ledger.rows(incidents.KIND, now - timedelta(2 * DAYS)))
@@ -58,7 +58,7 @@ def usage(ledger: Ledger, now: datetime) -> Iterator[Minute]:
 
 def keep(settings: Settings, cards: list[Scorecard], now: datetime) -> None:
     """Have every process tell them, and the ledger keep them. Raises Unavailable."""
-    document = {"at": ticking.text(now), "products": [one.document for one in cards]}
+    document = {"at": ticking.text(now), "products": [asdict(one) for one in cards]}
     slo_told.write(settings.state, document, FILE)
     ledger = Ledger(settings.state)
     at = now.replace(minute=0, second=0, microsecond=0)
@@ -67,8 +67,8 @@ def keep(settings: Settings, cards: list[Scorecard], now: datetime) -> None:
 
 
 def _row(card: Scorecard) -> dict[str, Scalar]:
-    """A scorecard as the ledger keeps it, once an hour."""
-    given = card.document
+    """A scorecard as the ledger keeps it, once an hour: who sees the row may not see what is made of the product."""
+    given = {name: value for name, value in card.document.items() if name not in {"reused_by", "domains_reached"}}
     kinds = (("people", "person"), ("applications", "application"), ("agents", "agent"))
     of_kind: dict[str, Scalar] = {name: card.consumers.get(kind, 0) for name, kind in kinds}
     plain = {name: value for name, value in given.items() if isinstance(value, str | int | float | None)}
@@ -97,7 +97,9 @@ class ScorecardDesk:
         document = self._told.read()
         pin = self._pins.present()
         seen = {one.product.name: one.product for one in pin.deployment.current if sees(session, pin, one)}
-        cards = [_card(one) for one in document.get("products", ()) if one["product"] in seen]
+        cards = [
+            reused(_card(one), pin.deployment, seen) for one in document.get("products", ()) if one["product"] in seen
+        ]
         shown = [
             one
             if self._managers.rule(session, seen[one.product])
@@ -112,7 +114,7 @@ def _card(document: Document) -> Scorecard:
     care = dict(given["care"])
     attested = tuple(Attestation(**one) for one in care["attestations"])
     given["care"] = Care(**{**care, "missing": tuple(care["missing"]), "attestations": attested})
-    return Scorecard(**{**given, "retire": tuple(given["retire"])})
+    return Scorecard(**{**given, "cases": tuple(given["cases"]), "retire": tuple(given["retire"])})
 
 
 def _minute(row: Mapping[str, Any]) -> Minute | None:

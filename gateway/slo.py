@@ -24,6 +24,8 @@ ALERTS: tuple[tuple[str, str, float, Alert], ...] = (
 )
 # Questions that a window needs before its share says anything.
 ENOUGH = 20
+# What a promise of all of them allows all the same: without it its rates would be no numbers.
+_LEAST = 1e-6
 # Of the budget: what is left below that is little.
 LITTLE = 0.25
 # Minutes are kept one by one for as long as the longest window that is asked by the minute.
@@ -133,13 +135,17 @@ def standing(objective: Objective, series: Series, now: int, broken: bool | None
 
 def budget(objective: Objective, window: Window) -> float:
     """The share of the error budget of a window that is left: 1 of all of it, below 0 where more was spent."""
-    allowed = (1 - objective.share) * (window.good + window.bad)
+    allowed = _allowed(objective) * (window.good + window.bad)
     return 1 - window.bad / allowed if allowed else 1.0
+
+
+def _allowed(objective: Objective) -> float:
+    return max(1 - objective.share, _LEAST)
 
 
 def _window(objective: Objective, count: Count) -> Window:
     share = count.adherence
-    burn = None if share is None else (1 - share) / (1 - objective.share)
+    burn = None if share is None else (1 - share) / _allowed(objective)
     return Window(count.good, count.bad, share, burn)
 
 

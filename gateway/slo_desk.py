@@ -1,7 +1,8 @@
 """How the objectives of a product are kept, told as far as a principal may see them. Reads <state>/slo.json.
 
-A promise on a column exists for who sees the column as it is; one on a table, for who sees the table. Who consumes a
-product is told by name to those who manage it, and as a number to others.
+A promise on a column exists for who sees the column as it is; one on a table, for who sees the table. How old its data
+is, and so since when it was too old, is told to who sees every row: the newest may be another's. Who consumes a product
+is told by name to those who manage it, and as a number to others; other products to who sees them.
 """
 
 from __future__ import annotations
@@ -47,14 +48,21 @@ class SloDesk:
         told = self._told.read()
         name = visible.product.name
         exists = {
-            one.id for one in visible.product.objectives if not one.table or _exists(visible, one.table, one.column)
+            one.id: one
+            for one in visible.product.objectives
+            if not one.table or _exists(visible, one.table, one.column)
         }
+        blurred = {name for name, one in exists.items() if one.kind == "freshness" and _filtered(visible, one.table)}
         manages = bool(self._managers.rule(session, visible.product))
         return Objectives(
             told["at"],
-            [one for one in told["results"] if one["product"] == name and one["objective"] in exists],
             [
-                one if manages else self._shown(session, one)
+                {**one, "value": None} if one["objective"] in blurred else one
+                for one in told["results"]
+                if one["product"] == name and one["objective"] in exists
+            ],
+            [
+                self._shown(session, one, exact=one["objective"] not in blurred, manages=manages)
                 for one in told["incidents"]
                 if one["product"] == name and one["objective"] in exists
             ],
@@ -79,18 +87,26 @@ class SloDesk:
         row = {"at": ticking.text(told.at), "event": "acknowledged", "incident": incident, "product": name}
         self._ledger.append(incidents.KIND, [row | {"by": told.by, "words": told.words}])
 
-    def _shown(self, session: Session, incident: Document) -> Document:
-        """For who does not manage it: other products where they are seen, and consumers as their number."""
+    def _shown(self, session: Session, incident: Document, *, exact: bool, manages: bool) -> Document:
+        """Other products where they are seen; to who does not manage it, consumers as their number."""
         pin = self._pins.present()
         seen = {one.product.name for one in pin.deployment.current if sees(session, pin, one)}
-        told = incident["acknowledged"]
-        return {
+        shown = {
             **incident,
             "causes": [one for one in incident["causes"] if one.partition(":")[0] in seen],
             "downstream": [one for one in incident["downstream"] if one in seen],
-            "consumers": len(incident["consumers"]),
-            "acknowledged": None if told is None else {**told, "by": None},
+            **({} if exact else {"first_bad": None, "detect_s": None}),
         }
+        if manages:
+            return shown
+        told = incident["acknowledged"]
+        by_nobody = None if told is None else {**told, "by": None}
+        return {**shown, "consumers": len(incident["consumers"]), "acknowledged": by_nobody}
+
+
+def _filtered(visible: VisibleProduct, table: str) -> bool:
+    """Whether rows of a table are kept from who sees it."""
+    return any(one.decision.rows is not None for one in visible.tables if one.table.name == table)
 
 
 def _exists(visible: VisibleProduct, table: str, column: str) -> bool:

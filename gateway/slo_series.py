@@ -88,10 +88,11 @@ class Reader:
         """Everything that is on file by `now`, for these objectives by product. Raises Unavailable."""
         if objectives != self._objectives:
             self._file_runs(all_of_them=True)
-            self._objectives, self.measured, self._first = objectives, Measured(), True
-            self._places, self._unfiled, self._filed = {}, {}, 0
+            self._objectives, self._first = objectives, True
         first, present = self._first, _minute(now)
         if first:
+            # Also where the first reading broke off: what it had counted would be counted again.
+            self.measured, self._places, self._unfiled, self._filed = Measured(), {}, {}, 0
             self._start(now)
         for one in _minutes(self._ledger.follow(KIND, self._places, self._since)):
             self._take(one, present, first)
@@ -175,7 +176,7 @@ class Reader:
                 good, bad = counts(objective, one.numbers, understood=bool(counted.product))
                 if not good + bad:
                     continue
-                for port in dict.fromkeys((objective.port, counted.port)):
+                for port in dict.fromkeys((objective.port, counted.port or objective.port)):
                     self.measured.of(product, objective, port).add(minute, good, bad)
 
     def _seen(self, one: Minute) -> None:

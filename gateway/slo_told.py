@@ -5,10 +5,12 @@ Touches <state>/slo.json and its like only.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import orjson
 from gateway.errors import Unavailable
 
 FILE = "slo.json"
+_LOOKS = "slo.lock"
 Document = Mapping[str, Any]
 NOTHING: Document = {"at": None, "results": [], "incidents": []}
 
@@ -44,14 +47,43 @@ class Told:
             return self._read[1]
 
 
+@contextmanager
+def evaluator(state: Path) -> Iterator[bool]:
+    """Whether this process is the one that looks from now on: two would open every incident twice.
+
+    Raises Unavailable.
+    """
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(state / _LOOKS, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Unavailable("how objectives are kept cannot be written now", reason="state") from error
+    try:
+        yield _alone(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _alone(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def write(state: Path, document: Document, name: str = FILE) -> None:
     """In place of what was told before, at once, for its owner only. Raises Unavailable."""
     body = orjson.dumps(document, option=orjson.OPT_UTC_Z)
     try:
         state.mkdir(parents=True, exist_ok=True)
         descriptor, made = tempfile.mkstemp(dir=state, prefix=".slo-")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
-        Path(made).replace(state / name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(body)
+            Path(made).replace(state / name)
+        except OSError:
+            Path(made).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise Unavailable("how objectives are kept cannot be written now", reason="state") from error

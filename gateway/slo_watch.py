@@ -162,7 +162,8 @@ class Watch:
             product=key[0],
             objective=key[1],
             port=key[2],
-            first_bad=first,
+            # To the microsecond it would tell the newest value of a table to who may not see that row.
+            first_bad=first.replace(second=0, microsecond=0) if objective.kind == "freshness" else first,
             opened=now,
             causes=lineage_causes.causes(deployment, key[0], self._failing, now),
             consumers=tuple(sorted(seen, key=lambda name: -seen[name].queries)),

@@ -68,7 +68,7 @@ def kept(settings: Settings) -> None:
     for number, (product, reads) in enumerate(promises):
         at = text(now)
         told = {"product": product, "objective": f"o{number}", "port": "", "state": "ok", "reads": reads, "at": at}
-        ledger.append("slo", [told | {"adherence": 0.5, "good": 1, "bad": 1}])
+        ledger.append("slo", [told | {"adherence": 0.5, "good": 1, "bad": 1, "value": 7.5}])
         begun = told | {"incident": f"i{number}", "event": "opened", "first_bad": text(now - timedelta(minutes=5))}
         ledger.append("incidents", [begun, {"at": at, "incident": f"i{number}", "event": "closed", "recovered": at}])
     keep(settings, made(settings, Catalog(settings.state).current(), now), now)
@@ -127,6 +127,16 @@ def test_numbers_are_for_who_sees_all_that_they_count(door: Door) -> None:
     assert all(row["holds"] for row in rows)
     asked = "SELECT rule FROM outport.quality_results WHERE value >= 0 OR expected = '= 0'"
     assert door.ask("analyst", asked).num_rows == 0
+
+
+def test_how_old_data_is_is_told_to_who_sees_every_row_and_what_is_made_of_a_product_to_nobody(door: Door) -> None:
+    told = {who: door.ask(who, "SELECT value FROM outport.slo_results")["value"] for who in ("analyst", "steward")}
+    assert told["analyst"].to_pylist() == [None]
+    assert told["steward"].to_pylist() == [7.5, 7.5, 7.5]
+    mean = "SELECT MEASURE(mean_time_to_detect) AS s FROM outport.incidents"
+    assert [door.ask(who, mean)["s"].to_pylist() for who in told] == [[300.0], [300.0]]
+    columns = set(door.ask("steward", "SELECT * FROM outport.scorecards").column_names)
+    assert {"reused_by", "domains_reached", "cases"} & columns == set()
 
 
 def test_who_sees_no_product_sees_no_row(door: Door) -> None:

@@ -10,7 +10,7 @@ import typer
 from gateway import scorecards, ticking
 from gateway.catalog import Catalog
 from gateway.errors import NotFound
-from gateway.measurement import Scorecard, domains, together
+from gateway.measurement import Scorecard, domains, reused, together
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.flags import PLACES, with_settings
@@ -27,7 +27,8 @@ def command(
 ) -> None:
     """Show usage, care, failures, cost and return of every product over 30 days, and which may be retired."""
     now = ticking.MACHINE.now()
-    cards = scorecards.made(settings, Catalog(settings.state).current(), now)
+    served = Catalog(settings.state).current()
+    cards = [reused(one, served) for one in scorecards.made(settings, served, now)]
     if product is not None:
         cards = [one for one in cards if one.product == product.lower()]
         if not cards:

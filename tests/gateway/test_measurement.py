@@ -12,7 +12,7 @@ import pytest
 from gateway.errors import Unavailable
 from gateway.incidents import Incident
 from gateway.ledger import Ledger
-from gateway.measurement import Prices, Scorecard, domains, scorecards, together
+from gateway.measurement import Prices, Scorecard, domains, reused, scorecards, together
 from gateway.observations import Counted, Minute, Numbers
 from gateway.product import Input
 from gateway.scorecards import FILE, keep, made
@@ -53,8 +53,9 @@ def named(shop: Snapshot, name: str, inputs: tuple[str, ...] = (), domain: str =
 
 def card(shop: Snapshot, *minutes: Minute, others: tuple[Snapshot, ...] = (), **more: Any) -> Scorecard:
     given: dict[str, Any] = {"incidents": (), "refreshes": (), "now": NOW} | more
-    found = scorecards(minutes, Deployment((shop, *others)), **given)
-    return next(one for one in found if one.product == shop.product.name)
+    served = Deployment((shop, *others))
+    found = next(one for one in scorecards(minutes, served, **given) if one.product == shop.product.name)
+    return reused(found, served)
 
 
 def test_usage_is_counted_by_kind_door_and_purpose_and_names_nobody(shop: Snapshot) -> None:
@@ -86,6 +87,20 @@ def test_declared_use_cases_are_looked_for_among_who_asks_what_for_and_what_read
     assert (found.reused_by, found.domains_reached) == (2, 1)
 
 
+def test_what_is_made_of_it_and_not_seen_changes_nothing(shop: Snapshot) -> None:
+    declared = named(shop, "shop", consumers=[{"name": "board"}, {"name": "deck"}])
+    alone, board, deck = (declared,), named(shop, "board", ("shop",), "x"), named(shop, "deck", ("board",), "y")
+    (before,) = scorecards((), Deployment(alone), (), (), NOW)
+    served = Deployment((*alone, board, deck))
+    after = next(one for one in scorecards((), served, (), (), NOW) if one.product == "shop")
+    assert after == before, "what the ledger keeps"
+    for seen in ((), ("shop",), ("shop", "deck")):
+        assert reused(after, served, seen) == before, "by way of what is not seen there is no way"
+    whole = reused(after, served, ("shop", "board", "deck"))
+    assert (whole.reused_by, whole.domains_reached, whole.use_cases_seen, whole.retire) == (2, 2, 2, ())
+    assert (before.reused_by, before.use_cases_seen, before.retire) == (0, 0, ("nobody has asked for it in 30 days",))
+
+
 @pytest.mark.parametrize(
     ("days", "pace", "change"),
     [
@@ -104,8 +119,14 @@ def test_use_is_steady_or_bursty_and_grows_or_decays(
 
 
 def test_what_nobody_uses_what_decays_and_what_costs_more_than_it_is_worth_may_be_retired(shop: Snapshot) -> None:
-    assert card(shop).retire == ("nobody has asked for it in 30 days, and no product reads it",)
+    assert card(shop).retire == ("nobody has asked for it in 30 days",)
     assert card(replace(shop, published_at=NOW - timedelta(9))).retire == ()
+    again = [
+        {"product": "shop", "phase": "ended", "outcome": "published", "at": f"2026-0{month}-28T00:00:00Z"}
+        for month in (2, 3)
+    ]
+    anew = card(replace(shop, published_at=NOW - timedelta(1)), refreshes=again)
+    assert anew.retire == ("nobody has asked for it in 30 days",), "however often it is made anew"
     assert card(shop, others=(named(shop, "board", ("shop",)),)).retire == ()
     assert "100% fewer" in card(shop, asked(20, queries=9)).retire[0]
     dear = card(named(shop, "shop", value=10, cost={"amount": 5, "per": "month"}), asked(1))
@@ -130,6 +151,21 @@ def test_failures_of_changes_and_times_to_repair_are_told(shop: Snapshot) -> Non
     found = card(shop, refreshes=runs, incidents=met)
     assert (found.changes, found.change_failure_rate) == (3, pytest.approx(1 / 3))
     assert (found.incidents, found.mttr_s) == (3, 20 * 60)
+
+
+def test_the_mean_time_to_repair_of_several_is_over_what_was_repaired(shop: Snapshot) -> None:
+    begun = NOW - timedelta(days=1)
+    first = Incident(id="i", product="a", objective="o", port="", first_bad=begun, opened=begun)
+    long = replace(first, recovered=begun + timedelta(minutes=60))
+    short = replace(first, product="b", recovered=begun + timedelta(minutes=10))
+    served = Deployment((named(shop, "a"), named(shop, "b")))
+    cards = scorecards((), served, [long, *[first] * 9, short], (), NOW)
+    assert together(cards).mttr_s == 35 * 60
+
+
+@pytest.mark.parametrize("vouched", [5, "privacy", {"name": "privacy"}, [5]])
+def test_attestations_of_another_shape_are_none(shop: Snapshot, vouched: object) -> None:
+    assert card(named(shop, "shop", attestations=vouched)).care.attestations == ()
 
 
 def test_care_is_what_descriptors_hold_and_who_vouches_until_when(shop: Snapshot) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gateway import incidents
 from gateway.document import Documents, Report
+from gateway.errors import Unavailable
 from gateway.ledger import Ledger
 from gateway.objective import Objective
 from gateway.objectives import compiled
@@ -22,12 +23,14 @@ from gateway.observations import Tally
 from gateway.observe import QueryAnswered, QueryRefused, Refused
 from gateway.odcs import DataContract
 from gateway.product import Input
+from gateway.session import Pin
 from gateway.slo import MINUTES, Series, budget, standing
-from gateway.slo_told import Told
+from gateway.slo_desk import SloDesk
+from gateway.slo_told import Told, evaluator, write
 from gateway.slo_watch import Watch
 from gateway.snapshot import Deployment, RuleOutcome, Snapshot
 from gateway.ticking import ScriptedClock
-from tests.conftest import World
+from tests.conftest import World, password
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 OURS, THEIRS = Refused("unavailable", "", "e"), Refused("bad_query", "syntax", "e")
@@ -376,3 +379,104 @@ def test_an_incident_of_what_is_no_longer_promised_is_over(scene: Scene) -> None
     scene.publish("shop")
     scene.look(1)
     assert scene.incidents()[0]["closed"] is not None
+
+
+@pytest.mark.parametrize("promise", [("availability", 100), ("errorRate", 0)])
+def test_a_promise_of_all_is_judged_and_one_bad_question_spends_it(world: World, promise: tuple[str, int]) -> None:
+    (made,), findings = compile_sla(world, {"property": promise[0], "value": promise[1], "unit": "percent"})
+    assert (made.share, findings) == (1.0, [])
+    series, now = Series(), 600_000
+    series.add(now, 500, 0)
+    assert (standing(made, series, now).state, standing(made, series, now).budget) == ("ok", 1.0)
+    series.add(now, 99, 1)
+    stands = standing(made, series, now)
+    assert (stands.state, stands.alert) == ("breached", "page")
+    assert json.dumps([stands.budget, stands.windows["5m"].burn], allow_nan=False)
+
+
+def test_a_question_that_could_not_be_on_record_counts_at_the_door_of_the_promise_alone(scene: Scene) -> None:
+    scene.publish("shop", replace(AVAILABLE, port="rest"))
+    scene.tally.unrecorded()
+    scene.look(1)
+    assert list(scene.results()) == [("shop", "availability", "rest")]
+
+
+def test_a_first_reading_that_breaks_off_counts_nothing_twice(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.publish("shop", AVAILABLE, objective("freshness", 3600 * 24 * 9))
+    scene.ask(40)
+    scene.look(1)
+    for _ in range(9):
+        scene.look(61)
+    before = scene.results()["shop", "availability", ""]["windows"]["30d"]["good"]
+    scene.watch.close()
+    scene.watch, rows = scene.another(), Ledger.rows
+
+    def broken(ledger: Ledger, kind: str, since: datetime | None = None) -> Any:
+        if kind == "samples":
+            raise Unavailable("not now", reason="state")
+        return rows(ledger, kind, since)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "rows", broken)
+        with pytest.raises(Unavailable):
+            scene.watch.look()
+    scene.watch.look()
+    assert scene.results()["shop", "availability", ""]["windows"]["30d"]["good"] == before == 40
+
+
+def test_one_process_of_a_state_folder_looks(tmp_path: Path) -> None:
+    with evaluator(tmp_path) as first, evaluator(tmp_path) as second:
+        assert (first, second) == (True, False)
+    with evaluator(tmp_path) as third:
+        assert third
+
+
+def test_what_cannot_be_told_leaves_no_file(tmp_path: Path) -> None:
+    (tmp_path / "slo.json").mkdir()
+    with pytest.raises(Unavailable):
+        write(tmp_path, {"at": None})
+    assert [one.name for one in tmp_path.iterdir()] == ["slo.json"]
+
+
+@dataclass(frozen=True)
+class Now:
+    """What is served now, for a desk without doors."""
+
+    present: Callable[[], Pin]
+
+
+def test_how_old_data_is_and_since_when_too_old_is_told_to_who_sees_every_row(world: World, tmp_path: Path) -> None:
+    promise = objective("freshness", 900, id="f", table="orders", column="ordered_at", rule="fresh", rule_s=60.0)
+    known = {"product": "shop", "objective": "f", "port": ""}
+    begun = {"id": "i", "causes": ["hr: data is stale", "shop: its last refresh failed"], "downstream": ["hr"]}
+    more = {"consumers": ["ann"], "acknowledged": None, "first_bad": "2026-03-01", "detect_s": 1.5}
+    write(tmp_path, {"at": "x", "results": [known | {"value": 12.5}], "incidents": [known | begun | more]})
+    gateway = world.gateway
+    desk = SloDesk(tmp_path, gateway.managers, Now(gateway.pin))  # type: ignore[arg-type]
+    told = {}
+    for who in ("steward", "ml", "analyst"):
+        session = gateway.open(password(who), "python")
+        visible = gateway.product(session, "shop")
+        found = desk.of(session, replace(visible, product=replace(visible.product, objectives=(promise,))))
+        told[who] = (found.results[0]["value"], found.incidents[0])
+    assert [value for value, _ in told.values()] == [12.5, 12.5, None]
+    assert [one["first_bad"] for _, one in told.values()] == ["2026-03-01", "2026-03-01", None]
+    assert [one["detect_s"] for _, one in told.values()] == [1.5, 1.5, None]
+
+
+def test_who_manages_a_product_is_told_of_no_other_that_it_does_not_see(world: World, tmp_path: Path) -> None:
+    promise = objective("freshness", 900, id="f")
+    row = {"product": "shop", "objective": "f", "port": "", "id": "i", "acknowledged": None, "consumers": ["ann"]}
+    causes = {"causes": ["hr: data is stale", "shop: its last refresh failed"], "downstream": ["hr"]}
+    write(tmp_path, {"at": "x", "results": [], "incidents": [row | causes]})
+
+    class Managing:
+        def rule(self, *_: object) -> str:
+            return "r1"
+
+    desk = SloDesk(tmp_path, Managing(), Now(world.gateway.pin))  # type: ignore[arg-type]
+    session = world.gateway.open(password("ml"), "python")
+    visible = world.gateway.product(session, "shop")
+    (found,) = desk.of(session, replace(visible, product=replace(visible.product, objectives=(promise,)))).incidents
+    assert (found["causes"], found["downstream"]) == (["shop: its last refresh failed"], [])
+    assert found["consumers"] == ["ann"]

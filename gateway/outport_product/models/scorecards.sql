@@ -13,8 +13,6 @@ SELECT
     computed_s,
     use_cases,
     use_cases_seen,
-    reused_by,
-    domains_reached,
     pace,
     change,
     compliance,
