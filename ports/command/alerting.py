@@ -32,3 +32,5 @@ class AlertThread:
                 self._sender.tick()
             except OSError as error:
                 _log.error("alerts wait: %s", error.strerror)
+            except Exception:
+                _log.exception("alerts wait")  # the next look may fare better

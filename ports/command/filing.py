@@ -9,7 +9,7 @@ import logging
 import threading
 from datetime import timedelta
 
-from gateway import Gateway, scorecards
+from gateway import Gateway, scorecards, slo_told
 from gateway.alerts import incident_alert
 from gateway.catalog import Catalog
 from gateway.errors import GatewayError, Unavailable
@@ -41,12 +41,15 @@ class Filing:
                 self._gateway.tally.flush()
             except Unavailable as error:
                 _log.warning("what was asked is not on file yet: %s", error.message)
+            except Exception:
+                _log.exception("what was asked is not on file")  # the next minutes may fare better
 
 
 class Watching:
     """Looks at every objective every `slo_s` seconds, in a thread of its own, until `stop` is set.
 
-    For one process of a deployment: the one that serves alone, or the supervisor.
+    For one process of a deployment: the one that serves alone, or the supervisor. Where several are there all the same,
+    one looks and the others wait for its end.
     """
 
     def __init__(self, settings: Settings, stop: threading.Event, clock: Clock = MACHINE) -> None:
@@ -58,7 +61,21 @@ class Watching:
         """Begin; returns at once."""
         self._thread.start()
 
+    def join(self, seconds: float | None = None) -> None:
+        """Wait for its end: what was sampled last is on file then."""
+        self._thread.join(seconds)
+
     def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with slo_told.evaluator(self._settings.state) as alone:
+                    if alone:
+                        self._look()
+            except Unavailable as error:
+                _log.warning("how promises are kept is not looked at: %s", error.message)
+            self._clock.wait(self._stop, self._settings.slo_s)
+
+    def _look(self) -> None:
         watch = Watch(self._settings.state, self._catalog.current, self._clock, self._tell)
         due = self._clock.now()
         while not self._clock.wait(self._stop, self._settings.slo_s):

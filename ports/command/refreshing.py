@@ -54,6 +54,10 @@ class RefreshThread:
                 if str(error) != said:
                     _log.error("refreshes wait: %s", error)
                 said = str(error)
+            except Exception as error:  # what is run meanwhile counts as killed, and is tried so often and no more
+                if repr(error) != said:
+                    _log.exception("refreshes wait")
+                said = repr(error)
             self._stop.wait(EVERY_S)
 
     def _work(self) -> None:

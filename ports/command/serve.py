@@ -30,6 +30,8 @@ from ports.command.supervisor import Supervisor
 from ports.http import snippets, snippets_postgres, snippets_web
 
 _WATCH_S = 1.0
+# So long the last look may take to put on file what it has seen.
+_LAST_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,12 @@ def _serve_alone(settings: Settings, guard: Guard) -> None:
             _publishing(settings, stop, lambda: gateway.ready().ready)
             Collector(gateway, stop).start()
             Filing(gateway, stop).start()
-            Watching(settings, stop).start()
+            watching = Watching(settings, stop)
+            watching.start()
             settle()
             while not stop.wait(_WATCH_S):
                 guard.check(hosts)
+            watching.join(_LAST_S)
     finally:
         doors.forget(settings)
         gateway.close()
@@ -107,13 +111,15 @@ def _serve_together(settings: Settings, guard: Guard) -> None:
         supervisor = Supervisor(settings, places)
         try:
             supervisor.start()
-            Watching(settings, stop).start()
+            watching = Watching(settings, stop)
+            watching.start()
             doors.note(settings, addresses)
             _greet(settings)
             _publishing(settings, stop, lambda: True)
             while not stop.is_set():
                 supervisor.look(_WATCH_S)
                 guard.check(tuple(host for host, _ in addresses.values()))
+            watching.join(_LAST_S)
         finally:
             doors.forget(settings)
             supervisor.stop()
