@@ -27,6 +27,7 @@ from gateway.settings import Settings
 from gateway.ticking import Clock
 
 FOLDER = "alerts"
+_RAISED = "raised"
 # Of alerts that nobody has taken yet; past it new ones are dropped, and said so in the log.
 WAITING_LIMIT = 10_000
 Event = Literal["quality.failed", "refresh.failed", "incident.opened", "incident.closed", "product.deprecated"]
@@ -84,6 +85,8 @@ def raise_alert(settings: Settings, alert: Alert, clock: Clock = ticking.MACHINE
             name = f"msg_{secrets.token_hex(12)}"
             for url in settings.alert_addresses:
                 outbox.put(Message(name, url, json.dumps(body, separators=(",", ":")), now))
+            # Not before it is kept: what could not be is raised again.
+            outbox.note(alert, settings.alert_window_s, clock.now().timestamp())
             return True
     except OSError as error:
         _log.error("an alert cannot be kept: %s of %s (%s)", alert.event, alert.product, error.strerror)
@@ -148,20 +151,22 @@ class Outbox:
         (self._folder / message.file).unlink(missing_ok=True)
 
     def is_new(self, alert: Alert, window_s: float, now_s: float) -> bool:
-        """Whether no such alert was raised within the window; from now on one was."""
-        path = self._folder / "raised"
-        known: dict[str, float] = {}
-        with suppress(OSError, ValueError):
-            known = {str(name): float(at) for name, at in json.loads(path.read_bytes()).items()}
-        known = {name: at for name, at in known.items() if now_s - window_s < at <= now_s}
-        name = hashlib.sha256(json.dumps([alert.event, alert.product, alert.key]).encode()).hexdigest()[:32]
-        if name in known:
-            return False
+        """Whether no such alert was raised within the window."""
+        return _name(alert) not in self._raised(window_s, now_s)
+
+    def note(self, alert: Alert, window_s: float, now_s: float) -> None:
+        """It was raised now. Raises OSError."""
+        path = self._folder / _RAISED
         draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(known | {name: now_s}))
+        draft.write_text(json.dumps(self._raised(window_s, now_s) | {_name(alert): now_s}))
         draft.chmod(0o600)
         draft.replace(path)
-        return True
+
+    def _raised(self, window_s: float, now_s: float) -> dict[str, float]:
+        known: dict[str, float] = {}
+        with suppress(OSError, ValueError):
+            known = {str(name): float(at) for name, at in json.loads((self._folder / _RAISED).read_bytes()).items()}
+        return {name: at for name, at in known.items() if now_s - window_s < at <= now_s}
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -173,6 +178,10 @@ class Outbox:
             yield
         finally:
             os.close(descriptor)
+
+
+def _name(alert: Alert) -> str:
+    return hashlib.sha256(json.dumps([alert.event, alert.product, alert.key]).encode()).hexdigest()[:32]
 
 
 def epoch_s() -> int:

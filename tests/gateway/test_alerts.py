@@ -169,6 +169,21 @@ def test_raising_waits_for_no_network_and_never_fails(
     assert "cannot be kept" in caplog.text
 
 
+def test_what_could_not_be_kept_is_raised_again(
+    tmp_path: Path, receiver: Receiver, clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = settings(tmp_path, receiver.url)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Outbox, "put", full)
+        assert not raise_alert(given, STALE, clock)
+    assert raise_alert(given, STALE, clock)
+    assert len(Outbox(given.state).files()) == 1
+
+
 def test_an_incident_is_told_when_it_opens_and_when_it_closes(
     tmp_path: Path, receiver: Receiver, clock: ScriptedClock
 ) -> None:
