@@ -108,6 +108,6 @@ def _since(given: str | None) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(given)
-    except ValueError as error:
+        return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise BadQuery("since is a moment such as 2026-03-01T00:00:00Z", reason="value") from error
-    return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)

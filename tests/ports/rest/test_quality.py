@@ -65,6 +65,8 @@ def test_history_is_as_long_as_is_asked(web: Client) -> None:
     assert len(told(web, "steward", limit="1")["history"]) == 1
 
 
-@pytest.mark.parametrize("query", ["since=yesterday", "limit=0", "format=xml", "table=orders"])
+@pytest.mark.parametrize(
+    "query", ["since=yesterday", "since=0001-01-01T00:00:00%2B14:00", "limit=0", "format=xml", "table=orders"]
+)
 def test_what_is_not_understood_is_refused(web: Client, query: str) -> None:
     assert web("steward").get(f"{PATH}?{query}").status_code == 400
