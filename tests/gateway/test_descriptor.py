@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from gateway import descriptor, document
+from gateway import alignment, arrivals, descriptor, document, review, schedule, sources
 from gateway.document import DocumentError, Documents, Finding, Report
 
 PRODUCT = """\
@@ -201,3 +202,12 @@ def test_the_demo_products_read_without_a_finding(name: str) -> None:
     assert (unread, report.findings) == ([], [])
     assert parsed is not None
     assert parsed.product.id == name
+
+
+def test_every_custom_property_that_is_read_is_known() -> None:
+    rooms = Path(review.__file__).parent.glob("*.py")
+    asked = re.compile(r"""\b(?:custom|money|_text)\((?:\w+, )?"(\w+)"\)""")
+    read = {name for room in rooms for name in asked.findall(room.read_text())}
+    read |= {arrivals.LIMIT, arrivals.WATERMARK, sources.PUSH, sources.ADBC, schedule.REFRESH, alignment.CONSUMERS}
+    assert {"percentile", "adherence", "stale", "value", "cost", "port"} <= read
+    assert read | {"attestations", "user", "password"} <= set(review.KNOWN)
