@@ -79,10 +79,14 @@ class Ledger:
                 found += [row for row in rows if str(row["at"]) >= first]
         return sorted(found, key=lambda row: str(row["at"]))
 
-    def lines(self, kind: str) -> Iterator[bytes]:
-        """The rows of a kind as JSON lines, in no order: whole ones, as they were appended. Raises Unavailable."""
-        for _, path in self._files(kind):
-            yield from (raw for raw in _raw(path) if raw.startswith(b'{"at":"') and raw.endswith(b"}\n"))
+    def lines(self, kind: str, since: datetime | None = None) -> Iterator[bytes]:
+        """The rows of a kind as JSON lines, in no order: whole ones, as they were appended. Raises Unavailable.
+
+        Those of days that were over a day before `since` are left out.
+        """
+        for day, path in self._files(kind):
+            if day >= _day(since, days=-1):
+                yield from (raw for raw in _raw(path) if raw.startswith(b'{"at":"') and raw.endswith(b"}\n"))
 
     def mark(self, *kinds: str) -> str:
         """A text that differs once anything was appended to the kinds, or went; all kinds where none is named."""

@@ -11,6 +11,7 @@ import filecmp
 import io
 import shutil
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,12 +21,14 @@ from pyarrow import json as arrow_json
 from gateway import contract, ticking
 from gateway.errors import Unavailable
 from gateway.ledger import ITSELF, Ledger
+from gateway.observations import KIND as MINUTES
 from gateway.policy_file import read_folder
 from gateway.policy_rules import PolicyError
 from gateway.product import Column, Table
 from gateway.publish import publish
 from gateway.runs import Cause
 from gateway.settings import Settings
+from gateway.slo_series import HOURS
 from gateway.snapshot import Snapshot
 from gateway.ticking import Clock
 
@@ -41,6 +44,7 @@ _ARROW = {
     "TIMESTAMP": pa.timestamp("us", "UTC"),
 }
 _BLOCK_BYTES = 8 << 20
+_RECENT = timedelta(days=3)
 
 
 def publish_itself(settings: Settings, cause: Cause | None = None, clock: Clock = ticking.MACHINE) -> Snapshot:
@@ -60,10 +64,17 @@ def written(settings: Settings) -> Path:
         (folder / "data").mkdir(exist_ok=True, mode=0o700)
         ledger = Ledger(settings.state)
         for table in _kinds(folder):
-            _store(folder / "data" / f"{table.name}.parquet", _rows(ledger.lines(table.name), table.columns))
+            since = _hours_end(ledger) if table.name == MINUTES else None
+            _store(folder / "data" / f"{table.name}.parquet", _rows(ledger.lines(table.name, since), table.columns))
     except OSError as error:
         raise Unavailable("the product of the ledger cannot be written now", reason="state") from error
     return folder
+
+
+def _hours_end(ledger: Ledger) -> datetime | None:
+    """The last hour that is on file: of the minutes before it, which are a hundred times as many, nothing is made."""
+    hours = ledger.rows(HOURS, ticking.MACHINE.now() - _RECENT)
+    return ticking.read(str(hours[-1]["at"])) if hours else None
 
 
 def wanted(settings: Settings) -> bool:
