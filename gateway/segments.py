@@ -96,7 +96,7 @@ class Shelf:
 
     def aside(self) -> tuple[Path, ...]:
         """The rows that were set aside, a file for each push that had some."""
-        return tuple(sorted(self.folder.glob("*.aside"))) if self.folder.is_dir() else ()
+        return tuple(one for path in self.pushed() if (one := path.with_suffix(".aside")).exists())
 
     def begin(self) -> Path:
         """A folder for one push to work in; whoever asked for it removes it. Raises OSError."""
@@ -135,6 +135,7 @@ class Shelf:
         files = self.files()
         place = int(files[-1].name[:12]) + 1 if files else 1
         final = self.folder / f"{place:012d}-{key}-{body}.parquet"
+        self._tidy()
         told = rows.with_name("answer")
         told.write_bytes(_ANSWER.dump_json(answer))
         moves = [(told, final.with_suffix(".json")), (rows, final)]
@@ -145,6 +146,12 @@ class Shelf:
             # The segment comes last: what is beside a segment that is there is there too.
             source.replace(target)
         sync_folder(self.folder)
+
+    def _tidy(self) -> None:
+        """Remove what a killed process has put beside a segment that never came."""
+        for left in (*self.folder.glob("*.aside"), *self.folder.glob("*.json")):
+            if not left.with_suffix(".parquet").exists():
+                left.unlink()
 
 
 def shelf(state: Path, product: str, name: str, table: str) -> Shelf:

@@ -27,3 +27,13 @@ def test_a_push_begins_while_another_one_ends(tmp_path: Path) -> None:
     # What has gone between that it was listed and that it is looked at.
     (shelf.folder / "work-gone").symlink_to(tmp_path / "nowhere")
     assert shelf.begin().is_dir()
+
+
+def test_what_a_killed_push_has_left_is_nobodys_and_goes(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "orders")
+    left = shelf.begin().parent / f"{1:012d}-{'a' * 32}-{'b' * 32}.aside"
+    left.write_bytes(b"rows")
+    assert shelf.aside() == ()
+    kept(shelf, b"r", b"a")
+    assert not left.exists()
+    assert [path.read_bytes() for path in shelf.aside()] == [b"a"]
