@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from gateway import Cancelled, GatewayError, Result
 from ports.http import compression
 from ports.http.compression import Chunk
-from ports.http.lane import Lane
+from ports.http.lane import Lane, fail
 from ports.http.methods import is_head
 
 # What is sent whole, with its length: larger or slower answers begin to stream.
@@ -203,8 +203,7 @@ class _Turn:
         self._lane.tell(self._loop, partial(self._refuse, error))
 
     def _refuse(self, error: BaseException) -> None:
-        if not self._future.done():
-            self._future.set_exception(error)
+        fail(self._future, error)
 
 
 def _begin(answer: Answer, accepted: str | None) -> _Begun:

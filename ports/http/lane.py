@@ -129,7 +129,7 @@ def settle(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], work: Cal
     try:
         given = work()
     except BaseException as error:
-        call(loop, _fail, future, error)
+        call(loop, fail, future, error)
     else:
         call(loop, _give, future, given)
 
@@ -148,6 +148,9 @@ def _give(future: asyncio.Future[T], given: T) -> None:
         future.set_result(given)
 
 
-def _fail(future: asyncio.Future[T], error: BaseException) -> None:
+def fail(future: asyncio.Future[T], error: BaseException) -> None:
+    """Tell who awaits `future`. On the loop. No future takes a StopIteration, and who awaits it would wait for ever."""
+    if isinstance(error, StopIteration):
+        error = RuntimeError("the work ended by StopIteration")
     if not future.done():
         future.set_exception(error)

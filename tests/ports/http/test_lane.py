@@ -35,6 +35,17 @@ def test_what_only_computes_is_done_by_one_thread_in_its_order(lane: Lane) -> No
     assert [number for number, _ in done] == list(range(200))
 
 
+def test_who_asked_waits_for_no_answer_that_never_comes(lane: Lane) -> None:
+    def exhausted() -> None:
+        next(iter(()))
+
+    async def ask() -> None:
+        await asyncio.wait_for(lane.run(exhausted), 10)
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        asyncio.run(ask())
+
+
 def test_an_error_is_told_to_who_asked(lane: Lane) -> None:
     def broken() -> None:
         raise LookupError("no such thing")
