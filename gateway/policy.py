@@ -186,6 +186,10 @@ class PolicySet:
         asker, behalf = (Asker(one, environment, self._policies.claims) for one in principal.both)
         return self._delegations.permit(principal.standin, asker, behalf)
 
+    def simulates(self, principal: Principal, environment: Environment) -> bool:
+        """Whether a rule speaks of `principal` as who may see what others would get; whose access, `permit` tells."""
+        return self._delegations.speaks("simulate", Asker(principal.alone, environment, self._policies.claims))
+
     def limits(self, principal: Principal, environment: Environment) -> Limits | None:
         """What rules leave `principal` to use now, with whom it asks on behalf of; None where none speaks of limits."""
         if not self._policies.limits:

@@ -32,11 +32,12 @@ FOR_ITSELF = Permit("", NEVER)
 
 def permits(rule: Delegation, asker: Asker, behalf: Asker, holds_role: HoldsRole) -> bool:
     """Whether `rule` lets `asker` ask on behalf of `behalf` now."""
-    pairs = ((rule.to, rule.unless, asker), (rule.behalf, rule.spared, behalf))
-    return all(
-        matches(said, one, holds_role, widens=True)
-        and (spared is None or not matches(spared, one, holds_role, widens=False))
-        for said, spared, one in pairs
+    return _speaks(rule.to, rule.unless, asker, holds_role) and _speaks(rule.behalf, rule.spared, behalf, holds_role)
+
+
+def _speaks(said: Who, spared: Who | None, one: Asker, holds_role: HoldsRole) -> bool:
+    return matches(said, one, holds_role, widens=True) and (
+        spared is None or not matches(spared, one, holds_role, widens=False)
     )
 
 
@@ -97,6 +98,10 @@ class Delegations:
                 until = next_boundary(self._hours, asker.environment.now) if self._hours else NEVER
                 return Permit(f"{kind}:{one.id}", until)
         return None
+
+    def speaks(self, kind: Standin, asker: Asker) -> bool:
+        """Whether any of them says something of `asker`, be it that it may do so for nobody that there is."""
+        return any(one.kind == kind and _speaks(one.to, one.unless, asker, self._holds) for one in self._every)
 
 
 def hierarchy(roles: Mapping[str, tuple[str, ...]]) -> HoldsRole:

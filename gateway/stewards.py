@@ -98,6 +98,13 @@ class Stewards:
         every = self._directory.subjects()[:SUBJECTS_LIMIT]
         return tuple(one for one in every if self.simulates(session, one, pin))
 
+    def looks(self, session: Session) -> bool:
+        """Whether a rule lets the session see what others would get, whoever they are. Asks about nobody of them."""
+        if session.on_behalf_of is not None:
+            return False
+        environment = Environment(session.port, session.purpose, "metadata", time.time())
+        return self._pins.present().policies.simulates(session.principal, environment)
+
     def simulates(self, session: Session, subject: str, pin: Pin) -> bool:
         """Whether a rule lets the session simulate `subject`; of an unknown one, none does."""
         try:

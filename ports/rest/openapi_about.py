@@ -47,7 +47,7 @@ class Rights:
         return cls(
             frozenset(one.name for one in seen if gateway.managers.rule(session, one)),
             frozenset(one.name for one in seen if gateway.intake.takes(session, one)),
-            bool(seen) and bool(gateway.stewards.subjects(session)),
+            gateway.stewards.looks(session),
         )
 
 
