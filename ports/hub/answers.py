@@ -15,6 +15,7 @@ from ports.hub import drawings
 ROWS_LIMIT = 200
 CELL_LIMIT = 500
 SERIES_LIMIT = 500
+_LARGEST, _SMALLEST = 1e100, 1e-100
 _TIME = re.compile(r"\d{4}-\d{2}(-\d{2}([T ].*)?)?")
 Row = tuple[str | None, ...]
 
@@ -70,9 +71,10 @@ def _numbers(rows: Sequence[Row], place: int) -> list[float | None] | None:
             value = None if text is None else float(text)
         except ValueError:
             return None
-        if value is not None and not math.isfinite(value):
+        # No axis tells of what is not finite, or of what arithmetic would make so.
+        if value is not None and not math.fabs(value) <= _LARGEST:
             return None
-        found.append(value)
+        found.append(0.0 if value is not None and math.fabs(value) < _SMALLEST else value)
     return found if any(one is not None for one in found) else None
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ports.hub import drawings
+from ports.hub import answers, drawings
 from ports.hub.drawings import Node
 from tests.ports.hub.shelf import XSS
 
@@ -51,3 +51,27 @@ def test_axes_have_round_numbers(values: list[float], ticks: list[str]) -> None:
     drawn = drawings.series([(str(i), value) for i, value in enumerate(values)], "s")
     told = re.findall(r">([\d,.]+)</text>", drawn)
     assert set(ticks) <= set(told)
+
+
+EXTREMES = [
+    "1e308",
+    "-1e308",
+    "5e-324",
+    "0",
+    "-0.0",
+    "1e-310",
+    "1e16",
+    "10000000000000002",
+    "nan",
+    "inf",
+    "-1e100",
+    "1",
+]
+
+
+@pytest.mark.parametrize("first", EXTREMES)
+@pytest.mark.parametrize("second", EXTREMES)
+def test_no_answer_is_too_extreme_to_be_shown(first: str, second: str) -> None:
+    for one, other in (("a", "b"), ("2020-01-01", "2020-01-02")):
+        drawn = answers.drawn(["label", "value"], [(one, first), (other, second)])
+        assert drawn is None or not re.search("nan|inf", drawn)
