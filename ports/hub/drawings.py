@@ -163,12 +163,13 @@ def bars(rows: Sequence[tuple[str, float]], name: str) -> Markup:
     shown = rows[:BARS_LIMIT]
     low, high = min([0.0, *(value for _, value in shown)]), max([0.0, *(value for _, value in shown)])
     space = _WIDTH - _BAR_LEFT - 90
-    scale = space / ((high - low) or 1)
-    zero = _BAR_LEFT - low * scale
+    whole = (high - low) or 1
+    zero = _BAR_LEFT - low / whole * space
     drawn: list[Markup] = []
     for i, (label, value) in enumerate(shown):
         y = 4 + i * _BAR
-        start, width = (zero, value * scale) if value >= 0 else (zero + value * scale, -value * scale)
+        long = value / whole * space
+        start, width = (zero, long) if value >= 0 else (zero + long, -long)
         drawn.append(
             Markup(
                 '<g><title>{}: {}</title><text class="small" x="{}" y="{}" text-anchor="end">{}</text>'

@@ -6,7 +6,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ports.hub import answers, drawings
@@ -38,6 +38,7 @@ def test_words_are_never_markup() -> None:
 
 
 @settings(max_examples=200)
+@example([2.2250738585072014e-308])
 @given(st.lists(st.floats(-1e15, 1e15, allow_subnormal=False), max_size=60))
 def test_whatever_the_values_every_point_is_inside(values: list[float]) -> None:
     drawn = drawings.series([(str(i), value) for i, value in enumerate(values)], "s")
