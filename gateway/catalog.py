@@ -94,9 +94,13 @@ class Catalog:
     def _reload(self, stamp: _Stamp) -> None:
         """Read the manifest anew; keep what was served where it, or a snapshot, cannot be read."""
         try:
-            found = manifest.read(self._state) if stamp is not None or self._manifest.served else Manifest()
+            lost = stamp is None and not self._manifest.served
+            found = Manifest(retired=manifest.retired(self._state)) if lost else manifest.read(self._state)
         except ManifestError as error:
             self.problems = (f"{error}; what was served before is served on",)
+            if not self._ready:
+                ended = self._ended(Manifest(retired=manifest.retired(self._state)))
+                self._deployment = Deployment((), (), tuple(ended))
         else:
             self._manifest = found
             self._deployment, self.problems = self._deployed(found)

@@ -1,6 +1,7 @@
-"""The deployment's manifest: which snapshot serves each product. Touches <state>/manifest.json only.
+"""The deployment's manifest: which snapshot serves each product. Touches <state>/manifest.json and retired.json only.
 
-It changes by one atomic rename. A reader sees the old one or the new one, never a part of one.
+It changes by one atomic rename. A reader sees the old one or the new one, never a part of one. What is retired stands
+beside it once more, since no snapshot tells that: where the manifest is lost, nothing that was retired comes back.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 NAME = "manifest.json"
+RETIRED = "retired.json"
 # Ids of removed snapshots that are remembered, so that an old cursor hears "expired", not "unknown".
 EXPIRED_KEPT = 1_000
 
@@ -112,6 +114,7 @@ class Manifest:
 
 
 _FORM = TypeAdapter(Manifest)
+_RETIRED = TypeAdapter(tuple[Retired, ...])
 
 
 def read(state: Path) -> Manifest:
@@ -128,14 +131,28 @@ def read(state: Path) -> Manifest:
 
 def write(state: Path, manifest: Manifest) -> None:
     """Replace the manifest by one rename, durably."""
-    draft = state / f"{NAME}.draft"
+    if manifest.retired != retired(state):
+        _replaced(state, RETIRED, [asdict(one) for one in manifest.retired])
+    _replaced(state, NAME, asdict(manifest))
+    sync_folder(state)
+
+
+def retired(state: Path) -> tuple[Retired, ...]:
+    """What is retired, as it is told beside the manifest: for when that is lost. Nothing where neither can be read."""
+    try:
+        return _RETIRED.validate_json((state / RETIRED).read_bytes())
+    except (OSError, ValidationError):
+        return ()
+
+
+def _replaced(state: Path, name: str, body: object) -> None:
+    draft = state / f"{name}.draft"
     with draft.open("w", encoding="utf-8") as file:
-        json.dump(asdict(manifest), file, indent=1)
+        json.dump(body, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
     draft.chmod(0o644)
-    draft.rename(state / NAME)
-    sync_folder(state)
+    draft.rename(state / name)
 
 
 def sync_folder(folder: Path) -> None:

@@ -83,13 +83,6 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def forget(state: Path, product: str) -> None:
-    """Remove what was set aside of a product because it was not fit."""
-    for name, folder in _folders(state):
-        if name == product and folder.name.endswith(FAILED):
-            remove(folder)
-
-
 def sweep(state: Path, known: Manifest) -> None:
     """Remove what no one needs: half-built folders, snapshots out of `known`, failed ones but the newest three.
 
@@ -106,21 +99,28 @@ def sweep(state: Path, known: Manifest) -> None:
             remove(folder)
 
 
-def discard(state: Path, product: str) -> None:
-    """Remove what of the product was set aside as unfit. Only the holder of the publication lock may call it."""
+def discard(state: Path, product: str | None = None) -> None:
+    """Remove what was set aside as unfit, of one product or of all.
+
+    Only the holder of the publication lock may call it.
+    """
     for name, folder in _folders(state):
-        if name == product and folder.name.endswith(FAILED):
+        if product in {None, name} and folder.name.endswith(FAILED):
             remove(folder)
 
 
 def rebuilt(state: Path) -> Manifest:
-    """A manifest of the newest complete snapshot of each product and major, for when the manifest itself is lost."""
+    """A manifest of the newest complete snapshot of each product and major, for when the manifest itself is lost.
+
+    One that is told to be a retired product's last is served no more.
+    """
     found = Manifest()
     for _, folder in _folders(state):
         with contextlib.suppress(RecordError):
             held = record.read(folder)
             found = found.published(held.product, held.major, held.id, 0.0)
-    return found
+    ended = [one for one in manifest.retired(state) if found.serving(one.product, one.major) == one.snapshot]
+    return found.without([one.snapshot for one in ended], ended) if ended else found
 
 
 def _folders(state: Path) -> Iterator[tuple[str, Path]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import child, manifest, shelf
+from gateway import child, manifest, retirement, shelf
 from gateway.breaks import Permit
 from gateway.catalog import Catalog
 from gateway.contract import ContractError
@@ -503,6 +503,27 @@ def test_a_lost_manifest_is_made_again_from_the_snapshots(shop: Workshop) -> Non
         (shop.settings.state / manifest.NAME).write_text(damage)
         assert shop.publish("staff") == served[1]
         assert Catalog(shop.settings.state).current().snapshots == served
+
+
+def test_what_was_retired_does_not_come_back_where_the_manifest_is_lost(shop: Workshop) -> None:
+    shop.declare("staff", PEOPLE, data={"people": THREE})
+    shop.declare("guests", PEOPLE, data={"people": THREE})
+    retired, served = shop.publish("staff"), shop.publish("guests")
+    retirement.retire(shop.settings, "staff", None, "it is over", "guests", lambda *_: None)
+    path = shop.settings.state / manifest.NAME
+    for damage in (path.unlink, lambda: path.write_text("{")):
+        damage()
+        assert Catalog(shop.settings.state).current().ended("staff") is not None
+        shop.publish("guests")
+        found = Catalog(shop.settings.state).current()
+        ended = found.ended("staff")
+        assert (found.snapshots, found.find("staff")) == ((served,), None)
+        assert ended is not None
+        assert (ended.snapshot, ended.successor) == (retired, "guests")
+    back = shop.publish("staff")
+    path.unlink()
+    shop.publish("guests")
+    assert Catalog(shop.settings.state).current().find("staff") == back
 
 
 def test_what_is_not_ours_is_not_swept(shop: Workshop) -> None:
