@@ -117,19 +117,19 @@ def _erased(work: _Work, own: Sequence[Snapshot]) -> Erased:
                 shelf.remove(new.path.parent)
         raise
     left += _pushed(work)
-    removed = _published(work, fresh, {work.subject.product, *(one.product.name for one in readers)})
+    removed = _published(work, fresh, {work.subject.product, *(one.product.name for one in readers)}, _kept(work))
     rebuilt = tuple(one.product.name for one in fresh if one.product.name != work.subject.product)
     upstream = sorted({entry.product for one in own for entry in one.product.inputs if entry.product is not None})
     return Erased(rows, removed, rebuilt, tuple(left), tuple(upstream), _referring(work, readers))
 
 
-def _published(work: _Work, fresh: Sequence[Snapshot], products: set[str]) -> tuple[str, ...]:
-    """Serve what is fresh, and remove all else of these products; the ids that are gone."""
+def _published(work: _Work, fresh: Sequence[Snapshot], products: set[str], kept: frozenset[str]) -> tuple[str, ...]:
+    """Serve what is fresh, and remove all else of these products, and the `kept` snapshots; the ids that are gone."""
     served = [Served(one.product.name, one.product.major, one.id) for one in fresh]
-    after = work.known.erased(served, lambda snapshot: shelf.product_of(snapshot) in products)
+    after = work.known.erased(served, lambda snapshot: snapshot in kept or shelf.product_of(snapshot) in products)
     manifest.write(work.state, after)
-    for product in products:
-        shelf.forget(work.state, product)
+    # What was not fit has no record of what it was made of.
+    shelf.discard(work.state)
     shelf.sweep(work.state, after)
     _unspilled(work.state)
     return tuple(sorted(work.known.ids - after.ids))
@@ -242,12 +242,35 @@ def _readers(deployment: Deployment, name: str) -> tuple[Snapshot, ...]:
     return tuple(ordered)
 
 
+def _kept(work: _Work) -> frozenset[str]:
+    """The snapshots that are kept, or retired, of whatever was made of the product; and those that nobody can read."""
+    gone: set[str] = set()
+    every = list(work.deployment.snapshots)
+    for snapshot in work.known.ids - {one.id for one in every}:
+        try:
+            every.append(record.load(shelf.path(work.state, snapshot)))
+        except RecordError:
+            gone.add(snapshot)
+    names, more = set[str](), {work.subject.product}
+    while more - names:
+        names |= more
+        made = [
+            one for one in every if one.mock is None and any(entry.product in names for entry in one.product.inputs)
+        ]
+        gone |= {one.id for one in made}
+        more = {one.product.name for one in made}
+    return frozenset(gone)
+
+
 def _rebuilt(work: _Work, old: Snapshot, deployment: Deployment) -> Snapshot:
     """A product made anew of what is served without the subject. Raises ContractError."""
     folder = work.terms.settings.products / old.product.name
     product = contract.load(folder, work.terms.settings.environment)
     if (product.name, product.major) != (old.product.name, old.product.major):
         raise ContractError([_gone(old, folder)])
+    if product.digest != old.product.digest:
+        problem = f"the folder {folder.name} declares what is not served"
+        raise ContractError([Finding("", 0, old.product.name, problem, "outport apply, or take the edit back")])
     return production.made(work.terms, product, folder, deployment, work.known, ()).snapshot
 
 

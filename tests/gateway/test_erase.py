@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from gateway import manifest, shelf
+from gateway import manifest, retirement, shelf
 from gateway.catalog import Catalog
 from gateway.contract import ContractError
 from gateway.erase import Erased, Subject, erase
@@ -38,6 +38,8 @@ DATA = {
     "lines": pa.table({"line_id": [1, 2, 3, 4], "order_id": [1, 2, 3, None], "text": [f"{CANARY}-a", "x", "y", "z"]}),
     "rates": pa.table({"code": ["EUR"]}),
 }
+NAMES = {"names": {"id": column("VARCHAR", primaryKey=True), "name": column("VARCHAR")}}
+NAMED = {"names": "SELECT id, name FROM staff.people"}
 EXACT = {"people": [{"id": "three", "metric": "rowCount", "mustBe": 3, "severity": "error"}]}
 READERS = (
     {"id": "names", "on": {"product": "staff"}, "to": {"subject": "product:names", "kind": "product"},
@@ -64,10 +66,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     made = Workshop(tmp_path_factory.mktemp("base"))
     made.allow(STEWARD, *READERS)
     exact = {"names": EXACT["people"]}
-    table = {"names": {"id": column("VARCHAR", primaryKey=True), "name": column("VARCHAR")}}
     notes = {"notes": {"note": KEY, "person": column("VARCHAR", relationships=[{"to": "staff.people.id"}])}}
     made.declare("staff", TABLES, data=DATA, quality=EXACT)
-    made.declare("names", table, models={"names": "SELECT id, name FROM staff.people"}, inputs=["staff"], quality=exact)
+    made.declare("names", NAMES, models=NAMED, inputs=["staff"], quality=exact)
     model = {"counted": "SELECT count(*) AS people FROM names.names"}
     made.declare("more", {"counted": {"people": KEY}}, models=model, inputs=["names"])
     made.declare("notes", notes, data={"notes": pa.table({"note": [1], "person": ["b"]})})
@@ -211,3 +212,24 @@ def test_what_cannot_be_made_anew_is_named(shop: Workshop) -> None:
     assert [name for name, _ in done.left] == ["names 1.0.0", "the input raw.people"]
     assert stored(served(shop, "staff"), "SELECT count(*) FROM people") == [(2,)]
     assert stored(served(shop, "names"), "SELECT count(*) FROM names") == [(3,)]
+
+
+def test_what_was_made_of_it_and_is_served_no_more_holds_nothing_either(shop: Workshop) -> None:
+    for name in ("more", "names"):
+        retirement.retire(shop.settings, name, None, "it is over", "", lambda *_: None)
+    never = {"names": [{"id": "nine", "metric": "rowCount", "mustBe": 9, "severity": "error"}]}
+    shop.declare("names", NAMES, models=NAMED, inputs=["staff"], quality=never)
+    with pytest.raises(ContractError):
+        shop.publish("names")
+    names = [path for path in holding(shop) if path.endswith("_names/core.duckdb") or f"_names{shelf.FAILED}/" in path]
+    assert len(names) >= 2
+    erased(shop)
+    assert holding(shop) == []
+
+
+def test_an_erasure_publishes_no_edit_of_a_contract(shop: Workshop) -> None:
+    file = shop.settings.products / "names" / "names.odps.yaml"
+    file.write_text(file.read_text().replace("1.0.0", "1.0.1"))
+    done = erased(shop)
+    assert done.left == (("names 1.0.0", "the folder names declares what is not served"),)
+    assert served(shop, "names").product.version == "1.0.0"
