@@ -195,7 +195,7 @@ def _folder(settings: Settings, name: str, major: int | None) -> Declared:
 def _amended(settings: Settings, one: Declared, status: str, said: Mapping[str, str]) -> Snapshot:
     """Publish the folder with another status; where that fails, the descriptor is as it was."""
     file = next(one.folder.glob(f"*{PRODUCT_SUFFIX}"))
-    before = file.read_text(encoding="utf-8")
+    before = file.read_bytes().decode()
     _replace(file, amendment.amended(file.name, before, status, said))
     try:
         return publish.publish(settings, one.folder)
@@ -206,6 +206,6 @@ def _amended(settings: Settings, one: Declared, status: str, said: Mapping[str, 
 
 def _replace(file: Path, text: str) -> None:
     draft = file.with_name(f".{file.name}.draft")
-    draft.write_text(text, encoding="utf-8")
+    draft.write_bytes(text.encode())
     draft.chmod(file.stat().st_mode & 0o777)
     os.replace(draft, file)

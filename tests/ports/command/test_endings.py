@@ -75,11 +75,14 @@ def test_a_draft_becomes_active_once_nothing_is_missing_and_its_owner_accepts(
 
 def test_a_product_in_use_ends_by_steps_and_on_record(world: Gateway, settled: Settings) -> None:
     assert told(world, "analyst") == "1"
-    before = (settled.products / "shop" / "shop.odps.yaml").read_text()
+    file = settled.products / "shop" / "shop.odps.yaml"
+    before = file.read_text()
+    file.write_bytes(before.replace("\n", "\r\n").encode())
     assert "a day to come" in invoke("deprecate", "shop", "--sunset", "2020-01-01").stderr
     answer = invoke("deprecate", "shop", "--sunset", "2999-01-31", "--reason", "another shop comes")
     assert answer.exit_code == 0, answer.stderr
-    assert (settled.products / "shop" / "shop.odps.yaml").read_text() != before
+    assert file.read_text() != before
+    assert b"id: shop\r\n" in file.read_bytes()
     served = Catalog(settled.state).current().find("shop")
     assert served is not None
     assert (served.product.status, str(served.product.sunset_on)[:10]) == ("deprecated", "2999-01-31")
