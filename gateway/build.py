@@ -304,11 +304,14 @@ def main() -> int:
     given = order(line)
     logging.basicConfig(filename=Path(given.folder) / LOG, format="%(asctime)s %(message)s", level=logging.INFO)
     mouth = threading.Lock()
+    # What a model prints is none of our answers: it goes where its errors go, to the log.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
 
     def say(message: Message) -> None:
         with mouth:
-            sys.stdout.buffer.write(written(message))
-            sys.stdout.buffer.flush()
+            answers.write(written(message))
+            answers.flush()
 
     try:
         say(_built(given, say))

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 def model(inputs):
+    print('{"event": "built"}', flush=True)
     reader = inputs["raw.staff"]
     schema = pa.schema([("pay", pa.int64()), ("id", pa.int32()), ("more", pa.string())])
 
