@@ -43,6 +43,10 @@ class Source:
 
     def columns(self) -> tuple[SourceColumn, ...]:
         """Every column that the table has."""
+        with _within(self._timeout_s):
+            return self._columns()
+
+    def _columns(self) -> tuple[SourceColumn, ...]:
         filters = {"db_schema_filter": self._fetch.schema} if self._fetch.schema else {}
         schema = self._connection.adbc_get_table_schema(self._fetch.table, **filters)
         nullable: dict[str, bool] = {}
@@ -78,11 +82,30 @@ def source(fetch: Fetch, secrets: Mapping[str, str], timeout_s: float) -> Iterat
         raise SourceError(f"the driver {fetch.driver} is not installed") from error
     try:
         quoted = {name: quote(value, safe="") for name, value in secrets.items()}
-        with dbapi.connect(filled(fetch.uri, quoted)) as connection:
+        with _within(timeout_s):
+            connection = dbapi.connect(filled(fetch.uri, quoted))
+        with connection:
             yield Source(connection, fetch, timeout_s)
     except (dbapi.Error, pa.ArrowException) as error:
         _log.error("%s %s: %s %s", fetch.driver, fetch.table, type(error).__name__, getattr(error, "sqlstate", None))
         raise SourceError("the source cannot be read: the build's log has the driver's code") from None
+
+
+@contextmanager
+def _within(timeout_s: float) -> Iterator[None]:
+    """Ends the build where this takes longer: there is no statement yet that could be told to stop."""
+    late = threading.Timer(timeout_s, _end)
+    late.daemon = True
+    late.start()
+    try:
+        yield
+    finally:
+        late.cancel()
+
+
+def _end() -> None:
+    _log.error("a source took longer than it may to answer at all")
+    os._exit(4)
 
 
 def _stop(cursor: Any) -> None:

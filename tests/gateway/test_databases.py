@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 import tempfile
+import threading
+import types
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,12 +20,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import contract, input_secrets
+from gateway import contract, databases, input_secrets
 from gateway import replica as replicas
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.duck_writer import Writer
-from gateway.job import Replica
+from gateway.job import Fetch, Replica
 from gateway.product import DatabaseSource
 from gateway.publish import Progress, Warned
 from gateway.replica import merge, newest, part_of
@@ -213,3 +217,27 @@ def test_what_is_no_watermark_is_refused(shop: Workshop, told: object) -> None:
     declare(shop, adbc(**SQLITE), schema=[MARKED | {"customProperties": marked}])
     with pytest.raises(ContractError, match="watermark"):
         contract.load(shop.settings.products / "sales")
+
+
+def test_a_source_that_never_answers_ends_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    codes: list[int] = []
+
+    def end(code: int) -> None:
+        codes.append(code)
+        ended.set()
+
+    def connect(_: str) -> object:
+        assert ended.wait(10)
+        raise OSError
+
+    driver = types.ModuleType("silent_driver.dbapi")
+    monkeypatch.setattr(driver, "connect", connect, raising=False)
+    monkeypatch.setattr(driver, "Error", sqlite3.Error, raising=False)
+    monkeypatch.setitem(sys.modules, "silent_driver", types.ModuleType("silent_driver"))
+    monkeypatch.setitem(sys.modules, "silent_driver.dbapi", driver)
+    monkeypatch.setattr(os, "_exit", end)
+    fetch = Fetch("silent_driver", "silent://", "", "orders", "")
+    with pytest.raises(OSError), databases.source(fetch, {}, 0.01):  # noqa: PT011
+        pass
+    assert codes == [4]
