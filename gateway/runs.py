@@ -131,8 +131,8 @@ class Run:
             return
         try:
             self._ledger.append(kind, rows)
-        except Unavailable as error:
-            _log.warning("not in the ledger: %s of %s: %s", kind, self._name, error.message)
+        except (Unavailable, ValueError) as error:
+            _log.warning("not in the ledger: %s of %s: %s", kind, self._name, error)
 
 
 @contextmanager

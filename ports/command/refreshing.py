@@ -50,9 +50,10 @@ class RefreshThread:
                 with refresh.writer(self._settings.state) as alone:
                     if alone and _may_write(self._settings):
                         self._work()
-            except (GatewayError, OSError) as error:
+            except Exception as error:
+                # Whatever it is, the thread goes on: a run that it has ended is told of as killed, and is tried again.
                 if str(error) != said:
-                    _log.error("refreshes wait: %s", error)
+                    _log.error("refreshes wait: %s", error, exc_info=not isinstance(error, GatewayError | OSError))
                 said = str(error)
             except Exception as error:  # what is run meanwhile counts as killed, and is tried so often and no more
                 if repr(error) != said:

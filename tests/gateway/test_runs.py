@@ -11,7 +11,7 @@ import pytest
 from gateway.contract import ContractError
 from gateway.ledger import Ledger
 from gateway.publish import publish
-from gateway.runs import Cause
+from gateway.runs import Cause, kept
 from gateway.ticking import ScriptedClock
 from tests.workshop import KEY, Workshop, column
 
@@ -87,3 +87,9 @@ def test_a_ledger_that_cannot_be_written_stops_no_publication(shop: Workshop) ->
     shop.settings.state.mkdir(exist_ok=True)
     (shop.settings.state / "ledger").write_text("no folder")
     assert shop.publish("staff").row_counts == {"people": 3}
+
+
+def test_what_the_ledger_cannot_hold_stops_no_publication(shop: Workshop) -> None:
+    with kept(shop.settings, "staff", Cause(by="x" * 70_000), ScriptedClock(NOON)):
+        pass
+    assert Ledger(shop.settings.state).rows("refresh") == []
