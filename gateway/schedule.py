@@ -96,7 +96,9 @@ def _own(body: Any, descriptor: Descriptor, report: Report) -> Schedule | None:
 
 def _checked(found: Schedule, file: str, place: tuple[str | int, ...], report: Report) -> Schedule | None:
     try:
-        after(found, datetime(2026, 1, 1, tzinfo=UTC))
+        # To look for what never comes takes long, and a server would look each time.
+        if found.cron and after(found, datetime(2026, 1, 1, tzinfo=UTC)) is None:
+            raise ScheduleError(f"{found.cron} never comes")
     except ScheduleError as error:
         report.error(file, place, f"{REFRESH}: {error}", _REMEDY)
         return None

@@ -235,6 +235,7 @@ def test_a_killed_refresh_loses_nothing_and_is_told_of(shop: Workshop, at: str, 
     [
         ({"cron": "* * *"}, "has 3 fields"),
         ({"cron": "0 0 1 * 1"}, "one of them is *"),
+        ({"cron": "0 0 31 2 *"}, "never comes"),
         ({"cron": "0 0 * * *", "zone": "Nowhere/Land"}, "no schedule"),
         ({"zone": "UTC"}, "neither a cron expression"),
         ({"cron": 5}, "no schedule"),
