@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from gateway import archive, child, keys, manifest, record, shelf
+from gateway import archive, child, keys, manifest, record, refresh, shelf
 from gateway.archive import Kept, Opened
 from gateway.errors import BadQuery, Unavailable
 from gateway.manifest import Manifest, ManifestError
@@ -76,7 +76,10 @@ def restore(settings: Settings, source: Path, act: Act, *, force: bool, trust: b
     """
     seal = None if trust else _seal(settings)
     settings.state.mkdir(parents=True, exist_ok=True)
-    with child.lock(settings.state, "restore"):
+    with child.lock(settings.state, "restore"), ExitStack() as stack:
+        if force and not stack.enter_context(refresh.writer(settings.state)):
+            hint = "stop it: what it writes to the audit and the ledger would be lost"
+            raise BadQuery("a server runs on this state", reason="busy", hint=hint)
         if not force and (held := _held(settings.state)):
             hint = "an empty state folder (--state), or --force, which replaces it"
             raise BadQuery(f"the state holds {held} already", reason="value", hint=hint)
@@ -86,11 +89,17 @@ def restore(settings: Settings, source: Path, act: Act, *, force: bool, trust: b
         try:
             archive.read(source, staged, seal)
             known = _whole(staged)
+            products = sorted({one.product for one in known.served})
+            # On record before it is done; but in the audit that is to stay, where the archive brings one.
+            later = (staged / AUDIT).exists()
+            if not later:
+                recorded(settings, act, products)
             _placed(staged, settings.state)
         finally:
             _cleared(settings.state)
         shelf.sweep(settings.state, known)
-        recorded(settings, act, sorted({one.product for one in known.served}))
+        if later:
+            recorded(settings, act, products)
         return tuple(record.load(shelf.path(settings.state, one.snapshot)) for one in known.served)
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import archive, manifest, shelf
+from gateway import archive, manifest, refresh, shelf
 from gateway.backup import Saved, backup, restore
 from gateway.catalog import Catalog
-from gateway.errors import BadQuery, GatewayError
+from gateway.errors import BadQuery, GatewayError, Unavailable
 from gateway.identity import Directory
 from gateway.keys import load
 from gateway.ledger import Ledger
@@ -149,6 +149,27 @@ def test_a_state_that_holds_something_is_only_replaced_by_force(shop: Workshop, 
     assert Catalog(shop.settings.state).current().snapshots == (second,)
     assert restored(shop.settings, file, force=True) == first
     assert {one.name for one in shop.snapshots.iterdir()} == set(manifest.read(shop.settings.state).ids)
+
+
+def test_what_cannot_be_put_on_record_is_not_restored(
+    shop: Workshop, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(shop, file)
+    second = shop.publish("staff", force=True)
+
+    def refuse(*_: object) -> None:
+        raise Unavailable("the audit cannot be written", reason="audit")
+
+    monkeypatch.setattr("gateway.backup.recorded", refuse)
+    with pytest.raises(Unavailable):
+        restored(shop.settings, file, force=True)
+    assert Catalog(shop.settings.state).current().snapshots == (second,)
+
+
+def test_a_running_server_loses_no_record_to_a_restore(shop: Workshop, file: Path) -> None:
+    saved(shop, file)
+    with refresh.writer(shop.settings.state), pytest.raises(BadQuery, match="a server runs"):
+        restored(shop.settings, file, force=True)
 
 
 def test_a_damaged_snapshot_is_mended_by_force(shop: Workshop, file: Path) -> None:
