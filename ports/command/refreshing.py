@@ -50,10 +50,9 @@ class RefreshThread:
                 with refresh.writer(self._settings.state) as alone:
                     if alone and _may_write(self._settings):
                         self._work()
-            except Exception as error:
-                # Whatever it is, the thread goes on: a run that it has ended is told of as killed, and is tried again.
+            except (GatewayError, OSError) as error:
                 if str(error) != said:
-                    _log.error("refreshes wait: %s", error, exc_info=not isinstance(error, GatewayError | OSError))
+                    _log.error("refreshes wait: %s", error)
                 said = str(error)
             except Exception as error:  # what is run meanwhile counts as killed, and is tried so often and no more
                 if repr(error) != said:
