@@ -47,6 +47,9 @@ class SloDesk:
         """What the session may know of a product that it sees. Raises Unavailable."""
         told = self._told.read()
         name = visible.product.name
+        measured = self._pins.present().deployment.find(name)
+        if measured is None or measured.product.major != visible.product.major:
+            return Objectives(told["at"], (), ())  # what is measured is the version that the bare name means
         exists = {
             one.id: one
             for one in visible.product.objectives

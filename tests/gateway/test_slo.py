@@ -480,3 +480,21 @@ def test_who_manages_a_product_is_told_of_no_other_that_it_does_not_see(world: W
     (found,) = desk.of(session, replace(visible, product=replace(visible.product, objectives=(promise,)))).incidents
     assert (found["causes"], found["downstream"]) == (["shop: its last refresh failed"], [])
     assert found["consumers"] == ["ann"]
+
+
+def test_promises_of_another_major_version_are_not_told_as_its_own(world: World, tmp_path: Path) -> None:
+    promise = objective("freshness", 900, id="f")
+    row = {"product": "shop", "objective": "f", "port": "", "value": 1.0}
+    write(tmp_path, {"at": "x", "results": [row], "incidents": []})
+    desk = SloDesk(tmp_path, world.gateway.managers, Now(world.gateway.pin))  # type: ignore[arg-type]
+    session = world.gateway.open(password("steward"), "python")
+    visible = world.gateway.product(session, "shop")
+    told = [
+        len(
+            desk.of(
+                session, replace(visible, product=replace(visible.product, version=one, objectives=(promise,)))
+            ).results
+        )
+        for one in (visible.product.version, "77.0.0")
+    ]
+    assert told == [1, 0]
