@@ -10,8 +10,10 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+import re
 import socket
 import ssl
+import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -19,6 +21,9 @@ from urllib.parse import SplitResult, urlsplit
 from gateway.fetch import fit, loopback
 
 STEP_S = 5.0
+_SHORTEST_S = 0.001
+_LINE_BYTES = 1024
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r\n]")
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -48,13 +53,31 @@ def post(url: str, body: bytes, name: str, moment_s: int, secret: bytes, authori
         connection = _connected(parts, url, authorities)
         try:
             connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
-            status = connection.getresponse().status
+            status = _status(connection.sock, time.monotonic() + STEP_S)
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as error:
         raise UndeliveredError(f"it cannot be reached ({type(error).__name__})") from error
     if not 200 <= status < 300:
         raise UndeliveredError(f"it answers {status}")
+
+
+def _status(answer: socket.socket, until: float) -> int:
+    """The status of what answers by `until`, of whose answer no more is read: one that drips keeps no other waiting.
+
+    Raises OSError, ValueError for what is no answer of HTTP.
+    """
+    line = b""
+    while b"\n" not in line:
+        answer.settimeout(max(until - time.monotonic(), _SHORTEST_S))
+        piece = answer.recv(_LINE_BYTES - len(line))
+        if not piece:
+            raise ConnectionError("it has ended without a status")
+        line += piece
+    found = _STATUS.match(line)
+    if found is None:
+        raise ValueError("no answer of HTTP")
+    return int(found[1])
 
 
 def _connected(parts: SplitResult, url: str, authorities: Path | None) -> HTTPConnection:

@@ -7,8 +7,11 @@ import hashlib
 import hmac
 import json
 import logging
+import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -252,3 +255,23 @@ def test_a_rule_that_does_not_hold_is_an_alert_without_a_value(tmp_path: Path, r
     assert isinstance(data, dict)
     assert (data["table"], data["rule"], data["severity"]) == ("items", "few", "warning")
     assert "value" not in data
+
+
+def test_a_receiver_that_drips_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "STEP_S", 0.3)
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+
+        def drip() -> bool:
+            with server.accept()[0] as client, suppress(OSError):
+                for _ in range(200):
+                    client.sendall(b"H")
+                    if over.wait(0.02):
+                        break
+            return over.is_set()
+
+        dripped = threads.submit(drip)
+        with pytest.raises(webhook.UndeliveredError, match="cannot be reached"):
+            webhook.post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", "m", 1, SECRET)
+        over.set()
+        assert dripped.result()
