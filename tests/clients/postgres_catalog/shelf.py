@@ -51,6 +51,7 @@ def _emptied(source: Path, target: Path) -> Path:
         port.pop("inputContracts", None)
     product["customProperties"] = []
     contract = yaml.safe_load((source / f"{name}.odcs.yaml").read_text())
+    product["status"] = contract["status"] = "draft"  # an active product may not lack what is taken out here
     contract.pop("slaProperties", None)
     contract["servers"] = []
     for table in contract["schema"]:
