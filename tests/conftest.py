@@ -34,6 +34,11 @@ HERE = Path(__file__).parent
 # How fast examples are drawn says what else the machine does.
 examples.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("shared machine")
+# Begun first where two processes run at once, so that neither waits for the other at the end.
+LONGEST = (
+    "test_parity", "test_supply_day", "test_docs", "test_attack_matrix", "test_crash_and_swap", "test_workers",
+    "test_hostile", "test_security", "test_security_rules", "test_leaks",
+)  # fmt: skip
 CUSTOMERS = 600
 PRINCIPALS: dict[str, dict[str, Any]] = {
     "steward": {"role": ("steward",), "purpose": ("audit",)},
@@ -95,6 +100,12 @@ def salaries() -> pa.Table:
             "pay": pa.array([Decimal(90_000_000 + i) for i in ids], pa.decimal128(18, 2)),
         }
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order files by how long they take."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
 
 
 @dataclass(frozen=True)
