@@ -14,6 +14,7 @@ from gateway.product import Product, Semantic, Table
 # Of them: a twentieth that has parts of the year's every quarter. A dimension has fewer than 1,000 groups there,
 # what GraphQL gives in one list.
 WEEKS = (27, 53)
+LARGE = frozenset({"transactions", "sales", "promotions"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Question:
     @property
     def weeks(self) -> tuple[int, ...]:
         """The weeks that are asked for, none where all are."""
-        return WEEKS if self.by is not None and self.table in {"transactions", "sales", "promotions"} else ()
+        return WEEKS if self.by is not None and self.table in LARGE else ()
 
     @property
     def source(self) -> str:
