@@ -1,9 +1,15 @@
 """The front door of the gateway: all that a port may import."""
 
-from gateway.bind import Parameters, Part, Query, Value
+from gateway.audit_desk import Found, Wanted
+from gateway.bind import Parameters, Query, Value
 from gateway.cache import BytesLru
 from gateway.catalog import Kept, Lifespan, Snapshot
-from gateway.credentials import Bearer, ClientCertificate, Credentials, Password
+from gateway.changes import Changed
+from gateway.code_flow import RETURN as SIGN_IN_RETURN
+from gateway.code_flow import CodeFlow, Offer, Pending
+from gateway.conversations import KINDS as FEEDBACK_KINDS
+from gateway.conversations import Feedback, Thread, threads
+from gateway.credentials import Bearer, ClientCertificate, Credentials, IdToken, Password
 from gateway.decision import Decision, Treatment, Use
 from gateway.duck import time_zones
 from gateway.engine import Description
@@ -20,8 +26,6 @@ from gateway.errors import (
     Unauthenticated,
     Unavailable,
 )
-from gateway.feedback import KINDS as FEEDBACK_KINDS
-from gateway.feedback import Feedback, Thread, threads
 from gateway.forms import Form
 from gateway.intake import ON_BAD as PUSH_ON_BAD
 from gateway.intake import Push, PushForm
@@ -37,6 +41,7 @@ from gateway.pg_types import PG_TYPES, PgType, pg_type
 from gateway.pipeline import Gateway
 from gateway.principal import PORTS
 from gateway.product import Column, Product, Relationship, Semantic, Table
+from gateway.push_examples import of as pushable
 from gateway.quality_told import Quality, Told
 from gateway.rate import Quota
 from gateway.references import Reference
@@ -53,6 +58,7 @@ from gateway.stewardship import Stewardship
 from gateway.stream import ProductProvenance, Provenance, Result, Summary
 from gateway.tls import Tls, end_point
 from gateway.use_words import explained
+from gateway.views import Part
 from gateway.visibility import visible_semantics
 from gateway.visible import VisibleProduct, VisibleTable
 from gateway.wire_forms import Wire
@@ -65,6 +71,7 @@ __all__ = [
     "PUSH_ON_BAD",
     "SEMANTIC_RELATIONS",
     "SEMANTIC_SCHEMA",
+    "SIGN_IN_RETURN",
     "Access",
     "Backend",
     "BadQuery",
@@ -73,7 +80,9 @@ __all__ = [
     "BytesLru",
     "Cancelled",
     "Challenge",
+    "Changed",
     "ClientCertificate",
+    "CodeFlow",
     "Column",
     "Credentials",
     "Decision",
@@ -84,18 +93,22 @@ __all__ = [
     "Forbidden",
     "Form",
     "Formula",
+    "Found",
     "Gateway",
     "GatewayError",
+    "IdToken",
     "Internal",
     "Kept",
     "Lifespan",
     "Limits",
     "NotFound",
+    "Offer",
     "OpenThere",
     "Origin",
     "Parameters",
     "Part",
     "Password",
+    "Pending",
     "PgInterval",
     "PgType",
     "Pin",
@@ -132,6 +145,7 @@ __all__ = [
     "VisibleProduct",
     "VisibleSchema",
     "VisibleTable",
+    "Wanted",
     "Wire",
     "asks_pg_catalog",
     "client_text",
@@ -140,6 +154,7 @@ __all__ = [
     "formula",
     "pg_interval",
     "pg_type",
+    "pushable",
     "threads",
     "time_zones",
     "visible_semantics",

@@ -22,6 +22,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from gateway import manifest, ticking
+from gateway.errors import Unavailable
 from gateway.incidents import Incident
 from gateway.settings import Settings
 from gateway.ticking import Clock
@@ -30,7 +31,9 @@ FOLDER = "alerts"
 _RAISED = "raised"
 # Of alerts that nobody has taken yet; past it new ones are dropped, and said so in the log.
 WAITING_LIMIT = 10_000
-Event = Literal["quality.failed", "refresh.failed", "incident.opened", "incident.closed", "product.deprecated"]
+Event = Literal[
+    "quality.failed", "refresh.failed", "incident.opened", "incident.closed", "product.deprecated", "feedback.open"
+]
 Detail = str | int | float | bool | list[str] | None
 _log = logging.getLogger("outport.alerts")
 
@@ -70,31 +73,38 @@ _FORM = TypeAdapter(Message)
 
 def raise_alert(settings: Settings, alert: Alert, clock: Clock = ticking.MACHINE) -> bool:
     """Put `alert` aside for every address; whether it is new. Never raises: what cannot be kept is logged."""
-    if not settings.alert_addresses:
-        return False
-    outbox = Outbox(settings.state)
-    now = ticking.text(clock.now())
     try:
-        with outbox.turn():
-            if not outbox.is_new(alert, settings.alert_window_s, clock.now().timestamp()):
-                return False
-            if len(outbox.files()) >= WAITING_LIMIT:
-                _log.error("an alert is dropped: %d wait already", WAITING_LIMIT)
-                return False
-            body = {"type": alert.event, "timestamp": now, "data": {"product": alert.product, **alert.data}}
-            name = f"msg_{secrets.token_hex(12)}"
-            for url in settings.alert_addresses:
-                outbox.put(Message(name, url, json.dumps(body, separators=(",", ":")), now))
-            # Not before it is kept: what could not be is raised again.
-            outbox.note(alert, settings.alert_window_s, clock.now().timestamp())
-            return True
+        return _raised(settings, alert, f"msg_{secrets.token_hex(12)}", clock)
     except OSError as error:
         _log.error("an alert cannot be kept: %s of %s (%s)", alert.event, alert.product, error.strerror)
         return False
 
 
+def _raised(settings: Settings, alert: Alert, name: str, clock: Clock) -> bool:
+    """As `raise_alert`, under this id. Raises OSError."""
+    if not settings.alert_addresses:
+        return False
+    outbox = Outbox(settings.state)
+    now = ticking.text(clock.now())
+    with outbox.turn():
+        if not outbox.is_new(alert, settings.alert_window_s, clock.now().timestamp()):
+            return False
+        if len(outbox.files()) >= WAITING_LIMIT:
+            _log.error("an alert is dropped: %d wait already", WAITING_LIMIT)
+            return False
+        body = {"type": alert.event, "timestamp": now, "data": {"product": alert.product, **alert.data}}
+        for url in settings.alert_addresses:
+            outbox.put(Message(name, url, json.dumps(body, separators=(",", ":")), now))
+        # Not before it is kept: what could not be is raised again.
+        outbox.note(alert, settings.alert_window_s, clock.now().timestamp())
+        return True
+
+
 def incident_alert(settings: Settings, event: str, incident: Incident, clock: Clock = ticking.MACHINE) -> bool:
-    """Raise that an incident is "opened" or "closed"; who consumes the product is nobody's to tell."""
+    """Raise that an incident is "opened" or "closed"; who consumes the product is nobody's to tell.
+
+    However often it is raised it has one id, by which a receiver knows it again. Raises Unavailable if it is not kept.
+    """
     data: dict[str, Detail] = {
         "incident": incident.id,
         "objective": incident.objective,
@@ -105,8 +115,12 @@ def incident_alert(settings: Settings, event: str, incident: Incident, clock: Cl
     }
     named: Event = "incident.opened" if event == "opened" else "incident.closed"
     if named == "incident.closed":
-        data |= {"repair_s": incident.repair_s, "detect_s": incident.detect_s}
-    return raise_alert(settings, Alert(named, incident.product, incident.id, data), clock)
+        data |= {"repair_s": incident.repair_s, "detect_s": incident.detect_s, "reason": incident.reason}
+    alert = Alert(named, incident.product, incident.id, data)
+    try:
+        return _raised(settings, alert, f"msg_{_name(alert)[:24]}", clock)
+    except OSError as error:
+        raise Unavailable(f"{named} of {incident.product} cannot be kept now", reason="state") from error
 
 
 class Outbox:

@@ -6,7 +6,7 @@ What comes out is read again and compared: an edit that would change anything el
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import yaml
@@ -85,6 +85,40 @@ def _with_property(text: str, name: str, value: str) -> str:
     if node.flow_style:
         return f"{text[: start + 1]}{entry}{', ' if node.value else ''}{text[start + 1 :]}"
     return f"{text[:start]}- {entry}\n{' ' * node.start_mark.column}{text[start:]}"
+
+
+def without(file: str, text: str, names: Collection[str]) -> str:
+    """`text` without the custom properties of ours that are called so. Raises ContractError as `amended` does."""
+    made = text
+    while (found := _named(made, names)) is not None:
+        made = found
+    before, _ = document.read(file, text)
+    after, _ = document.read(file, made)
+    kept = [one for one in before.get(_KEY) or [] if not (_ours(one) and one["property"] in names)]
+    if _plain(after) != _plain({**before, _KEY: kept}):
+        raise ContractError(
+            [Finding(file, 0, _KEY, "this descriptor cannot be edited surely", "take them out by hand")]
+        )
+    return made
+
+
+def _named(text: str, names: Collection[str]) -> str | None:
+    """`text` without the first of them, None where there is none."""
+    sequence = _root(text).get(_KEY)
+    for place, item in enumerate(sequence.value if isinstance(sequence, SequenceNode) else ()):
+        parts = {key.value: inner.value for key, inner in item.value if isinstance(inner, ScalarNode)}
+        if parts.get("vendor") != VENDOR or parts.get("property") not in names:
+            continue
+        assert isinstance(sequence, SequenceNode)
+        start, end = item.start_mark, item.end_mark
+        if sequence.flow_style:
+            following = sequence.value[place + 1].start_mark.index if place + 1 < len(sequence.value) else end.index
+            first = sequence.value[place - 1].end_mark.index if place and following == end.index else start.index
+            return f"{text[:first]}{text[following:]}"
+        lines = text.splitlines(keepends=True)
+        last = end.line + 1 if item.flow_style else end.line
+        return "".join([*lines[: start.line], *lines[last:]])
+    return None
 
 
 def _put(text: str, node: Node, value: str) -> str:

@@ -28,9 +28,9 @@ FORMAT = 1
 INDEX_BYTES = 64 << 20
 _BLOCK = 1 << 20
 _NAME = re.compile(
-    r"manifest\.json|mask_keys\.json|principals\.yaml|demo\.key"
+    r"manifest\.json|mask_keys\.json|projections\.json|principals\.yaml|demo\.key"
     r"|snapshots/[0-9]{8}t[0-9]{12}_[0-9a-f]{4}_[a-z][a-z0-9_]{0,62}/(core\.duckdb|snapshot\.json|quarantine-[a-z0-9_\-]{1,130}\.parquet)"
-    r"|(ledger|feedback|audit)(/[A-Za-z0-9][A-Za-z0-9_.\-]{0,200}){1,3}"
+    r"|(ledger|feedback|audit|alerts)(/[A-Za-z0-9][A-Za-z0-9_.\-]{0,200}){1,3}"
     r"|inputs(/[a-z][a-z0-9_]{0,62}){3}/[0-9]{12}-[0-9a-f]{32}-[0-9a-f]{32}\.[a-z]{1,10}",
     re.ASCII,
 )

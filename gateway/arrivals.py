@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from gateway import duck, promises
 from gateway.columns import is_column
 from gateway.document import Path, Report, show
 from gateway.odcs import DataContract, SchemaObject
-from gateway.product import Arrival, Column, RowRule, Table, Watermark
+from gateway.product import Arrival, Column, QualityRule, RowRule, Table, Watermark
+from gateway.rules import refuses
 
 LIMIT = "quarantineLimit"
 WATERMARK = "watermark"
@@ -22,9 +24,16 @@ _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%", re.ASCII)
 
 
 def arrival(
-    contract: DataContract, schema: SchemaObject, columns: tuple[Column, ...], file: str, path: Path, report: Report
+    contract: DataContract,
+    schema: SchemaObject,
+    columns: Sequence[Column],
+    quality: Sequence[QualityRule],
+    file: str,
+    path: Path,
+    report: Report,
 ) -> Arrival:
-    """The rules of each row of one table: required, enum, pattern, lengths and ranges, and how many may break them.
+    """The rules of each row of one table: required, enum, pattern, lengths and ranges, those of `quality` that no row
+    may break, and how many may break them.
 
     Without a quarantineLimit none may: a row is set aside only where the contract says so.
     """
@@ -38,9 +47,10 @@ def arrival(
         column, where = stored[item.name], f"{file} {show(place)}"
         places.append((column.name, column.physical_name or column.name, where))
         if column.required:
-            rules.append(RowRule(f"{column.name}.required", f"{duck.quote(column.name)} IS NULL", where))
+            rules.append(RowRule(f"{column.name}.required", f"{duck.quote(column.name)} IS NULL", where, column.name))
         for name, condition in promises.limits(item, column, file, place, report):
-            rules.append(RowRule(f"{column.name}.{name}", condition, where))
+            rules.append(RowRule(f"{column.name}.{name}", condition, where, column.name))
+    rules += [RowRule(one.id, one.condition, one.where, one.column) for one in quality if refuses(one)]
     limit, unit = _limit(contract, schema, file, path, report)
     required = tuple(column.name for column in columns if column.required)
     return Arrival(tuple(rules), required, limit, unit, f"{file} {show(path)}", tuple(places))

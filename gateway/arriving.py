@@ -13,10 +13,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from gateway.document import Finding
-from gateway.duck import quote
+from gateway.duck import literal, quote
 from gateway.duck_writer import Writer
 from gateway.job import Relation
-from gateway.product import Arrival
+from gateway.product import Arrival, QualityRule
 from gateway.shelf import PREFIX
 from gateway.snapshot import Arrived, SourceColumn
 
@@ -31,11 +31,14 @@ _TEXTS = {"VARCHAR", "JSON"}
 
 
 class Drifted(Exception):
-    """What arrived is not what the contract says; `findings` say where, and hold no value."""
+    """What arrived is not what the contract says; `findings` say where, and hold no value.
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    `arrived` is what it was found to be, None where its rows were not looked at.
+    """
+
+    def __init__(self, findings: Sequence[Finding], arrived: Arrived | None = None) -> None:
         super().__init__(f"{len(findings)} findings")
-        self.findings = tuple(findings)
+        self.findings, self.arrived = tuple(findings), arrived
 
 
 def file_of(input_name: str, table: str) -> str:
@@ -69,10 +72,16 @@ def arrive(
         writer.export(typed.aside(), folder / file_of(relation.schema, relation.name))
     arrived = Arrived(relation.schema, relation.name, found, rows, aside, broken, relation.version)
     if _too_many(arrival, rows, aside):
-        raise Drifted([_excess(arrival, arrived, rule, count) for rule, count in broken])
+        raise Drifted([_excess(arrival, arrived, rule, count) for rule, count in broken], arrived)
     if aside:
         notices.append(_set_aside(arrival, arrived))
     return Relation(relation.schema, relation.name, typed.good(filtered=aside > 0), ()), arrived, tuple(notices)
+
+
+def counted(arrived: Arrived, rule: QualityRule) -> float:
+    """How many of the rows break a rule that none may break, or 100 times their share."""
+    count = dict(arrived.broken).get(rule.id, 0)
+    return count if rule.unit == "rows" else 100.0 * count / max(arrived.rows, 1)
 
 
 def _found(writer: Writer, relation: Relation) -> tuple[SourceColumn, ...]:
@@ -130,7 +139,7 @@ class _Typed:
         # A value that does not cast is told as that, not as a missing one as well.
         unfit = dict(self.rules)
         for rule in arrival.rules:
-            flag = unfit.get(f"{rule.id.removesuffix('.required')}.type")
+            flag = unfit.get(f"{rule.column}.type")
             broken = f"coalesce({rule.broken}, false)"
             self.rules.append((rule.id, f"({broken} AND NOT {flag})" if flag else broken))
 
@@ -155,7 +164,7 @@ class _Typed:
 
     def aside(self) -> str:
         """The bad rows as texts, with the rules that each breaks."""
-        named = ", ".join(f"CASE WHEN {broken} THEN '{rule}' END" for rule, broken in self.rules)
+        named = ", ".join(f"CASE WHEN {broken} THEN {literal(rule)} END" for rule, broken in self.rules)
         raw = ", ".join(f"{quote('$raw.' + name)} AS {quote(name)}" for name, _ in self._relation.columns)
         rows = f"({self.rows(raw=True)}) AS arrived"
         return f"SELECT concat_ws(', ', {named}) AS {quote(RULES)}, {raw} FROM {rows} WHERE {self.bad}"
@@ -220,7 +229,8 @@ def limit_text(arrival: Arrival) -> str:
 
 
 def _excess(arrival: Arrival, arrived: Arrived, rule: str, count: int) -> Finding:
-    where = next((where for name, _, where in arrival.places if name == rule.partition(".")[0]), arrival.where)
+    known = {f"{name}.type": where for name, _, where in arrival.places} | {one.id: one.where for one in arrival.rules}
+    where = known.get(rule, arrival.where)
     told = f"{count} of {arrived.rows} rows of {arrived.input}.{arrived.table} break {rule}"
     return _at(where, told, f"mend them, or allow more: quarantineLimit is {limit_text(arrival)}")
 

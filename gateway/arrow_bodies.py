@@ -37,9 +37,16 @@ def to_parquet(source: Path, target: Path) -> None:
     size_bytes = source.stat().st_size
     try:
         with pa.OSFile(str(source)) as file:
+            ended = 0
             for message in ipc.MessageReader.open_stream(file):
                 if _compressed(message):
                     raise BodyError("the stream's buffers are compressed; send them as they are")
+                ended = file.tell()
+            # The format lets a stream end with its last batch as well: then nothing tells it from one that was cut.
+            if file.tell() == ended:
+                raise BodyError("the stream has no end: it was cut, or its writer was not closed")
+            if file.tell() != size_bytes:
+                raise BodyError("more follows the end of the stream; send one stream")
         rows = come_to_bytes = 0
         with pa.OSFile(str(source)) as file, ipc.open_stream(file) as reader:
             empty = _fit(reader.schema)

@@ -15,18 +15,19 @@ from gateway import (
     duck,
     interface,
     lifespan,
-    limits,
     objectives,
     promises,
     python_models,
+    retention,
     rules,
     schedule,
+    workspaces,
+    worth,
 )
-from gateway.bitol import VENDOR, Team
+from gateway.bitol import Team
 from gateway.descriptor import MODELS, PYTHON, Descriptor
 from gateway.document import Path, Report
 from gateway.errors import BadQuery
-from gateway.limits import LimitError, Limits
 from gateway.odcs import DataContract, SchemaObject
 from gateway.product import Column, FileSource, Product, QualityRule, Sla, Table
 from gateway.python_models import ModelError
@@ -36,12 +37,7 @@ from gateway.sources import sources
 
 _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 _SELECT = re.compile(r"\s*(SELECT|WITH|FROM)\b", re.IGNORECASE)
-RETENTION = "snapshotRetention"
 AGREEMENT = "agreementRequired"
-WORKSPACE = "workspace"
-_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_RETAIN_LIMIT_S = 3_660 * 86_400
 # Catalogs and schemas that exist at a door, or in an engine, whatever is served; `outport` is publication's to refuse.
 RESERVED = frozenset({"information_schema", "pg_catalog", "main", "memory", "system", "temp", "core", "semantic"})
 
@@ -61,11 +57,12 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
     """The product that the descriptors describe, None where the report says why there is none."""
     product = descriptor.product
     _names(descriptor, report)
-    inputs = interface.inputs(descriptor, report)
-    ports, served = interface.output_ports(descriptor, report)
     data_clock = _data_clock(descriptor, report)
+    inputs = interface.inputs(descriptor, data_clock, report)
+    ports, served = interface.output_ports(descriptor, report)
     deprecated_on, sunset_on = lifespan.declared(product, descriptor.file, report)
-    retain_s, narrower = _retain_s(descriptor, report), _limits(descriptor, report)
+    retain_s = retention.declared(descriptor, report)
+    workspace, narrower = workspaces.declared(descriptor, report)
     refreshed = schedule.declared(descriptor, report)
     shapes = _shapes(descriptor, served, report)
     files: dict[str, FileSource] = {}
@@ -75,6 +72,7 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
     python = _python(descriptor, shapes, files, report)
     tables = _tables(descriptor, shapes, models, python, data_clock, report)
     promised = objectives.of_contracts({file: descriptor.contracts[file] for file in served}, tables, report)
+    worth.checked(descriptor.documents, report)
     if report.errors:
         return None
     description = product.description
@@ -104,8 +102,10 @@ def assemble(descriptor: Descriptor, report: Report) -> Product | None:
         sunset_on=sunset_on,
         agreement_required=product.custom(AGREEMENT) is True,
         limits=narrower,
+        workspace=workspace,
         objectives=promised,
         schedule=refreshed,
+        generated=str(product.custom("generated") or ""),
     )
 
 
@@ -126,45 +126,6 @@ def _names(descriptor: Descriptor, report: Report) -> None:
     required = product.custom(AGREEMENT)
     if required is not None and not isinstance(required, bool):
         report.error(file, ("customProperties",), f"{AGREEMENT} {required} is unknown", "true or false")
-
-
-def _limits(descriptor: Descriptor, report: Report) -> Limits | None:
-    """What the custom property workspace leaves to queries, None where it is not declared."""
-    body = descriptor.product.custom(WORKSPACE)
-    if body is None:
-        return None
-    try:
-        # DuckDB has threads a process, not a query: the word is taken and changes nothing.
-        return limits.declared(body, limits.OF_PRODUCT, frozenset({"threads"}))
-    except LimitError as error:
-        own = enumerate(descriptor.product.customProperties)
-        index = next(i for i, one in own if (one.vendor, one.property) == (VENDOR, WORKSPACE))
-        place = ("customProperties", index, "value", *(() if error.key is None else (error.key,)))
-        report.error(descriptor.file, place, f"{WORKSPACE}: {error.problem}", error.remedy)
-        return None
-
-
-def _retain_s(descriptor: Descriptor, report: Report) -> int | None:
-    """Seconds of the custom property snapshotRetention, None where it is not declared."""
-    declared = descriptor.product.custom(RETENTION)
-    if declared is None:
-        return None
-    seconds = _seconds(declared)
-    if seconds is None or seconds > _RETAIN_LIMIT_S:
-        own = enumerate(descriptor.product.customProperties)
-        index = next(i for i, one in own if (one.vendor, one.property) == (VENDOR, RETENTION))
-        remedy = f'a duration such as "10m", "24h" or "7d", or whole seconds, at most {_RETAIN_LIMIT_S // 86400}d'
-        problem = f"{RETENTION} {declared} is no duration" if seconds is None else f"{RETENTION} {declared} is too long"
-        report.error(descriptor.file, ("customProperties", index, "value"), problem, remedy)
-        return None
-    return seconds
-
-
-def _seconds(declared: object) -> int | None:
-    if isinstance(declared, int) and not isinstance(declared, bool) and declared >= 0:
-        return declared
-    match = _DURATION.fullmatch(declared) if isinstance(declared, str) else None
-    return int(match[1]) * _UNITS[match[2]] if match else None
 
 
 def _owner(team: Team | None) -> str:

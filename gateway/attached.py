@@ -12,9 +12,9 @@ from contextlib import suppress
 from itertools import islice
 
 from gateway import duck, duck_errors
-from gateway.bind import View
 from gateway.duck import quote
 from gateway.errors import Expired, Unavailable
+from gateway.views import View
 
 VIEW_LIMIT = 10_000
 

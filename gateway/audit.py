@@ -182,10 +182,10 @@ class Audit:
         self._size += len(line)
 
 
-def of(settings: Settings, keys: Keys) -> Audit:
-    """The audit of this process, in the deployment's folder and under its key."""
+def of(settings: Settings, keys: Keys, folder: Path | None = None) -> Audit:
+    """The audit of this process, in the deployment's folder or another, under the deployment's key."""
     filing = Filing(settings.audit_file_bytes, settings.audit_daily, settings.audit_head_s)
-    return Audit(settings.audit, keys.derive(_PURPOSE), filing)
+    return Audit(folder or settings.audit, keys.derive(_PURPOSE), filing)
 
 
 def seals(keys: Keys) -> tuple[Seal, ...]:

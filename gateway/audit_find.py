@@ -85,11 +85,11 @@ def _matches(search: Search, fields: Mapping[str, Any], since: str | None, until
     plain = (
         ("event", search.event),
         ("subject", search.subject),
-        ("on_behalf_of", search.on_behalf_of),
         ("query_id", search.query_id),
     )
     return (
         all(value is None or fields.get(name) == value for name, value in plain)
+        and (search.on_behalf_of is None or search.on_behalf_of in _behalf(fields))
         and (since is None or time >= since)
         and (until is None or time < until)
         and (search.rule is None or search.rule in fields.get("rules", ()))
@@ -97,6 +97,11 @@ def _matches(search: Search, fields: Mapping[str, Any], since: str | None, until
         and (search.column is None or any(_within(one, search.column.lower()) for one in _columns(fields)))
         and (search.outcome is None or search.outcome in _outcomes(fields))
     )
+
+
+def _behalf(fields: Mapping[str, Any]) -> set[object]:
+    """For whom it was, or who was looked at."""
+    return {fields.get("on_behalf_of"), *fields.get("looked_at", ())}
 
 
 def _products(fields: Mapping[str, Any]) -> set[str]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import resource
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from gateway import archive, child, keys, manifest, record, refresh, shelf
+from gateway import archive, child, keys, manifest, projection_shelf, record, refresh, restoring, shelf
 from gateway.archive import Kept, Opened
 from gateway.errors import BadQuery, Unavailable
 from gateway.manifest import Manifest, ManifestError
@@ -27,11 +26,12 @@ from gateway.snapshot import Snapshot
 
 # What is no secret, and grows or is replaced while servers run.
 FOLDERS = ("ledger", "feedback", "inputs")
-FILES = ("mask_keys.json",)
+FILES = ("mask_keys.json", projection_shelf.NAME)
 AUDIT = "audit"
+# Messages that wait have the addresses that they go to, by which one may post there.
+ALERTS = "alerts"
 SECRETS = ("principals.yaml", "demo.key")
 _TAIL = 1 << 16
-_STAGED = ".restore."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def restore(settings: Settings, source: Path, act: Act, *, force: bool, trust: b
     """Put an archive's files in place and serve by its manifest; what is served then.
 
     `force` replaces what the state holds, `trust` takes an archive that another deployment has sealed. What the archive
-    does not have stays. Raises BadQuery, Unavailable (busy, state), SettingsError; nothing is changed then.
+    does not have stays. Raises BadQuery, Unavailable (busy, state), SettingsError; nothing is changed then. Once it has
+    begun, it is finished by whoever needs the state next.
     """
     seal = None if trust else _seal(settings)
     settings.state.mkdir(parents=True, exist_ok=True)
@@ -83,24 +84,29 @@ def restore(settings: Settings, source: Path, act: Act, *, force: bool, trust: b
         if not force and (held := _held(settings.state)):
             hint = "an empty state folder (--state), or --force, which replaces it"
             raise BadQuery(f"the state holds {held} already", reason="value", hint=hint)
-        _cleared(settings.state)
-        staged = settings.state / f"{_STAGED}{secrets.token_hex(8)}"
+        restoring.unbegun(settings.state)
+        staged = settings.state / f"{restoring.STAGED}{secrets.token_hex(8)}"
         staged.mkdir(mode=0o700)
         try:
             archive.read(source, staged, seal)
             known = _whole(staged)
             products = sorted({one.product for one in known.served})
             # On record before it is done; but in the audit that is to stay, where the archive brings one.
-            later = (staged / AUDIT).exists()
-            if not later:
-                recorded(settings, act, products)
-            _placed(staged, settings.state)
+            recorded(settings, act, products, staged / AUDIT if (staged / AUDIT).exists() else None)
+            restoring.begin(staged)
         finally:
-            _cleared(settings.state)
-        shelf.sweep(settings.state, known)
-        if later:
-            recorded(settings, act, products)
+            restoring.unbegun(settings.state)
+        restoring.finish(settings.state)
         return tuple(record.load(shelf.path(settings.state, one.snapshot)) for one in known.served)
+
+
+def resumed(settings: Settings) -> bool:
+    """Finish a restore that was killed; whether there was one. Raises Unavailable (busy, state)."""
+    left = (settings.state / restoring.READY).is_dir()
+    if left:
+        with child.lock(settings.state, "restore"):
+            pass
+    return left
 
 
 def _seal(settings: Settings) -> bytes:
@@ -118,7 +124,7 @@ def _snapshots(state: Path, known: Manifest) -> Iterator[str]:
 def _others(state: Path, *, audit: bool, secret: bool) -> Iterator[str]:
     """Everything else that is kept, by name; what has another form of name was put there by somebody else."""
     yield from (name for name in (*FILES, *(SECRETS if secret else ())) if _plain(state / name))
-    for folder in (*FOLDERS, *((AUDIT,) if audit else ())):
+    for folder in (*FOLDERS, *((AUDIT,) if audit else ()), *((ALERTS,) if secret else ())):
         for path in sorted((state / folder).rglob("*")):
             name = path.relative_to(state).as_posix()
             if archive.allowed(name) and _plain(path):
@@ -157,7 +163,7 @@ def _whole_lines(file: IO[bytes], size: int) -> int:
 
 def _held(state: Path) -> str:
     """What a state folder has that a restore would replace; "" where there is nothing."""
-    names = (manifest.NAME, *FILES, *FOLDERS, AUDIT, *SECRETS, shelf.SNAPSHOTS)
+    names = (manifest.NAME, *restoring.FILES, *restoring.FOLDERS, shelf.SNAPSHOTS)
     for name in names:
         path = state / name
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
@@ -176,26 +182,3 @@ def _whole(staged: Path) -> Manifest:
     if {one.name for one in (staged / shelf.SNAPSHOTS).iterdir()} != set(known.ids):
         raise BadQuery("this file cannot be restored: its manifest is of other snapshots", reason="value")
     return known
-
-
-def _placed(staged: Path, state: Path) -> None:
-    """Move what is staged into place, the manifest last: until then, what was served is served."""
-    (state / shelf.SNAPSHOTS).mkdir(exist_ok=True)
-    for folder in sorted((staged / shelf.SNAPSHOTS).iterdir()):
-        shelf.placed(folder, shelf.path(state, folder.name))
-    for name in (*FOLDERS, AUDIT, *FILES, *SECRETS):
-        source, target = staged / name, state / name
-        if source.exists():
-            if target.is_dir():
-                shutil.rmtree(target)
-            source.rename(target)
-    manifest.write(state, manifest.read(staged))
-
-
-def _cleared(state: Path) -> None:
-    """Remove what a restore has put aside; also one that was killed."""
-    for staged in state.glob(f"{_STAGED}*"):
-        for folder in (staged, *staged.rglob("*")):
-            if folder.is_dir() and not folder.is_symlink():
-                folder.chmod(0o700)
-        shutil.rmtree(staged)

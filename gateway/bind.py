@@ -15,30 +15,17 @@ from decimal import Decimal
 from typing import Self
 from uuid import UUID
 
-from gateway import barrier, cost, dialect, duck, lookup, measures, paging, scope, shares, tree, use
+from gateway import cost, dialect, duck, lookup, measures, paging, scope, shares, tree, use
 from gateway.cache import BytesLru
-from gateway.catalog import Snapshot
-from gateway.decision import Decision
 from gateway.dialect import Dialect
 from gateway.errors import BadQuery, GatewayError
-from gateway.product import Column, Table
+from gateway.product import Column
 from gateway.tree import Node
-from gateway.use_rewrite import entity, used
+from gateway.views import Grant, Part, View, inner_view_of, view_of
 
 Scalar = str | int | float | bool | Decimal | date | datetime | time | timedelta | bytes | UUID | None
 Value = Scalar | list[Scalar]
 Parameters = tuple[Value, ...] | Mapping[str, Value]
-VIEW_CATALOG = "memory"
-# The one column of a view that shows none: its rows can be counted.
-_NO_COLUMN = {"$": "NULL"}
-
-
-@dataclass(frozen=True)
-class Part:
-    """Share `index` (from 0) of `of` shares: ranges of whole row groups, whose union is every row once."""
-
-    index: int
-    of: int
 
 
 @dataclass(frozen=True)
@@ -60,46 +47,6 @@ class Query:
 def given(parameters: Parameters) -> dict[str, Value] | list[Value]:
     """`parameters` as the engine's API takes them."""
     return list(parameters) if isinstance(parameters, tuple) else dict(parameters)
-
-
-@dataclass(frozen=True)
-class Grant:
-    """One granted table at one snapshot: what a relation's name was resolved to."""
-
-    snapshot: Snapshot
-    table: Table
-    decision: Decision
-
-
-@dataclass(frozen=True)
-class View:
-    """One decision as a view over one snapshot's table, or over a share of its row groups.
-
-    `create` is its SELECT; equal decisions give equal views.
-    """
-
-    snapshot: Snapshot
-    name: str
-    create: str
-    secure: bool
-
-    def share(self, part: Part | None) -> View:
-        """A view of constants, whose first share is the whole of it."""
-        return (
-            self
-            if part is None or part.index == 0
-            else View(self.snapshot, f"{self.name}_0", f"{self.create} AND false", False)
-        )
-
-    @property
-    def schema(self) -> str:
-        """The schema of the engine that holds the snapshot's views."""
-        return f"gov_{self.snapshot.id}"
-
-    @property
-    def path(self) -> scope.Path:
-        """The view's three-part name in the serving instance."""
-        return (VIEW_CATALOG, self.schema, self.name)
 
 
 @dataclass(frozen=True)
@@ -277,62 +224,6 @@ def _types(grants: Iterable[Grant]) -> dict[str, set[str]]:
             if column.name in grant.decision.known:
                 found.setdefault(column.name, set()).add(column.type)
     return found
-
-
-@functools.lru_cache(maxsize=20_000)
-def _view(snapshot_id: str, fingerprint: str, grant: _ViewSource, part: Part | None, inner: bool) -> View:
-    decision, table = grant.decision, grant.table
-    shown = {name: decision.treatments[name].expression for name in decision.visible}
-    shown = shown | _inner(decision) if inner else shown or _NO_COLUMN
-    columns = ", ".join(f"{expression} AS {duck.quote(name)}" for name, expression in shown.items())
-    conditions = [f"({decision.rows})"] if decision.rows is not None else []
-    if part is not None:
-        conditions.append(_share(grant, part))
-    condition = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    name = duck.quote(table.name)
-    statement = duck.parse(f"SELECT {columns} FROM {name} AS {name}{condition}")
-    base = f"snap_{snapshot_id}"
-    scope.resolve(statement, lambda path, _: (base, "core", path[-1]))
-    joins = any(node.get("class") == "SUBQUERY" for node in tree.nodes(statement))
-    secure = joins or not barrier.scanned(decision.rows, table) or grant.snapshot.product.barrier == "secure"
-    share = f"_{part.index}of{part.of}" if part is not None else "_use" if inner else ""
-    return View(grant.snapshot, f"{'s' if secure else 'v'}_{fingerprint}{share}", duck.deparse(statement), secure)
-
-
-def _inner(decision: Decision) -> dict[str, str]:
-    """What a second view has beside what is shown: the used columns, and raw what tells their entities apart."""
-    found = {used(name): decision.treatments[name].expression for name in decision.uses}
-    entities = {name for one in decision.uses.values() for name, _ in one.floors}
-    return found | {entity(name): duck.quote(name) for name in sorted(entities)}
-
-
-def _share(grant: _ViewSource, part: Part) -> str:
-    if any(column.name == "rowid" for column in grant.table.columns):
-        raise BadQuery("a table with a column rowid is not answered in parts", reason="unsupported")
-    first, end = shares.rows(part.index, part.of, grant.snapshot.row_counts[grant.table.name])
-    rowid = f"{duck.quote(grant.table.name)}.rowid"
-    return f"{rowid} >= {first} AND {rowid} < {end}"
-
-
-@dataclass(frozen=True)
-class _ViewSource:
-    """A Grant as a cache's argument: equal whatever it holds, since snapshot id and fingerprint say it all."""
-
-    snapshot: Snapshot = field(compare=False)
-    table: Table = field(compare=False)
-    decision: Decision = field(compare=False)
-
-
-def view_of(grant: Grant, part: Part | None = None) -> View:
-    """The view that shows exactly what `grant` decides, or a share of it."""
-    source = _ViewSource(grant.snapshot, grant.table, grant.decision)
-    return _view(grant.snapshot.id, grant.decision.fingerprint, source, part, inner=False)
-
-
-def inner_view_of(grant: Grant) -> View:
-    """The view for blocks that were found to use columns as `grant` decides: used columns by names of their own."""
-    source = _ViewSource(grant.snapshot, grant.table, grant.decision)
-    return _view(grant.snapshot.id, grant.decision.fingerprint, source, None, inner=True)
 
 
 def _verified(statement: Node, views: frozenset[scope.Path], ctes: frozenset[str]) -> str:

@@ -15,14 +15,13 @@ from pathlib import Path
 
 from gateway import clock, contract, duck, feeds, lakes, pseudonym, reading, scope, segments, sources, tree
 from gateway import mock as mocking
-from gateway.bind import Grant, view_of
 from gateway.contract import ContractError
 from gateway.decision import Decision
 from gateway.document import Finding
 from gateway.errors import BadQuery, GatewayError
 from gateway.job import CORE_CATALOG, CORE_SCHEMA, Attachment, Job, PseudonymJob, Relation, TableJob
 from gateway.keys import Keys
-from gateway.lakes import LakeError
+from gateway.lakes import LakeError, Listing
 from gateway.ledger import ITSELF
 from gateway.mock import Mock
 from gateway.policy import PolicySet
@@ -30,8 +29,11 @@ from gateway.principal import NEVER, Environment, Principal
 from gateway.product import Column, FileSource, Input, LakeSource, Product, Pseudonym, PushSource, Table
 from gateway.snapshot import Deployment, Snapshot
 from gateway.sources import SourceError
+from gateway.views import Grant, view_of
 
 DOOR = "publish"
+# Before the id of a snapshot that a build reads.
+ATTACHED = "snap_"
 _CONCEALED = ("confidential", "restricted")
 
 
@@ -107,6 +109,12 @@ def drawn(
         tables=tables,
         rules=tuple((table.name, rule) for table in product.tables for rule in table.quality),
         data_time=_data_time(product, readable),
+        checks=tuple(
+            (source.name, table.name, rule)
+            for source in product.inputs
+            for table in source.tables
+            for rule in table.quality
+        ),
     )
     return Blueprint(job, tuple(readable.files), warnings)
 
@@ -193,9 +201,9 @@ def _feeds_of(source: Input, product: str, folder: Path, state: Path, readable: 
             readable.files |= dict.fromkeys(files)
             relation = feeds.of_pushes(source.name, table, feed, files, arrival)
         elif isinstance(feed, LakeSource):
-            version, files = _lake(feed, folder)
-            readable.files |= dict.fromkeys(files)
-            relation = feeds.of_lake(source.name, table, version, files, arrival)
+            listing = _lake(feed, table, folder)
+            readable.files |= dict.fromkeys(map(Path, listing.files))
+            relation = feeds.of_lake(source.name, table, listing, arrival)
         else:
             path = _resolved(FileSource(feed.file, "parquet", None), folder, readable) if feed.file else None
             shelf = segments.shelf(state, product, source.name, name)
@@ -205,13 +213,17 @@ def _feeds_of(source: Input, product: str, folder: Path, state: Path, readable: 
         readable.add((source.name, name), relation)
 
 
-def _lake(feed: LakeSource, folder: Path) -> tuple[str, tuple[Path, ...]]:
+def _lake(feed: LakeSource, table: Table, folder: Path) -> Listing:
     try:
-        return lakes.delta(sources.resolve_folder(feed.path, folder))
+        found = lakes.listed(feed.format, *sources.resolve_lake(feed, folder))
+        wanted = {(column.physical_name or column.name).lower() for column in table.columns}
+        for one in found.columns:
+            if one.odd and one.name.lower() in wanted:
+                raise LakeError(f"the column {one.name} cannot be read: {one.odd}")
     except (SourceError, LakeError) as error:
-        raise ContractError(
-            [Finding("", 0, feed.path, str(error), "a Delta table within the product's folder")]
-        ) from error
+        remedy = f"a table of the format {feed.format} within the product's folder"
+        raise ContractError([Finding("", 0, feed.path, str(error), remedy)]) from error
+    return found
 
 
 def _product_of(
@@ -230,7 +242,7 @@ def _product_of(
         readable.add((source.name, table.name), Relation(view.schema, view.name, view.create, ()))
         kinds = [(name, table.column(name).type) for name in decision.visible]
         readable.columns.setdefault(source.name, {})[table.name] = kinds
-        alias = f"snap_{snapshot.id}"
+        alias = f"{ATTACHED}{snapshot.id}"
         readable.attachments[alias] = Attachment(alias, str(snapshot.path.resolve()))
 
 

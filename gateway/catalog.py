@@ -17,6 +17,7 @@ from pathlib import Path
 from gateway import manifest, record
 from gateway.errors import Expired, NotFound, Unavailable
 from gateway.manifest import Manifest, ManifestError, Served
+from gateway.projection_shelf import ProjectionShelf
 from gateway.record import RecordError
 from gateway.snapshot import Deployment, Ended, Kept, Lifespan, RuleOutcome, Snapshot
 
@@ -31,7 +32,7 @@ class Catalog:
     """The served snapshots of one state folder. Thread-safe; `current` costs one stat while nothing changes."""
 
     def __init__(self, state: Path) -> None:
-        self._state = state
+        self._state, self.projections = state, ProjectionShelf(state)
         self._path = str(state / manifest.NAME)  # composing it for every look costs more than the look
         self._lock = threading.Lock()
         self._ready = False
@@ -42,14 +43,12 @@ class Catalog:
         self.problems: tuple[str, ...] = ()
 
     def current(self) -> Deployment:
-        """What is served now. While one thread reads a new manifest, others go on with the deployment before it."""
-        stamp = _stamp(self._path)
-        if (stamp != self._seen or not self._ready) and self._lock.acquire(blocking=not self._ready):
-            try:
+        """What is served now. While one thread reads a new manifest, others wait: who was told of it meets no older."""
+        if _stamp(self._path) != self._seen or not self._ready:
+            with self._lock:
+                stamp = _stamp(self._path)
                 if stamp != self._seen or not self._ready:
                     self._reload(stamp)
-            finally:
-                self._lock.release()
         return self._deployment
 
     def snapshot(self, snapshot_id: str) -> Snapshot:

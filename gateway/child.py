@@ -1,16 +1,17 @@
 """Runs a build in a process of its own, under the deployment's one publication lock. Touches the lock's file only.
 
+Who gets the lock finishes a restore that was killed, before anything else.
+
 The child inherits the lock, so that no other publication starts while a killed one still writes; it ends when this
-process ends, since its stdin then does.
+process ends, since its stdin then does, or when it takes longer than it may.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import logging
 import os
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,9 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from gateway.build import LOG
+from gateway import forks, restoring
+from gateway.alone import taken
+from gateway.build_inputs import LOG
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.errors import Unavailable
@@ -27,12 +30,11 @@ from gateway.ledger import ITSELF
 from gateway.snapshot import RuleOutcome
 
 LOCK = "publish.lock"
+_log = logging.getLogger("outport.publish")
 # A child whose parent was killed ends within milliseconds, and holds the lock until then.
 _LOCK_WAIT_S = 2.0
 _LOCK_RETRY_S = 0.05
 _OWN_WAIT_S = 60.0
-# -P keeps the working directory off the import path.
-_COMMAND = (sys.executable, "-P", "-m", "gateway.build")
 
 
 class Refused(ContractError):
@@ -54,7 +56,7 @@ def lock(state: Path, what: str) -> Iterator[int]:
         state.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + _LOCK_WAIT_S
-        while not _locked(descriptor):
+        while not taken(descriptor):
             holder = os.pread(descriptor, 200, 0).decode(errors="replace")
             # The deployment's own product comes in between unasked, and is soon done.
             patience_s = _OWN_WAIT_S if holder.startswith(f"{ITSELF},") else 0.0
@@ -62,6 +64,8 @@ def lock(state: Path, what: str) -> Iterator[int]:
                 hint = "wait for it to end; nothing was changed"
                 raise Unavailable(f"another publication is running ({holder})", reason="busy", hint=hint)
             time.sleep(_LOCK_RETRY_S)
+        if restoring.finish(state):
+            _log.warning("a restore that had ended half-way was finished")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{what}, process {os.getpid()}".encode(), 0)
         yield descriptor
@@ -73,41 +77,54 @@ def lock(state: Path, what: str) -> Iterator[int]:
             os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def run(order: Order, held: int, progress: Callable[[Progressed], None]) -> Built:
-    """What the child has built. Raises Refused with its findings, Unavailable (build) if it was killed."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OUTPORT_")}
-    with (Path(order.folder) / LOG).open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
-            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, pass_fds=(held,), env=environment
-        )
-    assert process.stdin is not None
-    assert process.stdout is not None
+    """What the child has built. Raises Refused with its findings, Unavailable (build) if it was killed, or is late."""
+    (given, stdin), (stdout, answers) = _pipe(), _pipe()
     try:
-        return _answer(order, process.stdin, process.stdout, progress)
+        with given, answers, (Path(order.folder) / LOG).open("ab") as log:
+            build = forks.start([given.fileno(), answers.fileno(), log.fileno(), held])
+        late = threading.Event()
+        timer = threading.Timer(order.build_s, _end, (build, late))
+        timer.daemon = True
+        timer.start()
+        try:
+            return _answer(order, stdin, stdout, progress, late)
+        finally:
+            timer.cancel()
+            build.end()
     finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        stdout.close()
         with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
+            stdin.close()
 
 
-def _answer(order: Order, stdin: IO[bytes], stdout: IO[bytes], progress: Callable[[Progressed], None]) -> Built:
+def _end(build: forks.Build, late: threading.Event) -> None:
+    late.set()
+    build.end()
+
+
+def _pipe() -> tuple[IO[bytes], IO[bytes]]:
+    """The end to read from, and the end to write to."""
+    reading, writing = os.pipe()
+    return os.fdopen(reading, "rb"), os.fdopen(writing, "wb")
+
+
+def _answer(
+    order: Order,
+    stdin: IO[bytes],
+    stdout: IO[bytes],
+    progress: Callable[[Progressed], None],
+    late: threading.Event,
+) -> Built:
     with contextlib.suppress(BrokenPipeError):  # a killed child has no answer either: said below
-        stdin.write(written(order))
+        stdin.write(forks.surroundings() + written(order))
         stdin.flush()
+    at = "its begin"
     try:
         for message in messages(iter(stdout)):
             match message:
                 case Progressed():
+                    at = f"{message.step} {message.subject}"
                     progress(message)
                 case Built():
                     return message
@@ -115,5 +132,8 @@ def _answer(order: Order, stdin: IO[bytes], stdout: IO[bytes], progress: Callabl
                     raise Refused(message.findings, message.outcomes)
     except ValidationError as error:
         raise Unavailable("the build cannot be understood", reason="build") from error
+    if late.is_set():
+        told = f"the build took longer than {order.build_s:g} s, at {at}; what was served is served on"
+        raise Unavailable(told, reason="build", hint="a model that ends, or another build_s")
     hint = "publish again; if it was killed for its memory, lower memory_limit"
     raise Unavailable("the build ended before its end; what was served is served on", reason="build", hint=hint)

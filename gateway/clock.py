@@ -6,12 +6,18 @@ or for the real time where a product declares no clock.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
 from datetime import UTC, datetime, time
 
 from gateway import duck, tree
 from gateway.errors import BadQuery
 
 PARAMETER = "data_clock"
+# The moment from which the age of what is published goes on.
+PUBLISHED = "published"
+_READING = frozenset({"COLUMN_REF", "SUBQUERY"})
+_TELLING = frozenset({"now", "today", "current_date", "get_current_timestamp", "transaction_timestamp"})
 
 
 def canonical(declared: str) -> str:
@@ -27,9 +33,23 @@ def canonical(declared: str) -> str:
     return moment.isoformat()
 
 
-def is_constant(clock: str | None) -> bool:
-    """Whether the clock needs no input: a timestamp, or the real time."""
-    return clock is None or _moment(clock) is not None
+def stands(clock: str | None) -> bool:
+    """Whether the clock is one moment for ever."""
+    return clock is not None and _moment(clock) is not None
+
+
+@functools.lru_cache(maxsize=256)
+def needs_input(clock: str | None) -> bool:
+    """Whether the clock is told by what its source holds: a timestamp is not, nor the real time moved by so much."""
+    if clock is None or stands(clock):
+        return False
+    return any(node.get("class") in _READING for node in tree.nodes(duck.expression(clock)))
+
+
+def tells_time(models: Iterable[str | None]) -> bool:
+    """Whether one of `models` gives other rows at another time, of the same inputs."""
+    texts = (text for text in models if text is not None)
+    return any(node.get("function_name") in _TELLING for text in texts for node in tree.nodes(duck.parse(text)))
 
 
 def _moment(clock: str) -> datetime | None:
@@ -50,6 +70,13 @@ def expression(clock: str | None) -> str:
         return "CAST(now() AS TIMESTAMP)"
     moment = _moment(clock)
     return duck.literal(moment) if moment else f"CAST({clock} AS TIMESTAMP)"
+
+
+def measured(clock: str | None) -> str:
+    """The clock in a rule of ours as SQL: of an expression over inputs, what the build has found it to be; without a
+    clock the publication's moment, however long its build takes."""
+    told = PUBLISHED if clock is None else PARAMETER
+    return f"CAST(getvariable('{told}') AS TIMESTAMP)" if clock is None or needs_input(clock) else expression(clock)
 
 
 def resolved(text: str, clock: str | None) -> str:

@@ -10,19 +10,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from datetime import time as time_of_day
-from decimal import Decimal
 from typing import Protocol
-from uuid import UUID
 
 import pyarrow as pa
 
 from gateway import duck, parameters
-from gateway.bind import Batch, Parameters, Scalar, Value
+from gateway.bind import Scalar, Value
 from gateway.errors import Exhausted
 from gateway.running import Alone, Encoded, Slots
 
@@ -33,47 +29,6 @@ GROUPS = 64
 ARRIVAL_S = 0.001
 GATHER_S = 0.01
 _log = logging.getLogger("outport.engine")
-_INTEGERS = frozenset(
-    f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")
-) | frozenset({"INTEGER", "UINTEGER"})
-_EXACT: Mapping[str, type] = {
-    **dict.fromkeys(_INTEGERS, int),
-    "VARCHAR": str,
-    "BOOLEAN": bool,
-    "DATE": date,
-    "TIME": time_of_day,
-    "TIMESTAMP": datetime,
-    "UUID": UUID,
-    "BLOB": bytes,
-}
-
-
-def key_of(batch: Batch, values: Parameters) -> tuple[Scalar, ...] | None:
-    """The key that `values` ask for; None where a list of such values might be compared in another way than one.
-
-    So a value must have exactly its column's type: anything that the engine would cast, NULL included, is left to it.
-    """
-    key = [value_of(values, identifier) for identifier in batch.parameters]
-    exact = all(_exact(value, column.type) for value, column in zip(key, batch.key, strict=True))
-    return tuple(key) if exact else None  # type: ignore[arg-type]
-
-
-def value_of(values: Parameters, identifier: str) -> Value:
-    """What a parameter is given, None for nothing."""
-    if isinstance(values, tuple):
-        place = int(identifier) if identifier.isdigit() else 0
-        return values[place - 1] if 0 < place <= len(values) else None
-    return values.get(identifier)
-
-
-def _exact(value: Value, kind: str) -> bool:
-    if isinstance(value, Decimal):
-        return kind.startswith("DECIMAL(") and value.is_finite() and len(value.as_tuple().digits) <= 38
-    if isinstance(value, int) and value.bit_length() > 63:
-        return False
-    if isinstance(value, datetime | time_of_day) and value.tzinfo is not None:
-        return False
-    return type(value) is _EXACT.get(kind)
 
 
 @dataclass(frozen=True)
@@ -309,16 +264,17 @@ class Coalescer:
             time.sleep(ARRIVAL_S)
 
     def _turn(self, group: _Group) -> None:
+        asker = group.waiting[0].alone.asker.together
         try:
-            self._slots.take(max(0.0, group.waiting[0].deadline - time.monotonic()))
+            self._slots.take(max(0.0, group.waiting[0].deadline - time.monotonic()), asker)
         except Exhausted:
             for member in self._taken(group, time.monotonic()):
-                member.fail(self._slots.busy())
+                member.fail(self._slots.busy(asker))
             return
         try:
             self._run(self._taken(group))
         finally:
-            self._slots.give()
+            self._slots.give(asker)
 
     def _taken(self, group: _Group, before: float | None = None) -> list[Together]:
         """The first of those who wait, as many as a query answers; with `before`, all whose time is over by then."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from gateway.audit_chain import Seal
 from gateway.audit_find import Search, find
 from gateway.product import Product
+from gateway.projection import RULE, Projection
 from gateway.snapshot import Deployment
 
 DAYS = 30
@@ -26,7 +27,8 @@ _STAR = re.compile(r"(?:\bselect(?:\s+distinct)?|,|\.|\bcolumns\s*\()\s*\*", re.
 class Consumer:
     """Whoever has asked: as what `kind` ("" where it is not known), how often, when last (ISO), through which ports.
 
-    A product that reads another by its models is a consumer too: of kind product, with no queries of its own.
+    A product that reads another by its models is a consumer too: of kind product, with no queries of its own. So is a
+    projection over it, of kind projection: its queries are its askers'.
     """
 
     subject: str
@@ -38,13 +40,17 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One text that one has asked through one port: of which tables, naming which words; `every`: each column."""
+    """One text that one has asked through one port: of which tables, naming which words; `every`: each column.
+
+    `projected`: through a projection, which has names of its own: its columns are among the words then.
+    """
 
     subject: str
     port: str
     tables: frozenset[str]
     words: frozenset[str]
     every: bool
+    projected: bool
 
 
 class Usage:
@@ -52,6 +58,7 @@ class Usage:
 
     def __init__(self, product: Product, asked: Mapping[_Asked, tuple[int, str]], kinds: Mapping[str, str]) -> None:
         self._product, self._asked, self._kinds = product, asked, kinds
+        self._columns = {column.name for table in product.tables for column in table.columns}
 
     def consumers(self, place: str = "") -> tuple[Consumer, ...]:
         """Who has used `place`: a table, table.column, table.measure or port of the product; "" is all of it.
@@ -77,7 +84,9 @@ class Usage:
         ports = {one.name: one.type for one in self._product.ports}
         if not dot and table in ports:
             return ports[table] is None or ports[table] == asked.port
-        return table in asked.tables and (not dot or asked.every or name in asked.words)
+        if table not in asked.tables:
+            return False
+        return not dot or asked.every or name in asked.words or (asked.projected and name not in self._columns)
 
 
 def usage(folder: Path, seals: Iterable[Seal], product: Product, since: datetime, kinds: Mapping[str, str]) -> Usage:
@@ -95,12 +104,15 @@ def usage(folder: Path, seals: Iterable[Seal], product: Product, since: datetime
             continue
         behalf = fields.get("on_behalf_of")
         statement = str(fields.get("statement", "")).lower()
+        projected = any(str(rule).startswith(RULE) for rule in fields.get("rules", ()))
+        read = {str(one.get("column")).rpartition(".")[2] for one in fields.get("columns", ())} if projected else set()
         asked = _Asked(
             f"{subject} for {behalf}" if behalf else subject,
             str(fields.get("port")),
             frozenset(_tables(fields.get("columns", ()), product.name)),
-            frozenset(_WORD.findall(statement)),
-            bool(_STAR.search(statement)) or "select" not in statement,
+            frozenset(_WORD.findall(statement)) | read,
+            (bool(_STAR.search(statement)) or "select" not in statement) and not projected,
+            projected,
         )
         queries, last = found.get(asked, (0, ""))
         found[asked] = (queries + 1, max(last, str(fields.get("time"))))
@@ -116,6 +128,26 @@ def readers(deployment: Deployment, product: Product) -> tuple[Consumer, ...]:
         if source.product == product.name and source.version.split(".")[0] == str(product.major)
     }
     return tuple(Consumer(f"product:{name}", "product", 0, "", ("publish",)) for name in sorted(names))
+
+
+def projected(declared: Iterable[Projection], product: Product, place: str, *, current: bool) -> tuple[Consumer, ...]:
+    """The projections over this major of `product` that name `place`: a table, or a column or measure of one.
+
+    `current` says whether this major is what the product's bare name means.
+    """
+    names = {
+        one.name
+        for one in declared
+        if one.product == product.name and (one.major == product.major or (one.major is None and current))
+        for table in one.tables
+        if place in {product.name, table.of} or place in {f"{table.of}.{named.name}" for named in table.names}
+    }
+    return named(names)
+
+
+def named(projections: Iterable[str]) -> tuple[Consumer, ...]:
+    """These projections as consumers."""
+    return tuple(Consumer(f"projection:{name}", "projection", 0, "", ()) for name in sorted(projections))
 
 
 def _major(told: str, name: str) -> int | None:

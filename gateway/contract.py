@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
-from gateway import assembly, completeness, descriptor, duck, environments, review, scope
+from gateway import assembly, completeness, descriptor, duck, duck_check, environments, review, scope
 from gateway.columns import IDENTIFIER, suggestion
 from gateway.descriptor import MODELS, PYTHON, Descriptor
 from gateway.document import Documents, Finding, Path, Report
@@ -107,7 +107,7 @@ def _file_columns(
     source: FileSource, folder: FilePath, file: str, path: Path, report: Report
 ) -> tuple[tuple[str, str], ...]:
     try:
-        return duck.infer(resolve(source, folder), source.format)
+        return duck_check.infer(resolve(source, folder), source.format)
     except (SourceError, BadQuery) as error:
         report.error(file, path, str(error), "an existing file of the declared format")
         return ()
@@ -189,7 +189,7 @@ def _check_model(table: Table, model: str, readable: InputTables, report: Report
     if unknown:
         return
     try:
-        bound = duck.check(model, readable)
+        bound = duck_check.check(model, readable)
     except BadQuery as error:
         report.error(file, (), f"the model does not run on its inputs: {error.message}", error.hint)
         return

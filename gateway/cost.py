@@ -49,6 +49,8 @@ class Granted(Protocol):
     def table(self) -> Table: ...
     @property
     def decision(self) -> Decision: ...
+    @property
+    def source(self) -> Granted: ...
 
 
 def of_grants(statement: Node, granted: Mapping[Path, Granted]) -> Estimate:
@@ -58,7 +60,8 @@ def of_grants(statement: Node, granted: Mapping[Path, Granted]) -> Estimate:
         grant = granted.get(path)
         if grant is None:
             return None
-        rows = counted(grant.snapshot.row_counts.get(grant.table.name, 0), filtered=grant.decision.rows is not None)
+        read = grant.source
+        rows = counted(read.snapshot.row_counts.get(read.table.name, 0), filtered=grant.decision.rows is not None)
         return Size(rows, frozenset(grant.decision.known), frozenset(grant.table.key))
 
     return estimate(statement, size)

@@ -31,6 +31,13 @@ class Bearer:
 
 
 @dataclass(frozen=True)
+class IdToken:
+    """What an issuer has told our own client of who signed in there. No door takes it from a client."""
+
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class ClientCertificate:
     """The certificate (DER) that a client has shown, and whose key it has proved, in a TLS handshake of ours."""
 
@@ -39,9 +46,9 @@ class ClientCertificate:
 
 # What somebody can type or paste.
 Login = Password | Bearer
-Credentials = Login | ClientCertificate
+Credentials = Login | IdToken | ClientCertificate
 # What is asked again while a connection lasts: it must still prove the same.
-Proof = Verifier | Bearer | ClientCertificate
+Proof = Verifier | Bearer | IdToken | ClientCertificate
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
-from gateway import completeness, descriptor
+from gateway import completeness, descriptor, worth
 from gateway.contract import models_of
 from gateway.document import Documents, Report
 from gateway.product import Product
@@ -30,11 +30,14 @@ class Attestation:
 
 @dataclass(frozen=True, slots=True)
 class Care:
-    """`compliance` is the share of what the gate asks for that is there, `documentation` of what could be described."""
+    """`compliance` is the share of what the gate asks for that is there, `documentation` of what could be described.
 
-    compliance: float
+    Both are of all tables and columns: None for who does not see all of them.
+    """
+
+    compliance: float | None
     missing: tuple[str, ...]
-    documentation: float
+    documentation: float | None
     attestations: tuple[Attestation, ...]
 
 
@@ -86,9 +89,8 @@ def _texts(product: Product) -> Iterator[str]:
 
 def _attestations(product: Product, today: date) -> Iterator[Attestation]:
     for one in _declared(product):
-        try:
-            expires = date.fromisoformat(str(one["expires"])[:10])
-        except (KeyError, ValueError):
+        expires = worth.expires(one)
+        if expires is None:
             continue
         state: Literal["valid", "expiring", "expired"] = "valid"
         if expires < today:

@@ -1,6 +1,6 @@
-"""DuckDB as parser, checker and serving instance; duck_writer.py and duck_errors.py alone import duckdb beside it.
+"""DuckDB as parser and serving instance. Beside the rooms that are named duck_* this one alone imports duckdb.
 
-Parsing and checking happen on empty, locked instances that hold no data. Engine texts never leave: duck_errors.py
+Parsing happens on empty, locked instances that hold no data. Engine texts never leave: duck_errors.py
 translates them into the error tree, and logs them under the error's id.
 """
 
@@ -11,11 +11,10 @@ import json
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 import orjson
@@ -23,7 +22,7 @@ import pyarrow as pa
 
 from gateway import tree
 from gateway.cache import BytesLru
-from gateway.duck_errors import logged, translate
+from gateway.duck_errors import logged
 from gateway.errors import BadQuery
 from gateway.principal import Claim
 
@@ -31,20 +30,11 @@ VERSION = "2.0.0"
 Connection = duckdb.DuckDBPyConnection
 Error = duckdb.Error
 Interrupted = duckdb.InterruptException
-Tables = Mapping[str, Mapping[str, Sequence[tuple[str, str]]]]
 _NESTING = 250
 _parsed: BytesLru[str, str] = BytesLru(4 << 20)
 
 if duckdb.__version__ != VERSION:
     raise ImportError(f"outport's allow-lists are read for duckdb {VERSION}; {duckdb.__version__} is installed")
-
-
-@dataclass(frozen=True)
-class Bound:
-    """What a SELECT gives: output names and DuckDB type texts, in order."""
-
-    names: tuple[str, ...]
-    types: tuple[str, ...]
 
 
 def locked(instance: Connection, *, allowed: Path | None = None) -> Connection:
@@ -233,46 +223,6 @@ def literal(value: Claim | None) -> str:
     return write_expression(literal_node(value))
 
 
-class Shadow:
-    """An empty, locked database with the given tables, on which statements are bound but have nothing to read.
-
-    `tables` is schema -> table -> [(column, type)]; schema "" means names without a schema.
-    """
-
-    def __init__(self, tables: Tables) -> None:
-        self._instance = duckdb.connect(":memory:", config={"threads": 1})
-        for schema, members in tables.items():
-            prefix = f"{quote(schema)}." if schema else ""
-            if schema:
-                self._instance.execute(f"CREATE SCHEMA {quote(schema)}")
-            for name, columns in members.items():
-                body = ", ".join(f"{quote(column)} {canonical_type(kind)}" for column, kind in columns)
-                self._instance.execute(f"CREATE TABLE {prefix}{quote(name)} ({body})")
-        locked(self._instance)
-
-    def check(self, text: str) -> Bound:
-        """Output names and types of one SELECT. Raises BadQuery: column, type, function, table, grouping, value."""
-        try:
-            relation = self._instance.cursor().sql(text)
-            return Bound(tuple(relation.columns), tuple(str(kind) for kind in relation.types))
-        except duckdb.Error as error:
-            raise translate(error, text) from error
-
-
-@functools.lru_cache(maxsize=256)
-def _shadow(key: tuple[tuple[str, tuple[tuple[str, tuple[tuple[str, str], ...]], ...]], ...]) -> Shadow:
-    return Shadow({schema: {name: list(columns) for name, columns in members} for schema, members in key})
-
-
-def check(text: str, tables: Tables) -> Bound:
-    """Bind the SELECT `text` against empty `tables`. Raises BadQuery; see Shadow."""
-    key = tuple(
-        (schema, tuple((name, tuple((c, t) for c, t in columns)) for name, columns in members.items()))
-        for schema, members in tables.items()
-    )
-    return _shadow(key).check(text)
-
-
 @functools.lru_cache(maxsize=4096)
 def canonical_type(text: str) -> str:
     """DuckDB's own text of a type: `numeric(10, 2)` -> `DECIMAL(10,2)`. Raises BadQuery (type)."""
@@ -290,19 +240,6 @@ def canonical_type(text: str) -> str:
 def constants(text: str) -> list[tuple[Any, ...]]:
     """The rows of a query over no table. Raises Error."""
     return _parser_cursor().execute(text).fetchall()
-
-
-def infer(path: Path, file_format: Literal["parquet", "csv", "json"]) -> tuple[tuple[str, str], ...]:
-    """Column names and types of a local file, as DuckDB reads it. Raises BadQuery (value) if it cannot."""
-    reader = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}[file_format]
-    instance = duckdb.connect(":memory:", config={"threads": 1})
-    try:
-        relation = instance.sql(f"SELECT * FROM {reader}($1) LIMIT 0", params=[str(path)])
-        return tuple(zip(relation.columns, (str(kind) for kind in relation.types), strict=True))
-    except duckdb.Error as error:
-        raise logged(BadQuery(f"{path.name} cannot be read as {file_format}", reason="value"), error) from error
-    finally:
-        instance.close()
 
 
 def serving(

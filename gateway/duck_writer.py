@@ -11,13 +11,14 @@ import math
 import os
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from gateway.duck import quote
+from gateway.duck import literal, quote
 from gateway.job import CORE_CATALOG, CORE_SCHEMA, STAGE_CATALOG, Attachment, Relation
 
 Columns = Sequence[tuple[str, str]]
@@ -209,9 +210,13 @@ class Writer:
         """The row count of a stored table. Raises WriteError."""
         return int(self.number(f"SELECT count(*) FROM {stored(table)}") or 0)
 
-    def rule(self, query: str) -> int | float | Decimal | None:
-        """What a rule's SELECT over the stored tables' bare names gives. Raises WriteError."""
-        self._run(f"USE {CORE_CATALOG}.{CORE_SCHEMA}")
+    def tell_time(self, clock: str, moment: datetime) -> None:
+        """What a clock gives, for the rules (`getvariable`). Raises WriteError."""
+        self._run(f"SET VARIABLE {clock} = {literal(moment)}")
+
+    def rule(self, query: str, source: str = "") -> int | float | Decimal | None:
+        """What a rule's SELECT over the stored tables' bare names, or those of an input, gives. Raises WriteError."""
+        self._run(f"USE memory.{quote(source)}" if source else f"USE {CORE_CATALOG}.{CORE_SCHEMA}")
         return self.number(query)
 
     def number(self, query: str) -> int | float | Decimal | None:

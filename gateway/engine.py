@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from gateway import coalesce, duck, duck_errors, forms, late_rows, parameters
+from gateway import coalesce, duck, duck_errors, forms, late_rows, lookup_keys, parameters
 from gateway.attached import Attached
 from gateway.bind import Lookup, Page, Parameters, Plan, given
 from gateway.coalesce import Shared
@@ -171,7 +171,7 @@ class Engine:
     def load(self) -> Load:
         """How busy it is now."""
         waiting = self._slots.waiting + self._coalescer.followers
-        return Load(len(self._watchdog), self._slots.running, waiting, self._slots.limit)
+        return Load(len(self._watchdog), self._slots.running, waiting, self._slots.limit, self._slots.shares())
 
     @property
     def deaf(self) -> bool:
@@ -219,7 +219,7 @@ class Engine:
             return self._page(serving, plan, typed, form, alone) if late_rows.short(plan) else alone
         if typed.shared is None or typed.every is None or not isinstance(plan, Lookup) or plan.batch is None:
             return alone
-        key = coalesce.key_of(plan.batch, plan.parameters)
+        key = lookup_keys.key_of(plan.batch, plan.parameters)
         if key is None:
             return alone
         found = self._kept.find(typed.every, key, alone.open, serving, plan.views)

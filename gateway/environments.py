@@ -1,7 +1,8 @@
 """Variables of an environment in a product's descriptors and models: `${name}`, filled as the folder is read.
 
-Reads products/NAME/environments/ENVIRONMENT.yaml, a mapping of names to plain values. A value fills a place once and is
-looked at no further; in SQL it is a literal. `${secret:NAME}` is a reference, which stays one wherever it stands.
+Reads products/NAME/environments/ENVIRONMENT.yaml, a mapping of names to plain values, over those of the product's
+workspace. A value fills a place once and is looked at no further; in SQL it is a literal. `${secret:NAME}` is a
+reference, which stays one wherever it stands.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any
 
-from gateway import document, duck, tree
+from gateway import document, duck, tree, workspaces
 from gateway.columns import IDENTIFIER
 from gateway.descriptor import MODELS
 from gateway.document import DocumentError, Documents, Path, Report
@@ -46,6 +47,7 @@ def filled(
     before = len(report.findings)
     known = _variables(folder, environment, report)
     if known is not None:
+        known = {**workspaces.variables(folder, environment, documents, report), **known}
         filler = _Filler(known, environment, report)
         for file, value in documents.items():
             documents[file] = filler.value(file, (), value, "")

@@ -1,22 +1,39 @@
 """Erasure of a subject: its rows go from what is served and kept, and from what other products have made of them.
 
 Touches the shelf and the manifest, under the publication lock. A published file is never written again: each product
-gets a new one without the rows, and the old ones, kept ones and quarantines too, are removed. What the sources still
-hold comes back with the next publication that reads it.
+gets a new one without the rows, and the old ones, kept ones and quarantines too, are removed; so are rows that clients
+pushed. What other sources still hold comes back with the next publication that reads it.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from gateway import build, child, contract, keys, manifest, production, record, segments, shelf, subject, ticking
+from gateway import (
+    build_inputs,
+    child,
+    contract,
+    duck,
+    erase_inputs,
+    keys,
+    manifest,
+    production,
+    record,
+    restoring,
+    shelf,
+    subject,
+    ticking,
+)
+from gateway import clock as data_clock
 from gateway.child import Refused
 from gateway.contract import ContractError
 from gateway.document import Finding
@@ -34,6 +51,10 @@ from gateway.snapshot import Deployment, Snapshot
 from gateway.ticking import Clock
 
 _MEMORY_LIMIT = "2GB"
+# What people wrote, and what is on its way.
+_WORDS = ("feedback", "alerts")
+# A shorter text stands everywhere.
+_TELLING = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +68,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What has become of it: `rows` that went, by table; what was made anew of it, and what could not be, with why.
+    """What has become of it: `rows` that went, by table or `input.table`; what was made anew, what was not, and why.
 
     `removed` are the snapshots that nobody can ask for any more; `upstream` the products that still hold the subject
-    if they did; `referring` those that name the table and are not made of it.
+    if they did; `referring` those that name the table and are not made of it. `naming` are files of the state with
+    words of people, or messages on their way, in which the key stands: whose that is only a reader can tell.
     """
 
     rows: dict[str, int]
@@ -59,6 +81,7 @@ class Erased:
     left: tuple[tuple[str, str], ...]
     upstream: tuple[str, ...]
     referring: tuple[str, ...]
+    naming: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -116,11 +139,14 @@ def _erased(work: _Work, own: Sequence[Snapshot]) -> Erased:
             with suppress(OSError):
                 shelf.remove(new.path.parent)
         raise
-    left += _pushed(work)
+    holder = [one for one in own if _named(one, work.subject.table) is not None][-1]
+    inputs = erase_inputs.cleared(work.state, holder, work.subject.table, work.subject.key)
+    left += [(f"the input {one}", "rows that arrived there stay") for one in inputs.left]
     removed = _published(work, fresh, {work.subject.product, *(one.product.name for one in readers)}, _kept(work))
     rebuilt = tuple(one.product.name for one in fresh if one.product.name != work.subject.product)
-    upstream = sorted({entry.product for one in own for entry in one.product.inputs if entry.product is not None})
-    return Erased(rows, removed, rebuilt, tuple(left), tuple(upstream), _referring(work, readers))
+    rows |= inputs.rows
+    upstream = sorted({name for one in own for name in _made_of(one)} - {work.subject.product})
+    return Erased(rows, removed, rebuilt, tuple(left), tuple(upstream), _referring(work, readers), _naming(work))
 
 
 def _published(work: _Work, fresh: Sequence[Snapshot], products: set[str], kept: frozenset[str]) -> tuple[str, ...]:
@@ -131,6 +157,7 @@ def _published(work: _Work, fresh: Sequence[Snapshot], products: set[str], kept:
     # What was not fit has no record of what it was made of.
     shelf.discard(work.state)
     shelf.sweep(work.state, after)
+    restoring.unbegun(work.state)
     _unspilled(work.state)
     return tuple(sorted(work.known.ids - after.ids))
 
@@ -171,9 +198,10 @@ def _copied(work: _Work, old: Snapshot) -> Snapshot:
     folder = shelf.begin(settings.state.resolve(), new_id)
     threads, memory = settings.threads or default_threads(), settings.memory_limit or _MEMORY_LIMIT
     try:
-        built = child.run(Order(_job(work.subject, old), str(folder), threads, memory), work.terms.held, lambda _: None)
-        (folder / build.LOG).unlink(missing_ok=True)
-        record.write(folder, _record(old, new_id, built, folder, time.monotonic() - started, work.terms.clock))
+        order = Order(_job(work.subject, old, now), str(folder), threads, memory, now, build_s=settings.build_s)
+        built = child.run(order, work.terms.held, lambda _: None)
+        (folder / build_inputs.LOG).unlink(missing_ok=True)
+        record.write(folder, _record(old, new_id, built, folder, time.monotonic() - started, now))
         return record.load(shelf.complete(folder))
     except Refused as error:
         shelf.remove(folder)  # its log may quote the key
@@ -184,7 +212,7 @@ def _copied(work: _Work, old: Snapshot) -> Snapshot:
         raise
 
 
-def _job(who: Subject, old: Snapshot) -> Job:
+def _job(who: Subject, old: Snapshot, now: datetime) -> Job:
     alias = f"snap_{old.id}"
     base, product = f'"{alias}"."core"', old.product
     table = _named(old, who.table)
@@ -202,17 +230,24 @@ def _job(who: Subject, old: Snapshot) -> Job:
         relations=(),
         tables=tuple(tables),
         rules=tuple((one.name, rule) for one in product.tables for rule in one.quality),
-        data_time=None,
+        data_time=_data_time(old, now),
         lenient=True,
     )
 
 
-def _record(old: Snapshot, new_id: str, built: Built, folder: Path, build_s: float, clock: Clock) -> record.Record:
+def _data_time(old: Snapshot, now: datetime) -> str | None:
+    """A data clock that its inputs have told, which are not at hand: it has gone on since then."""
+    if old.data_time is None or not data_clock.needs_input(old.product.data_clock):
+        return None
+    return f"SELECT {duck.literal(old.data_time + (now - old.published_at))}"
+
+
+def _record(old: Snapshot, new_id: str, built: Built, folder: Path, build_s: float, now: datetime) -> record.Record:
     """The old record of the new file. Whatever it was built of is the same, so nothing builds it anew by itself."""
     return replace(
         record.read(old.path.parent),
         id=new_id,
-        published_at=clock.now(),
+        published_at=now,
         row_counts=built.row_counts,
         outcomes=record.outcomes(built.outcomes),
         size_bytes=(folder / record.CORE).stat().st_size,
@@ -221,13 +256,19 @@ def _record(old: Snapshot, new_id: str, built: Built, folder: Path, build_s: flo
     )
 
 
+def _made_of(one: Snapshot) -> set[str]:
+    """The products that a snapshot reads, and whatever it was made of: its record knows what its inputs were then."""
+    read = {entry.product for entry in one.product.inputs if entry.product is not None}
+    return read | {name for snapshot in one.made_of if (name := shelf.product_of(snapshot)) is not None}
+
+
 def _readers(deployment: Deployment, name: str) -> tuple[Snapshot, ...]:
     """What is made of a product, and what of that, each after what it reads."""
     found: dict[str, Snapshot] = {}
     names = {name}
     for _ in deployment.snapshots:
         for one in deployment.snapshots:
-            if one.mock is None and any(entry.product in names for entry in one.product.inputs):
+            if one.mock is None and one.product.name != name and _made_of(one) & names:
                 found[one.id] = one
                 names.add(one.product.name)
     ordered: list[Snapshot] = []
@@ -254,9 +295,7 @@ def _kept(work: _Work) -> frozenset[str]:
     names, more = set[str](), {work.subject.product}
     while more - names:
         names |= more
-        made = [
-            one for one in every if one.mock is None and any(entry.product in names for entry in one.product.inputs)
-        ]
+        made = [one for one in every if one.mock is None and _made_of(one) & names]
         gone |= {one.id for one in made}
         more = {one.product.name for one in made}
     return frozenset(gone)
@@ -291,12 +330,18 @@ def _links(deployment: Deployment, who: Subject) -> Iterator[str]:
                 yield one.product.name
 
 
-def _pushed(work: _Work) -> Iterator[tuple[str, str]]:
-    """Inputs of the product that hold rows which clients have pushed: a source, kept in the state folder."""
-    home = work.state / segments.INPUTS / work.subject.product
-    for folder in sorted(home.glob("*/*")):
-        if segments.Shelf(folder).files() or segments.Shelf(folder).aside():
-            yield f"the input {folder.parent.name}.{folder.name}", "rows that were pushed to it stay there"
+def _naming(work: _Work) -> tuple[str, ...]:
+    """Files with words of people, or messages on their way, in which a text of the key stands as a word."""
+    texts = [re.escape(text) for text in work.subject.key if len(text) >= _TELLING]
+    if not texts:
+        return ()
+    told = re.compile(rf"(?<!\w)(?:{'|'.join(texts)})(?!\w)")
+    found = []
+    for path in sorted(path for folder in _WORDS for path in (work.state / folder).rglob("*") if path.is_file()):
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            if any(told.search(line) for line in lines):
+                found.append(path.relative_to(work.state).as_posix())
+    return tuple(found)
 
 
 def _unspilled(state: Path) -> None:

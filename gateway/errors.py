@@ -8,7 +8,10 @@ A message is ours: it names what was wrong and what would be right, in names tha
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, TypeVar
+
+_Line = TypeVar("_Line")
 
 
 class GatewayError(Exception):
@@ -29,6 +32,14 @@ class GatewayError(Exception):
         self.position = position
         self.error_id = uuid.uuid4().hex[:12]
         self.on_record = False
+
+    def line(self, table: Mapping[tuple[type[GatewayError], str], _Line]) -> _Line | None:
+        """What a port's table says of it: by the nearest of its classes, with its reason before every reason ("")."""
+        for kind in type(self).__mro__:
+            for reason in (self.reason, ""):
+                if (kind, reason) in table:
+                    return table[kind, reason]
+        return None
 
 
 class Unauthenticated(GatewayError):

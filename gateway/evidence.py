@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from gateway import freshness
+from gateway import freshness, quality_seen
 from gateway.bind import Plan
 from gateway.decision import ColumnUse
 from gateway.errors import GatewayError
@@ -21,9 +21,10 @@ ENDING = frozenset({"deprecated", "retired"})
 
 def states(session: Session, pin: Pin, plan: Plan, now: datetime) -> tuple[ProductProvenance, ...]:
     """The state of each product that `plan` reads, as of `now`."""
-    snapshots = {grant.snapshot.id: grant.snapshot for grant in plan.grants}
+    read = [grant.source for grant in plan.grants]
+    snapshots = {grant.snapshot.id: grant.snapshot for grant in read}
     return tuple(
-        state(one, lifespan(session, pin, one), [grant for grant in plan.grants if grant.snapshot is one], now)
+        state(one, lifespan(session, pin, one), [grant for grant in read if grant.snapshot is one], now)
         for one in snapshots.values()
     )
 
@@ -36,11 +37,13 @@ def state(snapshot: Snapshot, ends: Lifespan, read: Sequence[Read], now: datetim
         snapshot.product.version,
         snapshot.id,
         snapshot.data_time,
-        snapshot.quality,
+        quality_seen.of(snapshot, read),
         ends,
         snapshot.mock is not None,
         found.state,
         None if found.age_s is None else int(found.age_s),
+        snapshot.generated,
+        snapshot.product.digest,
     )
 
 

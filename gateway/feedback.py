@@ -13,13 +13,15 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
 
+from gateway import alerts, code_flow
+from gateway.alerts import Alert
+from gateway.conversations import ANSWER, CLOSED, KINDS, Feedback, Rated, Thread, rated, threads
 from gateway.errors import BadQuery, Exhausted, Forbidden, NotFound, Unavailable
 from gateway.managers import Managers
 from gateway.observe import FeedbackGiven, FeedbackRead, Observer
@@ -29,70 +31,14 @@ from gateway.settings import Settings
 from gateway.stewards import Stewards
 from gateway.visible import VisibleProduct
 
-FeedbackKind = Literal["question", "problem", "praise", "request"]
-KINDS: tuple[FeedbackKind, ...] = get_args(FeedbackKind)
-# Of a thread: it answers what has the id that it names.
-ANSWER = "answer"
-# These wait for a word of somebody else.
-ASKING = frozenset({"question", "problem", "request"})
 TEXT_LIMIT = 2000
 RATINGS = range(1, 6)
+# Of fewer raters no mean is told.
+RATERS = 3
 # Of a product; past it the older half of what is kept is dropped.
 FILE_BYTES = 2 << 20
 _WINDOW_S = 3600.0
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-@dataclass(frozen=True)
-class Feedback:
-    """What one said of a product: at a state of it, through a door, with a rating of 1 to 5 or without.
-
-    `answers` is the id of what it answers, "" where it begins a thread.
-    """
-
-    id: str
-    at: str
-    product: str
-    version: str
-    snapshot: str
-    kind: str
-    rating: int | None
-    text: str
-    subject: str
-    on_behalf_of: str | None
-    port: str
-    answers: str = ""
-
-
-@dataclass(frozen=True)
-class Thread:
-    """What one said, and what was answered, in the order of time."""
-
-    said: Feedback
-    answers: tuple[Feedback, ...]
-
-    @property
-    def open(self) -> bool:
-        """Whether its writer waits for an answer: who asked has the last word."""
-        last = (self.said, *self.answers)[-1]
-        return self.said.kind in ASKING and last.subject == self.said.subject
-
-    @property
-    def at(self) -> str:
-        """When the last word of it was said."""
-        return (self.said, *self.answers)[-1].at
-
-
-def threads(found: Iterable[Feedback]) -> list[Thread]:
-    """What was said, with its answers, the thread with the newest word first."""
-    answers: dict[str, list[Feedback]] = {}
-    begun: list[Feedback] = []
-    for one in sorted(found, key=lambda one: one.at):
-        if one.answers:
-            answers.setdefault(one.answers, []).append(one)
-        else:
-            begun.append(one)
-    return sorted((Thread(one, tuple(answers.get(one.id, ()))) for one in begun), key=lambda one: one.at, reverse=True)
 
 
 class Shelf:
@@ -160,7 +106,7 @@ class FeedbackDesk:
     """Takes feedback at the doors and gives it out there. Thread-safe."""
 
     def __init__(self, settings: Settings, pins: Pins, audit: Observer, stewards: Stewards, managers: Managers) -> None:
-        self._shelf, self._hourly = Shelf(settings.feedback), settings.feedback_hourly
+        self._shelf, self._settings = Shelf(settings.feedback), settings
         self._pins, self._audit, self._stewards, self._managers = pins, audit, stewards, managers
 
     def give(self, session: Session, visible: VisibleProduct, kind: str, text: str, rating: int | None) -> Feedback:
@@ -173,9 +119,32 @@ class FeedbackDesk:
 
     def answer(self, session: Session, visible: VisibleProduct, thread: str, text: str) -> Feedback:
         """Keep what the session answers to what it may read. Raises NotFound for anything else, and as `give` does."""
-        if not any(one.id == thread and not one.answers for one in self._readable(session, visible)):
-            raise NotFound("there is no such thread", reason="feedback")
+        self._thread(session, visible, thread)
         return self._keep(session, visible, ANSWER, text, None, thread)
+
+    def close(self, session: Session, visible: VisibleProduct, thread: str) -> Feedback:
+        """Keep that nobody waits any more, as who began it or who manages the product says. Raises as `answer` does,
+        Forbidden for anybody else."""
+        said = self._thread(session, visible, thread).said
+        mine = said.subject in {one.subject for one in session.principal.both}
+        if not mine and not self._managers.rule(session, visible.snapshot.source.product):
+            raise Forbidden("who began a thread closes it, or who manages the product", reason="feedback")
+        return self._keep(session, visible, CLOSED, CLOSED, None, thread)
+
+    def waiting(self, session: Session, visible: VisibleProduct) -> int:
+        """How many wait for an answer, to who manages the product; 0 to anybody else. Tells no words."""
+        product = visible.snapshot.source.product
+        if not self._managers.rule(session, product):
+            return 0
+        with suppress(Unavailable):
+            return sum(one.open for one in threads(self._shelf.of(product.name)))
+        return 0
+
+    def rated(self, visible: VisibleProduct) -> Rated | None:
+        """The mean of its ratings, where RATERS have rated it."""
+        with suppress(Unavailable):
+            return rated(self._shelf.of(visible.snapshot.source.product.name), RATERS)
+        return None
 
     def read(self, session: Session, visible: VisibleProduct) -> list[Feedback]:
         """What the session may read of a product that it sees, the newest first: its own threads, those of whom it may
@@ -185,23 +154,30 @@ class FeedbackDesk:
         subject, behalf = session.recorded
         told = FeedbackRead(
             subject=subject, on_behalf_of=behalf, port=session.port, purpose=session.purpose,
-            products=(visible.product.name,), items=len(found), tool=session.tool,
+            products=(visible.snapshot.source.product.name,), items=len(found), tool=session.tool,
         )  # fmt: skip
         self._audit.record(told)
         return found
+
+    def _thread(self, session: Session, visible: VisibleProduct, name: str) -> Thread:
+        """The thread that has this id, of those that the session may read. Raises NotFound."""
+        for one in threads(self._readable(session, visible)):
+            if one.said.id == name:
+                return one
+        raise NotFound("there is no such thread", reason="feedback")
 
     def _readable(self, session: Session, visible: VisibleProduct) -> list[Feedback]:
         pin = self._pins.present()
         mine = {one.subject for one in session.principal.both}
         known: dict[str, bool] = {}
-        manages = bool(self._managers.rule(session, visible.product))
+        manages = bool(self._managers.rule(session, visible.snapshot.source.product))
 
         def shown(subject: str) -> bool:
             if subject not in known:
                 known[subject] = manages or subject in mine or self._stewards.simulates(session, subject, pin)
             return known[subject]
 
-        every = self._shelf.of(visible.product.name)
+        every = self._shelf.of(visible.snapshot.source.product.name)
         writers = {one.id: one.subject for one in every if not one.answers}
         # An answer whose thread is no longer kept is its writer's own.
         return [one for one in every if shown(writers.get(one.answers or one.id, one.subject))]
@@ -218,7 +194,7 @@ class FeedbackDesk:
         one = Feedback(
             id=uuid.uuid4().hex[:12],
             at=datetime.now(UTC).isoformat(),
-            product=visible.product.name,
+            product=visible.snapshot.source.product.name,  # what is said of a projection is of what it shows
             version=visible.product.version,
             snapshot=visible.snapshot.id,
             kind=kind,
@@ -228,8 +204,9 @@ class FeedbackDesk:
             on_behalf_of=session.on_behalf_of,
             port=session.port,
             answers=answers,
+            manages=bool(self._managers.rule(session, visible.snapshot.source.product)),
         )
-        self._shelf.add(one, self._hourly)
+        self._shelf.add(one, self._settings.feedback_hourly)
         subject, behalf = session.recorded
         self._audit.record(
             FeedbackGiven(
@@ -243,4 +220,20 @@ class FeedbackDesk:
                 kind=one.kind,
             )
         )
+        with suppress(Unavailable):  # it is kept: that nobody is told now is no refusal
+            self._tell(visible, one)
         return one
+
+    def _tell(self, visible: VisibleProduct, one: Feedback) -> None:
+        """Alert the product's owner of what waits for an answer: where it stands, and none of its words."""
+        begun = one.answers or one.id
+        found = [thread for thread in threads(self._shelf.of(one.product)) if thread.said.id == begun]
+        if not found or not found[0].open or one.manages:
+            return
+        said = found[0].said
+        data: dict[str, alerts.Detail] = {
+            "thread": said.id, "kind": said.kind, "rating": said.rating,
+            "owner": visible.snapshot.source.product.owner,
+            "hub": f"{code_flow.base(self._settings)}/hub/{one.product}#talk",
+        }  # fmt: skip
+        alerts.raise_alert(self._settings, Alert("feedback.open", one.product, one.id, data))

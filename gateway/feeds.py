@@ -9,6 +9,7 @@ from typing import Literal
 
 from gateway import duck, reading, replica
 from gateway.job import STAGE_CATALOG, Fetch, Relation, Replica
+from gateway.lakes import Listing
 from gateway.product import Arrival, Column, DatabaseSource, FileSource, PushSource, Table
 from gateway.segments import Shelf
 
@@ -54,13 +55,25 @@ def of_incoming(schema: str, table: Table, path: Path, form: Literal["parquet", 
     return _relation(schema, table, table.columns, scan, arrival)
 
 
-def of_lake(schema: str, table: Table, version: str, files: Sequence[Path], arrival: Arrival) -> Relation:
-    """The files of one version of a table; partitions stand in their paths."""
-    paths = ", ".join(_text(str(path)) for path in files)
-    options = "union_by_name = true, hive_partitioning = true, hive_types_autocast = false"
-    rows = f"SELECT * FROM read_parquet([{paths}], {options})"
-    scan = rows if files else _nothing(table.columns)
-    return replace(_relation(schema, table, table.columns, scan, arrival), version=version)
+def of_lake(schema: str, table: Table, listing: Listing, arrival: Arrival) -> Relation:
+    """The files of one version of a table: columns by their fields where these are told, else by their names."""
+    paths = ", ".join(map(_text, listing.files))
+    read = [one for one in listing.columns if not one.odd]
+    if listing.columns and not listing.files:
+        nothing = ", ".join(f"CAST(NULL AS {one.type}) AS {duck.quote(one.name)}" for one in read)
+        scan = f"SELECT {nothing} WHERE false"
+    elif listing.columns:
+        told = ", ".join(
+            f"{one.field}: {{name: {_text(one.name)}, type: {_text(one.type)}, default_value: NULL}}" for one in read
+        )
+        scan = f"SELECT * FROM read_parquet([{paths}], schema = MAP {{{told}}})"
+    elif listing.files:
+        partitioned = "true, hive_types_autocast = false" if listing.partitioned else "false"
+        options = f"union_by_name = true, hive_partitioning = {partitioned}"
+        scan = f"SELECT * FROM read_parquet([{paths}], {options})"
+    else:
+        scan = _nothing(table.columns)
+    return replace(_relation(schema, table, table.columns, scan, arrival), version=listing.version)
 
 
 def of_database(

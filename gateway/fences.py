@@ -1,25 +1,25 @@
-"""What a query may use before it runs: the deployment's limits, narrowed by products and by the principal's rules.
+"""What a query may use before it runs: the deployment's limits, narrowed by products, workspaces and rules.
 
-Asks the pin's policies and what has been spent; an answer's own limits are kept by its Result.
+Asks the pin's policies, the workspaces and what has been spent; an answer's own limits are kept by its Result.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 
 from gateway import cost
 from gateway.bind import Plan
 from gateway.limits import Limits, size
 from gateway.principal import Environment
-from gateway.running import Asker
+from gateway.running import NO_WORKSPACE, Asker, Share
 from gateway.session import Pin, Session
 from gateway.settings import Settings
 from gateway.siblings import Siblings
 from gateway.spending import Spending
 from gateway.stream import Summary
+from gateway.workspace_store import WorkspaceStore
 
 
 class Fences:
@@ -37,20 +37,25 @@ class Fences:
             queries=settings.budget_queries,
             budget_s=settings.budget_compute_s,
         )
-        self._spending = Spending(settings.budget_window_s, siblings)
+        self.window_s = settings.budget_window_s
+        self.spending = Spending(settings.budget_window_s, siblings)
+        self.workspaces = WorkspaceStore(settings.products, settings.environment)
         self._processes = siblings.count
 
     def admitted(self, session: Session, pin: Pin, plan: Plan, asked: Limits | None) -> Limits:
         """What the query of `plan` may use: the least that anybody says, `asked` too, which may not widen anything.
 
-        It counts against its principal's budget. Raises Exhausted (budget), BadQuery (limit) for what would cost more.
+        It counts against its principal's budget, and that of each workspace that it reads. Raises Exhausted (budget),
+        BadQuery (limit) for what would cost more, Unavailable where a workspace is not to be had.
         """
-        products = (grant.snapshot.product.limits for grant in plan.grants)
-        limits = self._limits.narrowed(self._ruled(session, pin), *products, asked)
+        products = [grant.snapshot.product for grant in plan.grants]
+        spaces = self.workspaces.named(products)
+        own = (one.limits for one in products)
+        limits = self._limits.narrowed(self._ruled(session, pin), *own, *(one.query for one in spaces), asked)
         if limits.cost is not None and plan.estimate.rows > limits.cost:
             raise cost.refusal(plan.estimate, limits.cost)
-        if limits.queries is not None or limits.budget_s is not None:
-            self._spending.take(_subjects(session), limits)
+        if spaces or limits.queries is not None or limits.budget_s is not None:
+            self.spending.take(_subjects(session), limits, {one.name: one.shared for one in spaces})
         return limits
 
     def of_catalog(self, session: Session, pin: Pin, asked: Limits | None) -> Limits:
@@ -58,24 +63,35 @@ class Fences:
         narrowed = self._limits.narrowed(self._ruled(session, pin), asked)
         return replace(narrowed, rows=None, bytes=None, memory_bytes=None)
 
-    def ended(self, session: Session, limits: Limits, summary: Summary) -> None:
-        """Count what a query has computed, where `limits` ask for that."""
-        if limits.budget_s is not None:
-            self._spending.computed(_subjects(session), summary.computed_ms)
+    def ended(self, session: Session, plan: Plan, limits: Limits, summary: Summary) -> None:
+        """Count what a query has computed, where `limits` ask for that, and for each workspace that it has read."""
+        spaces = _spaces(plan)
+        if spaces or limits.budget_s is not None:
+            self.spending.computed(_subjects(session), summary.computed_ms, spaces)
 
-    def asker(self, session: Session, limits: Limits) -> Asker:
-        """For whom a query takes its turns, and this process's share of those that its principal may have."""
-        share = None if limits.running is None else math.ceil(limits.running / self._processes)
-        return Asker("\0".join(_subjects(session)), share)
+    def asker(self, session: Session, plan: Plan, limits: Limits) -> Asker:
+        """For whom a query takes its turns, and this process's share of those that may be had."""
+        known = self.workspaces.current().by_name
+        caps = {name: known[name].shared.running if name in known else None for name in _spaces(plan)}
+        shares = tuple(Share(name, self._share(cap)) for name, cap in caps.items()) or NO_WORKSPACE
+        return Asker("\0".join(_subjects(session)), self._share(limits.running), shares)
 
     def close(self) -> None:
         """End what tells other processes."""
-        self._spending.close()
+        self.spending.close()
+
+    def _share(self, running: int | None) -> int | None:
+        return None if running is None else math.ceil(running / self._processes)
 
     def _ruled(self, session: Session, pin: Pin) -> Limits | None:
         environment = Environment(session.port, session.purpose, "query", time.time())
         return pin.policies.limits(session.principal, environment)
 
 
-def _subjects(session: Session) -> Iterable[str]:
-    return [one.subject for one in session.principal.both]
+def _spaces(plan: Plan) -> tuple[str, ...]:
+    """The workspaces of what is read."""
+    return tuple(dict.fromkeys(one for grant in plan.grants if (one := grant.snapshot.product.workspace)))
+
+
+def _subjects(session: Session) -> tuple[str, ...]:
+    return tuple(one.subject for one in session.principal.both)

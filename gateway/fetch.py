@@ -10,10 +10,11 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 LIMIT_BYTES = 256 << 10
 # For one step (connect, one read), and for all of them together.
@@ -49,20 +50,41 @@ def loopback(url: str) -> bool:
 
 def fetch(url: str, authorities: Path | None) -> bytes:
     """The body of a 200 answer to GET `url`; `authorities` are trusted in place of the system's. Raises FetchError."""
+    status, body = _answer(url, authorities, None, {"Accept": "application/json"})
+    if status != 200:
+        raise FetchError(f"it answers {status}")
+    return body
+
+
+def post_form(url: str, fields: Mapping[str, str], authorities: Path | None, login: str | None) -> tuple[int, bytes]:
+    """Status and body of the answer to a form; `login` is an Authorization header. Raises FetchError."""
+    headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+    if login is not None:
+        headers["Authorization"] = login
+    return _answer(url, authorities, urlencode(fields).encode(), headers)
+
+
+def _answer(url: str, authorities: Path | None, sent: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
     if not fit(url):
         raise FetchError("only https is asked, and http on this machine")
-    asked = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310 - fit() says which
+    asked = urllib.request.Request(url, sent, dict(headers))  # noqa: S310 - fit() says which
     until = time.monotonic() + WHOLE_S
     try:
         with _opener(url, authorities).open(asked, timeout=STEP_S) as answer:
-            if answer.status != 200:
-                raise FetchError(f"it answers {answer.status}")
-            return _body(answer, until)
+            return answer.status, _body(answer, until)
     except urllib.error.HTTPError as error:
-        error.close()
-        raise FetchError(f"it answers {error.code}") from None
+        with error:
+            return error.code, _refusal(error, until)
     except (OSError, HTTPException, ValueError) as error:
         raise FetchError(f"it cannot be read ({type(error).__name__})") from error
+
+
+def _refusal(error: urllib.error.HTTPError, until: float) -> bytes:
+    """What stands in an answer that is no success; b"" where that cannot be read."""
+    try:
+        return b"" if error.fp is None else _body(error.fp, until)
+    except (OSError, HTTPException, ValueError, FetchError):
+        return b""
 
 
 def _body(answer: Any, until: float) -> bytes:

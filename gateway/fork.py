@@ -17,6 +17,8 @@ from gateway.document import Finding
 from gateway.product import Product
 
 VERSION = "0.1.0"
+# What was said of the first alone.
+_ITS = ("acceptedBy", "acceptedOn", "deprecatedOn", "sunsetOn", "attestations")
 
 
 def fork(folder: Path, name: str, environment: str | None) -> Product:
@@ -41,7 +43,8 @@ def _renamed(target: Path, source: Product, name: str) -> None:
     file = next(target.glob(f"*{PRODUCT_SUFFIX}"))
     text = amendment.put(file.read_text(encoding="utf-8"), {"id": name, "version": VERSION})
     said = {"derivedFrom": f"{source.name}@{source.version}"}
-    file.write_text(amendment.amended(file.name, text, "draft", said), encoding="utf-8")
+    made = amendment.amended(file.name, text, "draft", said)
+    file.write_text(amendment.without(file.name, made, _ITS), encoding="utf-8")
     own = re.compile(rf"\b{re.escape(source.name)}\s*\.\s*(?=[\"a-z])", re.IGNORECASE)
     for model in (target / MODELS).glob("*.sql"):
         model.write_text(own.sub(f"{name}.", model.read_text(encoding="utf-8")), encoding="utf-8")

@@ -182,7 +182,7 @@ def _table(old: Table, new: Table) -> Iterator[Change]:
     if rules[0] != rules[1]:
         yield Change("minor", new.name, "its quality rules are others")
     if (old.description, old.granularity) != (new.description, new.granularity):
-        yield Change("patch", new.name, "what is said of it is other")
+        yield Change("patch", new.name, "what is said of the table is other")
 
 
 def _column(place: str, old: Column, new: Column) -> Iterator[Change]:

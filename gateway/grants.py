@@ -6,18 +6,20 @@ import time
 from contextlib import suppress
 
 from gateway import own_rows
-from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.decision import Decision, unknown_relation
 from gateway.errors import Expired, Forbidden, NotFound
 from gateway.ledger import ITSELF
 from gateway.principal import Action, Environment
 from gateway.product import Table
+from gateway.projected import ProjectedSnapshot, Projecting, shown_to
 from gateway.scope import CATALOG, Path
 from gateway.session import Pin, Session
 from gateway.snapshot import Ended
+from gateway.views import Grant
 
 _NARROWING = own_rows.Narrowing()
+_PROJECTING = Projecting()
 # Doors of this process itself, which no descriptor declares.
 _INNER_PORTS = frozenset({"python", "hub", "command", "publish"})
 
@@ -46,6 +48,8 @@ def grant(session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: 
 
     The scope of the credential narrows what the policies decide: what it leaves out is not there.
     """
+    if isinstance(snapshot, ProjectedSnapshot):
+        return _projected(session, pin, action, snapshot, name)
     product, scope = snapshot.product, session.principal.scope
     if not _decided(session, snapshot, name):
         return None
@@ -64,13 +68,31 @@ def grant(session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: 
     return Grant(snapshot, table, decision)
 
 
+def _projected(session: Session, pin: Pin, action: Action, snapshot: ProjectedSnapshot, name: str) -> Grant | None:
+    """The grant on a projection's table, of that on its origin. Whom it is not shown to waits for no less."""
+    declared = snapshot.declared.table(name)
+    if declared is None or not any(table.name == name for table in snapshot.product.tables):
+        return None
+    if not shown_to(snapshot.declared, session.principal, pin.policies):
+        with suppress(Forbidden):
+            grant(session, pin, action, snapshot.source, declared.of)
+        return None
+    origin = grant(session, pin, action, snapshot.source, declared.of)
+    return None if origin is None else _PROJECTING.granted(snapshot, snapshot.product.table(name), origin)
+
+
+def shown_grant(session: Session, pin: Pin, snapshot: Snapshot, name: str) -> Grant | None:
+    """By which a table is seen, whether or not it may be asked; None where it does not exist for the session."""
+    with suppress(Forbidden):
+        return grant(session, pin, "metadata", snapshot, name) or grant(session, pin, "query", snapshot, name)
+    return None
+
+
 def _of_itself(session: Session, pin: Pin, decision: Decision, table: Table) -> Decision:
     """A decision on the product made of the ledger: its rows tell of what the session sees, and of nothing else."""
 
     def look(snapshot: Snapshot, name: str) -> Grant | None:
-        with suppress(Forbidden):
-            return grant(session, pin, "metadata", snapshot, name) or grant(session, pin, "query", snapshot, name)
-        return None
+        return shown_grant(session, pin, snapshot, name)
 
     others = [one for one in pin.deployment.snapshots if one.product.name != ITSELF]
     visible = [found for one in others if (found := own_rows.seen(one, look)) is not None]
@@ -83,6 +105,7 @@ def _of_itself(session: Session, pin: Pin, decision: Decision, table: Table) -> 
         for one in visible
         if principal.scope.actions is None and pin.policies.manager("manage", principal, one.product, environment)
     ]
+    visible = [own_rows.managing(one) if one.product.name in managed else one for one in visible]
     return _NARROWING.narrowed(decision, table, visible, mine, managed)
 
 
@@ -98,6 +121,10 @@ def _gone(session: Session, pin: Pin, ended: Ended) -> Expired:
     name = ended.snapshot.product.name
     following = pin.deployment.find(ended.successor) if ended.successor else None
     hint = f"{ended.successor} follows it" if following is not None and sees(session, pin, following) else ""
+    source = ended.snapshot.source.product
+    if source is not ended.snapshot.product:
+        words = f'projection "{name}" is over {source.name} {source.version}, which was retired on {ended.at:%Y-%m-%d}'
+        return Expired(f"{words}; {hint}" if hint else words, reason="retired", hint=hint)
     words = f'product "{name}" {ended.snapshot.product.version} was retired on {ended.at:%Y-%m-%d}'
     return Expired(f"{words}; {hint}" if hint else words, reason="retired", hint=hint)
 
@@ -114,6 +141,9 @@ def _ended(session: Session, pin: Pin, action: Action, schema: str, name: str) -
 
 def _decided(session: Session, snapshot: Snapshot, name: str) -> bool:
     """Whether the policies are asked about a table: it is there, in reach of the credential, and served at the port."""
+    if isinstance(snapshot, ProjectedSnapshot):
+        declared = snapshot.declared.table(name)
+        return declared is not None and _decided(session, snapshot.source, declared.of)
     product = snapshot.product
     if not session.principal.scope.reaches(session.port, product.name):
         return False

@@ -15,14 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway import jose
-from gateway.credentials import Bearer, ClientCertificate, Credentials, Password, Proof, shown
+from gateway.credentials import Bearer, ClientCertificate, Credentials, IdToken, Password, Proof, shown
 from gateway.enrolment import Enrolment
 from gateway.errors import NotFound, Unauthenticated
 from gateway.issuers import OWN
 from gateway.jose import BadToken, Token
 from gateway.key_use import KeyUse
 from gateway.keys import Keys
-from gateway.oidc import Issuers
+from gateway.oidc import Identified, Issuers
 from gateway.principal import NEVER, WHOLE, Claim, Kind, Principal, Scope
 from gateway.principals import SCOPES, Entry, PrincipalsError, Register, checked_scope, scope_words
 from gateway.scram import ITERATIONS, Verifier
@@ -42,6 +42,7 @@ PERSONAS: tuple[tuple[str, Kind, Mapping[str, Claim]], ...] = (
     ("finance", "person", {"role": ("finance",)}),
     ("planner", "person", {"role": ("planner",)}),
     ("supplier-app", "application", {"role": ("supplier",), "supplier": 103}),
+    ("carrier-app", "application", {"role": ("carrier",), "carrier": "Harbour"}),
     ("stranger", "person", {}),
 )
 
@@ -91,6 +92,9 @@ class Directory(Enrolment):
             case Bearer(token):
                 proof = credentials
                 found = self._by_token(register, token) if token.count(".") == 2 else _by_key(register, token)
+            case IdToken(token):
+                proof = credentials
+                found = self._by_id_token(register, token)
             case ClientCertificate():
                 proof = credentials
                 found = _by_certificate(register, credentials)
@@ -222,13 +226,17 @@ class Directory(Enrolment):
         """What the issuer's token says, as far as it is mapped; of a listed principal what the directory says."""
         if self._issuers is None:
             raise BadToken("an issuer that is not known")
-        found = self._issuers.identified(token)
-        if found.kind is not None:
-            return Principal(found.subject, found.kind, found.attributes, found.valid_until)
-        entry = register.entries.get(found.subject)
-        if entry is None:
-            raise BadToken("nobody of the directory")
-        return _principal(entry, found.valid_until)
+        return _identified(register, self._issuers.identified(token))
+
+    def _by_id_token(self, register: Register, text: str) -> Principal:
+        """The same who would be by a token for us: what its issuer says, as far as it is mapped."""
+        try:
+            token = jose.parse(text)
+            if self._issuers is None:
+                raise BadToken("an issuer that is not known")
+            return _identified(register, self._issuers.signed_in(token))
+        except BadToken as error:
+            raise _wrong() from error
 
     def _nobody(self, subject: str) -> Verifier:
         """A verifier that nothing fits, the same at every try: its salt must not tell that the subject is unknown."""
@@ -258,6 +266,15 @@ def _admitted(register: Register, principal: Principal) -> Principal:
     if principal.subject in register.barred:
         raise _wrong()
     return principal
+
+
+def _identified(register: Register, found: Identified) -> Principal:
+    if found.kind is not None:
+        return Principal(found.subject, found.kind, found.attributes, found.valid_until)
+    entry = register.entries.get(found.subject)
+    if entry is None:
+        raise BadToken("nobody of the directory")
+    return _principal(entry, found.valid_until)
 
 
 def _wrong() -> Unauthenticated:

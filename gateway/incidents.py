@@ -5,16 +5,19 @@ The ledger keeps each as events (opened, acknowledged, closed); this room writes
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from itertools import accumulate
 
 from gateway import ticking
 from gateway.ledger import Row
 
 KIND = "incidents"
-# Consumers that a row names; the others are counted.
+# Consumers, causes and products that a row names, and their bytes: a row is bounded. Consumers are counted beside it.
 NAMED = 200
+_NAMED_BYTES = 18_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,9 @@ class Acknowledged:
 class Incident:
     """A promise that was broken since `first_bad`, as was noticed at `opened`; kept again from `recovered` on.
 
-    `causes` read `product: what fails there`, the furthest upstream first. `consumers` were seen in the last 30 days;
-    `downstream` are products that read this one.
+    `causes` read `product: what fails there`, the furthest upstream first. `consumers` were seen in the last 30 days,
+    `consumed_by` is their number, also where not all are named. `downstream` are products that read this one. `reason`
+    is why it was closed where the promise was not kept again.
     """
 
     id: str
@@ -46,6 +50,9 @@ class Incident:
     recovered: datetime | None = None
     closed: datetime | None = None
     acknowledged: Acknowledged | None = None
+    reason: str = ""
+    major: int = 0
+    consumed_by: int = 0
 
     @property
     def detect_s(self) -> float:
@@ -63,36 +70,61 @@ class Incident:
         return {**asdict(self), "detect_s": self.detect_s, "repair_s": self.repair_s}
 
 
-def opened(incident: Incident, reads: list[str]) -> Row:
-    """The row of an incident that begins; `reads` are the table and the column that its promise speaks of."""
+def opened(incident: Incident, reads: list[str], *, whole: bool = False) -> Row:
+    """The row of an incident that begins; `reads` are the table and the column that its promise speaks of.
+
+    `whole`: it speaks of all of the product.
+    """
     return {
         "at": ticking.text(incident.opened),
         "event": "opened",
         "incident": incident.id,
         "product": incident.product,
+        "major": incident.major,
         "objective": incident.objective,
         "port": incident.port,
         "first_bad": ticking.text(incident.first_bad),
-        "causes": list(incident.causes),
-        "consumers": list(incident.consumers[:NAMED]),
-        "consumed_by": len(incident.consumers),
+        "causes": _named(incident.causes),
+        "consumers": _named(incident.consumers),
+        "consumed_by": incident.consumed_by,
         "reads": reads,
-        "downstream": list(incident.downstream),
+        "whole": whole,
+        "downstream": _named(incident.downstream),
+        "alert": True,
     }
 
 
 def closed(incident: Incident) -> Row:
     """The row of an incident that has ended."""
     assert incident.closed is not None
-    assert incident.recovered is not None
+    recovered = None if incident.recovered is None else ticking.text(incident.recovered)
     return {
         "at": ticking.text(incident.closed),
         "event": "closed",
         "incident": incident.id,
         "product": incident.product,
-        "recovered": ticking.text(incident.recovered),
-        "causes": list(incident.causes),
+        "recovered": recovered,
+        "reason": incident.reason,
+        "causes": _named(incident.causes),
+        "alert": True,
     }
+
+
+def told(incident: Incident, event: str, at: datetime) -> Row:
+    """The row of an alert that was put aside: that an incident was "opened", or "closed"."""
+    return {"at": ticking.text(at), "event": "told", "of": event, "incident": incident.id, "product": incident.product}
+
+
+def untold(known: Iterable[tuple[str, str]], rows: Iterable[Row]) -> list[tuple[str, str]]:
+    """(id, "opened" or "closed") of alerts that are due: `known` ones, and what `rows` add to them and take away."""
+    due = dict.fromkeys(known)
+    for row in rows:
+        name, event = str(row.get("incident")), str(row.get("event"))
+        if event == "told":
+            due.pop((name, str(row.get("of"))), None)
+        elif event in {"opened", "closed"} and row.get("alert") is True:
+            due[name, event] = None
+    return list(due)
 
 
 def acknowledged(incident: Incident, told: Acknowledged) -> Row:
@@ -117,8 +149,9 @@ def replayed(known: Mapping[str, Incident], rows: Iterable[Row]) -> dict[str, In
             if row.get("event") == "opened":
                 found[name] = _read(name, row)
             elif had is not None and row.get("event") == "closed":
-                recovered, ended = ticking.read(str(row["recovered"])), ticking.read(str(row["at"]))
-                found[name] = replace(had, recovered=recovered, closed=ended, causes=_texts(row["causes"]))
+                recovered = None if row["recovered"] is None else ticking.read(str(row["recovered"]))
+                ended, why = ticking.read(str(row["at"])), str(row.get("reason", ""))
+                found[name] = replace(had, recovered=recovered, closed=ended, causes=_texts(row["causes"]), reason=why)
             elif had is not None and row.get("event") == "acknowledged":
                 told = Acknowledged(str(row["by"]), ticking.read(str(row["at"])), str(row["words"]))
                 found[name] = replace(had, acknowledged=told)
@@ -133,12 +166,20 @@ def _read(name: str, row: Row) -> Incident:
         product=str(row["product"]),
         objective=str(row["objective"]),
         port=str(row["port"]),
+        major=int(str(row.get("major", 0))),
         first_bad=ticking.read(str(row["first_bad"])),
         opened=ticking.read(str(row["at"])),
         causes=_texts(row["causes"]),
         consumers=_texts(row["consumers"]),
         downstream=_texts(row["downstream"]),
+        consumed_by=int(str(row.get("consumed_by", 0))),
     )
+
+
+def _named(names: tuple[str, ...]) -> list[str]:
+    """As many as fit, the first first."""
+    sizes = accumulate(len(json.dumps(one)) + 1 for one in names[:NAMED])
+    return [one for one, size in zip(names, sizes, strict=False) if size <= _NAMED_BYTES]
 
 
 def _texts(value: object) -> tuple[str, ...]:

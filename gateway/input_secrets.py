@@ -1,7 +1,7 @@
-"""Secrets of sources by reference: `${secret:NAME}` in a contract, its value in a file of the deployment's folder.
+"""Secrets of sources by reference: `${secret:NAME}` in a contract, its value in a file of the deployment.
 
-Reads that file when a publication needs it. A value stands in no descriptor, no record, no digest and no message; the
-build gets it over its stdin.
+It stands in the folder of secrets, or in that of a workspace within it, and is read when a publication needs it. A
+value stands in no descriptor, no record, no digest and no message; the build gets it over its stdin.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from gateway import arriving, arrow_bodies, feeds, segments
+from gateway.alone import taken
 from gateway.arriving import Drifted
 from gateway.duck_writer import WriteError, Writer
 from gateway.errors import BadQuery, Exhausted, NotFound, Unavailable
@@ -57,8 +58,9 @@ class Push:
         self._key, self.form, self.on_bad = segments.key_of(session.principal.subject, key), form, on_bad
         self.shelf = intake.shelf(target)
         self.folder = self.shelf.begin()
-        self.body = self.folder / "body"
+        self.body = self.folder / segments.BODY
         self._file = self.body.open("wb")
+        taken(self._file.fileno())  # until it is closed, which tells that this push is under way
         self._digest = hashlib.sha256(form.encode())
 
     def write(self, chunk: bytes) -> None:
@@ -76,7 +78,7 @@ class Push:
         """
         body = self._digest.hexdigest()[:32]
         try:
-            self._file.close()
+            self._file.flush()
             # A place first: whoever waits for a table's turn keeps a thread from everybody else.
             with self._intake.place(), self.shelf.turn():
                 known = self.shelf.answered(self._key, body)

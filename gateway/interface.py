@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway import arrivals, columns
+from gateway import arrivals, columns, rules
 from gateway.descriptor import Descriptor
 from gateway.document import Path, Report
 from gateway.odcs import DataContract
-from gateway.product import DatabaseSource, Input, OutputPort, PushSource, Table
+from gateway.product import Column, DatabaseSource, Input, OutputPort, PushSource, Table
 from gateway.sources import feeds, sources
 
 DOORS = ("rest", "graphql", "postgres", "flightsql", "mcp")
@@ -51,7 +51,7 @@ def input_ids(descriptor: Descriptor) -> set[str]:
     return {port.contractId or port.name for port in descriptor.product.inputPorts}
 
 
-def inputs(descriptor: Descriptor, report: Report) -> tuple[Input, ...]:
+def inputs(descriptor: Descriptor, data_clock: str | None, report: Report) -> tuple[Input, ...]:
     """What models may read: files by an input contract of the folder, or another product."""
     found: dict[str, Input] = {}
     for index, port in enumerate(descriptor.product.inputPorts):
@@ -68,14 +68,15 @@ def inputs(descriptor: Descriptor, report: Report) -> tuple[Input, ...]:
             found[port.name] = Input(port.name, port.version or "", contract_id, (), ())
             continue
         file, contract = own
-        found[port.name] = _file_input(port.name, file, contract, report)
+        found[port.name] = _file_input(port.name, file, contract, data_clock, report)
     return tuple(found.values())
 
 
-def _file_input(name: str, file: str, contract: DataContract, report: Report) -> Input:
+def _file_input(name: str, file: str, contract: DataContract, data_clock: str | None, report: Report) -> Input:
     files, fed = sources(contract, file, report), feeds(contract, file, report)
-    tables = []
+    tables: list[Table] = []
     promised = []
+    stored: dict[str, tuple[Column, ...]] = {}
     for index, schema in enumerate(contract.tables):
         place: Path = ("schema", index)
         columns.check_identifier(schema.name, "table", file, (*place, "name"), report)
@@ -85,12 +86,22 @@ def _file_input(name: str, file: str, contract: DataContract, report: Report) ->
         feed = fed.get(schema.name)
         if isinstance(feed, PushSource) and feed.mode == "upsert" and not key:
             report.error(file, place, f"{schema.name} has no key to upsert by", "primaryKey: true, or push: append")
-        stored = columns.columns(schema, key, file, place, report)
-        tables.append(Table(schema.name, schema.description or "", "", stored, key, (), (), (), None))
+        stored[schema.name] = columns.columns(schema, key, file, place, report)
+        tables.append(Table(schema.name, schema.description or "", "", stored[schema.name], key, (), (), (), None))
         marked = arrivals.watermark(schema, tables[-1], file, place, report)
         if marked is not None and isinstance(feed, DatabaseSource):
             fed[schema.name] = replace(feed, watermark=marked)
         elif marked is not None:
             report.error(file, place, f"{schema.name} is no table of a database", "no watermark: all of it is read")
-        promised.append((schema.name, arrivals.arrival(contract, schema, stored, file, place, report)))
+    for index, schema in enumerate(contract.tables):
+        place = ("schema", index)
+        own = stored[schema.name]
+        scope = rules.Scope(name, schema.name, stored, data_clock)
+        quality = tuple(rules.declared(schema, scope, file, place, report)) if own else ()
+        tables[index] = replace(tables[index], quality=quality)
+        arrival = arrivals.arrival(contract, schema, own, quality, file, place, report)
+        promised.append((schema.name, arrival))
+        ids = [one.id for one in arrival.rules] + [one.id for one in quality if not rules.refuses(one)]
+        for twice in {one for one in ids if ids.count(one) > 1}:
+            report.error(file, place, f"two rules of {schema.name} are called {twice}", "an id each")
     return Input(name, contract.version, None, tuple(files.items()), tuple(tables), tuple(promised), tuple(fed.items()))

@@ -91,6 +91,18 @@ class Mapped(_Strict):
     required: bool = False
 
 
+class Client(_Strict):
+    """As which client of its issuer the hub signs people in; the file's secret proves that, where there is one.
+
+    `title` is what the hub calls the issuer there.
+    """
+
+    client_id: _Text
+    client_secret_file: Path | None = None
+    scopes: _Texts = ("openid",)
+    title: _Text | None = None
+
+
 class Issuer(_Strict):
     """One issuer. Its subjects are called `name:subject`; with `listed`, they are principals of the directory.
 
@@ -109,6 +121,7 @@ class Issuer(_Strict):
     roles: Told | None = None
     purposes: Told | None = None
     attributes: dict[str, Mapped] = {}
+    sign_in: Client | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Issuer:
@@ -116,6 +129,8 @@ class Issuer(_Strict):
             raise ValueError("`product`, `account` and `outport` are names of this deployment itself")
         if self.jwks is None and not fit(self.issuer):
             raise ValueError("jwks is expected, since the issuer is no https address with a discovery document")
+        if self.sign_in is not None and (not fit(self.issuer) or "openid" not in self.sign_in.scopes):
+            raise ValueError("sign_in needs an issuer with a discovery document, and the scope openid")
         if wrong := sorted(name for name in self.attributes if not NAME.fullmatch(name) or name in _RESERVED):
             raise ValueError(f"attributes: {', '.join(wrong)} cannot be one")
         if self.principals == "listed" and (self.roles or self.purposes or self.attributes or self.kind != "person"):
@@ -128,7 +143,7 @@ class _File(_Strict):
 
 
 def read(path: Path) -> tuple[Issuer, ...]:
-    """The issuers of a file; a relative `ca` starts at its folder. Raises IssuersError."""
+    """The issuers of a file; a relative path starts at its folder. Raises IssuersError."""
     try:
         document = yaml.safe_load(path.read_bytes())
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
@@ -142,7 +157,29 @@ def read(path: Path) -> tuple[Issuer, ...]:
         given = [getattr(one, field) for one in found]
         if twice := sorted({value for value in given if given.count(value) > 1}):
             raise IssuersError(f"{path.name}: {field} {', '.join(twice)} stands twice")
-    return tuple(one if one.ca is None else one.model_copy(update={"ca": path.parent / one.ca}) for one in found)
+    return tuple(_placed(one, path.parent) for one in found)
+
+
+def _placed(issuer: Issuer, folder: Path) -> Issuer:
+    """The issuer with its files' paths, which start at `folder`. Raises IssuersError for an unreadable secret."""
+    client = issuer.sign_in
+    if client is not None and client.client_secret_file is not None:
+        client = client.model_copy(update={"client_secret_file": folder / client.client_secret_file})
+        client_secret(client)
+    return issuer.model_copy(update={"ca": issuer.ca and folder / issuer.ca, "sign_in": client})
+
+
+def client_secret(client: Client) -> str | None:
+    """What proves us to the issuer, as it stands now; None for a client without. Raises IssuersError."""
+    if client.client_secret_file is None:
+        return None
+    try:
+        found = client.client_secret_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise IssuersError(f"the client secret of {client.client_id} cannot be read") from error
+    if not found:
+        raise IssuersError(f"the client secret of {client.client_id} is empty")
+    return found
 
 
 SUBJECT = re.compile(r"[A-Za-z0-9._@+|/:=~-]{1,128}", re.ASCII)

@@ -119,7 +119,8 @@ class Job:
     """One build. `rules` are (table, rule); `data_time` is a SELECT of one TIMESTAMP; tables stand in build order.
 
     `mocked`: made-up rows, `lenient`: rows of which some had to go; their broken rules are told and stop nothing.
-    `measures` are (table, SELECT of one row of numbers) to be told of.
+    `measures` are (table, SELECT of one row of numbers) to be told of. `checks` are the rules of inputs' contracts,
+    (input, table, rule), by the names that relations have.
     """
 
     product: str
@@ -132,22 +133,26 @@ class Job:
     mocked: bool = False
     lenient: bool = False
     measures: tuple[tuple[str, str], ...] = ()
+    checks: tuple[tuple[str, str, QualityRule], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """A job and where to do it: the folder to fill, and what the build may use. `before` is what arrived last time.
 
-    `secrets` are those that the job's fetches name, by value; a fetch may take `source_s` seconds.
+    `now` is the publication's moment: by it age is measured where there is no data clock. `secrets` are those that the
+    job's fetches name, by value; a fetch may take `source_s` seconds, all of it `build_s`.
     """
 
     job: Job
     folder: str
     threads: int
     memory_limit: str
+    now: datetime
     before: tuple[Arrived, ...] = ()
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     source_s: float = 600.0
+    build_s: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,8 @@ class Progressed:
 class Built:
     """The core is complete, audited and closed. `pseudonyms` are (table, column, link) as stored.
 
-    `measures` maps `table.measure` to its value over all rows, for what the job asked.
+    `measures` maps `table.measure` to its value over all rows, for what the job asked. `checked` are outcomes of
+    its checks, each at the table `input.table`.
     """
 
     row_counts: dict[str, int]
@@ -174,6 +180,7 @@ class Built:
     findings: tuple[Finding, ...]
     measures: dict[str, float | None] = field(default_factory=dict)
     arrived: tuple[Arrived, ...] = ()
+    checked: tuple[RuleOutcome, ...] = ()
     event: Literal["built"] = "built"
 
 

@@ -8,7 +8,6 @@ known fetches too, but never sooner than RETRY_S after the last try, whatever an
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import threading
 import time
@@ -20,8 +19,9 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
+from gateway.discovery import address, discovered, document
 from gateway.errors import Unavailable
-from gateway.fetch import FetchError, fetch, fit, loopback
+from gateway.fetch import FetchError, fetch
 
 FRESH_S = 300.0
 STALE_S = 3600.0
@@ -147,13 +147,8 @@ def fetched(source: Source) -> tuple[PublicKey, ...]:
     """The keys that an issuer publishes now. Raises FetchError."""
     url = source.url
     if url is None:
-        said = _document(fetch(f"{source.issuer.rstrip('/')}/.well-known/openid-configuration", source.authorities))
-        url = said.get("jwks_uri")
-        if said.get("issuer") != source.issuer:
-            raise FetchError("its discovery document is of another issuer")
-        if not isinstance(url, str) or not fit(url) or (loopback(url) and not loopback(source.issuer)):
-            raise FetchError("its discovery document names no jwks_uri that may be asked")
-    listed = _document(fetch(url, source.authorities)).get("keys")
+        url = address(discovered(source.issuer, source.authorities), "jwks_uri", source.issuer)
+    listed = document(fetch(url, source.authorities)).get("keys")
     if not isinstance(listed, list):
         raise FetchError("it is no JSON Web Key Set")
     read = [_public(one) for one in listed[:_KEYS] if isinstance(one, dict)]
@@ -161,16 +156,6 @@ def fetched(source: Source) -> tuple[PublicKey, ...]:
     if not keys:
         raise FetchError("it holds no key that is taken here")
     return keys
-
-
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise FetchError("it is not JSON") from error
-    if not isinstance(found, dict):
-        raise FetchError("it is no JSON object")
-    return found
 
 
 def _public(body: Mapping[str, Any]) -> PublicKey | None:

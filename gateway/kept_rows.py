@@ -19,12 +19,13 @@ import pyarrow as pa
 
 from gateway import duck
 from gateway.attached import Attached
-from gateway.bind import Scalar, View
+from gateway.bind import Scalar
 from gateway.cache import BytesLru
 from gateway.coalesce import Found
 from gateway.errors import Exhausted
 from gateway.product import Column
 from gateway.running import Encoded, Slots
+from gateway.views import View
 
 # So many lookups of one text are queries; a table with more rows, or whose rows take longer to read, stays one.
 ASKED = 16

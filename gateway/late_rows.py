@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from gateway.bind import Page
-from gateway.coalesce import value_of
 from gateway.duck import quote
 from gateway.kept_rows import Every, Rows
 from gateway.lookup import name_of
+from gateway.lookup_keys import value_of
 from gateway.running import Alone
 
 # Of more rows the planning is the smaller part.

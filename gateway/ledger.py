@@ -58,26 +58,35 @@ class Ledger:
 
     def rows(self, kind: str, since: datetime | None = None) -> list[dict[str, Scalar]]:
         """The rows of a kind in the order of `at`, those since a moment where one is given. Raises Unavailable."""
+        return sorted(self.stream(kind, since), key=lambda row: str(row["at"]))
+
+    def stream(self, kind: str, since: datetime | None = None) -> Iterator[dict[str, Scalar]]:
+        """As `rows`, one by one and in no order. Raises Unavailable."""
         first = ticking.text(since) if since is not None else ""
-        found: list[dict[str, Scalar]] = []
         for day, path in self._files(kind):
             # A row may carry a moment of its own, of the day before it was appended at the earliest.
             if day >= _day(since, days=-1):
-                found += [row for row in _read(path) if str(row["at"]) >= first]
-        return sorted(found, key=lambda row: str(row["at"]))
+                yield from (row for row in _read(path) if str(row["at"]) >= first)
 
     def follow(self, kind: str, places: dict[str, int], since: datetime | None = None) -> list[dict[str, Scalar]]:
         """The rows of a kind that were appended since `places`, which moves on: as `rows`, each row once.
 
-        A line that is not whole yet is left for the next time. Raises Unavailable.
+        A line that is not whole yet is left for the next time. Raises Unavailable: then `places` are as they were.
         """
+        moved = dict(places)
+        found = [row for part in self.parts(kind, moved, since) for row in part]
+        places.update(moved)
+        return sorted(found, key=lambda row: str(row["at"]))
+
+    def parts(
+        self, kind: str, places: dict[str, int], since: datetime | None = None
+    ) -> Iterator[list[dict[str, Scalar]]]:
+        """As `follow`, file by file, the oldest day first: `places` has moved on past what was given."""
         first = ticking.text(since) if since is not None else ""
-        found: list[dict[str, Scalar]] = []
         for day, path in self._files(kind):
             if day >= _day(since, days=-1) and _size(path) > places.get(path.name, 0):
                 rows, places[path.name] = _after(path, places.get(path.name, 0))
-                found += [row for row in rows if str(row["at"]) >= first]
-        return sorted(found, key=lambda row: str(row["at"]))
+                yield [row for row in rows if str(row["at"]) >= first]
 
     def lines(self, kind: str, since: datetime | None = None) -> Iterator[bytes]:
         """The rows of a kind as JSON lines, in no order: whole ones, as they were appended. Raises Unavailable.

@@ -1,13 +1,13 @@
 """`plan`: what publishing folders, and other policies, would change, and whom it would break. Publishes nothing.
 
 Reads folders, policies, the directory of principals and the audit; opens no data but the heads of files that a contract
-is checked against.
+is checked against, and what is served where rows are counted.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +22,12 @@ from gateway.explain import explain
 from gateway.grading import Change, Grade
 from gateway.identity import Directory
 from gateway.manifest import Manifest, ManifestError
+from gateway.plan_rows import EVERYBODY, NOBODY, RowCounts
 from gateway.policy import PolicyError, PolicySet
 from gateway.principal import Environment
 from gateway.product import Product
+from gateway.projection import Projection
+from gateway.projection_shelf import ProjectionShelf
 from gateway.settings import Settings
 from gateway.snapshot import Deployment, Snapshot
 
@@ -41,7 +44,10 @@ class Breaking:
 
 @dataclass(frozen=True)
 class AccessChange:
-    """What becomes other for one principal in one table; rows are told by their filter, None is every row."""
+    """What becomes other for one principal in one table; rows are told by their filter, None is every row.
+
+    `rows_gained` and `rows_lost` are counted in what is served now; None where that cannot tell.
+    """
 
     subject: str
     table: str
@@ -50,6 +56,8 @@ class AccessChange:
     changes: tuple[str, ...]
     rows_before: str | None
     rows_after: str | None
+    rows_gained: int | None
+    rows_lost: int | None
 
 
 @dataclass(frozen=True)
@@ -173,11 +181,20 @@ def _planned(
     elif action == "rebuild" and graded is not None and graded.changes:
         action = "change"
     graver = [change for change in graded.changes if change.grade == "major"] if graded is not None else []
+    declared = ProjectionShelf(settings.state).current().projections
     breaking = [
-        Breaking(change, (*asked.consumers(change.place), *consumers.readers(future, product)))
-        for change in graver
-        if asked is not None and not beside
+        _breaking(change, asked, future, product, declared) for change in graver if asked is not None and not beside
     ]
+    if beside and old is not None and product.major > old.product.major:
+        breaking = [
+            Breaking(change, named)
+            for change in graver
+            if (named := consumers.projected(_following(declared), old.product, change.place, current=True))
+        ]
+    taken = [one.name for one in declared if one.name == product.name]
+    if old is None and taken:
+        told = Change("minor", product.name, "a projection has this name, and is served no more")
+        breaking = [Breaking(told, consumers.named(taken))]
     planned = Planned(
         product=product.name,
         action=action,
@@ -193,6 +210,20 @@ def _planned(
         findings=findings,
     )
     return planned, snapshot
+
+
+def _breaking(
+    change: Change, asked: Usage, future: Deployment, product: Product, declared: Iterable[Projection]
+) -> Breaking:
+    served = future.find(product.name)
+    current = served is None or served.product.major <= product.major
+    told = consumers.projected(declared, product, change.place, current=current)
+    return Breaking(change, (*asked.consumers(change.place), *consumers.readers(future, product), *told))
+
+
+def _following(declared: Iterable[Projection]) -> tuple[Projection, ...]:
+    """The projections that a new major is followed by: those that name none."""
+    return tuple(one for one in declared if one.major is None)
 
 
 def _shadow(product: Product, pseudonyms: frozenset[Any]) -> Snapshot:
@@ -214,9 +245,10 @@ def _access(
     except PolicyError as error:
         return (), tuple(one for one in error.findings if one.severity == "error")
     found: list[AccessChange] = []
-    for subject in directory.subjects():
-        told = [_seen(policies, directory, subject, state) for policies, state in ((now, served), (then, future))]
-        found += _differences(subject, *told)
+    with RowCounts(old, served.current) as counts:
+        for subject in directory.subjects():
+            before_it = _seen(now, directory, subject, served)
+            found += _differences(subject, before_it, _seen(then, directory, subject, future), counts)
     return tuple(found), ()
 
 
@@ -237,8 +269,10 @@ def _seen(policies: PolicySet, directory: Directory, subject: str, deployment: D
     return found
 
 
-def _differences(subject: str, before: _Seen, after: _Seen) -> Iterator[AccessChange]:
+def _differences(subject: str, before: _Seen, after: _Seen, counts: RowCounts) -> Iterator[AccessChange]:
     for name in sorted(before.keys() | after.keys()):
+        filters = [(seen[name][1] or EVERYBODY) if name in seen else NOBODY for seen in (before, after)]
+        product, _, table = name.partition(".")
         (old, rows_before), (new, rows_after) = before.get(name, ({}, None)), after.get(name, ({}, None))
         if (old, rows_before) == (new, rows_after):
             continue
@@ -250,4 +284,6 @@ def _differences(subject: str, before: _Seen, after: _Seen) -> Iterator[AccessCh
             changes=tuple(f"{one}: {old[one]} -> {new[one]}" for one in new if one in old and old[one] != new[one]),
             rows_before=rows_before,
             rows_after=rows_after,
+            rows_gained=counts.only(product, table, filters[1], filters[0]),
+            rows_lost=counts.only(product, table, filters[0], filters[1]),
         )

@@ -70,6 +70,8 @@ _PRINCIPAL = {
 }
 OF_PRODUCT: Mapping[str, tuple[str, str]] = _QUERY
 OF_PRINCIPAL: Mapping[str, tuple[str, str]] = {**_QUERY, **_PRINCIPAL}
+# Of all queries together that read products of a workspace.
+OF_WORKSPACE = OF_PRINCIPAL
 _FORMS = {
     "time": 'a duration such as "500ms", "30s" or "5m"',
     "count": "a whole number above 0",
@@ -101,6 +103,12 @@ def declared(body: Any, known: Mapping[str, tuple[str, str]], ignored: frozenset
             raise LimitError(key, f"{key} {value} is no limit", _FORMS[form])
         found[field] = read
     return NOTHING.narrowed(Limits(**{"compute_s": math.inf, "idle_s": math.inf, "rows": None, **found}))  # type: ignore[arg-type]
+
+
+def written(limits: Limits) -> dict[str, float | int]:
+    """What `limits` leave, in the words that declare it: plain numbers, of seconds, bytes or pieces."""
+    every = {word: getattr(limits, name) for word, (name, _) in OF_PRINCIPAL.items()}
+    return {word: value for word, value in every.items() if value is not None and value != math.inf}
 
 
 def size(value: object) -> int | None:

@@ -17,7 +17,8 @@ from gateway.tree import Node
 from gateway.visibility import sameness
 
 if TYPE_CHECKING:
-    from gateway.bind import Grant, Plan
+    from gateway.bind import Plan
+    from gateway.views import Grant
 
 # Join type -> whether it adds NULLs to its left and to its right side; any other join is not followed.
 _NULLS = {"INNER": (False, False), "LEFT": (False, True), "RIGHT": (True, False), "FULL": (True, True)}
@@ -89,7 +90,8 @@ def _relations(node: Node, grants: tuple[Grant, ...], *, nulls: bool) -> tuple[_
     """The tables of a FROM clause in order, None where it holds anything but tables and plain joins."""
     if node["type"] == "BASE_TABLE" and not node["column_name_alias"]:
         path = tuple(str(part).lower() for part in node["qualified_name"]["path"])
-        meant = list({grant.snapshot.id: grant for grant in grants if _means(path, grant)}.values())
+        named = [grant for grant in grants if _means(path, grant)]
+        meant = list({(grant.snapshot.id, grant.decision.product): grant for grant in named}.values())
         name = str(node["alias"]).lower()
         return (_Relation(name or path[-1], () if name else path, meant[0], nulls),) if len(meant) == 1 else None
     if node["type"] != "JOIN" or node["ref_type"] not in {"REGULAR", "CROSS"} or node["join_type"] not in _NULLS:

@@ -14,6 +14,7 @@ from gateway.errors import Forbidden, GatewayError
 from gateway.evidence import refusal
 from gateway.grants import sees
 from gateway.observe import Observer, ProductManaged
+from gateway.owners import owners
 from gateway.pins import Pins
 from gateway.policy_rules import Right
 from gateway.principal import Environment
@@ -21,7 +22,7 @@ from gateway.product import Product
 from gateway.session import Session
 from gateway.visible import VisibleProduct
 
-_DONE: dict[Right, str] = {"manage": "manage", "push": "push to"}
+_DONE: dict[Right, str] = {"manage": "manage", "push": "push to", "accept": "accept"}
 
 
 class Managers:
@@ -59,17 +60,38 @@ class Managers:
             return ended.snapshot.product
         return self.check(session, name).product
 
+    def accepts(self, session: Session, product: Product) -> None:
+        """Whether the session is that of the product's owner, or a rule lets it accept in the owner's place.
+
+        Raises Forbidden, which is on record; Unavailable.
+        """
+        owning = owners(product)
+        if owning.of(session.principal) or self.rule(session, product, "accept"):
+            return
+        told = f'"{product.name}" is accepted by its owner: {owning.told}'
+        error = Forbidden(told, reason="accept", hint="a rule with accept: true lets another do it")
+        self._audit.record(refusal(session, "", uuid.uuid4().hex, None, error))
+        error.on_record = True
+        raise error
+
     def seen(self, session: Session, name: str) -> VisibleProduct:
         """The product as the session sees it. Raises NotFound."""
         return self._shown(session, name, None)
 
-    def rule(self, session: Session, product: Product) -> str:
-        """The id of the rule that lets the session manage `product`, "" where none does. Reveals nothing else of it."""
+    def rule(self, session: Session, product: Product, right: Right | None = None) -> str:
+        """The id of the rule that lets the session manage `product`, "" where none does. Reveals nothing else of it.
+
+        `right` is another right than that of these.
+        """
         principal, scope = session.principal, session.principal.scope
         if scope.actions is not None or not scope.reaches(session.port, product.name):
             return ""
-        environment = Environment(session.port, session.purpose, "metadata", time.time())
-        return self._pins.present().policies.manager(self._right, principal, product, environment) or ""
+        environment, pin = Environment(session.port, session.purpose, "metadata", time.time()), self._pins.present()
+        ended = pin.deployment.ended(product.name)
+        found = pin.deployment.find(product.name) or (ended.snapshot if ended is not None else None)
+        if found is not None and found.source is not found:
+            return ""  # a projection is its owner's, whoever manages products
+        return pin.policies.manager(right or self._right, principal, product, environment) or ""
 
     def record(self, session: Session, product: str, action: str, *, reason: str = "", what: str = "") -> None:
         """Put on record, before it is done, that the session does `action` to `product`. Raises Unavailable.

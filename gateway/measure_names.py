@@ -22,7 +22,7 @@ from gateway.use_names import Relation
 from gateway.visibility import visible_semantics
 
 if TYPE_CHECKING:
-    from gateway.bind import Grant
+    from gateway.views import Grant
 
 _PLACELESS = (1 << 64) - 1
 _SPELLED = {"count_star": "count", "mean": "avg"}
@@ -37,7 +37,12 @@ class _Source:
 
 @functools.lru_cache(maxsize=5_000)
 def _semantics(_: str, __: str, ___: str, source: _Source) -> Mapping[str, Semantic]:
-    found = {one.name: one for one in visible_semantics(source.grant.decision, source.grant.table)}
+    return named(visible_semantics(source.grant.decision, source.grant.table))
+
+
+def named(every: Iterable[Semantic]) -> Mapping[str, Semantic]:
+    """Measures and dimensions by name, each time at each of its grains too."""
+    found = {one.name: one for one in every}
     return {step.name: step for one in found.values() for step in _steps(one)} | found
 
 
@@ -176,9 +181,9 @@ def _expanded(semantic: Semantic, known: Mapping[str, Semantic], budget: Budget)
     budget.spend(whole)
     if semantic.kind == "measure":
         for node in list(nodes(whole)):
-            named = known.get(str(node["column_names"][0]).lower()) if node.get("class") == "COLUMN_REF" else None
-            if named is not None and named.kind == "measure":
-                inner = _expanded(named, known, budget)
+            meant = known.get(str(node["column_names"][0]).lower()) if node.get("class") == "COLUMN_REF" else None
+            if meant is not None and meant.kind == "measure":
+                inner = _expanded(meant, known, budget)
                 node.clear()
                 node.update(inner)
     return whole

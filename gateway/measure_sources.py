@@ -20,7 +20,7 @@ from gateway.use_joins import joins
 from gateway.use_names import Path, Relation, leaves, own, tables
 
 if TYPE_CHECKING:
-    from gateway.bind import Grant
+    from gateway.views import Grant
 
 _LOOSE = ("DOUBLE", "FLOAT", "INTERVAL", "TIME WITH", "STRUCT", "TUPLE", "MAP", "UNION", "VARIANT", "JSON")
 _SELECTION = ("columns", "expr", "exclude_list", "replace_list", "rename_list", "qualified_exclude_list")

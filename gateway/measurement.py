@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from gateway import ticking
+from gateway import ticking, worth
 from gateway.documentation import Care, care
 from gateway.incidents import Incident
 from gateway.ledger import Row
@@ -25,7 +25,6 @@ DAYS = 30
 CHANGE_DAYS = 90
 Pace = Literal["unused", "bursty", "steady"]
 _FAILED = frozenset({"failed", "refused", "killed"})
-_A_YEAR = {"year": 1.0, "month": 12.0}
 # Steady: asked on so many of its days, and no day so many times the mean.
 _STEADY_DAYS, _STEADY_PEAK = 0.6, 5.0
 _DECAYED = -0.8
@@ -71,7 +70,7 @@ class Scorecard:
     care: Care
     changes: int
     change_failure_rate: float | None
-    incidents: int
+    incidents: int | None
     repaired: int
     mttr_s: float | None
     value: float | None
@@ -219,13 +218,7 @@ def _use_cases(snapshot: Snapshot) -> list[str]:
 
 def money(snapshot: Snapshot, name: str) -> float | None:
     """What a year of a product is declared to be worth, or to cost: `{amount: 1000, per: month}`; None if it is not."""
-    declared = custom(snapshot, name)
-    if isinstance(declared, int | float) and not isinstance(declared, bool):
-        return float(declared)
-    if not isinstance(declared, dict) or not isinstance(declared.get("amount"), int | float):
-        return None
-    times = _A_YEAR.get(str(declared.get("per", "year")))
-    return None if times is None else float(declared["amount"]) * times
+    return worth.yearly(custom(snapshot, name))
 
 
 def _cost(snapshot: Snapshot, total: Numbers, prices: Prices) -> float:
@@ -237,7 +230,7 @@ def _cost(snapshot: Snapshot, total: Numbers, prices: Prices) -> float:
 def _pace(days: Mapping[date, int], now: datetime) -> Pace:
     if not days:
         return "unused"
-    known = (now.date() - min(days)).days + 1
+    known = max(1, (now.date() - min(days)).days + 1)  # a clock that was set back has days to come
     mean = sum(days.values()) / known
     steady = len(days) >= _STEADY_DAYS * known and max(days.values()) <= _STEADY_PEAK * mean
     return "steady" if steady else "bursty"
@@ -278,8 +271,8 @@ class Together:
     rows: int
     bytes: int
     computed_s: float
-    compliance: float
-    documentation: float
+    compliance: float | None
+    documentation: float | None
     incidents: int
     mttr_s: float | None
     change_failure_rate: float | None
@@ -313,7 +306,7 @@ def together(cards: Sequence[Scorecard], domain: str = "") -> Together:
         computed_s=round(sum(one.computed_s for one in cards), 3),
         compliance=_mean([one.care.compliance for one in cards]),
         documentation=_mean([one.care.documentation for one in cards]),
-        incidents=sum(one.incidents for one in cards),
+        incidents=sum(one.incidents or 0 for one in cards),
         mttr_s=sum(mean * count for mean, count in repaired) / weight if weight else None,
         change_failure_rate=failures / changes if changes else None,
         value=round(value, 2),
@@ -329,5 +322,12 @@ def domains(cards: Sequence[Scorecard]) -> list[Together]:
     return [together([one for one in cards if one.domain == name], name) for name in named]
 
 
-def _mean(values: Sequence[float]) -> float:
-    return round(math.fsum(values) / len(values), 4) if values else 0.0
+def _mean(values: Iterable[float | None]) -> float | None:
+    told = [one for one in values if one is not None]
+    return round(math.fsum(told) / len(told), 4) if told else None
+
+
+def in_part(card: Scorecard) -> Scorecard:
+    """`card` for who does not see every table and column: without what is counted over all of them."""
+    care = replace(card.care, compliance=None, documentation=None, missing=())
+    return replace(card, care=care, incidents=None, repaired=0, mttr_s=None)

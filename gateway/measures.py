@@ -24,7 +24,7 @@ from gateway.use_joins import joins
 from gateway.use_names import QUERIES, Path, Relation, own, tables
 
 if TYPE_CHECKING:
-    from gateway.bind import Grant
+    from gateway.views import Grant
 
 _HINTED = frozenset({"avg", "min", "max", "count"})
 # Each is a few hundred nodes at worst, and a text to name its column by.

@@ -92,6 +92,11 @@ class Metrics:
             counter("served_rows", f"Rows that left{several}", ("port", "product")),
             counter("served_bytes", f"Bytes of Arrow that left{several}", ("port", "product")),
         )
+        self._of_workspace = (
+            counter("workspace_queries", "Answers that read a workspace's products", ("port", "workspace")),
+            counter("workspace_computed_seconds", "Seconds that they computed", ("workspace",)),
+        )
+        self._snapshots, self._workspace = snapshots, dict[str, str]()
         self._metadata = counter("metadata_reads", "Looks at what there is", ("port",))
         self._failures = counter("sign_in_failures", "Credentials that were refused", ("port", "reason"))
         self._policies = counter("policy_loads", "Policy sets that came into force, or were refused", ("outcome",))
@@ -104,7 +109,9 @@ class Metrics:
         self._watched: dict[str, Callable[[], OpenThere]] = {}
         self._registry.register(_State(snapshots, load, head))
         self._registry.register(_Watched(self._watched))
-        self._registry.register(_Kept(objectives))
+        # Of the deployment: every process would tell the same.
+        self._shared = CollectorRegistry()
+        self._shared.register(_Kept(objectives))
 
     def record(self, observation: Observation) -> None:
         """Count what happened."""
@@ -140,9 +147,9 @@ class Metrics:
         """Everything now, as OpenMetrics where `accept` names it, else in Prometheus' own text format."""
         encode, media_type = choose_encoder(accept)
         if self._siblings.count == 1:
-            return Exposition(encode(self._registry), media_type)
+            return Exposition(encode(_All(self._registry, self._shared)), media_type)
         every = [self._told(), *self._siblings.ask(_TOPIC, b"", WAIT_S)]
-        return Exposition(encode(_Together(every)), media_type)
+        return Exposition(encode(_All(_Together(every), self._shared)), media_type)
 
     def _told(self) -> bytes:
         """The metrics of this process for another one."""
@@ -162,12 +169,33 @@ class Metrics:
             answers.inc()
             rows.inc(query.rows)
             size.inc(query.bytes)
+        answers, computed = self._of_workspace
+        for name in {self._workspace_of(state.rpartition("/")[2]) for state in query.products} - {""}:
+            answers.labels(query.port, name).inc()
+            computed.labels(name).inc(query.computed_ms / 1000)
+
+    def _workspace_of(self, snapshot: str) -> str:
+        if snapshot not in self._workspace:
+            self._workspace = {one.id: one.product.workspace for one in self._snapshots()}
+        return self._workspace.setdefault(snapshot, "")
 
     def _of_port(self, port: str, outcome: str, code: str) -> tuple[Counter, Histogram]:
         return self._queries.labels(port, outcome, code), self._seconds.labels(port)
 
     def _of_product(self, port: str, product: str) -> tuple[Counter, ...]:
         return tuple(one.labels(port, product) for one in self._by_product)
+
+
+class _All(Collector):
+    """What several collect, one after the other."""
+
+    def __init__(self, *parts: Collector) -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterator[Metric]:
+        """Each in turn."""
+        for one in self._parts:
+            yield from one.collect()
 
 
 class _Together(Collector):
@@ -206,6 +234,13 @@ class _State(Collector):
         yield GaugeMetricFamily("outport_queries_running", "Queries that compute now", load.running)
         yield GaugeMetricFamily("outport_queries_waiting", "Queries that wait for their turn", load.waiting)
         yield GaugeMetricFamily("outport_queries_running_limit", "Queries that may compute at once", load.limit)
+        named = ("workspace",)
+        running = GaugeMetricFamily("outport_workspace_queries_running", "Queries that compute now", labels=named)
+        waiting = GaugeMetricFamily("outport_workspace_queries_waiting", "Queries that wait for a turn", labels=named)
+        for name, (turns, waiters) in load.workspaces.items():
+            running.add_metric((name,), turns)
+            waiting.add_metric((name,), waiters)
+        yield from (running, waiting)
         head = self._head()
         sequence = GaugeMetricFamily("outport_audit_sequence", "The last line of the audit's chain", labels=("chain",))
         sequence.add_metric((head.chain,), head.seq)

@@ -1,6 +1,6 @@
 """`slaProperties` of a contract to objectives, each checked: what is no promise is told with its place. Pure.
 
-The names are those of ODCS 3.2 where it has one. What is kept as declared and not measured: retention, support dates.
+The names are those of ODCS 3.2 where it has one. What is kept as declared and not measured is declared_sla.py's.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from gateway import declared_sla
 from gateway.document import Path, Report
-from gateway.objective import Kind, Objective
+from gateway.objective import OF_INCIDENTS, Kind, Objective
 from gateway.odcs import DataContract, SlaProperty
 from gateway.product import Table
 
@@ -24,6 +25,13 @@ UNIT_S = {
 }  # fmt: skip
 _MILLISECONDS = frozenset({"ms", "millisecond", "milliseconds"})
 _RESPONSE = re.compile(r"responsetime(?:p(\d{2}))?", re.ASCII)
+_KINDS: dict[str, Kind] = {
+    "availability": "availability", "errorrate": "errorRate", "quality": "quality", "timetodetect": "detection",
+    "timetorepair": "repair",
+}  # fmt: skip
+# Looked at as a whole: no door, and a time.
+_OF_THE_WHOLE: frozenset[Kind] = frozenset({"freshness", "quality", *OF_INCIDENTS})
+_DURATIONS: frozenset[Kind] = frozenset({"freshness", *OF_INCIDENTS})
 _PERCENTS = frozenset({"percent", "%", "ratio", ""})
 
 
@@ -35,6 +43,7 @@ def compiled(
         place: Path = ("slaProperties", index)
         kind = _kind(sla)
         if kind is None:
+            declared_sla.checked(sla, file, place, report)
             continue
         made = _objective(sla, kind, tables, file, place, report)
         if made is None:
@@ -63,8 +72,7 @@ def _kind(sla: SlaProperty) -> Kind | None:
         return "latency"
     if name in {"freshness", "latency"}:
         return "freshness"
-    known: dict[str, Kind] = {"availability": "availability", "errorrate": "errorRate", "quality": "quality"}
-    return known.get(name)
+    return _KINDS.get(name)
 
 
 def _objective(
@@ -75,8 +83,10 @@ def _objective(
     port = sla.custom("port") or ""
     if port and port not in PORTS:
         report.error(file, place, f"there is no port {port}", f"one of {', '.join(PORTS)}")
-    if port and kind in {"freshness", "quality"}:
-        report.error(file, place, f"{sla.property} is of the data, whatever the port", "no port")
+    if port and kind in _OF_THE_WHOLE:
+        report.error(file, place, f"{sla.property} is of the product, whatever the port", "no port")
+    if kind in OF_INCIDENTS and sla.element:
+        report.error(file, (*place, "element"), f"{sla.property} is of every incident of the product", "no element")
     if kind == "quality" and table and (column or table not in tables):
         report.error(file, (*place, "element"), f"{sla.element} is no table", f"one of {', '.join(tables)}, or none")
     target = _target(sla, kind, file, place, report)
@@ -103,7 +113,7 @@ def _objective(
 
 def _target(sla: SlaProperty, kind: Kind, file: str, place: Path, report: Report) -> float:
     unit = (sla.unit or "").lower()
-    if kind == "freshness":
+    if kind in _DURATIONS:
         number = _number(sla.value)
         if number is None or number <= 0 or unit not in UNIT_S:
             # With an element, the rule that measures it says so (gateway/promises.py).

@@ -47,6 +47,7 @@ class Counted:
     subject: str
     kind: str
     purpose: str
+    major: int = 0
 
 
 @dataclass(slots=True)
@@ -89,6 +90,7 @@ class Minute:
         return {
             "at": ticking.text(self.at),
             "product": one.product,
+            "major": one.major,
             "port": one.port,
             "subject": one.subject,
             "kind": one.kind,
@@ -106,13 +108,16 @@ class Minute:
     @classmethod
     def of(cls, row: Row) -> Minute:
         """The row that the ledger kept. Raises KeyError, ValueError for another one."""
-        names = (str(row[name]) for name in ("product", "port", "subject", "kind", "purpose"))
+        product, port, subject, kind, purpose = (
+            str(row[name]) for name in ("product", "port", "subject", "kind", "purpose")
+        )
+        counted = Counted(product, port, subject, kind, purpose, int(str(row.get("major", 0))))
         queries, lacking, failed, theirs, rows, size = (
             int(str(row[name])) for name in ("queries", "lacking", "failed", "theirs", "rows", "bytes")
         )
         spent, latency = float(str(row["computed_ms"])), latencies.read(str(row["latency"]))
         numbers = Numbers(queries, lacking, failed, theirs, rows, size, spent, latency)
-        return cls(ticking.read(str(row["at"])), Counted(*names), numbers)
+        return cls(ticking.read(str(row["at"])), counted, numbers)
 
 
 class Tally:
@@ -161,8 +166,9 @@ class Tally:
         with self._lock:
             minute = self._minute()
             for state in query.products or ("",):
-                name = state.partition("@")[0]
-                numbers = self._of(minute, Counted(name, query.port, whom, query.kind, purpose))
+                name, _, version = state.partition("@")
+                counted = Counted(name, query.port, whom, query.kind, purpose, _major(version))
+                numbers = self._of(minute, counted)
                 numbers.queries += 1
                 numbers.rows += query.rows
                 numbers.bytes += query.bytes
@@ -179,9 +185,15 @@ class Tally:
         found = self._minutes.get((minute, counted))
         if found is None:
             if len(self._minutes) >= ROWS and counted.subject != OTHERS:
-                return self._of(minute, Counted(counted.product, counted.port, OTHERS, OTHERS, ""))
+                return self._of(minute, Counted(counted.product, counted.port, OTHERS, OTHERS, "", counted.major))
             found = self._minutes[minute, counted] = Numbers()
         return found
+
+
+def _major(version: str) -> int:
+    """Of `2.1.0/snapshot`, 2; 0 where it is not told."""
+    number = version.partition(".")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def _whom(observation: QueryAnswered | QueryRefused) -> str:

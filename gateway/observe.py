@@ -106,15 +106,17 @@ class MetadataRead:
 class AccessExplained:
     """`subject` was told what `on_behalf_of` would get of `products`, and by which rules: decisions, and no data.
 
-    `subject` is a steward who came through a door, or `account:NAME` for who used the operator's commands.
+    `subject` is a steward who came through a door, or `account:NAME` for who used the operator's commands. `looked_at`
+    are those whom one page compares, in place of `on_behalf_of`.
     """
 
     subject: str
-    on_behalf_of: str
     port: str
     purpose: str | None
     products: tuple[str, ...]
+    on_behalf_of: str = ""
     tool: str | None = None
+    looked_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

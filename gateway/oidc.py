@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -50,6 +50,18 @@ class Issuers:
 
     def identified(self, token: Token) -> Identified:
         """Who `token` is about. Raises BadToken; Unavailable while the issuers or its keys cannot be read."""
+        return self._identified(token, _for)
+
+    def signed_in(self, token: Token) -> Identified:
+        """Who an ID token is about that was made for our own client. Raises as `identified`."""
+        return self._identified(token, _for_client)
+
+    def clients(self) -> tuple[Issuer, ...]:
+        """The issuers at which people sign in to the hub. Raises Unavailable."""
+        self._fresh()
+        return tuple(issuer for issuer, _ in self._known.values() if issuer.sign_in is not None)
+
+    def _identified(self, token: Token, made_for: Callable[[Issuer, Mapping[str, Any]], None]) -> Identified:
         issuer, keys = self._issuer(token.issuer)
         if token.algorithm not in issuer.algorithms:
             raise BadToken("an algorithm that is not taken of this issuer")
@@ -57,7 +69,7 @@ class Issuers:
         if not any(token.signed_by(one.key, token.algorithm) for one in fitting):
             raise BadToken("signed by no key of its issuer")
         valid_until = token.live(time.time(), LEEWAY_S)
-        _for(issuer, token.claims)
+        made_for(issuer, token.claims)
         subject = _subject(issuer, token.claims)
         if issuer.principals == "listed":
             return Identified(subject, None, {}, valid_until)
@@ -68,7 +80,7 @@ class Issuers:
         """The issuers themselves, as their tokens name them."""
         return tuple(self._known)
 
-    def _issuer(self, name: str) -> tuple[Issuer, KeySet]:
+    def _fresh(self) -> None:
         if _stamp(self._path) != self._stamp:
             with self._lock:
                 try:
@@ -76,6 +88,9 @@ class Issuers:
                 except IssuersError as error:
                     _log.error("issuers: %s", error)
                     raise Unavailable("the issuers of tokens cannot be read") from error
+
+    def _issuer(self, name: str) -> tuple[Issuer, KeySet]:
+        self._fresh()
         known = self._known.get(name)
         if known is None:
             raise BadToken("an issuer that is not known")
@@ -119,6 +134,20 @@ def _for(issuer: Issuer, claims: Mapping[str, Any]) -> None:
     if "cnf" in claims:
         # RFC 7800: it is worth something only with a proof of a key, and none is asked for here.
         raise BadToken("bound to a key that is not asked for")
+
+
+def _for_client(issuer: Issuer, claims: Mapping[str, Any]) -> None:
+    """Raises BadToken unless it is an ID token for our client of `issuer`, and for nobody whom we do not know.
+
+    Source: OpenID Connect Core 1.0, 3.1.3.7, 3 to 5.
+    """
+    audience = claims.get("aud")
+    named = audience if isinstance(audience, list) else [audience]
+    client = None if issuer.sign_in is None else issuer.sign_in.client_id
+    if client is None or client not in named or not set(map(str, named)) <= {client, *issuer.audience}:
+        raise BadToken("for another client")
+    if (len(named) > 1 or "azp" in claims) and claims.get("azp") != client:
+        raise BadToken("given to another client")
 
 
 def _subject(issuer: Issuer, claims: Mapping[str, Any]) -> str:

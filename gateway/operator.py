@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway import audit, keys
 from gateway.errors import Unavailable
@@ -23,9 +24,12 @@ class Act:
     reason: str = ""
 
 
-def recorded(settings: Settings, act: Act, products: Iterable[str]) -> None:
-    """Put `act` on record. Raises Unavailable (audit) where the audit is required and cannot be written."""
-    chain = audit.of(settings, keys.load(settings))
+def recorded(settings: Settings, act: Act, products: Iterable[str], folder: Path | None = None) -> None:
+    """Put `act` on record, in another folder than the deployment's audit where one is named.
+
+    Raises Unavailable (audit) where the audit is required and cannot be written.
+    """
+    chain = audit.of(settings, keys.load(settings), folder)
     told = ProductManaged(
         subject=f"account:{act.account}", port=PORT, purpose=None, products=tuple(products), action=act.action,
         what=act.what, reason=act.reason,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import filecmp
 import io
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def written(settings: Settings) -> Path:
         ledger = Ledger(settings.state)
         for table in _kinds(folder):
             since = _hours_end(ledger) if table.name == MINUTES else None
-            _store(folder / "data" / f"{table.name}.parquet", _rows(ledger.lines(table.name, since), table.columns))
+            _store(folder / "data" / f"{table.name}.parquet", tables(ledger.lines(table.name, since), table.columns))
     except OSError as error:
         raise Unavailable("the product of the ledger cannot be written now", reason="state") from error
     return folder
@@ -92,15 +92,30 @@ def _kinds(folder: Path) -> tuple[Table, ...]:
     return given.tables
 
 
-def _rows(lines: Iterable[bytes], columns: tuple[Column, ...]) -> pa.Table:
-    """Lines of the ledger as a table of `columns`; what a line has beside them is left out, what it lacks is NULL."""
+def tables(lines: Iterable[bytes], columns: tuple[Column, ...], chunk_bytes: int = _BLOCK_BYTES) -> Iterator[pa.Table]:
+    """Lines of the ledger as tables of `columns`: an empty one, and one for each `chunk_bytes` of them.
+
+    What a line has beside these columns is left out, what it lacks is NULL.
+    """
     schema = pa.schema([(one.name, _ARROW[one.type]) for one in columns])
-    body = b"".join(lines)
-    if not body:
-        return _unzoned(schema.empty_table())
+    yield _unzoned(schema.empty_table())
+    chunk: list[bytes] = []
+    size = 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line)
+        if size >= chunk_bytes:
+            yield _read(chunk, schema)
+            chunk, size = [], 0
+    if chunk:
+        yield _read(chunk, schema)
+
+
+def _read(chunk: Iterable[bytes], schema: pa.Schema) -> pa.Table:
     parse = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
-    read = arrow_json.ReadOptions(block_size=_BLOCK_BYTES)
-    return _unzoned(arrow_json.read_json(io.BytesIO(body), read_options=read, parse_options=parse).select(schema.names))
+    read = arrow_json.ReadOptions(block_size=2 * _BLOCK_BYTES)
+    body = io.BytesIO(b"".join(chunk))
+    return _unzoned(arrow_json.read_json(body, read_options=read, parse_options=parse).select(schema.names))
 
 
 def _unzoned(table: pa.Table) -> pa.Table:
@@ -110,10 +125,13 @@ def _unzoned(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema(plain))
 
 
-def _store(path: Path, table: pa.Table) -> None:
+def _store(path: Path, parts: Iterator[pa.Table]) -> None:
     """Where nothing has changed, the file stays as it is: its publication is then no new one."""
     draft = path.with_suffix(".draft")
-    pq.write_table(table, draft)
+    first = next(parts)
+    with pq.ParquetWriter(draft, first.schema) as writer:
+        for part in parts:
+            writer.write_table(part)
     if path.exists() and filecmp.cmp(draft, path, shallow=False):
         draft.unlink()
     else:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import functools
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from gateway import duck
-from gateway.bind import Grant
+from gateway import duck, quality
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
 from gateway.product import Product, Table
+from gateway.views import Grant
 
 # A cell of such a column is there for who sees every row and cell, unmasked, of what the row was counted over.
 FULL_SIGHT = "full-sight"
+# The same for who sees every table and column of the row's product, in whatever rows and form.
+WHOLE_SIGHT = "whole-sight"
 REMEMBERED = 4096
 Look = Callable[[Snapshot, str], Grant | None]
 
@@ -36,6 +38,14 @@ class Seen:
     names: frozenset[str]
     counted: frozenset[str]
     until: float
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is no table and no column of the product beside those that it sees."""
+        return all(
+            table.name in self.names and all(f"{table.name}.{column.name}" in self.names for column in table.columns)
+            for table in self.product.tables
+        )
 
 
 def seen(snapshot: Snapshot, look: Look) -> Seen | None:
@@ -55,6 +65,13 @@ def seen_of(product: Product, decided: Iterable[tuple[str, Decision]]) -> Seen:
     return Seen(product, frozenset(names), frozenset(counted), until)
 
 
+def managing(one: Seen) -> Seen:
+    """The same for who manages the product: what its inputs' contracts say of what arrives is told as well."""
+    names = {f"{source.name}.{table.name}" for source in one.product.inputs for table in source.tables}
+    every = frozenset(map(quality.of_input, names))
+    return replace(one, names=one.names | every, counted=one.counted | every)
+
+
 def _counted(table: str, decision: Decision) -> Iterable[str]:
     if decision.rows is not None:
         return ()
@@ -65,8 +82,9 @@ def _counted(table: str, decision: Decision) -> Iterable[str]:
 def rows(table: Table, visible: Iterable[Seen], mine: Iterable[str], managed: Iterable[str]) -> str:
     """The filter of one table, by the columns that say what a row is about.
 
-    `reads` names tables and columns of the row's product, `table_name` one table, `products` several products. A row
-    with a `subject` is of a person: `mine` are the asker's names, `managed` the products that it manages.
+    `reads` names tables and columns of the row's product, `table_name` one table, `products` several products; one
+    that is `whole` speaks of all of its product. A row with a `subject` is of a person: `mine` are the asker's names,
+    `managed` the products that it manages.
     """
     columns = {column.name for column in table.columns}
     if "products" in columns:
@@ -87,8 +105,15 @@ def counted(visible: Iterable[Seen], columns: set[str]) -> str:
     return _any(f"{_of(one, columns)} AND list_has_all({_list(one.counted)}, reads)" for one in visible if one.counted)
 
 
+def whole(visible: Iterable[Seen], columns: set[str]) -> str:
+    """Of which rows what is said of a product as a whole is shown: where all of it is seen."""
+    return _any(_of(one, columns) for one in visible if one.whole)
+
+
 def _about(one: Seen, columns: set[str]) -> str:
     mine = _of(one, columns)
+    if "whole" in columns and not one.whole:
+        mine = f"{mine} AND NOT whole"
     if "reads" in columns:
         return f"{mine} AND list_has_all({_list(one.names)}, reads)"
     if "table_name" in columns:
@@ -134,27 +159,28 @@ class Narrowing:
         """`decision` with the filter that nobody can take away, and the cells that follow from it."""
         only = rows(table, visible, mine, managed)
         until = min([decision.valid_until, *(one.until for one in visible)])
-        whole = counted(visible, {column.name for column in table.columns}) if _has_reads(table) else "false"
-        key = (decision.product, table.name, decision.fingerprint, decision.rules, until, only, whole)
+        columns = {column.name for column in table.columns}
+        sights = {
+            FULL_SIGHT: counted(visible, columns) if "reads" in columns else "false",
+            WHOLE_SIGHT: whole(visible, columns) if columns & {"product"} else "false",
+        }
+        key = (decision.product, table.name, decision.fingerprint, decision.rules, until, only, *sights.values())
         with self._lock:
             found = self._known.get(key)
             if found is None:
-                found = self._known[key] = _narrowed(decision, table, only, whole, until)
+                found = self._known[key] = _narrowed(decision, table, only, sights, until)
                 if len(self._known) > REMEMBERED:
                     self._known.popitem(last=False)
             return found
 
 
-def _has_reads(table: Table) -> bool:
-    return any(column.name == "reads" for column in table.columns)
-
-
-def _narrowed(decision: Decision, table: Table, only: str, whole: str, until: float) -> Decision:
+def _narrowed(decision: Decision, table: Table, only: str, sights: Mapping[str, str], until: float) -> Decision:
     both = f"({only})" if decision.rows is None else f"({decision.rows}) AND ({only})"
     treatments = dict(decision.treatments)
     for column in table.columns:
         given = treatments[column.name]
-        if FULL_SIGHT in column.tags and given.kind != "hidden":
-            expression = f"CASE WHEN {whole} THEN {given.expression} ELSE CAST(NULL AS {column.type}) END"
-            treatments[column.name] = replace(given, expression=expression)
+        for tag, condition in sights.items():
+            if tag in column.tags and given.kind != "hidden":
+                expression = f"CASE WHEN {condition} THEN {given.expression} ELSE CAST(NULL AS {column.type}) END"
+                treatments[column.name] = replace(given, expression=expression)
     return replace(decision, rows=both, treatments=treatments, valid_until=until)

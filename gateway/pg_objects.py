@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway import grants, schemas, semantic_views
-from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.decision import Decision
 from gateway.lineage import origin
 from gateway.pg_types import PG_TYPES, PgType, pg_type
 from gateway.product import Column, Relationship, Table
 from gateway.session import Pin, Session
+from gateway.views import Grant
 from gateway.visibility import visible_key, visible_relationships, visible_semantics
 
 FIRST_OID = 16384  # smaller ones are PostgreSQL's own: access/transam.h

@@ -15,6 +15,8 @@ from gateway.errors import BadQuery, Expired
 from gateway.grants import sees
 from gateway.observe import Observer, PolicyLoaded, PolicyRefused, SnapshotServed
 from gateway.policy_store import PolicyStore
+from gateway.projected import over
+from gateway.projection_shelf import Shelved
 from gateway.session import Pin, Readiness, Session
 
 
@@ -27,6 +29,7 @@ class Pins:
         self._deployment: Deployment | None = None
         self._version = ""
         self._problems: tuple[str, ...] = ()
+        self._projected: tuple[Deployment, Shelved, Deployment] | None = None
 
     def pin(self, session: Session | None) -> Pin:
         """The present state, with the session's snapshots in it.
@@ -45,7 +48,15 @@ class Pins:
             self._served(deployment)
         if policies.version != self._version or self._policies.problems != self._problems:
             self._enforced(policies.version)
-        return Pin(deployment, policies)
+        return Pin(self._over(deployment), policies)
+
+    def _over(self, deployment: Deployment) -> Deployment:
+        """The deployment with the projections over it, the same object while both are the same."""
+        shelved, known = self._catalog.projections.current(), self._projected
+        if known is None or known[0] is not deployment or known[1] is not shelved:
+            made = over(deployment, shelved.projections) if shelved.every else deployment
+            known = self._projected = (deployment, shelved, made)
+        return known[2]
 
     def kept(self, session: Session, product: str, major: int | None) -> tuple[Kept, ...]:
         """The snapshots of `product` that the session may name, the newest first."""
@@ -53,15 +64,16 @@ class Pins:
         of_major = [one for one in self._catalog.kept(product) if major is None or one.snapshot.product.major == major]
         return tuple(one for one in of_major if sees(session, pin, one.snapshot))
 
-    def ready(self, products: Path) -> Readiness:
-        """Whether every product declared in the folder is served."""
+    def ready(self, products: Path, others: tuple[str, ...] = ()) -> Readiness:
+        """Whether every product declared in the folder is served; `others` are problems that were found elsewhere."""
         deployment = self._catalog.current()
         self._policies.current([snapshot.product for snapshot in deployment.snapshots])
         declared = {path.parent.name for path in products.glob("*/*.odps.yaml")}
         served = {snapshot.product.name for snapshot in deployment.snapshots}
         retired = {one.snapshot.product.name for one in deployment.retired}
         missing = tuple(sorted(declared - served - retired))
-        problems = (*self._policies.problems, *self._catalog.problems)
+        shelf = (self._catalog.projections.problem,) if self._catalog.projections.problem else ()
+        problems = (*self._policies.problems, *self._catalog.problems, *shelf, *others)
         return Readiness(not missing and bool(served), tuple(sorted(served)), missing, problems)
 
     def _pinned(self, session: Session, present: Pin) -> Pin:
@@ -72,7 +84,8 @@ class Pins:
             if key in chosen:
                 raise BadQuery(f"two snapshots of {snapshot.product.name} are named; name one", reason="value")
             chosen[key] = snapshot
-        return replace(present, deployment=present.deployment.pinning(chosen.values()))
+        pinned = present.deployment.pinning(chosen.values())
+        return replace(present, deployment=over(pinned, self._catalog.projections.current().projections))
 
     def _retained(self, session: Session, snapshot_id: str, present: Pin) -> Snapshot:
         """The kept snapshot of that id, if the session may see its product. Raises NotFound, Expired."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from gateway import audit, delegation, engine, grants, identity, keys, oidc, sasl, semantic_views, tracing
+from gateway import audit, delegation, engine, grants, identity, keys, oidc, product_desk, sasl, semantic_views, tracing
 from gateway.audit_desk import AuditDesk
 from gateway.bind import Binder, Plan, Query
 from gateway.catalog import Catalog, Kept
@@ -39,6 +39,7 @@ from gateway.pg_objects import visible
 from gateway.pins import Pins
 from gateway.policy_store import PolicyStore
 from gateway.principal import Principal
+from gateway.projections import ProjectionDesk
 from gateway.quality_told import QualityDesk
 from gateway.quarantine import Quarantine
 from gateway.rate import narrower
@@ -59,6 +60,7 @@ from gateway.stream import Provenance, Result, Summary
 from gateway.ticking import MACHINE, Clock
 from gateway.tracing import Trace
 from gateway.visible import Tables, VisibleProduct, VisibleTable
+from gateway.workspace_desk import WorkspaceDesk
 
 
 class Gateway:
@@ -67,8 +69,7 @@ class Gateway:
     def __init__(self, settings: Settings, siblings: Siblings | None = None, clock: Clock = MACHINE) -> None:
         self.settings, self._clock = settings, clock
         self.siblings = siblings or Siblings()
-        self._keys = keys.load(settings)
-        self._tracing = tracing.load(settings)
+        self._keys, self._tracing = keys.load(settings), tracing.load(settings)
         self.issuers = oidc.load(settings)
         self._directory = identity.Directory(settings.principals, self._keys, self.issuers)
         self._catalog = Catalog(settings.state)
@@ -92,13 +93,15 @@ class Gateway:
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
         self.stewards = Stewards(self._directory, self._pins, self._audit)
         self.managers = Managers("manage", self.product, self._pins, self._audit)
+        self.workspaces = WorkspaceDesk(self._fences, self.managers, self._pins, self._engine.load, self.siblings)
+        self.projections = ProjectionDesk(self._catalog.projections, self._pins, self._audit, clock)
         self.slo = SloDesk(settings.state, self.managers, self._pins, clock)
         self.scorecards = ScorecardDesk(settings.state, self.managers, self._pins)
         self.quarantine = Quarantine(settings.state, self.managers, self._pins)
-        self.quality = QualityDesk(settings.state)
-        self.refreshes = Refreshes(settings.state, self.managers)
+        self.quality, self.refreshes = QualityDesk(settings.state), Refreshes(settings.state, self.managers)
         self.intake = Intake(settings, Managers("push", self.product, self._pins, self._audit), self.refreshes.arrived)
         self.feedback = FeedbackDesk(settings, self._pins, self._audit, self.stewards, self.managers)
+        self.desk = product_desk.ProductDesk(settings.state, self.managers, self._pins)
         self.audits = AuditDesk(settings, self._keys, self._audit, self.managers)
 
     def open(
@@ -212,8 +215,8 @@ class Gateway:
             trace.bound(provenance)
             finish = partial(self._finished, session, plan, provenance, trace, limits)
             until = min([session.principal.valid_until, *(grant.decision.valid_until for grant in plan.grants)])
-            asker = self._fences.asker(session, limits)
-            begin = partial(self._begun, session, plan, provenance)
+            asker = self._fences.asker(session, plan, limits)
+            begin = partial(self._audit.record, begun(session, plan, provenance))
             result = self._engine.run(plan, form, limits, batch_rows, until, provenance, finish, begin, asker)
             self._standing.watch(session, result, pin, partial(self.confirm, session, query, provenance=provenance))
             return result
@@ -279,7 +282,7 @@ class Gateway:
         """Every product of which the principal may see a table, by name; each at its current major."""
         self._live(session)
         pin = self.pin(session)
-        found = [described(session, pin, snapshot, self._clock.now()) for snapshot in pin.deployment.current]
+        found = [described(session, pin, snapshot, self._clock.now()) for snapshot in pin.deployment.listed]
         visible = tuple(sorted((one for one in found if one.tables), key=lambda one: one.product.name))
         self._read(session, (one.product.name for one in visible))
         return visible
@@ -325,11 +328,11 @@ class Gateway:
     def snapshots(self, session: Session, name: str, major: int | None = None) -> tuple[Kept, ...]:
         """The snapshots of a product that `Session.pinned` takes, the newest first. Raises NotFound."""
         visible = self.product(session.pinned(()), name, major)
-        return self._pins.kept(session, visible.product.name, major)
+        return self._pins.kept(session, visible.snapshot.source.product.name, major)
 
     def ready(self) -> Readiness:
         """Whether every product declared in the settings' folder is served."""
-        return self._pins.ready(self.settings.products)
+        return self._pins.ready(self.settings.products, self._fences.workspaces.problems)
 
     @property
     def deaf(self) -> bool:
@@ -387,12 +390,9 @@ class Gateway:
         read = states(session, pin, plan, self._clock.now())
         return Provenance(query_id, read, policy, origins(plan), session.askers)
 
-    def _begun(self, session: Session, plan: Plan, provenance: Provenance) -> None:
-        self._audit.record(begun(session, plan, provenance))
-
     def _finished(
         self, session: Session, plan: Plan, provenance: Provenance, trace: Trace, limits: Limits, summary: Summary
     ) -> None:
         trace.ended(summary)
-        self._fences.ended(session, limits, summary)
+        self._fences.ended(session, plan, limits, summary)
         self.refusals.ended(answered(session, plan, provenance, summary), summary)

@@ -197,6 +197,11 @@ class PolicySet:
         askers = [Asker(one, environment, self._policies.claims) for one in principal.both]
         return policy_limit.of(self._policies.limits, askers, self._holds_role)
 
+    def holds(self, principal: Principal, role: str) -> bool:
+        """Whether a principal has a role, be it by one that includes it."""
+        held = principal.attributes["role"]
+        return isinstance(held, tuple) and self._holds_role(tuple(str(one) for one in held), role)
+
     def manager(self, right: Right, principal: Principal, product: Product, environment: Environment) -> str | None:
         """The id of the rule that gives `principal` the right on `product` now, for itself; None where none does."""
         if principal.behalf is not None or environment.now >= principal.valid_until:
@@ -274,6 +279,20 @@ class PolicySet:
     def agreements(self) -> tuple[Agreement, ...]:
         """Every agreement, in force or not."""
         return self._policies.agreements
+
+    def agreements_about(
+        self, product: Product, asker: Principal | None, environment: Environment
+    ) -> tuple[Agreement, ...]:
+        """Those about `product`; of an asker those that name it or a role of it, whatever else they ask for."""
+        about = [one for one in self._policies.agreements if one.target.covers(product)]
+        if asker is None:
+            return tuple(about)
+        askers = [Asker(one, environment, self._policies.claims) for one in asker.both]
+        return tuple(
+            one
+            for one in about
+            if all(replace(one, ports=(), purposes=()).covers(who, product, self._holds_role) for who in askers)
+        )
 
     def _agreed(self, principal: Principal, product: Product, environment: Environment) -> Covered | None:
         """The agreements by which `principal` may ask of `product` now; None where one is asked for and missing."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from gateway import duck, tree
+from gateway import duck, duck_check, tree
 from gateway.claims import ClaimType
 from gateway.errors import BadQuery
 from gateway.policy_grammar import ALLOWANCE, Inner, Scope, Walk
@@ -108,4 +108,4 @@ def _types(nodes: list[Node], names: Scope, inner: Inner | None) -> tuple[str, .
         relations += f", {duck.quote(inner.table)} AS {duck.quote(inner.alias)}"
     tables = {name: tuple(columns.items()) for name, columns in {**names.others, names.table: names.columns}.items()}
     items = ", ".join(f"({duck.write_expression(node)})" for node in nodes)
-    return duck.check(f"SELECT {items} FROM {relations}", {"": tables}).types
+    return duck_check.check(f"SELECT {items} FROM {relations}", {"": tables}).types

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway import duck, scope, tree
+from gateway import duck, duck_check, scope, tree
 from gateway.claims import ClaimType
 from gateway.errors import BadQuery
 from gateway.policy_types import Meeting, castable
@@ -244,7 +244,7 @@ def _meeting(what: str, nodes: list[Node]) -> Meeting:
 def _target(cast: Node) -> str:
     """The canonical text of the type that `cast` converts to."""
     null = {"class": "CONSTANT", "type": "VALUE_CONSTANT", "alias": "", "literal": {"kind": "NULL_LITERAL", "text": ""}}
-    return duck.check(f"SELECT {duck.write_expression({**cast, 'child': null})}", {}).types[0]
+    return duck_check.check(f"SELECT {duck.write_expression({**cast, 'child': null})}", {}).types[0]
 
 
 def _zoned(kind: str) -> bool:

@@ -1,4 +1,4 @@
-"""Who may manage which products over the web, or push rows to their inputs: rules with `manage: true` or `push: true`.
+"""Who may manage which products over the web, push rows to their inputs, or accept them: `manage: true` and its like.
 
 Pure. Such a rule opens no data. Who may manage what it does not see manages nothing: it must be granted something of
 it too.

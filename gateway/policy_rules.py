@@ -198,14 +198,14 @@ class Limit:
     limits: Limits
 
 
-Right = Literal["manage", "push"]
+Right = Literal["manage", "push", "accept"]
 
 
 @dataclass(frozen=True, slots=True)
 class Management:
     """Whoever `to` speaks of, and `unless` does not, has a `right` on the products of `target`.
 
-    To manage them, or to push rows to their inputs: neither implies the other.
+    To manage them, to push rows to their inputs, or to accept them as their owner does: none implies another.
     """
 
     id: str

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway import duck
+from gateway import duck, duck_check
 from gateway.errors import BadQuery
 from gateway.tree import Node
 
@@ -47,7 +47,7 @@ def castable(node: Node, kind: str) -> bool:
     probe = duck.expression("date_trunc(CASE WHEN $value IS NULL THEN 'year' ELSE 'day' END, DATE '2000-01-01')")
     text = duck.write_expression(probe).replace("$value", duck.write_expression({**cast, "child": node}))
     try:
-        duck.check(f"SELECT {text}", {})
+        duck_check.check(f"SELECT {text}", {})
     except BadQuery:
         return False
     return True

@@ -59,7 +59,8 @@ class QualityRule:
     """One ODCS quality rule. `query` is one SELECT of one value; the rule holds if the value satisfies `comparison`.
 
     `comparison` is an ODCS operator with its operand(s), such as ("mustBe", (0,)) or ("mustBeBetween", (0, 10)).
-    `unit` "percent" means that the value is 100 * rows that break the rule / rows.
+    `unit` "percent" means that the value is 100 * rows that break the rule / rows. `condition` is that of the rows it
+    counts, by what each holds in `column`; both are "" where it is not about single rows.
     """
 
     id: str
@@ -70,6 +71,8 @@ class QualityRule:
     comparison: tuple[str, tuple[float, ...]]
     unit: Literal["rows", "percent"]
     where: str
+    condition: str = ""
+    column: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +205,10 @@ class DatabaseSource:
 
 @dataclass(frozen=True, slots=True)
 class LakeSource:
-    """A Delta table: its folder, relative to the product's."""
+    """A Delta or an Iceberg table: its folder, relative to the product's; of the latter also a metadata file in it."""
 
     path: str
+    format: Literal["delta", "iceberg"] = "delta"
 
 
 Feed = PushSource | DatabaseSource | LakeSource
@@ -212,11 +216,12 @@ Feed = PushSource | DatabaseSource | LakeSource
 
 @dataclass(frozen=True, slots=True)
 class RowRule:
-    """What each row of an input keeps to; `broken` is the condition over its typed columns under which it does not."""
+    """What each row of an input keeps to; `broken` is the condition over its typed `column` under which it does not."""
 
     id: str
     broken: str
     where: str
+    column: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +284,9 @@ class Product:
     `data_clock` is the source's own "now" as an ISO timestamp or an SQL scalar over the inputs, None for real time.
     `sources` maps table -> the file that it is read from, for tables without a model. `retain_s` is how long a replaced
     snapshot stays, None where the deployment's setting says it. `lineage` is the hash of what columns have inherited.
-    `limits` narrow those of the deployment for whatever reads the product. `schedule` is when it is made anew.
+    `limits` narrow those of the deployment for whatever reads the product, and those of its `workspace`, "" for none.
+    `schedule` is when it is made anew.
+    `generated` says how its rows were made up, "" where nobody says that they were.
     """
 
     name: str
@@ -308,8 +315,10 @@ class Product:
     agreement_required: bool = False
     lineage: str = ""
     limits: Limits | None = None
+    workspace: str = ""
     objectives: tuple[Objective, ...] = ()
     schedule: Schedule | None = None
+    generated: str = ""
 
     @property
     def identity(self) -> str:

@@ -16,8 +16,9 @@ from pathlib import Path
 from gateway import (
     blueprint,
     breaks,
-    build,
+    build_inputs,
     child,
+    compaction,
     contract,
     inheritance,
     input_secrets,
@@ -26,6 +27,7 @@ from gateway import (
     pseudonym,
     record,
     shelf,
+    workspaces,
 )
 from gateway import clock as data_clock
 from gateway.blueprint import Blueprint
@@ -90,6 +92,7 @@ def made(
     """
     progress = terms.listener
     progress(Step(product.name, "contract", product.version, None))
+    compaction.compact(terms.settings.state, product)
     drawn = prepared(terms.settings, product, folder, deployment, known, ahead, terms.mock)
     for finding in drawn.warnings:
         progress(Warned(product.name, finding))
@@ -105,7 +108,9 @@ def made(
 class Prepared:
     """What is to be built, checked as far as it can be without data; `same` serves it already.
 
-    `product` has what its columns inherit; `readers` is what serves its major now, None where that is a mock.
+    `product` has what its columns inherit; `readers` is what serves its major now, None where that is a mock. `made_of`
+    are the snapshots that it reads, and all that these were made of.
+    `generated`: its rows are made up, or some of those that it is made of.
     """
 
     product: Product
@@ -116,6 +121,8 @@ class Prepared:
     readers: Snapshot | None
     warnings: tuple[Finding, ...]
     pseudonyms: frozenset[Pseudonym]
+    made_of: tuple[str, ...]
+    generated: bool
 
 
 def prepared(
@@ -128,6 +135,9 @@ def prepared(
     mock: Mock | None,
 ) -> Prepared:
     """What `made` would build. Raises ContractError with every finding."""
+    unfit = workspaces.load(settings.products, settings.environment).doubts(product)
+    if unfit:
+        raise ContractError(unfit)
     inherited, doubts = _inherited(settings, product, deployment)
     product = inheritance.applied(product, inherited)
     served = deployment.find(f"{product.name}_v{product.major}")
@@ -146,7 +156,21 @@ def prepared(
         readers,
         (*doubts, *drawn.warnings),
         frozenset(policies.pseudonyms(product)),
+        _made_of(drawn, deployment),
+        _generated(product, deployment),
     )
+
+
+def _made_of(drawn: Blueprint, deployment: Deployment) -> tuple[str, ...]:
+    read = {one.alias for one in drawn.job.attachments}
+    found = [one for one in deployment.snapshots if f"{blueprint.ATTACHED}{one.id}" in read]
+    return tuple(sorted({one.id for one in found}.union(*(one.made_of for one in found))))
+
+
+def _generated(product: Product, deployment: Deployment) -> bool:
+    majors = {f"{one.product}_v{one.version.split('.')[0]}" for one in product.inputs if one.product is not None}
+    read = [one for one in map(deployment.find, majors) if one is not None]
+    return bool(product.generated) or any(one.generated or one.mock is not None for one in read)
 
 
 def deployment(state: Path, known: Manifest) -> Deployment:
@@ -167,8 +191,12 @@ def _inherited(
     try:
         policies, _ = read_folder(settings.policies)
     except PolicyError as error:
-        raise ContractError(error.findings) from error
+        raise _of_policies(error) from error
     return inheritance.inherited(product, deployment, policies.rules)
+
+
+def _of_policies(error: PolicyError) -> ContractError:
+    return ContractError([replace(one, policy=True) for one in error.findings])
 
 
 def _real(product: Product) -> Finding:
@@ -183,7 +211,7 @@ def _policies(settings: Settings, product: Product, deployment: Deployment, ahea
     try:
         return policy.load(settings.policies, [*others, product])
     except PolicyError as error:
-        raise ContractError(error.findings) from error
+        raise _of_policies(error) from error
 
 
 def _drawn(
@@ -204,14 +232,18 @@ def _key(product: Product) -> tuple[str, int]:
     return (product.name, product.major)
 
 
-def _secrets(settings: Settings, drawn: Blueprint) -> dict[str, str]:
-    """The secrets of the build's sources, by name. Raises ContractError where one is not there."""
+def secrets_of(settings: Settings, drawn: Blueprint, workspace: str) -> dict[str, str]:
+    """The secrets of the build's sources, by name: those of its workspace where it has one, and no other's.
+
+    Raises ContractError where one is not there.
+    """
+    folder = settings.secrets / workspace if settings.secrets is not None and workspace else settings.secrets
     fetches = [one.fetch for one in drawn.job.relations if one.fetch is not None]
     found: dict[str, str] = {}
     for fetch in fetches:
         for name in input_secrets.named(fetch.uri):
             try:
-                found[name] = input_secrets.value(settings.secrets, name)
+                found[name] = input_secrets.value(folder, name)
             except SecretMissing as error:
                 file, _, path = fetch.where.partition(" ")
                 raise ContractError([Finding(file, 0, path, str(error), "a file of that name")]) from error
@@ -240,7 +272,7 @@ def _built(
         pseudonym.pin(terms.settings.mask_keys, keys.load(terms.settings))
     settings, progress, mock = terms.settings, terms.listener, terms.mock
     started, now = time.monotonic(), terms.clock.now()
-    secrets = _secrets(settings, drawn.blueprint)
+    secrets = secrets_of(settings, drawn.blueprint, product.workspace)
     snapshot_id = shelf.new_id(product.name, now)
     folder = shelf.begin(settings.state.resolve(), snapshot_id)
     order = Order(
@@ -248,9 +280,11 @@ def _built(
         folder=str(folder),
         threads=settings.threads or default_threads(),
         memory_limit=settings.memory_limit or _MEMORY_LIMIT,
+        now=now,
         before=() if served is None else served.arrived,
         secrets=secrets,
         source_s=settings.source_s,
+        build_s=settings.build_s,
     )
     try:
         built = child.run(
@@ -267,9 +301,10 @@ def _built(
         raise
     for finding in built.findings:
         progress(Warned(product.name, finding))
-    (folder / build.LOG).unlink(missing_ok=True)
+    (folder / build_inputs.LOG).unlink(missing_ok=True)
     made = _record(product, snapshot_id, now, built, folder, time.monotonic() - started, drawn.fingerprint)
-    record.write(folder, replace(made, inherited=drawn.inherited, mock=_mocked(mock, built)))
+    lineage = replace(made, inherited=drawn.inherited, made_of=drawn.made_of, generated=drawn.generated)
+    record.write(folder, replace(lineage, mock=_mocked(mock, built)))
     return record.load(shelf.path(settings.state, shelf.complete(folder).name))
 
 
@@ -298,4 +333,5 @@ def _record(
         documents=product.documents,
         models=contract.models_of(product),
         arrived=built.arrived,
+        checked=record.outcomes(built.checked),
     )

@@ -13,7 +13,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
-from gateway import duck
+from gateway import duck, duck_check
 from gateway.columns import suggestion
 
 Format = Literal["parquet", "csv", "json"]
@@ -77,7 +77,7 @@ def profile(file: Path) -> Profile:
     if not file.is_file():
         raise ProfileError(f"{file.name} does not exist")
     path = file.resolve()
-    columns = duck.infer(path, kind)
+    columns = duck_check.infer(path, kind)
     with tempfile.TemporaryDirectory() as spill:
         engine = duck.serving(threads=1, memory_limit=_MEMORY, snapshots=path.parent, spill=Path(spill))
         try:

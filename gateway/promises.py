@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gateway import clock, duck
+from gateway import clock, duck, duck_check
 from gateway.columns import is_column
 from gateway.document import Path, Report, show
 from gateway.errors import BadQuery
@@ -79,7 +79,7 @@ def limits(item: Property, column: Column, file: str, path: Path, report: Report
     for option, condition in checks:
         try:
             text = condition()
-            duck.check(f"SELECT 1 FROM t WHERE {text}", {"": {"t": [(column.name, column.type)]}})
+            duck_check.check(f"SELECT 1 FROM t WHERE {text}", {"": {"t": [(column.name, column.type)]}})
         except BadQuery as error:
             remedy = f"values of the type {column.type}"
             report.error(file, path, f"{option} of {item.name} does not fit: {error.message}", remedy)
@@ -112,9 +112,9 @@ def freshness(
             report.error(file, (*place, "element"), f"{sla.element} is no time", "table.column of a DATE or TIMESTAMP")
         elif seconds is None or isinstance(sla.value, bool) or not isinstance(sla.value, int | float):
             report.error(file, place, "the promise is no duration", "a number, with unit s, m, h or d")
-        elif clock.is_constant(scopes[table].data_clock):
+        else:
             newest = f"CAST(max({duck.quote(name)}) AS TIMESTAMP)"
-            age = f"date_diff('second', {newest}, {clock.expression(scopes[table].data_clock)}) / {seconds}.0"
+            age = f"date_diff('second', {newest}, {clock.measured(scopes[table].data_clock)}) / {seconds}.0"
             query = f"SELECT CAST(coalesce({age}, {_NO_AGE}) AS DOUBLE) AS v FROM {duck.quote(table)}"
             comparison = ("mustBeLessOrEqualTo", (sla.value,))
             what = f"the newest {name} is at most {sla.value} {sla.unit} old"

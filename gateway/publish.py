@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from gateway import breaks, bundle, child, contract, manifest, production, runs, shelf, ticking
+from gateway import breaks, bundle, changes, child, contract, manifest, production, runs, shelf, ticking, workspaces
 from gateway.breaks import Permit
 from gateway.bundle import Declared
 from gateway.contract import ContractError
@@ -28,6 +28,7 @@ from gateway.runs import Cause, Run
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot
 from gateway.ticking import Clock
+from gateway.workspaces import Workspaces
 
 __all__ = ["FINDINGS", "Progress", "Step", "Warned", "collect", "overdue", "publish", "retain_s", "together"]
 
@@ -65,17 +66,20 @@ def together(
     mock: Mock | None = None,
     cause: Cause | None = None,
     clock: Clock = ticking.MACHINE,
+    held: int | None = None,
 ) -> tuple[Snapshot, ...]:
     """Publish the products of `folders`, all at one moment or none; the snapshots that serve them now, in their order.
 
     Each is built from the others' new snapshots where it reads them; one of which nothing has changed keeps its own.
     `force` builds anew in any case. With `mock`, rows are made up from the contract alone; they replace no real ones.
-    `cause` is why, for the ledger; unset: somebody asked for it here.
+    `cause` is why, for the ledger; unset: somebody asked for it here. `held` is the publication lock where the caller
+    has it.
     Raises ContractError with every finding (descriptors, models, policies, rules, and what breaks readers unless there
     is a `permit`), Unavailable if another publication runs (busy), the build was killed (build), or the permit cannot
     be put on record (audit).
     """
-    with child.lock(settings.state, ", ".join(folder.name for folder in folders)) as held, ExitStack() as told:
+    what = ", ".join(folder.name for folder in folders)
+    with child.lock(settings.state, what) if held is None else nullcontext(held) as held, ExitStack() as told:
         causes = _causes(cause or Cause(), len(folders))
         runs_of = {
             folder: told.enter_context(runs.kept(settings, folder.name, why, clock))
@@ -90,6 +94,7 @@ def together(
         fresh = [one.snapshot for one in found.values() if one.fresh]
         if fresh:
             manifest.write(settings.state, _published(settings, known, fresh))
+            changes.keep(settings, known, fresh, clock)
             _collected(settings.state)
         for folder, one in found.items():
             step = Step(one.snapshot.product.name, "published" if one.fresh else "unchanged", one.snapshot.id, 1.0)
@@ -184,8 +189,12 @@ def overdue(settings: Settings, now: float) -> bool:
 
 
 def retain_s(settings: Settings, product: Product) -> float:
-    """Seconds that a replaced snapshot stays: what the product declares, else what the deployment is set to."""
-    return settings.retain_s if product.retain_s is None else product.retain_s
+    """Seconds that a replaced snapshot stays: what the product declares, else its workspace, else the deployment."""
+    if product.retain_s is not None:
+        return product.retain_s
+    known = workspaces.load(settings.products, settings.environment) if product.workspace else Workspaces()
+    space = known.of(product)
+    return settings.retain_s if space is None or space.retain_s is None else space.retain_s
 
 
 def _collected(state: Path, now: float | None = None) -> Manifest:

@@ -91,6 +91,16 @@ def scores(outcomes: Iterable[RuleOutcome]) -> Mapping[str, float]:
     return {dimension: sum(held) / len(held) for dimension, held in sorted(found.items())}
 
 
+def of_input(table: str) -> str:
+    """The name by which a rule of an input's contract speaks of `input.table`: that of no table or column."""
+    return f"inputs/{table}"
+
+
+def is_input(table: str) -> bool:
+    """Whether an outcome's table is one of an input, `input.table`."""
+    return "." in table
+
+
 def words(text: str) -> set[str]:
     """The identifiers in any text, in lower case."""
     return set(re.findall(r"[a-z_][a-z0-9_]*", text.lower()))

@@ -7,18 +7,19 @@ sees all that they count: as in the product made of the ledger, whoever asks how
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
-from gateway import own_rows, runs, ticking
+from gateway import own_rows, quality, runs, ticking
 from gateway.ledger import Ledger, Scalar
 from gateway.own_rows import Seen
 from gateway.visible import VisibleProduct
 
-# Of one product; older ones are in the product that is made of the ledger.
+# Outcomes of one product, some bytes each; older ones are in the product that is made of the ledger.
 KEPT = 20_000
 
 
@@ -73,20 +74,51 @@ class Quality:
     history: tuple[Check, ...]
 
 
+class _Rule(NamedTuple):
+    """What a score needs of a rule: the names that it reads, and whether it is the product's own."""
+
+    reads: frozenset[str]
+    dimension: str
+    own: bool
+
+
+@dataclass(slots=True)
+class _Publication:
+    at: str
+    run: str
+    version: str
+    snapshot: str | None
+    outcomes: list[tuple[_Rule, bool]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Series:
+    """The last publications of a product, by run and attempt, and how many outcomes they have."""
+
+    publications: OrderedDict[tuple[str, str], _Publication] = field(default_factory=OrderedDict)
+    outcomes: int = 0
+
+
 class QualityDesk:
-    """Tells of quality at the doors. Thread-safe; holds the last outcomes of each product in memory."""
+    """Tells of quality at the doors. Thread-safe; holds in memory whether the last rules of each product held."""
 
     def __init__(self, state: Path) -> None:
         self._ledger = Ledger(state)
         self._lock = threading.Lock()
         self._places: dict[str, int] = {}
-        self._rows: dict[str, deque[Mapping[str, Scalar]]] = {}
+        self._rules: dict[_Rule, _Rule] = {}
+        self._series: dict[str, _Series] = {}
 
-    def of(self, visible: VisibleProduct, since: datetime | None, limit: int) -> Quality:
-        """A product's quality as it is seen; of the last `limit` publications since a moment. Raises Unavailable."""
+    def of(self, visible: VisibleProduct, since: datetime | None, limit: int, *, managed: bool) -> Quality:
+        """A product's quality as it is seen; of the last `limit` publications since a moment. Raises Unavailable.
+
+        Who has it `managed` is told of the rules of its inputs too, which count in no score.
+        """
         product, snapshot = visible.product, visible.snapshot
         seen = own_rows.seen_of(product, [(one.table.name, one.decision) for one in visible.tables])
-        now = tuple(told(runs.quality_rows(product, snapshot.outcomes, snapshot.id), seen))
+        shown = own_rows.managing(seen) if managed else seen
+        outcomes = (*snapshot.outcomes, *snapshot.checked)
+        now = tuple(told(runs.quality_rows(product, outcomes, snapshot.id), shown))
         history = self._history(product.name, product.major, seen, since, limit)
         return Quality(
             product.name,
@@ -100,19 +132,36 @@ class QualityDesk:
 
     def _history(self, product: str, major: int, seen: Seen, since: datetime | None, limit: int) -> list[Check]:
         first = ticking.text(since) if since is not None else ""
-        checks: dict[tuple[Scalar, Scalar], list[Mapping[str, Scalar]]] = {}
-        for row in self._of(product):
-            same = str(row.get("version", "")).partition(".")[0] == str(major)
-            if same and str(row["at"]) >= first and _speaks_of(row) <= seen.names:
-                checks.setdefault((row.get("run"), row.get("attempt")), []).append(row)
-        newest = sorted(checks.values(), key=lambda found: str(found[0]["at"]), reverse=True)[:limit]
-        return [_check(found, seen) for found in newest]
+        found: list[Check] = []
+        for one in sorted(self._of(product), key=lambda one: one.at, reverse=True):
+            if len(found) >= limit or one.at < first:
+                break
+            shown = [(rule, holds) for rule, holds in one.outcomes if rule.reads <= seen.names]
+            if shown and one.version.partition(".")[0] == str(major):
+                result = _score((rule.dimension, holds) for rule, holds in shown if rule.own)
+                found.append(Check(one.at, one.run, one.version, one.snapshot, result))
+        return found
 
-    def _of(self, product: str) -> list[Mapping[str, Scalar]]:
+    def _of(self, product: str) -> list[_Publication]:
         with self._lock:
-            for row in self._ledger.follow(runs.QUALITY, self._places):
-                self._rows.setdefault(str(row.get("product")), deque(maxlen=KEPT)).append(row)
-            return list(self._rows.get(product, ()))
+            for part in self._ledger.parts(runs.QUALITY, self._places):
+                for row in part:
+                    self._take(row)
+            series = self._series.get(product)
+            return [] if series is None else list(series.publications.values())
+
+    def _take(self, row: Mapping[str, Scalar]) -> None:
+        series = self._series.setdefault(str(row.get("product")), _Series())
+        run, snapshot = str(row.get("run")), row.get("snapshot")
+        key = (run, str(row.get("attempt")))
+        if key not in series.publications:
+            served = snapshot if isinstance(snapshot, str) else None
+            series.publications[key] = _Publication(str(row["at"]), run, str(row.get("version", "")), served)
+        rule = _Rule(_speaks_of(row), str(row.get("dimension")), not quality.is_input(str(row.get("table"))))
+        series.publications[key].outcomes.append((self._rules.setdefault(rule, rule), row.get("holds") is True))
+        series.outcomes += 1
+        while series.outcomes > KEPT and len(series.publications) > 1:
+            series.outcomes -= len(series.publications.popitem(last=False)[1].outcomes)
 
 
 def told(rows: Iterable[Mapping[str, Scalar]], seen: Seen) -> list[Told]:
@@ -121,12 +170,16 @@ def told(rows: Iterable[Mapping[str, Scalar]], seen: Seen) -> list[Told]:
 
 
 def score(rules: Iterable[Told]) -> Score:
-    """The composite score and that of each dimension: the share of rules that hold."""
-    every = list(rules)
+    """The composite score and that of each dimension: the share of the product's own rules that hold."""
+    return _score((one.dimension, one.holds) for one in rules if not quality.is_input(one.table))
+
+
+def _score(outcomes: Iterable[tuple[str, bool]]) -> Score:
     by: dict[str, list[bool]] = {}
-    for one in every:
-        by.setdefault(one.dimension, []).append(one.holds)
-    held = sum(one.holds for one in every)
+    for dimension, holds in outcomes:
+        by.setdefault(dimension, []).append(holds)
+    every = [holds for found in by.values() for holds in found]
+    held = sum(every)
     shares = {dimension: round(sum(found) / len(found), 4) for dimension, found in sorted(by.items())}
     return Score(len(every), held, round(held / len(every), 4) if every else None, shares)
 
@@ -145,18 +198,6 @@ def _told(row: Mapping[str, Scalar], seen: Seen) -> Told:
         unit=str(row.get("unit")),
         counted=counted,
         measured=value is not None,
-    )
-
-
-def _check(rows: list[Mapping[str, Scalar]], seen: Seen) -> Check:
-    first = rows[0]
-    snapshot = first.get("snapshot")
-    return Check(
-        at=str(first["at"]),
-        run=str(first.get("run")),
-        version=str(first.get("version")),
-        snapshot=snapshot if isinstance(snapshot, str) else None,
-        score=score(told(rows, seen)),
     )
 
 

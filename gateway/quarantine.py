@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from gateway import arriving, duck, grants, segments
+from gateway import arriving, grants, passing, segments
 from gateway.errors import Forbidden
 from gateway.managers import Managers
 from gateway.pins import Pins
-from gateway.product import Table
 from gateway.session import Pin, Session
 from gateway.snapshot import Snapshot
 from gateway.visibility import sameness
@@ -27,10 +27,6 @@ ROWS = 100
 # Of a value: what was pushed may be as long as a push.
 CELL = 1_000
 Row = Mapping[str, str | None]
-# By these a model leaves rows out: what it would not pass on is nobody's to see here either.
-_CHOICES = ("where_clause", "having", "qualify", "sample", "group_expressions")
-# What makes other columns of `*` than those that there are.
-_CHANGES = ("columns", "expr", "exclude_list", "replace_list", "rename_list", "qualified_exclude_list", "relation_name")
 
 
 @dataclass(frozen=True)
@@ -81,8 +77,8 @@ def everything(state: Path, snapshot: Snapshot, shown: Iterable[str] | None) -> 
     for source in snapshot.product.inputs:
         for table, _ in source.feeds:
             shelf = segments.shelf(state, snapshot.product.name, source.name, table)
-            told = [answer for answer in shelf.answers() if answer.aside]
-            if told:
+            told = shelf.answers()
+            if any(one.aside for one in told):
                 broken: dict[str, int] = {}
                 for rule, count in itertools.chain.from_iterable(answer.broken for answer in told):
                     broken[rule] = broken.get(rule, 0) + count
@@ -96,7 +92,8 @@ def _sample(paths: Sequence[Path], place: str, shown: frozenset[str] | None) -> 
     names: tuple[str, ...] = ()
     rows: list[Row] = []
     for path in reversed(paths):
-        with pq.ParquetFile(path) as file:
+        # It may have been merged since it was listed.
+        with suppress(FileNotFoundError), pq.ParquetFile(path) as file:
             given = [name for name in file.schema_arrow.names if name != arriving.RULES]
             names = tuple(name for name in given if shown is None or f"{place}.{name}" in shown)
             for batch in file.iter_batches(ROWS, columns=[arriving.RULES, *names]):
@@ -121,29 +118,5 @@ def _raw(session: Session, pin: Pin, snapshot: Snapshot) -> frozenset[str]:
         if grant is None or grant.decision.rows is not None or table.model is None:
             continue
         visible = {name for name in grant.decision.visible if sameness(grant.decision, name) == "raw"}
-        found |= {place for place in _passed_on(table) if place.rpartition(".")[2] in visible}
+        found |= {place for place in passing.as_they_are(table, every_row=True) if place.rpartition(".")[2] in visible}
     return frozenset(found)
-
-
-def _passed_on(table: Table) -> Iterator[str]:
-    """The columns of an input's table that a model of all its rows, and of it alone, gives as they are, by name."""
-    assert table.model is not None
-    node = duck.parse(table.model)["node"]
-    if node["type"] != "SELECT_NODE" or node["from_table"]["type"] != "BASE_TABLE":
-        return
-    source = node["from_table"]
-    if source["column_name_alias"] or source["sample"] or any(node[part] for part in _CHOICES):
-        return
-    if any(one["type"] != "ORDER_MODIFIER" for one in node["modifiers"]):
-        return
-    path = [str(part).lower() for part in source["qualified_name"]["path"]]
-    place = ".".join(path)
-    known = [[], path, path[-1:], [str(source["alias"]).lower()]]
-    for item in node["select_list"]:
-        if item["class"] == "COLUMN_REF":
-            *of, name = (str(part).lower() for part in item["column_names"])
-            # What else stands before a name is a struct, of which it is a part.
-            if of in known and str(item["alias"] or name).lower() == name:
-                yield f"{place}.{name}"
-        elif item["class"] == "STAR" and not any(item[key] for key in _CHANGES):
-            yield from (f"{place}.{column.name}" for column in table.columns)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from gateway import duck
+from gateway import duck, duck_check
 from gateway.product import Column
 
 Format = Literal["parquet", "csv", "json"]
@@ -52,7 +52,7 @@ def loose(kind: str, file_format: Format) -> str:
 def _typed(path: Path, file_format: Format, columns: tuple[Column, ...], kinds_of: Mapping[str, str]) -> str:
     """Options that make a text file's reader take declared types: a postcode read as a number has lost its zeros."""
     declared = {(column.physical_name or column.name).lower(): kinds_of[column.name] for column in columns}
-    held = [name for name, _ in duck.infer(path, file_format) if name.lower() in declared]
+    held = [name for name, _ in duck_check.infer(path, file_format) if name.lower() in declared]
     kinds = {name: declared[name.lower()] for name in held}
     if file_format == "json":
         return f", columns = {_struct(kinds)}"

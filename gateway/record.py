@@ -46,7 +46,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What snapshot.json says. `fingerprint` covers all that the build depended on; `size_bytes` is the core's."""
+    """What snapshot.json says. `fingerprint` covers all that the build depended on; `size_bytes` is the core's.
+
+    `made_of` are the ids of the snapshots of other products that it was built from, and of those that they were.
+    """
 
     id: str
     product: str
@@ -64,6 +67,9 @@ class Record:
     inherited: tuple[Inherited, ...] = ()
     mock: Mocked | None = None
     arrived: tuple[Arrived, ...] = ()
+    checked: tuple[Outcome, ...] = ()
+    made_of: tuple[str, ...] = ()
+    generated: bool = False
     format: Literal[1] = 1
 
 
@@ -116,6 +122,9 @@ def load(folder: Path) -> Snapshot:
         inherited=record.inherited,
         mock=record.mock,
         arrived=record.arrived,
+        checked=tuple(_outcome(one) for one in record.checked),
+        made_of=record.made_of,
+        generated=record.generated,
     )
 
 

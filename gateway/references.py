@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway import grants
-from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.errors import Forbidden
 from gateway.product import Relationship
 from gateway.scope import Path
 from gateway.session import Pin, Session
+from gateway.views import Grant
 from gateway.visibility import visible_relationships
 from gateway.visible import VisibleTable, shown
 

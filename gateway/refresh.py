@@ -19,6 +19,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from gateway import manifest, runs, ticking
+from gateway.alone import alone
 from gateway.errors import Unavailable
 from gateway.runs import Cause, Trigger
 from gateway.ticking import Clock
@@ -116,19 +117,8 @@ def writer(state: Path) -> Iterator[bool]:
     """Whether this process is the one that takes requests from now on: only one can be, until it ends."""
     folder = state / FOLDER
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / _WRITER, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        yield _alone(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _alone(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    with alone(folder / _WRITER) as ours:
+        yield ours
 
 
 def _path(state: Path, product: str, suffix: str) -> Path:

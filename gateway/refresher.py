@@ -11,18 +11,20 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from gateway import contract, own_product, refresh, runs, schedule, ticking
+from gateway import clock, contract, own_product, refresh, runs, schedule, ticking
 from gateway.catalog import Catalog
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.errors import GatewayError, Unavailable
 from gateway.ledger import ITSELF, Ledger
+from gateway.product import Product, Schedule
 from gateway.publish import publish
 from gateway.refresh import Request
 from gateway.runs import Trigger
 from gateway.settings import Settings
 from gateway.snapshot import Deployment, Snapshot
 from gateway.ticking import Clock
+from gateway.workspace_store import WorkspaceStore
 
 _LONGEST_S = 3600.0
 _BUSY_S = 2.0
@@ -44,6 +46,7 @@ class Refresher:
         self._settings, self._clock, self._chance = settings, clock, chance
         self._state = settings.state
         self._catalog = Catalog(settings.state)
+        self._workspaces = WorkspaceStore(settings.products, settings.environment)
         self._ledger = Ledger(settings.state, clock)
         self._since: dict[str, datetime] = {}
         self._followed: dict[str, frozenset[str]] = {}
@@ -75,17 +78,23 @@ class Refresher:
         """Ask for the products whose schedule says so, and for those that follow what was published."""
         for snapshot in served.current:
             product = snapshot.product
-            if product.schedule is None or snapshot.mock is not None:
+            timed = product.schedule or self._default(product)
+            if timed is None or snapshot.mock is not None:
                 continue
             since = self._since.setdefault(product.name, snapshot.published_at)
-            then = schedule.after(product.schedule, since)
+            then = schedule.after(timed, since)
             if then is not None and then <= self._clock.now():
                 self._since[product.name] = self._clock.now()
                 self._ask(product.name, "schedule")
-            newer = _newer(snapshot, served) if product.schedule.upstream else frozenset()
+            newer = _newer(snapshot, served) if timed.upstream else frozenset()
             if newer and newer != self._followed.get(product.name):
                 self._followed[product.name] = newer
                 self._ask(product.name, "upstream")
+
+    def _default(self, product: Product) -> Schedule | None:
+        """What the product's workspace says of products that say nothing."""
+        space = self._workspaces.current().of(product)
+        return None if space is None else space.schedule
 
     def _due_itself(self) -> None:
         """Ask for the product of the ledger where that has something new, and its time has come."""
@@ -115,7 +124,13 @@ class Refresher:
             if finding is not None:
                 with runs.kept(self._settings, one.product, one.cause, self._clock):
                     raise _Unlike([finding])
-            publish(self._settings, self._settings.products / one.product, cause=one.cause, clock=self._clock)
+            publish(
+                self._settings,
+                self._settings.products / one.product,
+                force=self._moves(one.product),
+                cause=one.cause,
+                clock=self._clock,
+            )
         except _Unlike as error:
             _log.error("%s is not refreshed: %s", one.product, error)
         except ContractError as error:
@@ -145,6 +160,11 @@ class Refresher:
             return None
         problem = "the folder declares what is not served" if served is not None else "it is not served"
         return Finding("", 0, one.product, problem, f"outport apply, which publishes {product.name} {product.version}")
+
+    def _moves(self, product: str) -> bool:
+        """Whether its models give other rows as time goes on, whatever its inputs hold."""
+        served = self._catalog.current().find(product)
+        return served is not None and clock.tells_time(table.model for table in served.product.tables)
 
     def _pause_s(self, attempt: int) -> float:
         """Exponential, of which the jitter takes up to a half."""

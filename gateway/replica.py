@@ -2,7 +2,8 @@
 
 In the build only. What was read stands in segments, as pushes do; a refresh reads rows from the newest kept watermark
 on, less the lookback, and the last row of a key stands. A segment is written whole and never again; when there are
-many, one of all takes their place. Rows that the source deletes, or changes without its watermark, are not met.
+many, one of all takes their place. Rows that the source deletes, or changes without its watermark, are not met, unless
+the newest of all is gone: then the source is read anew.
 """
 
 from __future__ import annotations
@@ -33,22 +34,33 @@ def newest(writer: Writer, replica: Replica) -> str | None:
     """The watermark from which on rows are read, as text; None for all of them. Raises WriteError."""
     if not replica.files:
         return None
-    newest = f"max(TRY_CAST({quote(replica.column)} AS {replica.kind}))"
-    return writer.text(f"SELECT {newest}{_back(replica)} FROM {_segments(replica.files)}")
+    # One that is of the future would keep all others away until then.
+    present = f"least({_max(replica)}, CAST(now() AS {replica.kind}))" if _timed(replica) else _max(replica)
+    return writer.text(f"SELECT {present}{_back(replica)} FROM {_segments(replica.files)}")
 
 
-def merge(writer: Writer, replica: Replica, staged: str, fresh: str) -> None:
+def went_back(writer: Writer, replica: Replica, fresh: str) -> bool:
+    """Whether the source no longer has the newest watermark that is kept, as one that was restored. Raises WriteError.
+
+    Rows are read from there on, that one included: where the staged table `fresh` has it not, the source has it not.
+    """
+    now = f"(SELECT {_max(replica)} FROM {STAGE_CATALOG}.main.{quote(fresh)})"
+    kept = f"(SELECT {_max(replica)} FROM {_segments(replica.files)})"
+    return bool(replica.files) and bool(writer.number(f"SELECT CAST(coalesce({now} < {kept}, true) AS INTEGER)"))
+
+
+def merge(writer: Writer, replica: Replica, staged: str, fresh: str, *, anew: bool = False) -> None:
     """Stage as `staged` what is known with the rows of the staged table `fresh`, and keep these where they change it.
 
-    Raises WriteError, OSError.
+    With `anew` they are all that is known. Raises WriteError, OSError.
     """
     for file in replica.stale:
         Path(file).unlink(missing_ok=True)
     table = f"{STAGE_CATALOG}.main.{quote(fresh)}"
     added = f"SELECT *, '{_LAST}' AS {quote(_FILE)} FROM {table}"
-    if not replica.files:
+    if not replica.files or anew:
         writer.stage_select(staged, _latest(replica, added))
-        _keep(writer, f"FROM {table}", Path(replica.target))
+        _keep(writer, f"FROM {table}", Path(replica.whole if anew else replica.target))
         return
     kept = f"SELECT * FROM {_segments(replica.files)}"
     writer.stage_select(staged, _latest(replica, f"{kept} UNION ALL BY NAME {added}"))
@@ -94,11 +106,18 @@ def _latest(replica: Replica, rows: str) -> str:
     return f"SELECT * EXCLUDE ({quote(_FILE)}) FROM ({rows}) AS one {latest}"
 
 
+def _max(replica: Replica) -> str:
+    return f"max(TRY_CAST({quote(replica.column)} AS {replica.kind}))"
+
+
 def _back(replica: Replica) -> str:
     if not replica.lookback:
         return ""
-    timed = replica.kind.startswith(("TIME", "DATE"))
-    return f" - INTERVAL {replica.lookback} SECOND" if timed else f" - {replica.lookback}"
+    return f" - INTERVAL {replica.lookback} SECOND" if _timed(replica) else f" - {replica.lookback}"
+
+
+def _timed(replica: Replica) -> bool:
+    return replica.kind.startswith(("TIME", "DATE"))
 
 
 def _text(value: str) -> str:

@@ -39,11 +39,12 @@ def deprecate(
     """
     if sunset <= datetime.now(UTC).date():
         raise BadQuery("the sunset is a day to come", reason="value", hint="--sunset 2031-01-31")
-    one = _folder(settings, name, major)
-    since = one.product.deprecated_on or datetime.now(UTC)
-    on_record([one.product.name], "deprecate", f"{one.product.version}, sunset {sunset}", reason)
-    said = {"deprecatedOn": f"{since:%Y-%m-%d}", "sunsetOn": f"{sunset}"}
-    return _amended(settings, one, "deprecated", said)
+    with child.lock(settings.state, f"deprecate {name}") as held:
+        one = _folder(settings, name, major)
+        since = one.product.deprecated_on or datetime.now(UTC)
+        on_record([one.product.name], "deprecate", f"{one.product.version}, sunset {sunset}", reason)
+        said = {"deprecatedOn": f"{since:%Y-%m-%d}", "sunsetOn": f"{sunset}"}
+        return _amended(settings, one, "deprecated", said, held)
 
 
 def promote(settings: Settings, name: str, accepted_by: str, reason: str, on_record: Recorder) -> Snapshot:
@@ -51,12 +52,13 @@ def promote(settings: Settings, name: str, accepted_by: str, reason: str, on_rec
 
     Raises NotFound, BadQuery where it is no draft or its folder has other changes, ContractError: all that it lacks.
     """
-    one = _folder(settings, name, None)
-    if one.product.status not in {"draft", "proposed", ""}:
-        raise BadQuery(f"{name} {one.product.version} is {one.product.status}, no draft", reason="value")
-    on_record([one.product.name], "promote", f"{one.product.version}, accepted by {accepted_by}", reason)
-    said = {"acceptedBy": accepted_by, "acceptedOn": f"{datetime.now(UTC):%Y-%m-%d}"}
-    return _amended(settings, one, "active", said)
+    with child.lock(settings.state, f"promote {name}") as held:
+        one = _folder(settings, name, None)
+        if one.product.status not in {"draft", "proposed", ""}:
+            raise BadQuery(f"{name} {one.product.version} is {one.product.status}, no draft", reason="value")
+        on_record([one.product.name], "promote", f"{one.product.version}, accepted by {accepted_by}", reason)
+        said = {"acceptedBy": accepted_by, "acceptedOn": f"{datetime.now(UTC):%Y-%m-%d}"}
+        return _amended(settings, one, "active", said, held)
 
 
 def retire(
@@ -192,13 +194,14 @@ def _folder(settings: Settings, name: str, major: int | None) -> Declared:
     return one
 
 
-def _amended(settings: Settings, one: Declared, status: str, said: Mapping[str, str]) -> Snapshot:
-    """Publish the folder with another status; where that fails, the descriptor is as it was."""
+def _amended(settings: Settings, one: Declared, status: str, said: Mapping[str, str], held: int) -> Snapshot:
+    """Publish the folder with another status, under the lock; where that fails, the descriptor is as it was."""
     file = next(one.folder.glob(f"*{PRODUCT_SUFFIX}"))
     before = file.read_bytes().decode()
     _replace(file, amendment.amended(file.name, before, status, said))
     try:
-        return publish.publish(settings, one.folder)
+        (made,) = publish.together(settings, [one.folder], held=held)
+        return made
     except BaseException:
         _replace(file, before)
         raise

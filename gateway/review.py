@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
+from gateway import declared_sla
 from gateway.bitol import VENDOR
 from gateway.descriptor import Descriptor
 from gateway.document import Path, Report
@@ -27,6 +28,7 @@ KNOWN = (
     "deprecatedOn",
     "derivedFrom",
     "format",
+    "generated",
     "grains",
     "metricTree",
     "mock",
@@ -64,6 +66,9 @@ def review(parsed: Descriptor, report: Report) -> None:
                 near = difflib.get_close_matches(extension, KNOWN, 1)
                 remedy = f"did you mean {near[0]}?" if near else f"known are {', '.join(KNOWN)}"
                 report.warning(name, path, f"{extension} is no property of ours", remedy)
+    for file, contract in parsed.contracts.items():
+        for path, problem in declared_sla.unmeasured(contract):
+            report.warning(file, path, problem, "know that nobody tells when it is broken")
 
 
 def _extensions(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

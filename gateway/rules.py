@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway import clock, duck
+from gateway import clock, duck, duck_check
 from gateway.document import Path, Report, show
 from gateway.errors import BadQuery
 from gateway.odcs import OPERATORS, Quality, SchemaObject
@@ -42,10 +42,10 @@ class Scope:
         """The column of the rule's own table."""
         return next((column for column in self.columns[self.table] if column.name == name), None)
 
-    def bind(self, query: str) -> duck.Bound:
+    def bind(self, query: str) -> duck_check.Bound:
         """Bind a rule's SELECT against the product's empty tables. Raises BadQuery."""
         tables = {name: [(column.name, column.type) for column in columns] for name, columns in self.columns.items()}
-        return duck.check(query, {"": tables})
+        return duck_check.check(query, {"": tables})
 
 
 def counting(table: str, condition: str, unit: str) -> str:
@@ -110,7 +110,8 @@ def _rule(rule: Quality, name: str | None, scope: Scope, file: str, path: Path, 
         report.error(file, path, "the rule needs exactly one comparison", f"one of {', '.join(OPERATORS)}")
         return None
     try:
-        query = _query(rule, name, scope)
+        condition = _condition(rule, name, scope)
+        query = counting(scope.table, condition, rule.unit or "rows") if condition else _query(rule, name, scope)
         bound = scope.bind(query)
     except BadQuery as error:
         report.error(file, path, error.message, error.hint or "an ODCS library metric, or one SELECT of one number")
@@ -129,7 +130,29 @@ def _rule(rule: Quality, name: str | None, scope: Scope, file: str, path: Path, 
         comparison=comparisons[0],
         unit=rule.unit or "rows",
         where=f"{file} {show(path)}",
+        condition=condition,
+        column=name or "" if condition else "",
     )
+
+
+def _condition(rule: Quality, name: str | None, scope: Scope) -> str:
+    """The condition of the rows that a rule counts one by one, "" where it is another rule. Raises BadQuery."""
+    if rule.metric not in {"nullValues", "missingValues", "invalidValues"}:
+        return ""
+    if name is None:
+        raise BadQuery(f"{rule.metric} stands at a property", reason="value")
+    column, arguments = _existing(name, scope), rule.arguments or {}
+    if rule.metric == "nullValues":
+        return f"{duck.quote(name)} IS NULL"
+    return _missing(column, arguments) if rule.metric == "missingValues" else invalid(column, arguments)
+
+
+def refuses(rule: QualityRule) -> bool:
+    """Whether no row may break the rule, so that each one that does is known to be bad."""
+    none = {("mustBe", (0,)), ("mustBeLessOrEqualTo", (0,))} | (
+        {("mustBeLessThan", (1,))} if rule.unit == "rows" else set()
+    )
+    return bool(rule.condition) and rule.severity == "error" and rule.comparison in none
 
 
 def _query(rule: Quality, name: str | None, scope: Scope) -> str:
@@ -148,15 +171,6 @@ def _query(rule: Quality, name: str | None, scope: Scope) -> str:
         if not columns:
             raise BadQuery("duplicateValues of a table takes arguments: {properties: [...]}", reason="value")
         return repeated(scope.table, columns, unit)
-    if name is None:
-        raise BadQuery(f"{rule.metric or 'a library rule without metric'} stands at a property", reason="value")
-    column = _existing(name, scope)
-    if rule.metric == "nullValues":
-        return counting(scope.table, f"{duck.quote(name)} IS NULL", unit)
-    if rule.metric == "missingValues":
-        return counting(scope.table, _missing(column, arguments), unit)
-    if rule.metric == "invalidValues":
-        return counting(scope.table, invalid(column, arguments), unit)
     raise BadQuery("a library rule names a metric", reason="value")
 
 
@@ -186,7 +200,7 @@ def _own(text: str, name: str | None, scope: Scope) -> str:
         return duck.quote(name if wants_column and name else scope.table)
 
     text = _PLACEHOLDER.sub(fill, text)
-    if clock.PARAMETER in text and not clock.is_constant(scope.data_clock):
+    if clock.PARAMETER in text and clock.needs_input(scope.data_clock):
         hint = "a timestamp as dataClock: one computed from the inputs is unknown to the tables"
         raise BadQuery("the rule cannot use $data_clock", reason="parameter", hint=hint)
     query = clock.resolved(text, scope.data_clock)

@@ -27,11 +27,31 @@ AGAIN_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """For whom turns are taken, and how many of them it may have at once (None: as many as there are)."""
+class Share:
+    """A workspace ("": of no name) for which turns are taken, and how many of them it may have at once."""
 
     name: str
     running: int | None = None
+
+
+NO_WORKSPACE = (Share(""),)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom turns are taken, and how many of them it may have at once (None: as many as there are).
+
+    `shares` are the workspaces of what is read: a turn is one of each.
+    """
+
+    name: str
+    running: int | None = None
+    shares: tuple[Share, ...] = NO_WORKSPACE
+
+    @property
+    def together(self) -> Asker:
+        """For whoever asks the same at once."""
+        return Asker("", None, self.shares)
 
 
 ANYBODY = Asker("")
@@ -48,15 +68,19 @@ class _Waiter:
 class Slots:
     """At most `limit` queries compute at once; one that waits longer than `queue_s` for its first turn is refused.
 
-    A turn goes to whoever has the fewest, of these to who waits longest. Who has none need not wait for others' long
-    queries: up to `limit` turns more are given, one to each such asker. Who has had half of the turns for LONG_S waits
-    until one ends. A turn is taken and given by one thread. Thread-safe.
+    A turn goes to the workspace with the fewest, there to whoever has the fewest, of these to who waits longest. Who
+    has none need not wait for others' long queries: up to `limit` turns more are given, one to each such asker, and as
+    many again, one to each workspace that has none. Who has had half of the turns for LONG_S waits until one ends, and
+    so does a workspace that has had `limit` of them, where there is another. A turn is taken and given by one thread.
+    Thread-safe.
     """
 
     def __init__(self, limit: int, queue_s: float) -> None:
         self._lock = threading.Lock()
         self._turns: Counter[str] = Counter()
-        self._since: dict[int, tuple[str, float]] = {}
+        self._shares: Counter[str] = Counter()
+        self._known: set[str] = set()
+        self._since: dict[int, tuple[Asker, float]] = {}
         self._waiters: list[_Waiter] = []
         self.running = 0
         self.limit = limit
@@ -66,6 +90,12 @@ class Slots:
     def waiting(self) -> int:
         """How many wait for a turn."""
         return len(self._waiters)
+
+    def shares(self) -> dict[str, tuple[int, int]]:
+        """The turns that each workspace has now, and the queries of it that wait for one."""
+        with self._lock:
+            waiting = Counter(share.name for one in self._waiters for share in one.asker.shares)
+            return {name: (self._shares.get(name, 0), waiting[name]) for name in self._known}
 
     def take(self, wait_s: float | None, asker: Asker = ANYBODY) -> None:
         """Wait for a turn, `queue_s` if `wait_s` is None. Raises Exhausted."""
@@ -91,22 +121,40 @@ class Slots:
             self._turns[asker.name] -= 1
             if not self._turns[asker.name]:
                 del self._turns[asker.name]
+            self._shares.subtract(one.name for one in asker.shares)
             while ready := [one for one in self._waiters if self._free(one.asker)]:
-                chosen = min(ready, key=lambda one: self._turns.get(one.asker.name, 0))
+                chosen = min(ready, key=lambda one: self._had(one.asker))
                 self._waiters.remove(chosen)
                 self._begin(chosen.asker, chosen.thread)
                 chosen.called.set()
 
     def busy(self, asker: Asker = ANYBODY) -> Exhausted:
         """The refusal of a query that had no turn."""
-        number = self.limit if asker.running is None else min(self.limit, asker.running)
-        whose = "queries are running" if asker.running is None else "queries of yours may run at once"
-        return Exhausted(f"the gateway is busy: {number} {whose}, try again shortly", reason="concurrency")
+        full = next((one for one in asker.shares if self._full(one)), None)
+        if full is not None:
+            told = f"{full.running} queries of the workspace {full.name} may run at once"
+        elif asker.running is not None:
+            told = f"{min(self.limit, asker.running)} queries of yours may run at once"
+        else:
+            told = f"{self.limit} queries are running"
+        return Exhausted(f"the gateway is busy: {told}, try again shortly", reason="concurrency")
+
+    def _had(self, asker: Asker) -> tuple[int, int]:
+        return max(self._shares.get(one.name, 0) for one in asker.shares), self._turns.get(asker.name, 0)
+
+    def _full(self, share: Share) -> bool:
+        return share.running is not None and self._shares.get(share.name, 0) >= share.running
 
     def _free(self, asker: Asker) -> bool:
-        turns = self._turns.get(asker.name, 0)
-        if asker.running is not None and turns >= asker.running:
+        of_shares, turns = self._had(asker)
+        self._known.update(one.name for one in asker.shares)
+        if (asker.running is not None and turns >= asker.running) or any(map(self._full, asker.shares)):
             return False
+        if len(self._known) > 1:
+            if of_shares == 0:
+                return self.running < 3 * self.limit
+            if any(self._long_of(one.name) >= self.limit for one in asker.shares):
+                return False
         if turns == 0:
             return self.running < 2 * self.limit
         return self.running < self.limit and self._long(asker.name) < max(1, self.limit // 2)
@@ -114,12 +162,19 @@ class Slots:
     def _long(self, name: str) -> int:
         """How many turns of that name have lasted long."""
         before = time.monotonic() - LONG_S
-        return sum(owner == name and since < before for owner, since in self._since.values())
+        return sum(owner.name == name and since < before for owner, since in self._since.values())
+
+    def _long_of(self, workspace: str) -> int:
+        """How many turns of that workspace have lasted long."""
+        before = time.monotonic() - LONG_S
+        held = (owner.shares for owner, since in self._since.values() if since < before)
+        return sum(any(one.name == workspace for one in shares) for shares in held)
 
     def _begin(self, asker: Asker, thread: int) -> None:
         self.running += 1
-        self._since[thread] = asker.name, time.monotonic()
+        self._since[thread] = asker, time.monotonic()
         self._turns[asker.name] += 1
+        self._shares.update(one.name for one in asker.shares)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from gateway import quality, ticking
 from gateway.alerts import Alert, Event, raise_alert
 from gateway.child import Refused
 from gateway.contract import ContractError
-from gateway.document import Finding
+from gateway.document import POLICIES, Finding
 from gateway.errors import GatewayError, Unavailable
 from gateway.ledger import ITSELF, Ledger, Row, Scalar
 from gateway.product import Product, QualityRule
@@ -71,7 +71,8 @@ class Run:
     def published(self, snapshot: Snapshot) -> Snapshot:
         """It is served. The snapshot."""
         if self.product is not None:
-            self._rules(self.product, snapshot.outcomes, snapshot.id, mock=snapshot.mock is not None)
+            outcomes = (*snapshot.outcomes, *snapshot.checked)
+            self._rules(self.product, outcomes, snapshot.id, mock=snapshot.mock is not None)
             if self.product.status == "deprecated" or self.product.deprecated_on is not None:
                 self._alert("product.deprecated", self.product.version, {"version": self.product.version})
         self._end("published", snapshot.id, "")
@@ -119,6 +120,7 @@ class Run:
         return {
             "run": cause.run,
             "product": self._name,
+            "major": None if self.product is None else self.product.major,
             "trigger": cause.trigger,
             "by": cause.by,
             "attempt": cause.attempt,
@@ -155,6 +157,8 @@ def killed(settings: Settings, name: str, cause: Cause, clock: Clock) -> None:
 def quality_rows(product: Product, outcomes: Iterable[RuleOutcome], snapshot: str | None) -> list[dict[str, Scalar]]:
     """What rules gave, as rows of the ledger; `snapshot` is None where the publication was refused."""
     rules = {(table.name, rule.id): rule for table in product.tables for rule in table.quality}
+    for source in product.inputs:
+        rules |= {(f"{source.name}.{table.name}", rule.id): rule for table in source.tables for rule in table.quality}
     found: list[dict[str, Scalar]] = []
     for one in outcomes:
         rule = rules.get((one.table, one.rule))
@@ -181,8 +185,11 @@ def quality_rows(product: Product, outcomes: Iterable[RuleOutcome], snapshot: st
 def reads(product: Product, table: str, rule: QualityRule | None) -> list[str]:
     """What a rule of `table` speaks of, as `table` and `table.column`: whatever its texts mention as words.
 
-    That is too much rather than too little; a rule that is not known speaks of all of its table.
+    That is too much rather than too little; a rule that is not known speaks of all of its table. One of an input's
+    contract speaks of that input, which is no table of the product.
     """
+    if quality.is_input(table):
+        return [quality.of_input(table)]
     said = quality.words(f"{rule.id} {rule.name} {rule.query} {rule.where}") if rule is not None else set()
     found = [table]
     for one in product.tables:
@@ -197,6 +204,9 @@ def _finding(error: BaseException) -> str:
     """The first finding, or the message that may be shown; no path of this machine."""
     if isinstance(error, ContractError):
         first = next(iter(error.findings), None)
+        if first is not None and first.policy:
+            _log.warning("not published: %s", first)
+            return POLICIES
         more = f"; and {len(error.findings) - 1} more" if len(error.findings) > 1 else ""
         return _plain(_said(first) + more) if first is not None else ""
     return _plain(error.message) if isinstance(error, GatewayError) else "the publication was interrupted"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ REFRESH = "refresh"
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NUMBER = re.compile(r"(?<![\d/])\d+", re.ASCII)
 _FIELDS = 5
-_REMEDY = 'refresh: {cron: "15 6 * * 1-5", zone: Europe/Paris}, and {"on": upstream} to follow what it reads'
+REMEDY = 'refresh: {cron: "15 6 * * 1-5", zone: Europe/Paris}, and {"on": upstream} to follow what it reads'
 
 
 class ScheduleError(Exception):
@@ -70,36 +71,77 @@ def _unwrapped(days: str) -> str:
 
 
 def declared(descriptor: Descriptor, report: Report) -> Schedule | None:
-    """What the custom property `refresh` of the product says, else the cron of a contract's SLA `frequency`, if any."""
+    """When the product is made anew.
+
+    As its custom property `refresh` says, else the cron of a contract's SLA `frequency`. Where that names no cron, the
+    first one that a quality rule is to be looked at by: rules are looked at as the product is made.
+    """
     own = descriptor.product.custom(REFRESH)
-    if own is not None:
-        return _own(own, descriptor, report)
+    found = _own(own, descriptor, report) if own is not None else _cron(_promised(descriptor), "UTC", False, report)
+    if report.errors or (found is not None and found.cron):
+        return found
+    zone, upstream = (found.zone, found.upstream) if found is not None else ("UTC", False)
+    return _cron(_ruled(descriptor), zone, upstream, report) or found
+
+
+_Place = tuple[str, str, tuple[str | int, ...]]
+
+
+def _promised(descriptor: Descriptor) -> Iterator[_Place]:
+    """(cron, file, place) of each SLA `frequency`."""
     for file, contract in descriptor.contracts.items():
         for index, sla in enumerate(contract.slaProperties):
             if sla.property == "frequency" and sla.scheduler == "cron" and sla.schedule:
-                found = Schedule(sla.schedule, "UTC", upstream=False)
-                return _checked(found, file, ("slaProperties", index, "schedule"), report)
+                yield sla.schedule, file, ("slaProperties", index, "schedule")
+
+
+def _ruled(descriptor: Descriptor) -> Iterator[_Place]:
+    """(cron, file, place) of each quality rule that has a schedule."""
+    for file, contract in descriptor.contracts.items():
+        for index, table in enumerate(contract.tables):
+            for number, rule in enumerate(table.quality):
+                if rule.scheduler == "cron" and rule.schedule:
+                    yield rule.schedule, file, ("schema", index, "quality", number, "schedule")
+
+
+def _cron(places: Iterator[_Place], zone: str, upstream: bool, report: Report) -> Schedule | None:
+    """The schedule of the first of `places`."""
+    for cron, file, place in places:
+        return _checked(Schedule(cron, zone, upstream), file, place, report)
     return None
 
 
-def _own(body: Any, descriptor: Descriptor, report: Report) -> Schedule | None:
-    file, place = descriptor.file, ("customProperties",)
+def read(body: Any) -> Schedule:
+    """The schedule that `{cron: ..., zone: ..., on: upstream}` declares. Raises ScheduleError."""
     known = isinstance(body, dict) and bool(body) and set(body) <= {"cron", "zone", "on"}
     if not known or not all(isinstance(value, str) for value in body.values()):
-        report.error(file, place, f"{REFRESH} {body} is no schedule", _REMEDY)
-        return None
+        raise ScheduleError(f"{body} is no schedule")
     if body.get("on", "upstream") != "upstream" or not {"cron", "on"} & set(body):
-        report.error(file, place, f"{REFRESH}: neither a cron expression nor on: upstream", _REMEDY)
+        raise ScheduleError("neither a cron expression nor on: upstream")
+    return _coming(Schedule(body.get("cron", ""), body.get("zone", "UTC"), "on" in body))
+
+
+def _own(body: Any, descriptor: Descriptor, report: Report) -> Schedule | None:
+    try:
+        return read(body)
+    except ScheduleError as error:
+        report.error(descriptor.file, ("customProperties",), f"{REFRESH}: {error}", REMEDY)
         return None
-    return _checked(Schedule(body.get("cron", ""), body.get("zone", "UTC"), "on" in body), file, place, report)
 
 
 def _checked(found: Schedule, file: str, place: tuple[str | int, ...], report: Report) -> Schedule | None:
     try:
-        # To look for what never comes takes long, and a server would look each time.
-        if found.cron and after(found, datetime(2026, 1, 1, tzinfo=UTC)) is None:
-            raise ScheduleError(f"{found.cron} never comes")
+        return _coming(found)
     except ScheduleError as error:
-        report.error(file, place, f"{REFRESH}: {error}", _REMEDY)
+        report.error(file, place, f"{REFRESH}: {error}", REMEDY)
         return None
+
+
+def _coming(found: Schedule) -> Schedule:
+    """`found`, whose cron comes at all: to look for what never does takes long, and a server would look each time.
+
+    Raises ScheduleError.
+    """
+    if found.cron and after(found, datetime(2026, 1, 1, tzinfo=UTC)) is None:
+        raise ScheduleError(f"{found.cron} never comes")
     return found

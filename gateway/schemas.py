@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway import grants
-from gateway.bind import Grant
+from gateway import grants, quality_seen
 from gateway.catalog import Snapshot
 from gateway.errors import Forbidden
 from gateway.evidence import lifespan, state
 from gateway.principal import Action
 from gateway.session import Pin, Session
+from gateway.views import Grant
 from gateway.visible import Tables, VisibleProduct, VisibleTable, shown
 
 
@@ -23,26 +23,34 @@ class VisibleSchema:
     name: str
     snapshot: Snapshot
     tables: tuple[VisibleTable, ...]
+    read: tuple[Grant, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def quality(self) -> float:
+        """The share of rules that hold, of those that speak of the tables that are read alone."""
+        return quality_seen.of(self.snapshot.source, self.read)
 
 
 def named(pin: Pin) -> Iterator[tuple[str, Snapshot]]:
-    """Each product under its name at its current major, and as `name_v1` at every other that is served."""
+    """Each product under its name at its current major, and as `name_v1` at every other that is served; projections."""
     current = {one.product.name: one for one in pin.deployment.current}
     yield from current.items()
     for one in pin.deployment.snapshots:
         name = f"{one.product.name}_v{one.product.major}"
         if one.product.major != current[one.product.name].product.major:
             yield name, pin.deployment.find(name) or one
+    yield from ((one.product.name, one) for one in pin.deployment.projected)
 
 
 def schemas(session: Session, pin: Pin, action: Action, tables: Tables) -> tuple[VisibleSchema, ...]:
     """The schemas of which `action` is granted on a table, by name; a table is the same object for one decision."""
     found = []
     for name, snapshot in sorted(named(pin), key=lambda one: one[0]):
-        granted = [_granted(session, pin, action, snapshot, table.name) for table in snapshot.product.tables]
-        readable = tuple(tables.shown(one) for one in granted if one is not None)
-        if readable:
-            found.append(VisibleSchema(name, snapshot, readable))
+        every = (_granted(session, pin, action, snapshot, table.name) for table in snapshot.product.tables)
+        granted = [one for one in every if one is not None]
+        if granted:
+            read = tuple(one.source for one in granted)
+            found.append(VisibleSchema(name, snapshot, tuple(map(tables.shown, granted)), read))
     return tuple(found)
 
 
@@ -55,8 +63,8 @@ def described(session: Session, pin: Pin, snapshot: Snapshot, now: datetime) -> 
     }
     decisions = {name: grant.decision for name, grant in granted.items()}
     tables = tuple(shown(grant, decisions) for grant in granted.values())
-    ends = lifespan(session, pin, snapshot)
-    return VisibleProduct(snapshot.product, snapshot, tables, ends, state(snapshot, ends, tables, now))
+    ends, read = lifespan(session, pin, snapshot.source), [grant.source for grant in granted.values()]
+    return VisibleProduct(snapshot.product, snapshot, tables, ends, state(snapshot.source, ends, read, now))
 
 
 def _granted(session: Session, pin: Pin, action: Action, snapshot: Snapshot, name: str) -> Grant | None:

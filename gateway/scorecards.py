@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway import incidents, slo_told, ticking
+from gateway import incidents, own_rows, slo_told, ticking
 from gateway.documentation import Attestation, Care
-from gateway.grants import sees
+from gateway.grants import sees, shown_grant
 from gateway.ledger import Ledger, Scalar
 from gateway.managers import Managers
-from gateway.measurement import CHANGE_DAYS, DAYS, Prices, Scorecard, domains, reused, scorecards, together
+from gateway.measurement import CHANGE_DAYS, DAYS, Prices, Scorecard, domains, in_part, reused, scorecards, together
 from gateway.observations import KIND, Minute
 from gateway.pins import Pins
 from gateway.runs import REFRESH
-from gateway.session import Session
+from gateway.session import Pin, Session
 from gateway.settings import Settings
 from gateway.slo_series import HOURS
 from gateway.slo_told import Told
@@ -29,6 +29,8 @@ from gateway.snapshot import Deployment
 
 FILE = "scorecards.json"
 ROWS = "scorecards"
+# Of one kind in a row: purposes are names that askers state.
+_LISTED = 200
 Document = Mapping[str, Any]
 
 
@@ -45,25 +47,33 @@ def usage(ledger: Ledger, now: datetime) -> Iterator[Minute]:
     """What was asked in DAYS: whole hours, and the minutes after the last one on file."""
     since = now - timedelta(DAYS)
     filed = since
-    for row in ledger.rows(HOURS, since):
+    for row in ledger.stream(HOURS, since):
         one = _minute(row)
         if one is not None:
             filed = max(filed, one.at + timedelta(hours=1))
             yield one
-    for row in ledger.rows(KIND, filed):
+    for row in ledger.stream(KIND, filed):
         one = _minute(row)
         if one is not None:
             yield one
 
 
-def keep(settings: Settings, cards: list[Scorecard], now: datetime) -> None:
-    """Have every process tell them, and the ledger keep them. Raises Unavailable."""
+def keep(settings: Settings, cards: list[Scorecard], now: datetime, deployment: Deployment | None = None) -> None:
+    """Have every process tell them, and the ledger keep them, with what reads each there. Raises Unavailable."""
     document = {"at": ticking.text(now), "products": [asdict(one) for one in cards]}
     slo_told.write(settings.state, document, FILE)
     ledger = Ledger(settings.state)
     at = now.replace(minute=0, second=0, microsecond=0)
     if not ledger.rows(ROWS, at):
-        ledger.append(ROWS, [_row(one) | {"at": ticking.text(at)} for one in cards])
+        told = {"at": ticking.text(at)}
+        ledger.append(ROWS, [_row(one) | {"read_by": _readers(one.product, deployment)} | told for one in cards])
+
+
+def _readers(product: str, deployment: Deployment | None) -> list[str]:
+    """What is made of a product without another between them, and its domain: for who sees it as well."""
+    served = [] if deployment is None else [one.product for one in deployment.current]
+    readers = [one for one in served if any(made_of.product == product for made_of in one.inputs)]
+    return sorted(f"{one.name}={one.domain}" for one in readers)[:_LISTED]
 
 
 def _row(card: Scorecard) -> dict[str, Scalar]:
@@ -73,7 +83,20 @@ def _row(card: Scorecard) -> dict[str, Scalar]:
     of_kind: dict[str, Scalar] = {name: card.consumers.get(kind, 0) for name, kind in kinds}
     plain = {name: value for name, value in given.items() if isinstance(value, str | int | float | None)}
     care: dict[str, Scalar] = {"compliance": card.care.compliance, "documentation": card.care.documentation}
-    return {**plain, **of_kind, **care, "retire": list(card.retire)}
+    return {**plain, **of_kind, **care, "major": _major(card.version), "retire": list(card.retire), **_lists(card)}
+
+
+def _lists(card: Scorecard) -> dict[str, Scalar]:
+    """What has several of one kind, as texts that a model takes apart."""
+    mixed = {"door": card.ports, "purpose": card.purposes, "kind": card.consumers}
+    mix = [f"{what}={count}={name}" for what, of in mixed.items() for name, count in of.items()]
+    vouched = [f"{one.expires}={one.state}={one.name}" for one in card.care.attestations]
+    return {"mix": mix[:_LISTED], "attested": vouched[:_LISTED]}
+
+
+def _major(version: str) -> int:
+    number = version.partition(".")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def told(cards: list[Scorecard], at: str | None) -> Document:
@@ -100,13 +123,17 @@ class ScorecardDesk:
         cards = [
             reused(_card(one), pin.deployment, seen) for one in document.get("products", ()) if one["product"] in seen
         ]
-        shown = [
-            one
-            if self._managers.rule(session, seen[one.product])
-            else replace(one, care=replace(one.care, missing=(), attestations=()))
-            for one in cards
-        ]
+        shown = [self._shown(session, pin, one) for one in cards]
         return told(shown, document.get("at"))
+
+    def _shown(self, session: Session, pin: Pin, card: Scorecard) -> Scorecard:
+        """All of it to who manages the product; what is counted over all of it to who sees all of it."""
+        snapshot = pin.deployment.find(card.product)
+        if snapshot is None or self._managers.rule(session, snapshot.product):
+            return card
+        seen = own_rows.seen(snapshot, lambda one, table: shown_grant(session, pin, one, table))
+        told = replace(card, care=replace(card.care, missing=(), attestations=()))
+        return told if seen is not None and seen.whole else in_part(told)
 
 
 def _card(document: Document) -> Scorecard:

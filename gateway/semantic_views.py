@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from gateway import grants, schemas
-from gateway.bind import Grant, View
 from gateway.errors import NotFound
 from gateway.principal import Action
 from gateway.product import Semantic
 from gateway.schemas import VisibleSchema
 from gateway.scope import CATALOG, Path
 from gateway.session import Pin, Session
+from gateway.views import Grant, View
 from gateway.visible import Tables
 
 SCHEMA = "semantic"

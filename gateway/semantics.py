@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gateway import duck, grammar, semantic_words, tree
+from gateway import duck, duck_check, grammar, semantic_words, tree
 from gateway.columns import is_column
 from gateway.document import Path, Report
 from gateway.errors import BadQuery
@@ -42,13 +42,13 @@ class _Binder:
 
     def row_type(self, text: str) -> str:
         """The type of an expression per row. Raises BadQuery if it does not bind, or aggregates."""
-        return duck.check(f"SELECT ({text}) AS v {self._from} WHERE ({text}) IS NOT NULL", self._tables).types[0]
+        return duck_check.check(f"SELECT ({text}) AS v {self._from} WHERE ({text}) IS NOT NULL", self._tables).types[0]
 
     def aggregate_type(self, text: str, before: Sequence[tuple[str, str]]) -> str:
         """The type of an aggregate, `before` naming the measures that it may use. Raises BadQuery."""
         items = ", ".join(f"({body}) AS {duck.quote(name)}" for name, body in before)
         # count(*) makes the query an aggregation, so that the binder refuses a column outside an aggregate.
-        return duck.check(
+        return duck_check.check(
             f"SELECT {items}{', ' if items else ''}({text}) AS v, count(*) AS n {self._from}", self._tables
         ).types[-2]
 

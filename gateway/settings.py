@@ -99,6 +99,9 @@ class Settings(BaseSettings):
         None, description="folder of the secrets that contracts of inputs name as ${secret:NAME}, a file each"
     )
     source_s: Seconds = Field(600.0, description="seconds that reading one table of another database may take")
+    build_s: Seconds = Field(
+        3600.0, description="seconds that building one snapshot may take, its models included, before it is ended"
+    )
     push_bytes: int = Field(67_108_864, ge=1024, description="bytes of one push to an input of a product")
     push_store_bytes: int = Field(
         10_737_418_240, ge=1024, description="bytes that are kept of all pushes to a table of an input"
@@ -115,6 +118,17 @@ class Settings(BaseSettings):
         1, ge=1, description="change it, and with the next publication every pseudonym changes"
     )
     issuers: Path | None = Field(None, description="YAML file of the OpenID Connect issuers whose tokens are taken")
+    hub_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+$",
+        description="address of the hub in browsers, to which issuers send people back; unset: http(s)://host:http_port",
+    )
+    http_hosts: str | None = Field(
+        None,
+        pattern=r"^[^\s,/:*]+(, *[^\s,/:*]+)*$",
+        description="names that the web door answers to, beside that of `hub_url`, localhost and addresses, "
+        "separated by commas; unset: every name, in the demo no other",
+    )
     tls_cert: Path | None = Field(None, description="PEM file of the certificate of every door, its chain after it")
     tls_key: Path | None = Field(None, description="PEM file of that certificate's private key")
     tls_ca: Path | None = Field(None, description="PEM file by which clients trust it; unset: their system's")
@@ -149,7 +163,7 @@ class Settings(BaseSettings):
     refresh_backoff_s: Seconds = Field(
         30.0, description="seconds before it is tried again; twice as many each time, an hour at most"
     )
-    ledger_days: int = Field(400, ge=2, description="days that the ledger of runs and quality is kept")
+    ledger_days: int = Field(400, ge=2, description="days that the ledger is kept: runs, quality, use, promises")
     outport_s: Seconds = Field(
         300.0, description="seconds between publications of the product `outport`, made of the ledger"
     )

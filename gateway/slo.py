@@ -78,6 +78,16 @@ class Series:
             (one for one, count in self._minutes.items() if count.bad and now - minutes < one <= now), default=None
         )
 
+    def last_bad(self, now: int) -> int | None:
+        """The last minute with something bad, of those that are kept one by one."""
+        return max((one for one, count in self._minutes.items() if count.bad and one <= now), default=None)
+
+    def usual(self, now: int) -> int:
+        """How many were counted in a minute, on average since the first of them; 1 at least."""
+        if not self._hours:
+            return 1
+        return max(1, round(sum(one.total for one in self._hours.values()) / max(1, now - 60 * min(self._hours))))
+
     def days(self) -> list[tuple[int, Count]]:
         """(day of the epoch, what was counted in it), the first one first."""
         found: dict[int, Count] = {}

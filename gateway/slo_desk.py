@@ -1,8 +1,9 @@
 """How the objectives of a product are kept, told as far as a principal may see them. Reads <state>/slo.json.
 
-A promise on a column exists for who sees the column as it is; one on a table, for who sees the table. How old its data
-is, and so since when it was too old, is told to who sees every row: the newest may be another's. Who consumes a product
-is told by name to those who manage it, and as a number to others; other products to who sees them.
+A promise on a column exists for who sees the column as it is; one on a table, for who sees the table; one on the whole
+product, and one on rules, for who sees all of it or manages it. How old its data is, and so since when it was too old,
+is told to who sees every row: the newest may be another's. Who consumes a product is told by name to those who manage
+it, and as a number to others; other products to who sees them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import incidents, ticking
+from gateway import incidents, own_rows, ticking
 from gateway.errors import BadQuery, NotFound
 from gateway.grants import sees
 from gateway.incidents import Acknowledged
@@ -29,11 +30,15 @@ WORDS = 2_000
 
 @dataclass(frozen=True)
 class Objectives:
-    """As of `at` (None: nobody has looked yet): every objective by door, and the incidents of 30 days, newest first."""
+    """As of `at` (None: nobody has looked yet): every objective by door, and the incidents of 30 days, newest first.
+
+    `maintenance` is what is declared and not over.
+    """
 
     at: str | None
     results: Sequence[Document]
     incidents: Sequence[Document]
+    maintenance: Sequence[Document] = ()
 
 
 class SloDesk:
@@ -50,13 +55,15 @@ class SloDesk:
         measured = self._pins.present().deployment.find(name)
         if measured is None or measured.product.major != visible.product.major:
             return Objectives(told["at"], (), ())  # what is measured is the version that the bare name means
+        manages = bool(self._managers.rule(session, visible.product))
+        decided = [(one.table.name, one.decision) for one in visible.tables]
+        whole = manages or own_rows.seen_of(visible.product, decided).whole
         exists = {
             one.id: one
             for one in visible.product.objectives
-            if not one.table or _exists(visible, one.table, one.column)
+            if (not one.table or _exists(visible, one.table, one.column)) and (whole or not one.of_the_whole)
         }
         blurred = {name for name, one in exists.items() if one.kind == "freshness" and _filtered(visible, one.table)}
-        manages = bool(self._managers.rule(session, visible.product))
         return Objectives(
             told["at"],
             [
@@ -68,6 +75,11 @@ class SloDesk:
                 self._shown(session, one, exact=one["objective"] not in blurred, manages=manages)
                 for one in told["incidents"]
                 if one["product"] == name and one["objective"] in exists
+            ],
+            [
+                {"begins": one["begins"], "ends": one["ends"], **({"reason": one["reason"]} if manages else {})}
+                for one in told.get("maintenance", ())
+                if not one["products"] or name in one["products"]
             ],
         )
 
@@ -104,7 +116,8 @@ class SloDesk:
             return shown
         told = incident["acknowledged"]
         by_nobody = None if told is None else {**told, "by": None}
-        return {**shown, "consumers": len(incident["consumers"]), "acknowledged": by_nobody}
+        consumers = incident.get("consumed_by", len(incident["consumers"]))  # of before it was counted
+        return {**shown, "consumers": consumers, "acknowledged": by_nobody}
 
 
 def _filtered(visible: VisibleProduct, table: str) -> bool:

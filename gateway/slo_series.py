@@ -6,14 +6,17 @@ minutes of a month.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from gateway import latencies, ticking
+from gateway.attendance import SETTLED_MIN
 from gateway.ledger import Ledger, Row
+from gateway.maintenance import Window
 from gateway.objective import WINDOW_DAYS, Objective
 from gateway.observations import KIND, Counted, Minute, Numbers
+from gateway.outages import Outage, Outages
 from gateway.slo import Series
 
 HOURS = "hours"
@@ -42,6 +45,7 @@ class _Run:
     first: int
     last: int
     good: bool
+    weight: int = 1
 
 
 @dataclass(slots=True)
@@ -49,6 +53,7 @@ class Measured:
     """What is known of every objective, as of the last look."""
 
     series: dict[Key, Series] = field(default_factory=dict)
+    outages: dict[Key, Outage] = field(default_factory=dict)
     recent: dict[tuple[int, str, str], Numbers] = field(default_factory=dict)
     consumers: dict[str, dict[str, Consumer]] = field(default_factory=dict)
 
@@ -77,15 +82,30 @@ class Reader:
         self._places: dict[str, int] = {}
         self._unfiled: dict[tuple[int, Counted], Numbers] = {}
         self._runs: dict[Key, _Run] = {}
+        self._over: list[Row] = []
         self._sampled: dict[Key, int] = {}
+        self._judged: dict[Key, int] = {}
         self._filed = 0
         self._since = now
         self.measured = Measured()
         self._objectives: dict[str, tuple[Objective, ...]] = {}
+        self._published: Mapping[str, datetime] = {}
         self._first = True
+        self._outages = Outages(ledger, now)
 
-    def read(self, objectives: dict[str, tuple[Objective, ...]], now: datetime) -> Measured:
-        """Everything that is on file by `now`, for these objectives by product. Raises Unavailable."""
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Maintenance that was declared, as of the last reading."""
+        return self._outages.windows
+
+    def read(
+        self, objectives: dict[str, tuple[Objective, ...]], now: datetime, published: Mapping[str, datetime]
+    ) -> Measured:
+        """Everything that is on file by `now`, for these objectives by product. Raises Unavailable.
+
+        `published` is since when each product is as it is.
+        """
+        self._published = published
         if objectives != self._objectives:
             self._file_runs(all_of_them=True)
             self._objectives, self._first = objectives, True
@@ -96,24 +116,64 @@ class Reader:
             self._start(now)
         for one in _minutes(self._ledger.follow(KIND, self._places, self._since)):
             self._take(one, present, first)
+        self._attend(present)
         self._first = False
         self._prune(present)
         return self.measured
 
     def sample(self, product: str, objective: Objective, good: bool, now: datetime) -> None:
         """What was looked at is good, or bad, in this minute: counted once a minute."""
-        key, minute = (product, objective.id, ""), _minute(now)
-        run = self._runs.get(key)
-        if self._sampled.get(key, -1) >= minute:
+        key, minute = (product, objective.id, objective.port), _minute(now)
+        if self._sampled.get(key, -1) < minute:
+            self._add(key, minute, good, 1)
+
+    def _attend(self, present: int) -> None:
+        """Count, for promises of availability, the minutes in which their product was served, and was not.
+
+        One in which it was not counts as many questions as a usual minute has had.
+        """
+        self.measured.outages = {key: replace(one, new=False) for key, one in self.measured.outages.items()}
+        available = [
+            (name, one) for name, many in self._objectives.items() for one in many if one.kind == "availability"
+        ]
+        if not available:
             return
+        keys = [(name, one.id, one.port) for name, one in available]
+        if self._first:
+            known = min(self._sampled.get(key, 0) for key in keys)
+            self._outages = Outages(self._ledger, _moment(max(known, present - WINDOW_DAYS * 1440)))
+            self._judged = {}
+        self._outages.hear()
+        for key, (name, objective) in zip(keys, available, strict=True):
+            usual = self.measured.of(name, objective, objective.port).usual(present)
+            after, promised = self._judged.get(key, self._sampled.get(key)), _minute(self._published[name])
+            for minute, served in self._outages.judged(name, after, present, promised):
+                run = self._runs.get(key)
+                weight = 1 if served else usual if run is None or run.good else run.weight
+                self._add(key, minute, served, weight)
+                if not served:
+                    self._lacked(key, minute, minute, new=True)
+            # Also where none of them counted: what was heard of them is forgotten.
+            if key in self._sampled:
+                self._judged[key] = present - SETTLED_MIN
+        self._outages.forget(present - SETTLED_MIN + 1)
+
+    def _lacked(self, key: Key, first: int, last: int, *, new: bool) -> None:
+        had = self.measured.outages.get(key)
+        begun = had.first if had is not None and had.last >= first - 1 else first
+        self.measured.outages[key] = Outage(begun, last, new)
+
+    def _add(self, key: Key, minute: int, good: bool, weight: int) -> None:
+        """Count a minute, which counts `weight` where it is bad, and have its run put on file when that is over."""
         self._sampled[key] = minute
-        self.measured.of(product, objective, "").add(minute, int(good), int(not good))
-        if run is not None and run.good == good and run.last == minute - 1:
+        self.measured.series.setdefault(key, Series()).add(minute, int(good), 0 if good else weight)
+        run = self._runs.get(key)
+        if run is not None and (run.good, run.weight, run.last) == (good, weight, minute - 1):
             run.last = minute
             return
         if run is not None:
-            self._ledger.append(SAMPLES, [_sampled(key, run)])
-        self._runs[key] = _Run(minute, minute, good)
+            self._over.append(_sampled(key, run))
+        self._runs[key] = _Run(minute, minute, good, weight)
 
     def file(self, now: datetime) -> None:
         """Put on file the hours that are over, and samples that are due. Raises Unavailable."""
@@ -133,24 +193,26 @@ class Reader:
 
     def _file_runs(self, *, all_of_them: bool) -> None:
         due = {key: run for key, run in self._runs.items() if all_of_them or run.last - run.first >= 14}
-        if due:
-            self._ledger.append(SAMPLES, [_sampled(key, run) for key, run in due.items()])
+        if due or self._over:
+            self._ledger.append(SAMPLES, [*self._over, *(_sampled(key, run) for key, run in due.items())])
+            self._over = []
             for key in due:
                 del self._runs[key]
 
     def _start(self, now: datetime) -> None:
         """Hours of the longest window, the minutes after them, and every sample."""
         since = now - timedelta(days=WINDOW_DAYS)
-        hours = list(_minutes(self._ledger.rows(HOURS, since)))
-        self._filed = max((_minute(one.at) + 60 for one in hours), default=0)
         fine = 60 * (_minute(now) // 60 - _FINE_H)
-        for one in hours:
+        for one in _minutes(self._ledger.stream(HOURS, since)):
+            self._filed = max(self._filed, _minute(one.at) + 60)
             self._seen(one)
             if _minute(one.at) < fine:
                 self._count(one)
         self._since = _moment(min(fine, self._filed)) if self._filed else since
+        present = ticking.text(now)
         for row in self._ledger.rows(SAMPLES, since):
-            self._resample(row)
+            if str(row["at"]) <= present:  # what a clock that was wrong has told of days to come is none of ours
+                self._resample(row)
 
     def _take(self, one: Minute, present: int, first: bool) -> None:
         """Count a minute; at the first reading those of hours on file are there for the short windows alone."""
@@ -192,15 +254,18 @@ class Reader:
         try:
             product, named = str(row["product"]), str(row["objective"])
             first, good, bad = _minute(ticking.read(str(row["at"]))), int(str(row["good"])), int(str(row["bad"]))
+            weight = int(str(row.get("weight", 1)))
         except (KeyError, ValueError):
             return
         for objective in self._objectives.get(product, ()):
             if objective.id == named:
-                series = self.measured.of(product, objective, "")
-                for minute in range(first, first + good + bad):
-                    series.add(minute, int(good > 0), int(bad > 0))
-                key = (product, named, "")
-                self._sampled[key] = max(self._sampled.get(key, -1), first + good + bad - 1)
+                key, last = (product, named, objective.port), first + good + bad - 1
+                series = self.measured.of(product, objective, objective.port)
+                for minute in range(first, last + 1):
+                    series.add(minute, int(good > 0), weight if bad else 0)
+                self._sampled[key] = max(self._sampled.get(key, -1), last)
+                if bad and objective.kind == "availability":
+                    self._lacked(key, first, last, new=False)
 
     def _prune(self, present: int) -> None:
         last = present - WINDOW_DAYS * 1440
@@ -239,7 +304,8 @@ def _minutes(rows: Iterable[Row]) -> Iterator[Minute]:
 def _sampled(key: Key, run: _Run) -> Row:
     length = run.last - run.first + 1
     good, bad = (length, 0) if run.good else (0, length)
-    return {"at": ticking.text(_moment(run.first)), "product": key[0], "objective": key[1], "good": good, "bad": bad}
+    told: Row = {"product": key[0], "objective": key[1], "good": good, "bad": bad, "weight": run.weight}
+    return {"at": ticking.text(_moment(run.first)), **told}
 
 
 def _minute(moment: datetime) -> int:

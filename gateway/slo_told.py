@@ -5,23 +5,23 @@ Touches <state>/slo.json and its like only.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from gateway.alone import alone
 from gateway.errors import Unavailable
 
 FILE = "slo.json"
 _LOOKS = "slo.lock"
 Document = Mapping[str, Any]
-NOTHING: Document = {"at": None, "results": [], "incidents": []}
+NOTHING: Document = {"at": None, "results": [], "incidents": [], "maintenance": []}
 
 
 class Told:
@@ -53,23 +53,13 @@ def evaluator(state: Path) -> Iterator[bool]:
 
     Raises Unavailable.
     """
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(state / _LOOKS, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise Unavailable("how objectives are kept cannot be written now", reason="state") from error
-    try:
-        yield _alone(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _alone(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    with ExitStack() as held:
+        try:
+            state.mkdir(parents=True, exist_ok=True)
+            ours = held.enter_context(alone(state / _LOOKS))
+        except OSError as error:
+            raise Unavailable("how objectives are kept cannot be written now", reason="state") from error
+        yield ours
 
 
 def write(state: Path, document: Document, name: str = FILE) -> None:

@@ -76,7 +76,10 @@ class Snapshot:
     `pseudonyms` are the keyed-hash columns that the file holds beside the contract's. `data_time` is the data clock's
     value, None where the product declares no clock; `quality` the share of rules that hold (0..1). `inherited` tells
     what the columns of models are served as, by what they are made of. `mock` tells how its rows were made up, None
-    where they are real. `arrived` tells what its inputs' tables were found to be.
+    where they are real. `arrived` tells what its inputs' tables were found to be, `checked` what the rules of their
+    contracts gave, each at the table `input.table`. `made_of` are the ids
+    of the snapshots of other products that it was built from, and of those that they were, be they gone.
+    `generated`: its descriptor says that its rows are made up, or that of a product which it is made of.
     """
 
     id: str
@@ -90,6 +93,14 @@ class Snapshot:
     inherited: tuple[Inherited, ...] = ()
     mock: Mocked | None = None
     arrived: tuple[Arrived, ...] = ()
+    checked: tuple[RuleOutcome, ...] = ()
+    made_of: tuple[str, ...] = ()
+    generated: bool = False
+
+    @property
+    def source(self) -> Snapshot:
+        """The snapshot that holds the rows: itself, or the origin of a projection."""
+        return self
 
     @cached_property
     def quality(self) -> float:
@@ -110,7 +121,7 @@ class Snapshot:
     @cached_property
     def clock_stands(self) -> bool:
         """Whether its data clock is a fixed moment: then its data grows no older."""
-        return self.product.data_clock is not None and clock.is_constant(self.product.data_clock)
+        return clock.stands(self.product.data_clock)
 
 
 @dataclass(frozen=True)
@@ -138,17 +149,25 @@ class Deployment:
     """Every served snapshot, one for each product and major version, ordered by product and major.
 
     `pinned` are those that a session names: each stands in place of what serves its product and major, and is what the
-    product's bare name means. `retired` is what is served no more.
+    product's bare name means. `retired` is what is served no more. `projected` are consumers' projections over them,
+    `projected_ended` those over what is retired; no other room than one that answers askers looks at either.
     """
 
     snapshots: tuple[Snapshot, ...]
     pinned: tuple[Snapshot, ...] = ()
     retired: tuple[Ended, ...] = ()
+    projected: tuple[Snapshot, ...] = ()
+    projected_ended: tuple[Ended, ...] = ()
 
     @property
     def current(self) -> tuple[Snapshot, ...]:
         """The snapshot that each product's bare name means: a pinned one, else that of its highest major."""
         return tuple({one.product.name: one for one in (*self.snapshots, *self.pinned)}.values())
+
+    @property
+    def listed(self) -> tuple[Snapshot, ...]:
+        """What may be told of at the doors: those, and the projections."""
+        return (*self.current, *self.projected)
 
     def pinning(self, pinned: Iterable[Snapshot]) -> Deployment:
         """This deployment with `pinned`, which name each product and major once."""
@@ -170,7 +189,8 @@ class Deployment:
     def _ended(self) -> Mapping[str, Ended]:
         every = sorted(self.retired, key=lambda one: one.snapshot.product.major)
         majors = {f"{one.snapshot.product.name}_v{one.snapshot.product.major}": one for one in every}
-        return majors | {one.snapshot.product.name: one for one in every}
+        over = {one.snapshot.product.name: one for one in self.projected_ended}
+        return over | majors | {one.snapshot.product.name: one for one in every}
 
     def find(self, name: str) -> Snapshot | None:
         """The snapshot that `customer_360` (its highest major) or `customer_360_v1` means; None if none is served."""
@@ -180,7 +200,8 @@ class Deployment:
     def _by_name(self) -> Mapping[str, Snapshot]:
         every = (*self.snapshots, *self.pinned)
         majors = {f"{one.product.name}_v{one.product.major}": one for one in every}
-        return majors | {one.product.name: one for one in every}
+        over = {one.product.name: one for one in self.projected}
+        return over | majors | {one.product.name: one for one in every}
 
 
 @dataclass(frozen=True)

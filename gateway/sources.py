@@ -19,10 +19,13 @@ from gateway.product import DatabaseSource, Feed, FileSource, LakeSource, PushSo
 
 FORMATS: dict[str, Literal["parquet", "csv", "json"]] = {"parquet": "parquet", "csv": "csv", "json": "json"}
 PLACEHOLDER = "{model}"
-DELTA = "delta"
+LAKES: dict[str, Literal["delta", "iceberg"]] = {"delta": "delta", "iceberg": "iceberg"}
+METADATA = ".metadata.json"
 PUSH = "push"
 ADBC = "adbc"
 POSTGRES = "adbc_driver_postgresql"
+# What these read is a file of this machine.
+_EMBEDDED = frozenset({"adbc_driver_duckdb", "adbc_driver_sqlite"})
 _DRIVER = re.compile(r"adbc_driver_[a-z0-9_]{1,40}")
 _CONNECT_S = 30
 _PACKAGE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -85,7 +88,7 @@ def _feed(server: Server, table: str, file: str, path: Path, report: Report) -> 
             remedy = "a folder within the product's, without .. and without wildcards"
             report.error(file, (*path, "path"), f"the path {location} may not be read", remedy)
             return None
-        return LakeSource(location)
+        return LakeSource(location, LAKES[server.key("format").lower()])
     if server.type in {"postgres", "postgresql"}:
         login = ":".join(_part(server.custom(name)) for name in ("user", "password") if server.custom(name))
         port, timeout = server.key("port"), f"connect_timeout={_CONNECT_S}"
@@ -109,14 +112,14 @@ def _feed(server: Server, table: str, file: str, path: Path, report: Report) -> 
     ):
         report.error(file, (*path, "customProperties"), "adbc names no source", remedy)
         return None
-    if (embedded and not _is_inside(embedded)) or (not embedded and driver == "adbc_driver_sqlite"):
+    if (embedded and not _is_inside(embedded)) or (not embedded and driver in _EMBEDDED):
         report.error(file, (*path, "customProperties"), "the file may not be read", remedy)
         return None
     return DatabaseSource(driver, told.get("uri", ""), embedded, told.get("schema", ""), table, where)
 
 
 def _is_lake(server: Server) -> bool:
-    return server.type == "local" and server.key("format").lower() == DELTA
+    return server.type == "local" and server.key("format").lower() in LAKES
 
 
 def _part(text: Any) -> str:
@@ -130,7 +133,7 @@ def _source(server: Server, table: str, file: str, path: Path, report: Report) -
     location = server.key("path").replace(PLACEHOLDER, table)
     kind = FORMATS.get(server.key("format").lower())
     if kind is None:
-        formats = ", ".join(FORMATS)
+        formats = ", ".join([*FORMATS, *LAKES])
         report.error(
             file, (*path, "format"), f"the format {server.key('format')} is not read here", f"one of {formats}"
         )
@@ -170,6 +173,14 @@ def resolve_folder(path: str, folder: FilePath) -> FilePath:
     if not _is_inside(path) or not found.is_relative_to(root) or not found.is_dir():
         raise SourceError(f"the folder {path} does not exist, or lies outside of the product's")
     return found
+
+
+def resolve_lake(source: LakeSource, folder: FilePath) -> tuple[FilePath, FilePath | None]:
+    """The existing folder of a lake's table, and its metadata file where the source names one. Raises SourceError."""
+    if source.format != "iceberg" or not source.path.endswith(METADATA):
+        return resolve_folder(source.path, folder), None
+    home = PurePosixPath(source.path).parent.parent
+    return resolve_folder(str(home), folder), resolve(FileSource(source.path, "json", None), folder)
 
 
 def _package_root(package: str) -> FilePath:

@@ -1,4 +1,4 @@
-"""What principals have asked for in the present window of time, told among the processes of a deployment.
+"""What principals and workspaces have spent in the present window of time, told among the processes of a deployment.
 
 A budget of queries and of computing slows whoever compares many answers, or asks for much all day. Touches the clock
 and the other processes.
@@ -10,7 +10,8 @@ import json
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 
 from gateway.errors import Exhausted
 from gateway.limits import Limits
@@ -19,10 +20,13 @@ from gateway.siblings import Siblings
 SHARE_S = 0.5
 _KEYS = 50_000
 _TOPIC = "spending"
+# Before a workspace's name: no subject begins so.
+_MARK = "\0"
+NOWHERE: Mapping[str, Limits] = MappingProxyType({})
 
 
 class Spending:
-    """Queries and microseconds of computing of each subject, in the window of `window_s` that is now. Thread-safe."""
+    """Queries and microseconds of computing of each, in the window of `window_s` that is now. Thread-safe."""
 
     def __init__(self, window_s: float, siblings: Siblings) -> None:
         self._window_s, self._siblings = window_s, siblings
@@ -35,32 +39,46 @@ class Spending:
         if self._shared:
             threading.Thread(target=self._share, name="outport-spending", daemon=True).start()
 
-    def take(self, subjects: Iterable[str], limits: Limits) -> None:
-        """Count a query of each of `subjects`. Raises Exhausted (budget) where one has spent what `limits` leave it."""
+    def take(self, subjects: Collection[str], limits: Limits, workspaces: Mapping[str, Limits] = NOWHERE) -> None:
+        """Count a query of each of `subjects`, and of each of the workspaces, which have limits of their own.
+
+        Raises Exhausted (budget) where one has spent what it is left, and counts none then.
+        """
         now = time.time()
         with self._lock:
             for subject in subjects:
-                queries, spent_us = self._present(subject, now)
-                over = limits.queries is not None and queries >= limits.queries
-                if over or (limits.budget_s is not None and spent_us >= limits.budget_s * 1_000_000):
-                    kind = f"{limits.queries} queries" if over else f"{limits.budget_s:g} s of computing"
-                    raise Exhausted(
-                        f"the budget of {kind} in {self._window_s:g} s is spent",
-                        reason="budget",
-                        retry_s=self._window_s - now % self._window_s,
-                    )
-            for subject in subjects:
-                self._add(subject, 1, 0, now)
+                self._check(subject, limits, now, "")
+            for name, its in workspaces.items():
+                self._check(_MARK + name, its, now, f" of the workspace {name}")
+            for one in (*subjects, *(_MARK + name for name in workspaces)):
+                self._add(one, 1, 0, now)
 
-    def computed(self, subjects: Iterable[str], spent_ms: float) -> None:
+    def computed(self, subjects: Collection[str], spent_ms: float, workspaces: Iterable[str] = ()) -> None:
         """Count the computing of a query that `take` has counted."""
         with self._lock:
-            for subject in subjects:
-                self._add(subject, 0, round(spent_ms * 1000), time.time())
+            for one in (*subjects, *(_MARK + name for name in workspaces)):
+                self._add(one, 0, round(spent_ms * 1000), time.time())
+
+    def of_workspace(self, name: str) -> tuple[int, float]:
+        """The queries of the workspace in the present window, and the seconds that they computed."""
+        with self._lock:
+            queries, spent_us = self._present(_MARK + name, time.time())
+        return queries, spent_us / 1_000_000
 
     def close(self) -> None:
         """Tell the others nothing more."""
         self._closed.set()
+
+    def _check(self, one: str, limits: Limits, now: float, whose: str) -> None:
+        queries, spent_us = self._present(one, now)
+        over = limits.queries is not None and queries >= limits.queries
+        if over or (limits.budget_s is not None and spent_us >= limits.budget_s * 1_000_000):
+            kind = f"{limits.queries} queries" if over else f"{limits.budget_s:g} s of computing"
+            raise Exhausted(
+                f"the budget of {kind}{whose} in {self._window_s:g} s is spent",
+                reason="budget",
+                retry_s=self._window_s - now % self._window_s,
+            )
 
     def _present(self, subject: str, now: float) -> tuple[int, int]:
         window, queries, spent_us = self._spent.get(subject, (-1, 0, 0))

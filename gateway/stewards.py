@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from gateway import delegation
@@ -86,6 +88,26 @@ class Stewards:
         self._recorded(session.principal.subject, session.port, supposed, session.tool)
         return found
 
+    def compare(self, session: Session, product: str, subjects: Sequence[str]) -> tuple[Access, ...]:
+        """What each of `subjects` would get of a product at one door, whom a rule lets the session simulate.
+
+        One record names all who were looked at. Raises Forbidden, Unauthenticated, Unavailable.
+        """
+        self._audit.check()
+        pin = self._pins.present()
+        found: list[Access] = []
+        for supposed in (Supposed(one, product) for one in subjects if self.simulates(session, one, pin)):
+            _reaches(session, supposed)
+            with suppress(NotFound):  # who has gone just now
+                found.append(self._access(supposed, pin))
+        told = AccessExplained(
+            subject=session.principal.subject, port=session.port, purpose=None, products=(product.lower(),),
+            tool=session.tool, looked_at=tuple(one.supposed.subject for one in found),
+        )  # fmt: skip
+        if found:
+            self._audit.record(told)
+        return tuple(found)
+
     def explain_to_account(self, account: str, supposed: Supposed) -> Access:
         """For the operator's commands, never for a client's request. Raises NotFound, Forbidden, BadQuery."""
         found = self._access(supposed, self._pins.present())
@@ -130,7 +152,7 @@ class Stewards:
         if supposed.port not in PORTS:
             raise BadQuery(f"there is no port {supposed.port:.32}; there are {', '.join(PORTS)}", reason="value")
         snapshot = pin.deployment.find(supposed.product.lower())
-        if snapshot is None:
+        if snapshot is None or snapshot.source is not snapshot:
             raise _unknown(supposed)
         product = snapshot.product
         environment = Environment(supposed.port, supposed.purpose, "query", time.time())

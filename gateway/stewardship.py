@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway import audit, bundle, consumers, keys, lifecycle, publish, retirement
 from gateway.contract import ContractError
+from gateway.document import POLICIES, Finding
 from gateway.errors import BadQuery, NotFound, Unavailable
 from gateway.managers import Managers
 from gateway.observe import AuditRead
@@ -28,20 +29,24 @@ class Stewardship:
     def __init__(self, settings: Settings, managers: Managers) -> None:
         self._settings, self._managers = settings, managers
 
-    def plan(self, session: Session, name: str) -> dict[str, Any]:
-        """What publishing the product's folder would change, and whom that breaks. Raises NotFound, Forbidden.
+    def plan(self, session: Session, *names: str) -> dict[str, Any]:
+        """What publishing the products' folders together would change, and whom that breaks.
 
-        Who else gains or loses what is left out: to know that takes another right than to manage.
+        Who else gains or loses what is left out: to know that takes another right than to manage. Raises NotFound,
+        Forbidden where one of them is not the session's to manage.
         """
-        visible = self._managers.check(session, name)
-        folder = self._folders(visible.product.name)
+        planned = dict.fromkeys(self._managers.check(session, name).product.name for name in names)
+        folders = [folder for name in planned for folder in self._folders(name)]
         since = datetime.now(UTC) - timedelta(days=consumers.DAYS)
-        self._read(session, "plan", visible.product.name)
+        for name in planned:
+            self._read(session, "plan", name)
         try:
-            found = lifecycle.plan(self._settings, folder, since).document
+            found = lifecycle.plan(self._settings, folders, since)
         except ContractError as error:
             raise _refused(error) from error
-        return {name: told for name, told in found.items() if name not in {"access", "policies"}}
+        given = {name: told for name, told in found.document.items() if name not in {"access", "policies"}}
+        products = zip(given["products"], found.products, strict=True)
+        return {**given, "products": [{**told, "findings": _findings(one.findings)} for told, one in products]}
 
     def apply(self, session: Session, name: str) -> Snapshot:
         """Publish the product's folder as it stands. Raises NotFound, Forbidden, BadQuery, Unavailable."""
@@ -68,8 +73,12 @@ class Stewardship:
             raise _refused(error) from error
 
     def promote(self, session: Session, name: str, reason: str) -> Snapshot:
-        """Make the product's draft active, accepted by the session's principal. Raises as `apply` does."""
+        """Make the product's draft active, accepted by the session's principal: its owner, or who may in its place.
+
+        Raises as `apply` does.
+        """
         visible = self._managers.check(session, name)
+        self._managers.accepts(session, visible.product)
         subject, on_record = session.principal.subject, self._recorder(session)
         try:
             return retirement.promote(self._settings, visible.product.name, subject, _words(reason), on_record)
@@ -127,8 +136,16 @@ class Stewardship:
 
 def _refused(error: ContractError) -> BadQuery:
     """Every finding, without this machine's paths: findings name files of the product's own folder."""
-    told = "; ".join(f"{one.path or one.file}: {one.problem}" for one in error.findings[:20])
-    return BadQuery(f"the product is not fit: {told}", reason="value", hint="outport plan tells it by line")
+    own = [one for one in error.findings if not one.policy]
+    told = [f"{one.path or one.file}: {one.problem}" for one in own[:20]]
+    told += [POLICIES] if len(own) < len(error.findings) else []
+    return BadQuery(f"the product is not fit: {'; '.join(told)}", reason="value", hint="outport plan tells it by line")
+
+
+def _findings(found: Sequence[Finding]) -> list[str]:
+    """What is wrong with the product itself."""
+    own = [str(one) for one in found if not one.policy]
+    return [*own, POLICIES] if len(own) < len(found) else own
 
 
 def _words(text: str) -> str:

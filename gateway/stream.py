@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Never
 
@@ -32,8 +32,9 @@ Outcome = Literal["answered", "cancelled", "timeout", "failed", "closed", "uncha
 class ProductProvenance:
     """Which state of one product an answer speaks of. `quality` is the share of its rules that hold.
 
-    `mock`: its rows are made up. `freshness` says what the age of its data, `age_s`, is to what is promised of the
-    tables that were read: None where nothing is, or it could not be told.
+    `mock`: its rows are made up from its contract; `generated`: they are as it says itself, or some that it is made of.
+    `freshness` says what the age of its data, `age_s`, is to what is promised of the tables that were read: None where
+    nothing is, or it could not be told. `digest` is the product's identity.
     """
 
     name: str
@@ -45,6 +46,8 @@ class ProductProvenance:
     mock: bool = False
     freshness: Literal["fresh", "stale", "breached"] | None = None
     age_s: int | None = None
+    generated: bool = False
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,16 @@ class Summary:
 
 @dataclass(frozen=True)
 class Load:
-    """Answers that are not at their end, and of these the queries that compute now, or wait for their turn."""
+    """Answers that are not at their end, and of these the queries that compute now, or wait for their turn.
+
+    `workspaces` tells both of each workspace ("": of no name) that has had a turn.
+    """
 
     open: int
     running: int
     waiting: int
     limit: int
+    workspaces: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class Result:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from gateway.decision import Use
 from gateway.tree import Node, nodes, position
 from gateway.use_block import Block
 from gateway.use_names import Path, Relation, own, tables
 from gateway.use_words import refusal
 
 if TYPE_CHECKING:
-    from gateway.bind import Grant, View
+    from gateway.views import Grant, View
 
 
 def settle(statement: Node, granted: Mapping[Path, Grant], inner: Callable[[Grant], View]) -> tuple[View, ...]:
@@ -26,15 +27,16 @@ def settle(statement: Node, granted: Mapping[Path, Grant], inner: Callable[[Gran
     `granted` are the grants by the paths of their views, `inner` gives a grant's second view. Raises Forbidden,
     BadQuery.
     """
-    if not any(grant.decision.uses for grant in granted.values()):
+    grains = [one for node in nodes(statement) if (one := _grain(node, granted)) is not None]
+    if len(grains) < 2 and not any(grant.decision.uses for grant in granted.values()):
         return ()
     selects = [node for node in nodes(statement) if node.get("type") == "SELECT_NODE"]
     blocks = [block for node in selects if (block := _block(node, granted)) is not None]
     aggregates = [block.aggregates[0] for block in blocks if block.aggregates]
-    if len(aggregates) > 1:
-        found, node = aggregates[1].found, aggregates[1].node
-        use = found.relation.uses[found.name]
-        raise refusal(found.name, use, "one query block of a statement aggregates it", position(node))
+    grains += [(one.found.name, one.found.relation.uses[one.found.name], one.node) for one in aggregates]
+    if len(grains) > 1:
+        name, use, node = grains[1]
+        raise refusal(name, use, "one query block of a statement aggregates it", position(node))
     views: dict[Path, View] = {}
     for relation in (one for block in blocks for one in block.rewritten()):
         view = inner(relation.grant)
@@ -43,6 +45,13 @@ def settle(statement: Node, granted: Mapping[Path, Grant], inner: Callable[[Gran
         relation.node.update({"catalog_name": catalog, "schema_name": schema, "table_name": name})
         relation.node["qualified_name"]["path"] = list(view.path)
     return tuple(views.values())
+
+
+def _grain(node: Node, granted: Mapping[Path, Grant]) -> tuple[str, Use, Node] | None:
+    """The used column that a projection aggregates where `node` reads it: it is such a block."""
+    grant = granted.get(tuple(node["qualified_name"]["path"])) if node.get("type") == "BASE_TABLE" else None
+    found = grant.projected.aggregate if grant is not None and grant.projected is not None else None
+    return None if found is None else (*found, node)
 
 
 def _block(node: Node, granted: Mapping[Path, Grant]) -> Block | None:

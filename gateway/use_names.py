@@ -15,7 +15,7 @@ from gateway.errors import BadQuery
 from gateway.tree import Node, position
 
 if TYPE_CHECKING:
-    from gateway.bind import Grant
+    from gateway.views import Grant
 
 Path = tuple[str, ...]
 QUERIES = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE")

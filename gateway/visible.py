@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from gateway.bind import Grant
 from gateway.catalog import Snapshot
 from gateway.decision import Decision, unknown_relation
 from gateway.lineage import Origin, origin
@@ -15,6 +14,7 @@ from gateway.policy import visible_key, visible_relationships, visible_semantics
 from gateway.product import Column, Product, Relationship, Semantic, Table
 from gateway.snapshot import Lifespan
 from gateway.stream import ProductProvenance
+from gateway.views import Grant
 
 REMEMBERED = 1_000
 
@@ -71,6 +71,12 @@ class VisibleProduct:
     tables: tuple[VisibleTable, ...]
     lifespan: Lifespan
     state: ProductProvenance
+
+    @property
+    def over(self) -> str:
+        """The product that it is a consumer's projection of, "" for a product itself."""
+        source = self.snapshot.source
+        return "" if source is self.snapshot else source.product.name
 
     def table(self, name: str) -> VisibleTable:
         """The visible table of that name. Raises NotFound."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -34,6 +36,8 @@ HERE = Path(__file__).parent
 # How fast examples are drawn says what else the machine does.
 examples.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("shared machine")
+# The authorities of the web, which no test asks: a client with a context of its own takes 35 ms to read them.
+httpx._transports.default.create_ssl_context = functools.cache(httpx._transports.default.create_ssl_context)
 # Begun first where two processes run at once, so that neither waits for the other at the end.
 LONGEST = (
     "test_parity", "test_supply_day", "test_docs", "test_attack_matrix", "test_crash_and_swap", "test_workers",

@@ -6,11 +6,13 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -80,11 +82,21 @@ def jwt(claims: Body | str, key: Any = RSA, algorithm: str = "RS256", **header: 
 
 
 class Idp:
-    """A running issuer: `keys` are what it publishes, `asked` the paths that were asked for, `answer` its body then."""
+    """A running issuer: `keys` are what it publishes, `asked` the paths that were asked for, `answer` its body then.
 
-    def __init__(self) -> None:
+    Its client is `hub`, by `secret`; whoever comes to /authorize is `ann`, with claims of `change` in her ID token.
+    """
+
+    secret = "a secret/of the:client"
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._host = host
         self.keys: list[Body] = [public(RSA, kid="rsa"), public(EC, kid="ec"), public(ED, kid="ed")]
         self.asked: list[str] = []
+        self.change: Body = {}
+        self.told: Body = {}
+        self.codes: dict[str, dict[str, str]] = {}
+        self.sent: list[tuple[dict[str, str], str]] = []
         self.answer: Callable[[str], tuple[int, bytes]] = self.honest
         idp = self
 
@@ -99,6 +111,15 @@ class Idp:
                 self.end_headers()
                 self.wfile.write(body)
 
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                status, told = idp.exchanged(dict(parse_qsl(body)), self.headers.get("Authorization", ""))
+                content = json.dumps(told).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
             def log_message(self, *_: object) -> None:
                 """Nothing."""
 
@@ -109,12 +130,17 @@ class Idp:
     @property
     def url(self) -> str:
         """The issuer."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://{self._host}:{self._server.server_address[1]}"
 
     def honest(self, path: str) -> tuple[int, bytes]:
         """What it answers when nothing is wrong."""
         if path == "/.well-known/openid-configuration":
-            return 200, json.dumps({"issuer": self.url, "jwks_uri": f"{self.url}/jwks"}).encode()
+            named = {"jwks_uri": "jwks", "authorization_endpoint": "authorize", "token_endpoint": "token"}
+            told = {name: f"{self.url}/{path}" for name, path in named.items()}
+            told["end_session_endpoint"] = f"{self.url}/bye"
+            return 200, json.dumps({"issuer": self.url, **told, **self.told}).encode()
+        if path.startswith("/authorize?"):
+            return 302, self.authorized(dict(parse_qsl(urlsplit(path).query))).encode()
         return (200, json.dumps({"keys": self.keys}).encode()) if path == "/jwks" else (404, b"")
 
     def claims(self, **change: Any) -> Body:
@@ -130,6 +156,25 @@ class Idp:
             "shop": {"store": 3},
         }
         return {name: value for name, value in {**body, **change}.items() if value is not None}
+
+    def authorized(self, asked: dict[str, str], **change: str) -> str:
+        """Where the browser is sent back to, with a code."""
+        code = secrets.token_urlsafe(8)
+        self.codes[code] = asked
+        return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state'], 'iss': self.url} | change)}"
+
+    def exchanged(self, form: dict[str, str], login: str) -> tuple[int, Body]:
+        """What a code is good for, once, with the verifier of its challenge (RFC 6749, 4.1.3; RFC 7636, 4.6)."""
+        self.sent.append((form, login))
+        pair = f"hub:{quote(self.secret, safe='')}".encode()
+        if login != f"Basic {base64.b64encode(pair).decode()}":
+            return 401, {"error": "invalid_client"}
+        asked = self.codes.pop(form.get("code", ""), None)
+        proved = b64(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
+        if asked is None or proved != asked["code_challenge"] or form["redirect_uri"] != asked["redirect_uri"]:
+            return 400, {"error": "invalid_grant", "error_description": "<b>markup</b>"}
+        token = self.token(**{"aud": "hub", "nonce": asked["nonce"], **self.change})
+        return 200, {"access_token": "opaque", "token_type": "Bearer", "id_token": token}
 
     def token(self, **change: Any) -> str:
         """An honest token with changed claims."""

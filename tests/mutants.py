@@ -20,6 +20,7 @@ ROOMS = ("tests/gateway/test_tree.py", "tests/gateway/test_bind.py", "tests/gate
 WEIGHT = ("tests/gateway/test_weight.py",)
 FLIGHT = ("tests/ports/flight/test_tickets.py", "tests/ports/flight/test_cancelling.py")
 LINEAGE = ("tests/gateway/test_lineage.py",)
+PROJECTIONS = ("tests/test_projections.py", "tests/gateway/test_projection_desk.py")
 USE = ("tests/test_use.py", "tests/test_policy_table.py")
 IDENTITY = ("tests/gateway/test_identity.py", "tests/gateway/test_sasl.py")
 TOKENS = ("tests/gateway/test_oidc.py", "tests/ports/test_tokens.py")
@@ -43,6 +44,10 @@ GRAPHQL = (
     "tests/ports/graphql/test_questions.py",
     "tests/ports/graphql/test_subscriptions.py",
 )
+PUSHES = ("tests/ports/rest/test_pushes.py",)
+ARROW_BODIES = ("tests/gateway/test_arrow_bodies.py",)
+OWN_ROWS = ("tests/gateway/test_own_rows.py",)
+QUALITY = ("tests/ports/rest/test_quality.py",)
 WORLD = ("tests/test_no_way_round.py", "tests/test_one_truth.py")
 
 
@@ -58,6 +63,10 @@ class Mutant:
 
 
 MUTANTS = (
+    Mutant("rules told to managers", "gateway/production.py", "replace(one, policy=True) for one", "one for one", ("tests/ports/rest/test_lifecycle.py",)),
+    Mutant("workspaces that are seen", "gateway/workspace_desk.py", "sees(session, pin, of) and ", "", ("tests/test_workspaces.py",)),
+    Mutant("changes of a hidden table", "gateway/product_desk.py", " and (one.what in _OF_PRODUCT or _UNBOUND in one.what)", "", ("tests/ports/hub/test_use.py",)),
+    Mutant("forms of this page", "ports/http/kept_login.py", "not _own(request) or ", "", ("tests/ports/command/test_attack_places.py",)),
     Mutant("node shapes", "gateway/tree.py", "if shape is not None and shape >= set(node):", "if True:"),
     Mutant("unknown clauses", "gateway/tree.py", "elif frozenset(node) not in grammar.PARTS:", "elif False:"),
     Mutant("function list", "gateway/tree.py", "if name not in allowed and not (", "if False and not ("),
@@ -87,8 +96,8 @@ MUTANTS = (
     ),
     Mutant("resolution", "gateway/scope.py", "        replacement = target(path, position(node))", "        replacement = path"),
     Mutant("second check", "gateway/bind.py", "if path not in views and not (", "if False and not ("),
-    Mutant("row filter", "gateway/bind.py", "if decision.rows is not None else", "if False else"),
-    Mutant("hidden columns", "gateway/bind.py", "for name in decision.visible}", "for name in decision.treatments}"),
+    Mutant("row filter", "gateway/views.py", "if decision.rows is not None else", "if False else"),
+    Mutant("hidden columns", "gateway/views.py", "for name in decision.visible}", "for name in decision.treatments}"),
     Mutant("plan cache key", "gateway/bind.py", "    return (query.text, query.part, query.dialect, query.beside, asker, decisions)", "    return (query.text,)"),
     Mutant("bytes under NULL", "gateway/stream.py", "return forms.zero_nulls(batch)", "return batch"),
     Mutant("session names", "gateway/scope.py", "if value is None or place is None or", "if True or"),
@@ -112,7 +121,7 @@ MUTANTS = (
     Mutant("used columns", "gateway/decision.py", "for name in self.known if name not in self.uses)", "for name in self.known)", USE),
     Mutant("enough entities", "gateway/use_rewrite.py", ">= {least}", ">= 0", USE),
     Mutant("entities with a value", "gateway/use_rewrite.py", " FILTER (WHERE {table}.{column} IS NOT NULL)", "", USE),
-    Mutant("one aggregating block", "gateway/use.py", "if len(aggregates) > 1:", "if False:", USE),
+    Mutant("one aggregating block", "gateway/use.py", "if len(grains) > 1:", "if False:", USE),
     Mutant("private names", "gateway/use_names.py", 'if any(part.startswith("$") for part in (first, *rest)):', "if False:", USE),
     Mutant("rows as values", "gateway/use_names.py", "if named is None and not rest and first in self.given:", "if not rest:", USE),
     Mutant("beside used columns", "gateway/use_block.py", 'if node.get("class") in _REFUSED:', "if False:", USE),
@@ -141,11 +150,11 @@ MUTANTS = (
     Mutant("guesses at passwords", "gateway/sign_in.py", "        with self._guesses.guessed(port, credentials.subject, None):\n            return", "        return", GUESSES),
     Mutant("what others have taken", "gateway/rate.py", "level + (now - since) * self._per_s) - count", "level + (now - since) * self._per_s)", GUESSES),
     Mutant("cost of a query", "gateway/fences.py", "if limits.cost is not None and plan.estimate.rows > limits.cost:", "if False:", LIMITS),
-    Mutant("budgets", "gateway/fences.py", "        if limits.queries is not None or limits.budget_s is not None:", "        if False:", LIMITS),
+    Mutant("budgets", "gateway/fences.py", "        if spaces or limits.queries is not None or limits.budget_s is not None:", "        if False:", LIMITS),
     Mutant("rows of an answer", "gateway/stream.py", "if self._limits.rows is not None and self._rows > self._limits.rows:", "if False:", LIMITS),
     Mutant("bytes of an answer", "gateway/stream.py", "if self._limits.bytes is not None and self._bytes > self._limits.bytes:", "if False:", LIMITS),
     Mutant("limits never widen", "gateway/limits.py", "for each in every) if one is not None), default=None", "for each in every[1:]) if one is not None), default=None", LIMITS),
-    Mutant("filters that join", "gateway/bind.py", "secure = joins or not barrier.scanned(decision.rows, table) or grant", "secure = grant", LEAKS),
+    Mutant("filters that join", "gateway/views.py", "secure = joins or not barrier.scanned(decision.rows, table) or grant", "secure = grant", LEAKS),
     Mutant("pages are weighed", "gateway/bind.py", "texts, beside=plan.beside, estimate=plan.estimate)", "texts, beside=plan.beside)", LIMITS),
     Mutant("scopes of products", "gateway/principal.py", "return self.enters(port) and (self.products is None or product in self.products)", "return self.enters(port)", SCOPES),
     Mutant("scopes of actions", "gateway/grants.py", "    if not scope.allows(action):", "    if False:", SCOPES),
@@ -179,6 +188,27 @@ MUTANTS = (
     Mutant("managing on another's behalf", "gateway/policy.py", "if principal.behalf is not None or environment.now >= principal.valid_until:", "if environment.now >= principal.valid_until:", ("tests/test_managers.py",)),
     Mutant("managing by a key for less", "gateway/managers.py", "scope.actions is not None or ", "", ("tests/test_managers.py",)),
     Mutant("guesses from one address", "gateway/guesses.py", "        self._alone.take(port, name)\n", "", GUESSES),
+    Mutant("whom a projection is shown to", "gateway/grants.py", "if not shown_to(snapshot.declared, session.principal, pin.policies):", "if False:", PROJECTIONS),
+    Mutant("a grain's dimensions", "gateway/projected.py", "if (one.name in decision.visible if one.name in stored else", "if (True if one.name in stored else", PROJECTIONS),
+    Mutant("an entity under another name", "gateway/projected.py", '(shown.get(name, f"{of}.{name}"), least)', '(f"{of}.{name}", least)', PROJECTIONS),
+    Mutant("what a definer sees", "gateway/projections.py", "if one.name not in decision.known:", "if False:", PROJECTIONS),
+    Mutant("a definer's name space", "gateway/projections.py", 'if declared.name != space and not declared.name.startswith(f"{space}_"):', "if False:", PROJECTIONS),
+    Mutant("a definition is its owner's", "gateway/projections.py", "if not owns(self._session, self._pin, declared):", "if False:", PROJECTIONS),
+    Mutant("rights to push", "gateway/pipeline.py", 'Managers("push", self.product', 'Managers("manage", self.product', PUSHES),
+    Mutant("pages of others that change", "ports/rest/address.py", "if cors.foreign(request, gateway.settings.origins):", "if False:", PUSHES),
+    Mutant("bytes of a body", "ports/http/exchange.py", "            if size > limit_bytes:", "            if False:", PUSHES),
+    Mutant("bytes of an input's pushes", "gateway/intake.py", "> self._settings.push_store_bytes:", "> self._settings.push_store_bytes and False:", PUSHES),
+    Mutant("keys of pushes", "gateway/intake.py", "if not 0 < len(key) <= _KEY_LIMIT:", "if False:", PUSHES),
+    Mutant("fields of a push", "gateway/arrow_bodies.py", "        if count > _FIELDS_LIMIT:", "        if False:", ARROW_BODIES),
+    Mutant("types of a push", "gateway/arrow_bodies.py", "        if not fits:", "        if False:", ARROW_BODIES),
+    Mutant("bytes that stand for many", "gateway/arrow_bodies.py", "if come_to_bytes > max(_COME_TO_BYTES, _TIMES * size_bytes):", "if False:", ARROW_BODIES),
+    Mutant("rows without bytes", "gateway/arrow_bodies.py", "if rows > size_bytes or rows * empty > _EMPTY_CELLS * size_bytes:", "if False:", ARROW_BODIES),
+    Mutant("rows about hidden columns", "gateway/own_rows.py", 'return f"{mine} AND list_has_all({_list(one.names)}, reads)"', "return mine", OWN_ROWS),
+    Mutant("rows about hidden tables", "gateway/own_rows.py", 'return f"{mine} AND (table_name IS NULL OR table_name IN {tables})"', "return mine", OWN_ROWS),
+    Mutant("rows about hidden products", "gateway/own_rows.py", 'about = f"list_has_all({named}, products)"', 'about = "true"', OWN_ROWS),
+    Mutant("rows of other people", "gateway/own_rows.py", 'return f"({about}) AND ({own})"', "return about", OWN_ROWS),
+    Mutant("rules on hidden columns", "gateway/quality_told.py", "for row in rows if _speaks_of(row) <= seen.names]", "for row in rows]", QUALITY),
+    Mutant("numbers over hidden rows", "gateway/quality_told.py", "value=float(value) if counted and isinstance", "value=float(value) if isinstance", QUALITY),
 )  # fmt: skip
 
 

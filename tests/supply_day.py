@@ -7,6 +7,7 @@ promises, and a webhook that somebody listens to.
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,6 @@ from gateway.alerts import incident_alert
 from gateway.identity import Directory
 from gateway.incidents import Incident
 from gateway.keys import load
-from gateway.objective import Objective
 from gateway.publish import publish
 from gateway.refresher import Refresher
 from gateway.settings import Settings
@@ -56,7 +56,7 @@ class Day:
         self._sender = Sender(self.settings, self.clock)
         self._watch = Watch(self.settings.state, lambda: self.gateway.pin().deployment, self.clock, self._alert)
 
-    def _alert(self, event: str, incident: Incident, _: Objective) -> None:
+    def _alert(self, event: str, incident: Incident) -> None:
         incident_alert(self.settings, event, incident, self.clock)
 
     def say(self, text: str) -> None:
@@ -112,6 +112,13 @@ class Day:
         """The incidents of a product, the newest first, as who manages it sees them."""
         found: list[dict[str, Any]] = self.get("steward", f"/products/{product}/-/slo").json()["data"]["incidents"]
         return found
+
+    def alerts(self, since: int) -> str:
+        """What the webhook has heard of incidents since it had heard so many alerts."""
+        told = [
+            (one["type"], one["data"]["product"]) for one in self.heard[since:] if one["type"].startswith("incident")
+        ]
+        return ", ".join(f"{kind} of {product}" for kind, product in told)
 
     def scorecard(self, product: str) -> dict[str, Any]:
         """What the scorecard says of a product, made now."""
@@ -184,34 +191,36 @@ def _publish(day: Day) -> None:
 
 def a_scan_arrives(day: Day) -> None:
     """The ninth order comes to the dock, late; a minute later the planner sees it."""
-    day.say(f"planner: fill rate {day.filled():.0%}, on time {day.on_time():.1%}, stock is {day.freshness()}")
+    state = f"{day.filled():.0%} has come, {day.on_time():.1%} on time; stock is {day.freshness()}"
+    day.say(f"a planner asks supply_chain: {state}")
     assert day.push("shipments", supply_world.shipments(9, day.clock.now())).status_code == 201
     day.minutes(1)
-    day.say(f"a scan was pushed: fill rate {day.filled():.0%}, on time {day.on_time():.1%}")
+    day.say(f"a carrier pushed a scan a minute ago: now {day.filled():.0%} has come, {day.on_time():.1%} on time")
 
 
 def counting_stops(day: Day) -> None:
-    """The next counts are nonsense and are refused; nobody notices but the gateway."""
+    """The next counts are nonsense and are refused, and no scan comes either; nobody notices but the gateway."""
     refused = day.push("inventory", supply_world.counts(day.clock.now(), on_hand=-3))
-    day.say(f"counts are refused ({refused.status_code}): {refused.json()['detail']}")
     assert refused.status_code == 422
+    day.say(f"a store pushes counts, refused ({refused.status_code}): {refused.json()['detail']}; then all is silent")
+    before = len(day.heard)
     while not day.incidents("supply_chain"):
         day.minutes(1)
-    day.say(f"stock is {day.freshness()}; the webhook heard {', '.join(one['type'] for one in day.heard)}")
-    found = day.incidents("supply_chain")[0]
-    day.say(
-        f"supply_chain, {found['objective']}: {'; '.join(found['causes'])}; consumers {', '.join(found['consumers'])}"
-    )
-    source = day.incidents("inventory")[0]
-    day.say(f"inventory, {source['objective']}: reaches {', '.join(source['downstream'])}")
+    day.say(f"the last good count is over 15 minutes old: stock is {day.freshness()}")
+    day.say(f"a webhook is told: {day.alerts(before)}")
+    found, source = day.incidents("supply_chain")[0], day.incidents("inventory")[0]
+    day.say(f"why: the incident of supply_chain names its causes: {'; '.join(found['causes'])}")
+    reached = f"that of inventory names {', '.join(source['downstream'])}"
+    day.say(f"whom it reaches: {reached}, that of supply_chain its consumers: {', '.join(found['consumers'])}")
 
 
 def counting_is_mended(day: Day) -> None:
     """An hour later good counts come; what is made of them follows, and the incidents close."""
     day.minutes(60)
+    before = len(day.heard)
     assert day.push("inventory", supply_world.counts(day.clock.now())).status_code == 201
     day.minutes(4)
-    day.say(f"good counts were pushed: stock is {day.freshness()}; the webhook heard {day.heard[-1]['type']}")
+    day.say(f"good counts were pushed: stock is {day.freshness()}; the webhook is told: {day.alerts(before)}")
     card = day.scorecard("supply_chain")
     repair = f"mean time to repair {card['mttr_s'] / 60:.0f} minutes"
     day.say(f"the scorecard of supply_chain: {card['incidents']} incident, {repair}")
@@ -221,7 +230,8 @@ STEPS = (a_scan_arrives, counting_stops, counting_is_mended)
 
 
 def main() -> None:
-    """Print the day."""
+    """Print the day, and nothing of what the gateway's log says of it."""
+    logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder, beginning(Path(folder), lambda line: print(line, flush=True)) as day:
         for step in STEPS:
             step(day)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from gateway import Gateway, Query, Unavailable, child, manifest, record, shelf
+from gateway import Gateway, Query, Unavailable, child, forks, manifest, record, shelf
 from gateway.catalog import Catalog
 from gateway.identity import Directory
 from gateway.keys import load
@@ -105,14 +105,14 @@ def test_a_killed_publisher_leaves_the_last_good_snapshot(shop: Workshop, tmp_pa
 
 def test_a_killed_build_leaves_the_last_good_snapshot(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = random.Random(8)  # noqa: S311  moments, no secret
-    builds: list[subprocess.Popen[bytes]] = []
-    popen = subprocess.Popen
+    builds: list[forks.Build] = []
+    start = forks.start
 
-    def noted(*arguments: Any, **more: Any) -> subprocess.Popen[bytes]:
-        builds.append(popen(*arguments, **more))
+    def noted(descriptors: Sequence[int]) -> forks.Build:
+        builds.append(start(descriptors))
         return builds[-1]
 
-    monkeypatch.setattr(child.subprocess, "Popen", noted)
+    monkeypatch.setattr(forks, "start", noted)
     before, killed = shop.publish("stamped"), 0
     for stamp in range(1, KILLS + 1):
         shop.fill("stamped", "t", stamped(stamp))
@@ -120,7 +120,7 @@ def test_a_killed_build_leaves_the_last_good_snapshot(shop: Workshop, monkeypatc
 
         def kill(event: Progress, countdown: Iterator[int] = countdown) -> None:
             if isinstance(event, Step) and event.step != "contract" and next(countdown, None) is None:
-                builds[-1].kill()
+                os.kill(builds[-1].process, signal.SIGKILL)
 
         with contextlib.suppress(Unavailable):  # a build may have ended before it is killed
             shop.publish("stamped", progress=kill)

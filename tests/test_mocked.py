@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
 
@@ -105,6 +106,40 @@ def test_every_answer_tells_that_its_rows_are_made_up(gateway: Gateway) -> None:
         graphql.close()
         flight.stop()
         rest.stop()
+
+
+def test_rows_that_are_generated_are_told_as_that_and_so_is_what_is_made_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "made").mkdir()
+    shop = Workshop(tmp_path / "made")
+    environ(shop.settings, monkeypatch)
+    reader = {"id": "made", "on": {"product": "*"}, "to": {"kind": "product"}, "grant": {"columns": ["*"]}}
+    shop.allow(STEWARD, reader)
+    Directory(shop.settings.principals, load(shop.settings)).add("steward", "person", {"role": ("steward",)}, "secret")
+    model = {"t": "SELECT id FROM scans.t"}
+    shop.declare("scans", {"t": {"id": KEY}}, data={"t": pa.table({"id": [1]})}, custom={"generated": "by a die"})
+    shop.declare("report", {"t": {"id": KEY}}, models=model, inputs=["scans"])
+    for name in ("scans", "report"):
+        shop.publish(name)
+    gateway = Gateway(shop.settings)
+    rest = HttpPort(gateway)
+    rest.start()
+    try:
+        with httpx.Client(base_url="http://{}:{}".format(*rest.address), auth=("steward", "secret")) as client:
+            assert client.get("/products/report/t/1").headers["X-Outport-Products"].endswith(";generated")
+            told = [client.get(f"/products/{name}").json()["data"] for name in ("scans", "report")]
+            assert [(one["generated"], one["mock"]) for one in told] == [(True, False)] * 2
+            assert client.get("/products/report/-/snapshots").json()["data"][0]["generated"] is True
+            answer = client.post("/graphql", json={"query": "{ report { t { id } } }"}).json()
+            assert answer["extensions"]["products"][0]["generated"] is True
+            assert "Its rows are generated: by a die." in client.get("/hub/scans").text
+            assert "Some of the rows that it is made of are generated." in client.get("/hub/report").text
+            assert client.get("/").text.count('<span class="badge mock">generated</span>') == 2
+        assert invoke("get").stdout.count("generated") == 2
+    finally:
+        rest.stop()
+        gateway.close()
 
 
 def test_the_command_tells_what_moves_the_measures(settings: Settings) -> None:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
 import yaml
 
-from gateway import Gateway, Query
+from gateway import Gateway, Query, quality_seen
 from gateway.catalog import Catalog
 from gateway.contract import ContractError
 from gateway.ledger import Ledger
 from gateway.observations import Counted, Minute, Numbers
 from gateway.own_product import publish_itself, wanted
 from gateway.principal import Scope
+from gateway.product import Input
 from gateway.scorecards import keep, made
 from gateway.settings import Settings
-from gateway.ticking import MACHINE, text
+from gateway.snapshot import Deployment, RuleOutcome
+from gateway.ticking import MACHINE, read, text
 from tests.conftest import build, password
 from tests.doors import DOORS, Door, Refusal
 from tests.workshop import KEY, Workshop
@@ -55,7 +58,7 @@ def kept(settings: Settings) -> None:
     ledger = Ledger(settings.state)
     for kind, at in (("hours", now - timedelta(hours=3)), ("minutes", now)):
         asked = [
-            Minute(at, Counted(product, "rest", subject, "person", ""), Numbers(2, 0, 0, 0, 5, 100, 1.5))
+            Minute(at, Counted(product, "rest", subject, "person", "", 1), Numbers(2, 0, 0, 0, 5, 100, 1.5))
             for product in ("shop", "hr")
             for subject in ("analyst", "steward", "ml")
         ]
@@ -67,11 +70,18 @@ def kept(settings: Settings) -> None:
     ]
     for number, (product, reads) in enumerate(promises):
         at = text(now)
-        told = {"product": product, "objective": f"o{number}", "port": "", "state": "ok", "reads": reads, "at": at}
+        told = {"product": product, "major": 1, "objective": f"o{number}", "port": "", "state": "ok", "reads": reads}
+        told |= {"at": at}
         ledger.append("slo", [told | {"adherence": 0.5, "good": 1, "bad": 1, "value": 7.5}])
         begun = told | {"incident": f"i{number}", "event": "opened", "first_bad": text(now - timedelta(minutes=5))}
         ledger.append("incidents", [begun, {"at": at, "incident": f"i{number}", "event": "closed", "recovered": at}])
-    keep(settings, made(settings, Catalog(settings.state).current(), now), now)
+    served = Catalog(settings.state).current()
+    reads = {"hr": (Input("shop", "1.0.0", "shop", (), ()),)}
+    lineage = [
+        replace(one, product=replace(one.product, domain=one.product.name, inputs=reads.get(one.product.name, ())))
+        for one in served.snapshots
+    ]
+    keep(settings, made(settings, served, now), now, Deployment(tuple(lineage)))
 
 
 @pytest.fixture(scope="module", params=list(DOORS))
@@ -79,6 +89,14 @@ def door(request: pytest.FixtureRequest, deployed: Deployed) -> Iterator[Door]:
     opened = DOORS[request.param](deployed.gateway)
     yield opened
     opened.close()
+
+
+def published(deployed: Deployed) -> None:
+    """The record anew, and served."""
+    made = publish_itself(deployed.settings)
+    served = deployed.gateway.pin().deployment.find("outport")
+    assert served is not None
+    assert served.id == made.id
 
 
 def every(door: Door, subject: str) -> dict[str, pa.Table]:
@@ -166,11 +184,91 @@ def test_what_happens_to_what_is_hidden_changes_no_byte(deployed: Deployed) -> N
     ledger.append("refresh", [{**row, "run": "more"} for row in ledger.rows("refresh") if row["product"] == "hr"])
     hidden = {"table": "customers", "rule": "hidden", "reads": ["customers", "customers.salary"], "product": "shop"}
     ledger.append("quality", [{**first, **hidden, "run": "hidden"}])
-    publish_itself(deployed.settings)
+    published(deployed)
     after = {subject: every(opened, subject) for subject in ("analyst", "stranger", "steward")}
     for subject in ("analyst", "stranger"):
         assert after[subject] == before[subject]
     assert after["steward"]["quality_results"].num_rows == before["steward"]["quality_results"].num_rows + 41
+
+
+def test_what_is_said_of_a_product_as_a_whole_is_for_who_sees_all_of_it(door: Door) -> None:
+    asked = "SELECT product, compliance, documentation, incidents FROM outport.scorecards"
+    told = {who: door.ask(who, asked).to_pylist() for who in ("analyst", "steward")}
+    assert told["analyst"] == [{"product": "shop", "compliance": None, "documentation": None, "incidents": None}]
+    of_hr, of_shop = sorted(told["steward"], key=lambda row: str(row["product"]))
+    assert None not in of_hr.values()
+    assert of_shop["compliance"] is None, "a column of the shop is nobody's to see"
+    whole = "SELECT count(*) AS n FROM outport.slo_results WHERE whole"
+    assert [door.ask(who, whole)["n"].to_pylist() for who in told] == [[0], [0]]
+
+
+def test_domains_and_the_portfolio_are_measures_over_the_products_that_one_sees(door: Door) -> None:
+    asked = "SELECT MEASURE(members) AS m, MEASURE(used) AS u, MEASURE(candidates) AS c FROM outport.portfolio"
+    told = {who: door.ask(who, asked).to_pylist() for who in ("analyst", "steward")}
+    assert told == {"analyst": [{"m": 1, "u": 1, "c": 0}], "steward": [{"m": 2, "u": 2, "c": 0}]}
+    mixed = "SELECT what, part, number FROM outport.usage_mix WHERE product = 'shop' ORDER BY ALL"
+    parts = [{"what": "door", "part": "rest"}, {"what": "kind", "part": "person"}, {"what": "purpose", "part": "none"}]
+    assert [{"what": row["what"], "part": row["part"]} for row in door.ask("analyst", mixed).to_pylist()] == parts
+    assert door.ask("analyst", "FROM outport.attestations").num_rows == 0
+
+
+def test_reuse_is_told_to_who_sees_both_products(door: Door) -> None:
+    asked = "SELECT product, reader, reading_domain FROM outport.reuse"
+    told = {who: door.ask(who, asked).to_pylist() for who in ("analyst", "steward")}
+    assert told == {"analyst": [], "steward": [{"product": "shop", "reader": "hr", "reading_domain": "hr"}]}
+    reached = "SELECT MEASURE(readers) AS r, MEASURE(domains_reached) AS d FROM outport.reuse"
+    assert [door.ask(who, reached).to_pylist() for who in told] == [[{"r": 0, "d": 0}], [{"r": 1, "d": 1}]]
+
+
+def test_of_another_major_and_of_the_whole_nothing_is_told_to_who_does_not_see_it(deployed: Deployed) -> None:
+    opened, tables = DOORS["python"](deployed.gateway), ("refreshes", "usage", "slo_results", "incidents", "scorecards")
+
+    def told(subject: str) -> dict[str, str]:
+        return {
+            name: str(opened.ask(subject, f"SELECT * FROM outport.{name} ORDER BY ALL").to_pylist()) for name in tables
+        }
+
+    before = {subject: told(subject) for subject in ("analyst", "steward")}
+    ledger, at = Ledger(deployed.settings.state), text(MACHINE.now().replace(minute=0, second=0, microsecond=0))
+    second: dict[str, Any] = {"product": "shop", "major": 2, "at": at}
+    ledger.append("refresh", [second | {"run": "two", "attempt": 1, "phase": "begun", "begun": at}])
+    ledger.append("slo", [second | {"objective": "o9", "port": "", "state": "ok", "reads": []}])
+    opening = {"incident": "i9", "event": "opened", "first_bad": at, "reads": []}
+    ledger.append("incidents", [second | opening | {"objective": "o9"}])
+    ledger.append("scorecards", [second | {"people": 3, "retire": []}])
+    asked = Minute(read(at), Counted("shop", "rest", "analyst", "person", "", 2), Numbers(9, 0, 0, 0, 5, 100, 1.5))
+    ledger.append("minutes", [asked.row])
+    published(deployed)
+    assert {subject: told(subject) for subject in before} == before
+    first = second | {
+        "product": "hr",
+        "major": 1,
+        "objective": "whole",
+        "port": "",
+        "state": "ok",
+        "reads": [],
+        "whole": True,
+    }
+    ledger.append("slo", [first])
+    ledger.append("incidents", [first | opening | {"incident": "i10"}])
+    published(deployed)
+    assert told("analyst") == before["analyst"]
+    assert told("steward") != before["steward"]
+
+
+def test_the_score_in_an_answer_is_over_rules_that_its_asker_sees(deployed: Deployed) -> None:
+    session = deployed.gateway.open(password("steward"), "python")
+
+    def score(name: str, *more: RuleOutcome) -> float:
+        snapshot = deployed.gateway.pin().deployment.find(name)
+        assert snapshot is not None
+        told = replace(snapshot, id=f"{name}{len(more)}", outcomes=(*snapshot.outcomes, *more))
+        return quality_seen.of(told, deployed.gateway.product(session, name).tables)
+
+    assert (score("shop"), score("hr")) == (1, 1)
+    # A rule that is not known speaks of all of its table.
+    assert score("shop", RuleOutcome("odd", "customers", "accuracy", "warning", False, 1.0, "0")) == 1
+    assert score("hr", RuleOutcome("odd", "salaries", "accuracy", "warning", False, 1.0, "0")) < 1
 
 
 def test_a_key_for_it_alone_shows_nothing_of_others(deployed: Deployed) -> None:

@@ -177,10 +177,18 @@ def _documents(tables: dict[str, pa.Table]) -> tuple[dict[str, Any], dict[str, A
 
 def build(folder: Path) -> Settings:
     """Publish the survey in `folder`; principals partner and steward, of whom partner only uses some columns."""
+    place = add(folder)
+    settings = deployment(folder, {name: {"role": (name,)} for name in ("partner", "steward")})
+    publish(settings, place)
+    return settings
+
+
+def add(folder: Path) -> Path:
+    """Write the survey's product and policies beside what is in `folder`; the product's own folder."""
     tables = _tables()
     place = folder / "products" / "survey"
     (place / "data").mkdir(parents=True)
-    (folder / "policies").mkdir()
+    (folder / "policies").mkdir(exist_ok=True)
     for name, table in tables.items():
         pq.write_table(table, place / "data" / f"{name}.parquet")
     product, contract = _documents(tables)
@@ -188,6 +196,4 @@ def build(folder: Path) -> Settings:
     (place / "survey.odcs.yaml").write_text(yaml.safe_dump(contract, sort_keys=False))
     (folder / "policies" / "survey.yaml").write_text(yaml.safe_dump(RULES, sort_keys=False))
     (folder / "policies" / "masks.yaml").write_text(MASKS.read_text())
-    settings = deployment(folder, {name: {"role": (name,)} for name in ("partner", "steward")})
-    publish(settings, place)
-    return settings
+    return place

@@ -24,6 +24,7 @@ from gateway.errors import Forbidden, GatewayError
 from gateway.explain import ColumnAccess, TableAccess, explain
 from gateway.policy_reasons import Reason
 from gateway.principal import Environment
+from gateway.projected import ProjectedSnapshot
 from gateway.settings import Settings
 from ports.command import account, show
 from ports.command.flags import PLACES, with_settings
@@ -141,9 +142,12 @@ def _asked(gateway: Gateway, session: Session, query: str) -> tuple[TableAccess,
     deployment = gateway.pin().deployment
     found: list[TableAccess] = []
     for path in scope.relations(duck.parse(query)):
-        snapshot = deployment.find(path[-2].lower()) if len(path) > 1 else None
+        snapshot, name = deployment.find(path[-2].lower()) if len(path) > 1 else None, path[-1].lower()
+        if isinstance(snapshot, ProjectedSnapshot):
+            declared = snapshot.declared.table(name)
+            snapshot, name = snapshot.source, declared.of if declared is not None else ""
         tables = accesses(gateway, session, snapshot) if snapshot is not None else ()
-        found += [table for table in tables if table.table == path[-1].lower()]
+        found += [table for table in tables if table.table == name]
     return tuple(found)
 
 

@@ -29,7 +29,7 @@ class AlertThread:
         assert self._sender is not None
         while not self._stop.wait(EVERY_S):
             try:
-                self._sender.tick()
+                self._sender.begin()
             except OSError as error:
                 _log.error("alerts wait: %s", error.strerror)
             except Exception:

@@ -164,7 +164,7 @@ def _row(hit: Hit) -> tuple[object, ...]:
     refused = fields.get("refused") or {}
     outcome = fields.get("outcome") or ("refused" if refused else fields.get("reason"))
     outcome = "unfinished" if fields.get("event") == BEGUN else outcome
-    behalf = fields.get("on_behalf_of")
+    behalf = fields.get("on_behalf_of") or ", ".join(fields.get("looked_at", ()))
     who = fields.get("subject") or fields.get("reader")
     cells = (
         fields.get("time"),

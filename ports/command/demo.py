@@ -59,7 +59,7 @@ class Publisher:
             if self._stop.is_set():
                 return
             show.line(f"[{number}/{len(due)}] publishing {one.product.name} from {one.size_bytes / 1e6:.0f} MB ...")
-            failed |= not publication(self._settings, [one])
+            failed |= not publication(self._settings, [one], quiet=True)
         while not failed and not self._served():
             if self._stop.wait(_LOOK_S):
                 return

@@ -13,7 +13,7 @@ from typing import Literal
 
 import typer
 
-from gateway import bundle, document, issuers, jwks, keys, policy
+from gateway import bundle, discovery, document, issuers, jwks, keys, policy
 from gateway.catalog import Catalog
 from gateway.errors import GatewayError
 from gateway.fetch import FetchError
@@ -160,6 +160,20 @@ def _issuers(settings: Settings) -> Iterator[Finding]:
             yield Finding("issuers", "error", f"{one.name}: its keys: {error}", fix)
         else:
             yield Finding("issuers", "ok", f"{one.name}: {len(keys)} keys")
+        if one.sign_in is not None:
+            yield _sign_in(one)
+
+
+def _sign_in(one: issuers.Issuer) -> Finding:
+    """Whether the hub can send people there, and ask who has come back."""
+    try:
+        said = discovery.discovered(one.issuer, one.ca)
+        for name in ("authorization_endpoint", "token_endpoint"):
+            discovery.address(said, name, one.issuer)
+    except FetchError as error:
+        what = f"{one.name}: nobody can sign in to the hub there: {error}"
+        return Finding("issuers", "error", what, f"see what {one.issuer}/.well-known/openid-configuration says")
+    return Finding("issuers", "ok", f"{one.name}: people sign in to the hub there")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

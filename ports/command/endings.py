@@ -12,7 +12,7 @@ import typer
 from gateway import bundle, retirement
 from gateway.contract import ContractError
 from gateway.operator import Act, recorded
-from gateway.product import Product
+from gateway.owners import owners
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot
 from ports.command import account, audit, show
@@ -51,10 +51,12 @@ def promote(
     settings: Settings,
 ) -> None:
     """Make a draft active: with its owner's acceptance, and nothing missing. Both stand in the descriptor."""
-    named = _owners(settings, product)
     accepted = owner or account.name()
-    if named and accepted not in named:
-        raise typer.BadParameter(f"{accepted} does not own {product}: --as {' or '.join(sorted(named))}")
+    for one in bundle.read(bundle.folders([settings.products]), settings.environment).products:
+        owning = owners(one.product)
+        if one.product.name == product and owning.usernames and accepted not in owning:
+            named = " or ".join(sorted({*owning.usernames, *owning.names}))
+            raise typer.BadParameter(f"{accepted} does not own {product}: --as {named}")
     act = partial(retirement.promote, settings, product, accepted, _words(reason), _on_record(settings))
     made = _done(settings, act)
     show.line(f"{product} {made.product.version} is active, accepted by {accepted}, snapshot {made.id}")
@@ -98,22 +100,6 @@ def _done(settings: Settings, act: Callable[[], Snapshot]) -> Snapshot:
             finding(error.folder or settings.products, found)
         show.error("nothing was changed")
         raise typer.Exit(1) from None
-
-
-def _owners(settings: Settings, name: str) -> set[str]:
-    """Who owns the product, by username and name."""
-    found: set[str] = set()
-    for one in bundle.read(bundle.folders([settings.products]), settings.environment).products:
-        found |= owners(one.product) if one.product.name == name else set()
-    return found
-
-
-def owners(product: Product) -> set[str]:
-    """The usernames and names of the members with the role owner."""
-    teams = [one.get("team") or {} for one in product.documents.values() if one.get("kind") == "DataProduct"]
-    members = [member for team in teams for member in team.get("members") or ()]
-    mine = [one for one in members if str(one.get("role", "")).lower() == "owner"]
-    return {str(one[key]) for one in mine for key in ("username", "name") if one.get(key)}
 
 
 def _words(text: str) -> str:

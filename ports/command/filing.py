@@ -7,28 +7,35 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 from gateway import Gateway, scorecards, slo_told
 from gateway.alerts import incident_alert
+from gateway.attendance import Heartbeat
 from gateway.catalog import Catalog
 from gateway.errors import GatewayError, Unavailable
 from gateway.incidents import Incident
-from gateway.objective import Objective
 from gateway.settings import Settings
 from gateway.slo_watch import Watch
 from gateway.ticking import MACHINE, Clock
 
 # So often scorecards are made anew: a month of hours is read for them.
 SCORED_S = 300.0
+# The longest that a minute may be waited for in which to say that one is there.
+BEAT_S = 15.0
 _log = logging.getLogger("outport.filing")
 
 
 class Filing:
-    """Files every `slo_s` seconds, in a thread of its own, until `stop` is set; what is left then, the gateway does."""
+    """Files every `slo_s` seconds, in a thread of its own, until `stop` is set; what is left then, the gateway does.
+
+    And once a minute that the process is there, and which products it serves.
+    """
 
     def __init__(self, gateway: Gateway, stop: threading.Event) -> None:
         self._gateway, self._stop = gateway, stop
+        self._heartbeat = Heartbeat(gateway.settings.state)
         self._thread = threading.Thread(target=self._run, name="outport-filing", daemon=True)
 
     def start(self) -> None:
@@ -36,13 +43,21 @@ class Filing:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._gateway.settings.slo_s):
-            try:
-                self._gateway.tally.flush()
-            except Unavailable as error:
-                _log.warning("what was asked is not on file yet: %s", error.message)
-            except Exception:
-                _log.exception("what was asked is not on file")  # the next minutes may fare better
+        self._tried(self._beat)
+        while not self._stop.wait(min(self._gateway.settings.slo_s, BEAT_S)):
+            self._tried(self._gateway.tally.flush)
+            self._tried(self._beat)
+
+    def _beat(self) -> None:
+        self._heartbeat.beat(self._gateway.ready().served)
+
+    def _tried(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Unavailable as error:
+            _log.warning("what was asked is not on file yet: %s", error.message)
+        except Exception:
+            _log.exception("what was asked is not on file")  # the next minutes may fare better
 
 
 class Watching:
@@ -92,7 +107,8 @@ class Watching:
 
     def _score(self) -> None:
         now = self._clock.now()
-        scorecards.keep(self._settings, scorecards.made(self._settings, self._catalog.current(), now), now)
+        served = self._catalog.current()
+        scorecards.keep(self._settings, scorecards.made(self._settings, served, now), now, served)
 
-    def _tell(self, event: str, incident: Incident, _: Objective) -> None:
+    def _tell(self, event: str, incident: Incident) -> None:
         incident_alert(self._settings, event, incident, self._clock)

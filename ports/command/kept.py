@@ -31,7 +31,9 @@ def _stored(settings: Settings, product: str | None) -> Iterator[Listed]:
     if product is not None and product not in names:
         raise NotFound(f"{product} is not served", reason="product", hint=f"served are {', '.join(names) or 'none'}")
     for name in names if product is None else [product]:
-        yield from (Listed(one.snapshot, one.until, one.snapshot.row_counts) for one in catalog.kept(name))
+        yield from (
+            Listed(one.snapshot, one.until, one.snapshot.row_counts, one.snapshot.quality) for one in catalog.kept(name)
+        )
 
 
 def _visible(settings: Settings, product: str | None, subject: str) -> Iterator[Listed]:

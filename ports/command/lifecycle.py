@@ -102,5 +102,7 @@ def cells(one: Consumer) -> tuple[object, ...]:
 
 
 def _access(one: AccessChange) -> tuple[object, ...]:
-    rows = "" if one.rows_before == one.rows_after else f"{one.rows_before or 'all'} -> {one.rows_after or 'all'}"
+    counted = [f"{sign}{count:,}" for sign, count in (("+", one.rows_gained), ("-", one.rows_lost)) if count]
+    filters = "" if one.rows_before == one.rows_after else f"{one.rows_before or 'all'} -> {one.rows_after or 'all'}"
+    rows = " ".join((*counted, filters)).strip()
     return one.subject, one.table, ", ".join(one.gains), ", ".join(one.loses), "; ".join(one.changes), rows

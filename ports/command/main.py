@@ -22,11 +22,13 @@ from ports.command import (
     erase,
     feedback,
     lifecycle,
+    maintenance,
     mocks,
     origins,
     people,
     policies,
     products,
+    projections,
     quarantine,
     refreshing,
     scorecard,
@@ -34,6 +36,7 @@ from ports.command import (
     serve,
     show,
     versions,
+    workspaces,
 )
 
 # A command's answer is its own words: the log of the gateway is for `serve`, which sends it to standard error.
@@ -93,10 +96,13 @@ app.add_typer(policies.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(feedback.app, name="feedback")
+app.add_typer(projections.app, name="projection")
+app.add_typer(maintenance.app, name="maintenance")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("quarantine")(quarantine.command)
 app.command("erase")(erase.erase)
 app.command("scorecard")(scorecard.command)
+app.command("workspaces")(workspaces.command)
 app.command("doctor")(doctor.doctor)
 app.command("security-test")(security.security_test)

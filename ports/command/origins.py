@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway import contract
+from gateway import contract, workspaces
 from gateway.contract import ContractError
 from gateway.fork import fork as forked
 from gateway.settings import Settings
@@ -35,6 +35,8 @@ def fork(
             finding(folder, one)
         raise typer.Exit(1) from None
     show.line(f"{folder.with_name(name)} is {made.name} {made.version}, a draft derived from {folder.name}")
+    for doubt in workspaces.load(settings.products, settings.environment).doubts(made):
+        show.note(f"before it is applied: {doubt.problem} ({doubt.remedy})")
     show.note("nobody is granted it yet: write its policy, and grants for what its models read")
 
 

@@ -65,6 +65,10 @@ def apply(
                 f"{one.product.name} {one.product.version} is retired and left out; another version brings it back"
             )
     reading = replace(reading, products=tuple(one for one in reading.products if one.product.digest not in retired))
+    known = Catalog(settings.state).projections.current()
+    for one in reading.products:
+        if served.find(one.product.name) is None and known.find(one.product.name) is not None:
+            show.note(f"the projection {one.product.name} is served no more: a product has its name")
     if reading.products and not publication(settings, bundle.in_order(reading.products), permit=permit):
         names = ", ".join(one.product.name for one in reading.products)
         show.error(f"not published: {names}; what was served before is still served")
@@ -132,7 +136,7 @@ def _products(settings: Settings, served: Sequence[Snapshot], ended: Collection[
             one.product.owner,
             rows_of(one),
             show.moment(one.data_time),
-            f"{quality(one)}{', mock' if one.mock is not None else ''}",
+            f"{quality(one)}{', mock' if one.mock is not None else ', generated' if one.generated else ''}",
             _drift(one.product, declared),
             one.product.digest[:12],
         )

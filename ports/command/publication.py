@@ -19,11 +19,16 @@ from ports.command import show
 
 
 def publication(
-    settings: Settings, every: Sequence[Declared], *, permit: Permit | None = None, mock: Mock | None = None
+    settings: Settings,
+    every: Sequence[Declared],
+    *,
+    permit: Permit | None = None,
+    mock: Mock | None = None,
+    quiet: bool = False,
 ) -> bool:
     """Publish all of `every` or none, or a mock, and say how it went; whether all are served now as declared.
 
-    To break readers takes a permit.
+    To break readers takes a permit. `quiet`: what is doubtful about descriptors is left unsaid.
     """
     began = time.monotonic()
     folders = {one.product.name: one.folder for one in every}
@@ -32,7 +37,7 @@ def publication(
         if isinstance(event, Step):
             share = "" if event.fraction is None else f" {event.fraction:.0%}"
             show.status(f"{event.product}: {event.step} {event.subject}{share}")
-        else:
+        elif not quiet:
             finding(folders[event.product], event.finding)
 
     try:

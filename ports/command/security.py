@@ -13,6 +13,7 @@ import typer
 
 from gateway.errors import NotFound
 from gateway.identity import Directory
+from gateway.principal import Scope
 from gateway.settings import Settings
 from ports.command import access, doors, show
 from ports.command.attack.attacks import DOORS, Attack, Door, corpus
@@ -58,6 +59,7 @@ def security_test(
         people.issue_token(subject, _TOKEN_S),
         _others(people, subject),
         people.subjects(),
+        lambda one, actions: people.issue_token(one, _TOKEN_S, scope=Scope(None, None, actions)),
         _wanted(category or ()),
         limit,
         settings.compute_s + settings.queue_s + _MARGIN_S,  # a bomb may cost what the server's clock allows, no more

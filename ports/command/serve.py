@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from gateway import Gateway
+from gateway.backup import resumed
 from gateway.credentials import Password
 from gateway.identity import Directory
 from gateway.settings import Settings, SettingsError
@@ -67,6 +68,8 @@ def serve(*, settings: Settings) -> None:
     ending = _Ending()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.WARNING)
     logging.getLogger("outport.audit").setLevel(logging.INFO)  # which tells the head now and then
+    if resumed(settings):
+        show.note("a restore that was killed half-way is finished")
     people = directory(settings)
     guard = Guard(people, settings.demo, Tls.of(settings) is not None)
     guard.check((settings.host,))

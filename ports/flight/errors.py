@@ -67,8 +67,7 @@ STATUS: Mapping[tuple[type[GatewayError], str], type[Exception]] = {
 
 def status(error: GatewayError) -> Exception:
     """`error` as the exception that gives its status; the message says hint, position and error id."""
-    fallback: type[Exception] = fl.FlightInternalError
-    kind = STATUS.get((type(error), error.reason)) or STATUS.get((type(error), ""), fallback)
+    kind: type[Exception] = error.line(STATUS) or fl.FlightInternalError
     position = "" if error.position is None else f" (at character {error.position + 1})"
     hint = f"; {error.hint}" if error.hint else ""
     return kind(f"{error.message}{position}{hint} [{error.error_id}]")

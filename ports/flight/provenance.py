@@ -32,9 +32,11 @@ def states(products: Iterable[ProductProvenance]) -> list[dict[str, object]]:
             "name": one.name,
             "version": one.version,
             "snapshot": one.snapshot,
+            "digest": one.digest,
             "data_time": None if one.data_time is None else one.data_time.isoformat(),
             "quality": one.quality,
             **({"mock": True} if one.mock else {}),
+            **({"generated": True} if one.generated else {}),
         }
         for one in products
     ]

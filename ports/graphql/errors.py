@@ -74,7 +74,7 @@ def refused(error: GatewayError) -> Refused:
 
 def formatted(error: GatewayError) -> Formatted:
     """A refusal of the gateway's as one GraphQL error."""
-    code = CODES.get((type(error), error.reason)) or CODES.get((type(error), ""), "INTERNAL_SERVER_ERROR")
+    code = error.line(CODES) or "INTERNAL_SERVER_ERROR"
     more = {"reason": error.reason, "hint": error.hint}
     extensions = {"code": code, **{name: text for name, text in more.items() if text}, "error_id": error.error_id}
     return {"message": error.message, "extensions": extensions}

@@ -79,11 +79,13 @@ class Execution:
                 "name": one.name,
                 "version": one.version,
                 "snapshot": one.snapshot,
+                "digest": one.digest,
                 "dataTime": None if one.data_time is None else timestamp(one.data_time),
                 "quality": round(one.quality, 4),
                 "freshness": one.freshness,
                 "age": one.age_s,
                 **({"mock": True} if one.mock else {}),
+                **({"generated": True} if one.generated else {}),
             }
             for one in products.values()
         ]
@@ -170,9 +172,10 @@ def _told(one: VisibleSchema, name: str) -> object:
         "version": snapshot.product.version,
         "description": snapshot.product.purpose,
         "snapshot": snapshot.id,
+        "digest": snapshot.product.digest,
         "publishedAt": timestamp(snapshot.published_at),
         "dataTime": None if snapshot.data_time is None else timestamp(snapshot.data_time),
-        "quality": round(snapshot.quality, 4),
+        "quality": round(one.quality, 4),
         "__typename": "ProductInfo",
     }
     return values[name]

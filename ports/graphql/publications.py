@@ -34,9 +34,10 @@ def told(published: VisibleProduct, watched: Watched) -> dict[str, object]:
         "product": watched.product,
         "version": snapshot.product.version,
         "snapshot": snapshot.id,
+        "digest": snapshot.product.digest,
         "publishedAt": timestamp(snapshot.published_at),
         "dataTime": None if snapshot.data_time is None else timestamp(snapshot.data_time),
-        "quality": round(snapshot.quality, 4),
+        "quality": round(published.state.quality, 4),
         "__typename": schema.PUBLICATION,
     }
     return {watched.alias: {alias: values[name] for alias, name in watched.members}}

@@ -245,7 +245,7 @@ def _product_info() -> Any:
     """Fresh: strawberry keeps what it worked out for one schema on the fields of a type."""
     made = blank()
     for name, kind in (
-        *((name, str) for name in ("name", "title", "version", "description", "snapshot", "publishedAt")),
+        *((name, str) for name in ("name", "title", "version", "description", "snapshot", "digest", "publishedAt")),
         ("dataTime", maybe(str)),
         ("quality", float),
     ):
@@ -255,7 +255,7 @@ def _product_info() -> Any:
 
 def _subscription() -> Any:
     publication, made = blank(), blank()
-    for name in ("product", "version", "snapshot", "publishedAt"):
+    for name in ("product", "version", "snapshot", "digest", "publishedAt"):
         put(publication, name, str, "")
     put(publication, "dataTime", maybe(str), "")
     put(publication, "quality", float, "")

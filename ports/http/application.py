@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway import Gateway
 from ports.http import asked, caching, errors, methods, metrics, quota
 from ports.http.cors import EXPOSED, METHODS, SENT, Cors
+from ports.http.hosts import Hosts
 from ports.http.lane import Lane
 from ports.http.methods import Methods
 from ports.http.routing import direct
@@ -81,12 +82,13 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
-        self._app, self._gateway = app, gateway
+        self._app, self._gateway, self._hosts = app, gateway, Hosts(gateway.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            taken = scope["type"] != "websocket" or self._hosts.takes(scope["headers"])
+            await (self._app(scope, receive, send) if taken else send({"type": "websocket.close", "code": 1008}))
             return
         method, scope = scope["method"], methods.as_get(scope)
         started, sent = time.perf_counter(), 0
@@ -99,7 +101,7 @@ class Guard:
             await send(message)
 
         try:
-            refusal = _unreadable(scope)
+            refusal = _unreadable(scope) if self._hosts.takes(scope["headers"]) else _misdirected()
             await (refusal or self._app)(scope, receive, sending)
         except Exception as error:
             response = errors.refused(Request(scope), asked.told(self._gateway, scope, error))
@@ -110,6 +112,11 @@ class Guard:
             elapsed_ms = (time.perf_counter() - started) * 1000
             self._gateway.metrics.request(method, route, sent)
             _log.info("%s %s %d %.1f ms", method, route, sent, elapsed_ms)
+
+
+def _misdirected() -> Response:
+    """The refusal of a request for another server (RFC 9110, 15.5.20)."""
+    return errors.http_problem(421, "this server does not answer to that name; the setting http_hosts lists its names")
 
 
 def _unreadable(scope: Scope) -> Response | None:

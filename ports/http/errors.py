@@ -50,8 +50,7 @@ _CHALLENGES = ('Basic realm="outport", charset="UTF-8"', 'Bearer realm="outport"
 
 def status(error: GatewayError) -> tuple[int, str]:
     """Status and title of `error`, by its class and reason; 500 for a class without a line."""
-    line = STATUS.get((type(error), error.reason)) or STATUS.get((type(error), ""))
-    return line or (500, "Internal error")
+    return error.line(STATUS) or (500, "Internal error")
 
 
 def problem(error: GatewayError) -> Response:

@@ -121,18 +121,23 @@ async def exchange(request: Request, work: Work) -> Response:
 
 
 async def body(request: Request) -> bytes:
-    """The request's body. Raises HTTPException 413 above BODY_LIMIT_BYTES, before more of it is read; Cancelled."""
+    """The request's body. Raises as `receive` does, above BODY_LIMIT_BYTES."""
     chunks: list[bytes] = []
+    await receive(request, chunks.append, BODY_LIMIT_BYTES, "a body")
+    return b"".join(chunks)
+
+
+async def receive(request: Request, take: Callable[[bytes], object], limit_bytes: int, what: str) -> None:
+    """Hand the body of `request` on as it comes. Raises HTTPException 413 before more than the limit is; Cancelled."""
     size = 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            if size > BODY_LIMIT_BYTES:
-                raise HTTPException(413, f"a body has at most {BODY_LIMIT_BYTES} bytes", {"Connection": "close"})
-            chunks.append(chunk)
+            if size > limit_bytes:
+                raise HTTPException(413, f"{what} has at most {limit_bytes} bytes", {"Connection": "close"})
+            take(chunk)
     except ClientDisconnect as error:
         raise Cancelled("the client has gone") from error
-    return b"".join(chunks)
 
 
 @dataclass(frozen=True)

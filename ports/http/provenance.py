@@ -25,7 +25,7 @@ def headers(provenance: Provenance) -> dict[str, str]:
 
 def of_products(products: Iterable[VisibleProduct]) -> dict[str, str]:
     """The header of an answer that describes products instead of querying them."""
-    return {PRODUCTS_HEADER: ", ".join(_state(one.state) for one in products)}
+    return {PRODUCTS_HEADER: ", ".join(dict.fromkeys(_state(one.state) for one in products))}
 
 
 def of_product(visible: VisibleProduct) -> dict[str, str]:
@@ -41,13 +41,13 @@ def timestamp(moment: datetime) -> str:
 
 
 def _state(state: ProductProvenance) -> str:
-    parts = [f"{state.name}@{state.version}", f"snapshot={state.snapshot}"]
+    parts = [f"{state.name}@{state.version}", f"snapshot={state.snapshot}", f"digest={state.digest}"]
     if state.data_time is not None:
         parts.append(f"data-time={timestamp(state.data_time)}")
     parts.append(f"quality={state.quality:.4g}")
     parts += [f"freshness={state.freshness}"] if state.freshness is not None else []
     parts += [f"age={state.age_s}"] if state.age_s is not None else []
-    return ";".join([*parts, *(["mock"] if state.mock else [])])
+    return ";".join([*parts, *(["generated"] if state.generated else []), *(["mock"] if state.mock else [])])
 
 
 def _ending(lifespans: Sequence[Lifespan]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from ports.rest.feedback import routes as feedback_routes
 from ports.rest.lifecycle import routes as lifecycle_routes
 from ports.rest.measures import routes as measure_routes
 from ports.rest.objectives import routes as objective_routes
+from ports.rest.projections import routes as projection_routes
 from ports.rest.pushes import routes as push_routes
 from ports.rest.quality import routes as quality_routes
 from ports.rest.quarantine import routes as quarantine_routes
@@ -31,6 +32,7 @@ from ports.rest.routes import routes as rest_routes
 from ports.rest.service import routes as service_routes
 from ports.rest.snapshots import routes as snapshot_routes
 from ports.rest.suggest import routes as suggest_routes
+from ports.rest.workspaces import routes as workspace_routes
 
 
 def _hub(gateway: Gateway) -> APIRouter:
@@ -48,6 +50,8 @@ ROUTES = (
     quarantine_routes,
     objective_routes,
     suggest_routes,
+    workspace_routes,
+    projection_routes,
     refresh_routes,
     quality_routes,
     measure_routes,

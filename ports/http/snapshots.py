@@ -15,12 +15,13 @@ from ports.http.provenance import timestamp
 class Listed:
     """A snapshot that can be asked for by its id; `until` None: it is served now.
 
-    `rows` are those of the tables of which every row is visible.
+    `rows` are those of the tables of which every row is visible, `quality` the share of rules that are seen and hold.
     """
 
     snapshot: Snapshot
     until: datetime | None
     rows: Mapping[str, int]
+    quality: float
 
     @property
     def document(self) -> dict[str, object]:
@@ -32,8 +33,9 @@ class Listed:
             "version": one.product.version,
             "published_at": timestamp(one.published_at),
             "data_time": None if one.data_time is None else timestamp(one.data_time),
-            "quality": round(one.quality, 4),
+            "quality": round(self.quality, 4),
             "mock": one.mock is not None,
+            "generated": one.generated,
             "rows": dict(self.rows),
             "served": self.until is None,
             "kept_until": None if self.until is None else timestamp(self.until),
@@ -49,4 +51,6 @@ def listed(gateway: Gateway, session: Session, name: str, major: int | None = No
         except (Expired, NotFound):
             continue  # its time ended just now
         counts = {table.table.name: row_count(visible, table) for table in visible.tables}
-        yield Listed(one, kept.until, {table: rows for table, rows in counts.items() if rows is not None})
+        yield Listed(
+            one, kept.until, {table: rows for table, rows in counts.items() if rows is not None}, visible.state.quality
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gateway import Bearer, Password
@@ -24,13 +24,26 @@ def authorization(credentials: Login) -> str:
 
 def curl(credentials: Login, body: dict[str, str], url: str, trust: Trust | None) -> str:
     """One shell line that posts `body`."""
+    return f"curl -s{_opened(credentials, trust)} --json {shlex.quote(json.dumps(body))} {url}"
+
+
+def push(credentials: Login, row: Mapping[str, object], url: str, trust: Trust | None) -> str:
+    """Shell lines that push one row; the key is another one each time, so that each time is a push of its own."""
+    about = "-H 'Content-Type: application/x-ndjson' -H \"Idempotency-Key: $(date +%s)\""
+    head, body = f"curl -s{_opened(credentials, trust)} {about}", f"--data-binary {shlex.quote(json.dumps(row))}"
+    parts = [head, body, shlex.quote(url)]
+    return " \\\n  ".join(parts)
+
+
+def _opened(credentials: Login, trust: Trust | None) -> str:
+    """What curl is told of TLS and of who asks."""
     match credentials:
         case Password(subject, secret):
             proof = f"--user {shlex.quote(f'{subject}:{secret}')}"
         case Bearer(token):
             proof = f"--oauth2-bearer {token}"
     files = "".join(f" --{name} {shlex.quote(str(path))}" for name, path in _files(trust))
-    return f"curl -s{files} {proof} --json {shlex.quote(json.dumps(body))} {url}"
+    return f"{files} {proof}"
 
 
 def _files(trust: Trust | None) -> Iterator[tuple[str, Path | str]]:

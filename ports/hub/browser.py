@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from gateway import Bearer, Gateway, GatewayError, Password, Unauthenticated
-from ports.http import accept, asked, authentication, errors, kept_login, pages
+from gateway import CodeFlow, Gateway, GatewayError, Offer, Unauthenticated
+from ports.http import accept, asked, errors, kept_login, pages
 from ports.http.exchange import Answer, Lifeline, body, exchange
 from ports.http.pages import HEADERS, HTML, Pages, Reader
 from ports.hub import words
@@ -32,6 +32,7 @@ class Browser:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
+        self.flow = CodeFlow(gateway.settings, gateway.issuers)
         self.pages = Pages(_HERE / "templates", **words.FILTERS)
 
     def render(self, template: str, reader: Reader | None, **values: object) -> Iterator[bytes]:
@@ -87,41 +88,24 @@ class Browser:
         content = self.render("problem.html", reader, error=told, title=title)
         return Answer(HTML, content, {**HEADERS, "Cache-Control": "no-store"}, status)
 
-    def sign_in_page(self) -> Response:
-        """The form by itself: to come here is no refusal."""
-        return Response(b"".join(self.sign_in("/", "").chunks), media_type=HTML, headers=HEADERS)
-
-    def sign_in(self, to: str, text: str) -> Answer:
-        """The form that takes a login, and leads on `to` a page."""
-        content = self.render("sign_in.html", None, words=text, next=to, token=kept_login.token(self.gateway, ""))
+    def sign_in(self, to: str, text: str, left: str = "", status: int = 401) -> Answer:
+        """The form that takes a login, and leads on `to` a page. `left` is the issuer of a login that has ended."""
+        offers: tuple[Offer, ...] = ()
+        with suppress(GatewayError):
+            offers = self.flow.offers()
+        known = [one for one in offers if one.name == left]
+        content = self.render(
+            "sign_in.html",
+            None,
+            words=text,
+            next=to,
+            token=kept_login.token(self.gateway, ""),
+            offers=[(one.title, f"{SIGN_IN}/{one.name}?{urlencode({'next': to})}") for one in offers],
+            left=[(one.title, self.flow.end(one.name)) for one in known],
+        )
         # Bearer alone: for Basic a browser would ask in a window of its own.
-        headers = {"WWW-Authenticate": 'Bearer realm="outport"', "Cache-Control": "no-store"}
-        return Answer(HTML, content, {**HEADERS, **headers}, 401)
-
-    async def signing_in(self, request: Request) -> Response:
-        """Keep the credentials that the form brings, once they have proved somebody."""
-        given = fields(await body(request))
-        return await exchange(request, partial(self._signing_in, request, given))
-
-    def _signing_in(self, request: Request, form: Form, _: Lifeline) -> Answer:
-        name, secret = form.get("name", "").strip(), form.get("secret", "").strip()
-        to = form.get("next", "/")
-        to = to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
-        try:
-            kept_login.check(self.gateway, request, None, form.get("token", ""))
-            proof = Password(name, secret) if name else Bearer(secret)
-            authentication.session_of(self.gateway, request, PORT, proof)
-            cookie = kept_login.keeping(self.gateway, request, proof)
-        except GatewayError as error:
-            told = asked.told(self.gateway, request.scope, error)
-            assert isinstance(told, GatewayError)
-            return self.sign_in(to, told.message)
-        return see_other(quote(to, safe="/?&=%#-._~:@"), {"Set-Cookie": cookie})
-
-    async def signing_out(self, request: Request) -> Response:
-        """Forget them."""
-        headers = {"Set-Cookie": kept_login.forgetting(request)}
-        return await self.post(request, lambda *_: see_other(SIGN_IN, headers))
+        refused = {"WWW-Authenticate": 'Bearer realm="outport"'} if status == 401 else {}
+        return Answer(HTML, content, {**HEADERS, **refused, "Cache-Control": "no-store"}, status)
 
 
 def see_other(to: str, headers: Mapping[str, str] | None = None) -> Answer:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import Request
 
-from gateway import Bearer, Gateway, Password, VisibleProduct
-from ports.http import pages, snippets
+from gateway import Bearer, Gateway, Password, VisibleProduct, pushable
+from ports.http import pages, snippets, snippets_web
 from ports.http.pages import Reader
-from ports.http.reach import Reach, Trust
+from ports.http.reach import Login, Reach, Trust
 from ports.http.snippets import DOORS, PORTS, Client, Example
 
 # What stands for a token where the page does not know one: its reader's own belongs into no page.
@@ -56,7 +57,20 @@ def ways(gateway: Gateway, request: Request, reader: Reader, visible: VisiblePro
         at = _reach(gateway, request, PORTS[client])
         if at is not None and visible.product.serves(DOORS[client]) and (columns or DOORS[client] != "graphql"):
             found.append(Way(client.value, title, about, snippets.snippet(client, example, at)))
-    return tuple(found)
+    return (*found, *_pushes(gateway, request, reader, visible, login))
+
+
+def _pushes(gateway: Gateway, request: Request, reader: Reader, visible: VisibleProduct, login: Login) -> Iterator[Way]:
+    """A way to push a row to each table that its reader may push to."""
+    at = _reach(gateway, request, "http")
+    if at is None or not gateway.intake.takes(reader.session, visible.product):
+        return
+    for one in pushable(visible.product):
+        table = "" if one.alone else f"?table={one.table}"
+        url = f"{at.http}/products/{visible.product.name}/-/inputs/{one.source}{table}"
+        text = snippets_web.push(login, dict(one.row), url, at.trust)
+        about = f"You may push rows to its input {one.source}: the product is made anew with them within seconds."
+        yield Way("push", f"Push rows: curl ({one.source})", about, text)
 
 
 def _reach(gateway: Gateway, request: Request, port: str) -> Reach | None:

@@ -7,6 +7,7 @@ from fastapi import Request
 from ports.http import finding, provenance
 from ports.http.exchange import Answer, Lifeline
 from ports.http.pages import Reader
+from ports.hub import personas
 from ports.hub.browser import Browser
 
 QUERY_LIMIT = 200
@@ -24,7 +25,11 @@ class Listing:
         visible = self._gateway.products(reader.session)
         waiting = len(self._gateway.ready().missing) if reader.personas else 0
         headers = provenance.of_products(visible)
-        return self._browser.page("products.html", reader, headers, products=visible, waiting=waiting)
+        seen = personas.every(self._gateway, reader)
+        questions = {one.product.name: self._gateway.feedback.waiting(reader.session, one) for one in visible}
+        return self._browser.page(
+            "products.html", reader, headers, products=visible, waiting=waiting, personas=seen, questions=questions
+        )
 
     def search(self, reader: Reader, _: Request, __: Lifeline) -> Answer:
         """What the words of `q` mean among them, the best first."""

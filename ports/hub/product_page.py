@@ -9,11 +9,11 @@ from typing import Any
 from fastapi import Request
 from markupsafe import Markup
 
-from gateway import FEEDBACK_KINDS, GatewayError, NotFound, Query, VisibleProduct, VisibleTable
+from gateway import FEEDBACK_KINDS, Changed, GatewayError, NotFound, Query, VisibleProduct, VisibleTable
 from ports.http import projection, provenance
 from ports.http.exchange import Answer, Lifeline
 from ports.http.pages import Reader
-from ports.hub import connecting, drawings, lineage, metric_trees, talk, view
+from ports.hub import connecting, drawings, lineage, metric_trees, personas, talk, use, view
 from ports.hub.browser import Browser
 from ports.hub.view import TableView
 
@@ -58,8 +58,12 @@ class ProductPage:
             slas=[one for one in visible.product.sla if projection.names_only(one.element, visible)],
             ways=connecting.ways(self._gateway, request, reader, visible),
             threads=threads,
+            rated=self._gateway.feedback.rated(visible),
             consumers=view.consumers(visible),
-            agreements=view.agreements(visible),
+            others=personas.others(self._gateway, reader, visible.product.name),
+            use=use.of(self._gateway, reader, visible, lifeline),
+            agreements=self._gateway.desk.agreements(reader.session, visible),
+            changes=self._changes(reader, visible),
             said="said=" in request.url.query,
             kinds=FEEDBACK_KINDS,
         )
@@ -80,12 +84,18 @@ class ProductPage:
     def _quality(self, visible: VisibleProduct) -> Markup | None:
         """The share of rules that held at each publication, refused ones too, the newest last."""
         with suppress(GatewayError):
-            history = self._gateway.quality.of(visible, None, CHECKS).history
+            history = self._gateway.quality.of(visible, None, CHECKS, managed=False).history
             points = [(one.at[:16].replace("T", " "), one.score.score) for one in reversed(history)]
             known = [(label, share) for label, share in points if share is not None]
             name = "Share of quality rules that held, by publication"
             return drawings.series(known, name, share=True) if len(known) > 1 else None
         return None
+
+    def _changes(self, reader: Reader, visible: VisibleProduct) -> list[Changed]:
+        """What publications changed of what the reader sees, the newest first."""
+        with suppress(GatewayError):
+            return self._gateway.desk.changes(reader.session, visible)
+        return []
 
     def _objectives(self, reader: Reader, visible: VisibleProduct) -> list[Mapping[str, Any]]:
         """How each promise is kept over all doors, as the last look has found."""

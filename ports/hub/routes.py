@@ -10,14 +10,17 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from gateway import Gateway
+from gateway import SIGN_IN_RETURN, Gateway
 from ports.hub.browser import SIGN_IN, Browser
 from ports.hub.listing import Listing
 from ports.hub.machines import Machines
 from ports.hub.playground import PATH, Ask, Playground
 from ports.hub.product_page import ProductPage
+from ports.hub.signing_in import SigningIn
 from ports.hub.steward_page import StewardPage
 from ports.hub.talk import Talk
+from ports.hub.worth import PATH as SCORECARDS
+from ports.hub.worth import Worth
 
 _HERE = Path(__file__).parent
 _ASSETS = {"hub.css": "text/css", "hub.svg": "image/svg+xml", "hub.js": "text/javascript"}
@@ -28,7 +31,7 @@ def routes(gateway: Gateway, graphql: Ask) -> APIRouter:
     router = APIRouter()
     browser = Browser(gateway)
     _assets(router)
-    _signing(router, browser)
+    _signing(router, SigningIn(browser))
     _finding(router, browser)
     _talking(router, browser)
     _managing(router, StewardPage(browser), browser)
@@ -48,22 +51,30 @@ def _assets(router: APIRouter) -> None:
         return Response(contents[name], media_type=_ASSETS[name], headers={"Cache-Control": "public, max-age=300"})
 
 
-def _signing(router: APIRouter, browser: Browser) -> None:
+def _signing(router: APIRouter, signing: SigningIn) -> None:
     @router.get(SIGN_IN)
     async def form(request: Request) -> Response:
-        return browser.sign_in_page()
+        return await signing.form(request)
 
     @router.post(SIGN_IN)
-    async def sign_in(request: Request) -> Response:
-        return await browser.signing_in(request)
+    async def by_form(request: Request) -> Response:
+        return await signing.by_form(request)
+
+    @router.get(f"{SIGN_IN}/{{issuer}}")
+    async def away(request: Request) -> Response:
+        return await signing.away(request)
+
+    @router.get(f"{SIGN_IN_RETURN}/{{issuer}}")
+    async def back(request: Request) -> Response:
+        return await signing.back(request)
 
     @router.post("/hub/-/sign-out")
-    async def sign_out(request: Request) -> Response:
-        return await browser.signing_out(request)
+    async def out(request: Request) -> Response:
+        return await signing.out(request)
 
 
 def _finding(router: APIRouter, browser: Browser) -> None:
-    listing, product = Listing(browser), ProductPage(browser)
+    listing, product, worth = Listing(browser), ProductPage(browser), Worth(browser)
 
     @router.get("/")
     async def products(request: Request) -> Response:
@@ -72,6 +83,10 @@ def _finding(router: APIRouter, browser: Browser) -> None:
     @router.get("/hub/-/search")
     async def search(request: Request) -> Response:
         return await browser.get(request, listing.search)
+
+    @router.get(SCORECARDS)
+    async def scorecards(request: Request) -> Response:
+        return await browser.get(request, worth.page)
 
     @router.get("/hub/{product}")
     async def one(request: Request) -> Response:
@@ -88,6 +103,10 @@ def _talking(router: APIRouter, browser: Browser) -> None:
     @router.post("/hub/{product}/-/answers")
     async def answer(request: Request) -> Response:
         return await browser.post(request, talk.answer)
+
+    @router.post("/hub/{product}/-/closed")
+    async def close(request: Request) -> Response:
+        return await browser.post(request, talk.close)
 
 
 def _playing(router: APIRouter, playground: Playground, browser: Browser) -> None:

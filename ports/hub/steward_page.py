@@ -6,20 +6,21 @@ Touches the gateway's front door only, which asks the right to manage for each o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from fastapi import Request
 
-from gateway import Access, GatewayError, Supposed, VisibleProduct
+from gateway import PORTS, Access, BadQuery, Found, GatewayError, Supposed, VisibleProduct, Wanted
 from ports.http.exchange import Answer, Lifeline
 from ports.http.pages import Reader
 from ports.hub import talk
 from ports.hub.browser import Browser, Form, see_other
 
-# Each is a question to the policies, and a record of the audit.
+# Each is a question to the policies.
 SUBJECTS = 16
 RUNS = 20
+# What is looked for in the audit -> the field of the form that says it.
+_FIELDS = {"subject": "who", "outcome": "outcome", "rule": "rule", "since": "since", "until": "until"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,23 @@ class Matrix:
     lines: tuple[Line, ...]
 
 
+@dataclass(frozen=True)
+class Explained:
+    """What one would get, or in `words` why that is not told."""
+
+    access: Access | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A page of the audit, or in `words` what is wrong with what was asked."""
+
+    found: Found
+    page: int
+    words: str
+
+
 class StewardPage:
     """The work of this page and its forms."""
 
@@ -51,10 +69,8 @@ class StewardPage:
         """All of it; refused to who does not manage the product."""
         visible = self._managed(reader, request)
         name, asked = visible.product.name, dict(reader.asked)
-        subjects = self._gateway.stewards.subjects(reader.session)
-        accesses = [self._access(reader, name, one) for one in subjects[:SUBJECTS]]
-        explained = asked.get("subject", "")
         session = reader.session
+        subjects = self._gateway.stewards.subjects(session)
         return self._browser.page(
             "steward.html",
             reader,
@@ -62,9 +78,10 @@ class StewardPage:
             visible=visible,
             product=visible.product,
             more=max(0, len(subjects) - SUBJECTS),
-            matrices=matrices(visible, [one for one in accesses if one is not None]),
+            matrices=matrices(visible, self._gateway.stewards.compare(session, name, subjects[:SUBJECTS])),
             subjects=subjects,
-            explained=self._access(reader, name, explained) if explained else None,
+            why=self._explained(reader, name, asked),
+            doors=PORTS,
             asked=asked,
             refreshes=self._gateway.refreshes.history(session, name, RUNS),
             asides=self._gateway.quarantine.read(session, name),
@@ -88,16 +105,26 @@ class StewardPage:
     def _managed(self, reader: Reader, request: Request) -> VisibleProduct:
         return self._gateway.managers.check(reader.session, request.path_params["product"])
 
-    def _access(self, reader: Reader, product: str, subject: str) -> Access | None:
-        with suppress(GatewayError):
-            return self._gateway.stewards.explain(reader.session, Supposed(subject, product))
-        return None
+    def _explained(self, reader: Reader, product: str, asked: Mapping[str, str]) -> Explained:
+        """What the form asks for: whom, at which door, stating what."""
+        if not asked.get("subject"):
+            return Explained(None, "")
+        supposed = Supposed(asked["subject"], product, asked.get("door") or "rest", asked.get("stating") or None)
+        try:
+            return Explained(self._gateway.stewards.explain(reader.session, supposed), "")
+        except GatewayError as error:
+            return Explained(None, error.message)
 
-    def _records(self, reader: Reader, name: str, asked: Mapping[str, str]) -> object:
+    def _records(self, reader: Reader, name: str, asked: Mapping[str, str]) -> Searched | None:
         """What the audit holds, where it was asked for: to look is on record."""
         if "audit" not in asked:
             return None
-        return self._gateway.audits.find(reader.session, name, asked.get("who", ""), asked.get("outcome", ""))
+        given = {field: asked.get(key, "").strip() for field, key in _FIELDS.items()}
+        page = int(text) if (text := asked.get("page", "1")).isdecimal() and len(text) < 4 else 0
+        try:
+            return Searched(self._gateway.audits.find(reader.session, name, Wanted(**given), page), page, "")
+        except BadQuery as error:
+            return Searched(Found((), more=False), 1, error.message)
 
 
 def matrices(visible: VisibleProduct, accesses: Iterable[Access]) -> list[Matrix]:

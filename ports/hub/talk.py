@@ -38,6 +38,12 @@ class Talk:
         self._gateway.feedback.answer(reader.session, visible, form.get("thread", ""), form.get("text", ""))
         return _back(reader, visible)
 
+    def close(self, reader: Reader, request: Request, form: Form, _: Lifeline) -> Answer:
+        """Keep that a thread is over."""
+        visible = self._product(reader, request)
+        self._gateway.feedback.close(reader.session, visible, form.get("thread", ""))
+        return _back(reader, visible)
+
     def _product(self, reader: Reader, request: Request) -> VisibleProduct:
         return self._gateway.product(reader.session, request.path_params["product"])
 

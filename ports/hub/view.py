@@ -161,9 +161,3 @@ def _consumers(visible: VisibleProduct) -> Iterator[Consumer]:
                 for each in value if isinstance(value, list | tuple) else ():
                     if isinstance(each, dict) and isinstance(each.get("name"), str):
                         yield Consumer(each["name"], str(each.get("asks") or ""))
-
-
-def agreements(visible: VisibleProduct) -> tuple[str, ...]:
-    """The ids of the agreements by which the reader sees it."""
-    rules = (rule for one in visible.tables for rule in one.decision.rules)
-    return tuple(dict.fromkeys(one.removeprefix("agreement:") for one in rules if one.startswith("agreement:")))

@@ -14,6 +14,7 @@ from ports.http import finding
 
 SHORT = 220
 LARGE = 1_000_000
+_UNITS = {"d": "day", "h": "hour", "m": "minute", "min": "minute", "s": "second", "y": "year", "mo": "month"}
 _KINDS = {"sourceAligned": "source-aligned", "aggregate": "aggregate", "consumerAligned": "consumer-aligned"}
 
 
@@ -33,6 +34,22 @@ def percent(share: float) -> str:
 def kind(text: str) -> str:
     """A kind of product in words."""
     return _KINDS.get(text, text)
+
+
+def plain(name: str) -> str:
+    """A name of a standard (`timeToRepair`) in words."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower().replace("_", " ")
+
+
+def unit(text: str, value: object) -> str:
+    """A unit in words, of so many."""
+    whole = _UNITS.get(text, text)
+    return whole if str(value) == "1" or text not in _UNITS else f"{whole}s"
+
+
+def several(text: str, count: int) -> str:
+    """A kind of consumer, of so many."""
+    return text if count == 1 else {"person": "people"}.get(text, f"{text}s")
 
 
 def short(text: str) -> str:
@@ -64,6 +81,9 @@ FILTERS: Mapping[str, object] = {
     "moment": moment,
     "percent": percent,
     "kind": kind,
+    "plain": plain,
+    "unit": unit,
+    "several": several,
     "short": short,
     "marked": marked,
 }

@@ -60,10 +60,13 @@ def state(one: ProductProvenance) -> Json:
         "name": one.name,
         "version": one.version,
         "snapshot": one.snapshot,
+        "digest": one.digest,
         "data_time": None if one.data_time is None else timestamp(one.data_time),
         "quality": round(one.quality, 4),
         "freshness": one.freshness,
         "age_s": one.age_s,
+        **({"mock": True} if one.mock else {}),
+        **({"generated": True} if one.generated else {}),
     }
 
 
@@ -72,6 +75,7 @@ def source(found: Provenance) -> str:
     states = [
         f"{one.name}@{one.version}"
         + (f" as of {timestamp(one.data_time)}" if one.data_time is not None else "")
+        + (", rows made up" if one.mock else ", generated rows" if one.generated else "")
         + (f", {one.freshness} data" if one.freshness in {"stale", "breached"} else "")
         for one in found.products
     ]

@@ -1,4 +1,4 @@
-"""What a product's owner would have an agent know: the contract's `context`, as data. Pure.
+"""What a product's owner would have an agent know: the contract's `context`, as data; and a consumer's words. Pure.
 
 A text that names anything which the principal does not see is left out as a whole.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+import orjson
 
 from gateway import VisibleProduct
 from ports.http import projection
@@ -39,6 +41,20 @@ def context(visible: VisibleProduct) -> Json:
         "verified": [one for one in verified if _fit(f"{one['question']} {one['answer']}", hidden)][:LIMIT],
     }
     return {name: value for name, value in found.items() if value}
+
+
+def titled(visible: VisibleProduct) -> str:
+    """The title as it stands among our own words: that of a projection is its consumer's, and quoted."""
+    title = visible.product.title
+    return f"projection of {visible.over}; {note(visible, title)}" if visible.over else title
+
+
+def note(visible: VisibleProduct, text: str) -> str:
+    """What is said of a product: in a projection what its owner has not said is its consumer's note, and quoted."""
+    owners = (" ".join(one.description.split()) for one in visible.snapshot.source.product.tables)
+    if not visible.over or any(one.startswith(text) for one in owners):
+        return text
+    return f"consumer's note: {orjson.dumps(text).decode()}"
 
 
 def _declared(visible: VisibleProduct) -> Iterator[str | dict[str, Any]]:

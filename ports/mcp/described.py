@@ -13,7 +13,7 @@ from ports.mcp import rows
 from ports.mcp.arguments import Describe
 from ports.mcp.budget import Answered, Json, Page
 from ports.mcp.call import Call, provenance, source
-from ports.mcp.context import context
+from ports.mcp.context import context, note, titled
 
 VALUES = 50
 TEXT_LIMIT = 400
@@ -89,15 +89,17 @@ def _head(visible: VisibleProduct) -> Json:
         "product": product.name,
         "version": product.version,
         "title": product.title,
+        "projection_of": visible.over,
         "domain": product.domain,
         "owner": product.owner,
         "purpose": product.purpose[:TEXT_LIMIT],
         "usage": product.usage[:TEXT_LIMIT],
         "limitations": product.limitations[:TEXT_LIMIT],
         "snapshot": snapshot.id,
+        "digest": product.digest,
         "published_at": timestamp(snapshot.published_at),
         "data_time": None if snapshot.data_time is None else timestamp(snapshot.data_time),
-        "quality": round(snapshot.quality, 4),
+        "quality": round(visible.state.quality, 4),
         "sla": [
             f"{one.property} {one.value}{f' {one.unit}' if one.unit else ''}"
             for one in product.sla
@@ -114,10 +116,11 @@ def _head(visible: VisibleProduct) -> Json:
 
 def _lines(visible: VisibleProduct) -> list[str]:
     told = _head(visible)
-    head = f"{told['product']}@{told['version']} {told['title']}"
+    head = f"{told['product']}@{told['version']} {titled(visible)}"
     lines = [head]
     for name in ("purpose", "usage", "limitations", "owner", "deprecated", "sunset"):
-        lines += [f"{name}: {' '.join(str(told[name]).split())}"] if name in told else []
+        words = " ".join(str(told.get(name, "")).split())
+        lines += [f"{name}: {note(visible, words) if name == 'purpose' else words}"] if words else []
     as_of = f"data as of {told['data_time']}; " if "data_time" in told else ""
     lines.append(f"{as_of}published {told['published_at']}; quality {told['quality']}; snapshot {told['snapshot']}")
     lines += [f"sla: {'; '.join(told['sla'])}"] if "sla" in told else []
@@ -145,7 +148,8 @@ def _table(page: Page, schema: str, visible: VisibleProduct, table: VisibleTable
         "examples": examples(schema, table),
     }
     size = "some rows are not yours" if filtered else f"{count} rows" if count is not None else "all rows"
-    head = f"\ntable {schema}.{told['name']}: {told['description']} [{told['granularity'] or 'rows'}; {size}]"
+    about = note(visible, told["description"])
+    head = f"\ntable {schema}.{told['name']}: {about} [{told['granularity'] or 'rows'}; {size}]"
     head += f"\nkey: {', '.join(table.key)}" if table.key else ""
     head += "".join(f"\nexample: {one}" for one in told["examples"])
     if not page.add(head, page.content["tables"], told):

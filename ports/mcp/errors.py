@@ -26,7 +26,7 @@ def told(error: GatewayError, text: str = "") -> str:
         lines.append(f"at character {error.position}: ...{near}...")
     if error.hint:
         lines.append(f"hint: {error.hint}")
-    advice = _ADVICE.get((type(error), error.reason))
+    advice = error.line(_ADVICE)
     if advice:
         lines.append(f"next: {advice}")
     if isinstance(error, Exhausted):

@@ -11,6 +11,7 @@ from gateway import BadQuery, NotFound
 from ports.mcp import described
 from ports.mcp.budget import Json
 from ports.mcp.call import Call
+from ports.mcp.context import note, titled
 
 JSON = "application/json"
 TEMPLATES = (
@@ -39,8 +40,8 @@ def listed(call: Call, cursor: str | None) -> tuple[list[Named], str | None]:
         Named(
             f"outport://products/{one.product.name}",
             one.product.name,
-            one.product.title,
-            " ".join(one.product.purpose.split())[:200],
+            titled(one),
+            note(one, " ".join(one.product.purpose.split())[:200]),
         )
         for one in found[:PAGE]
     ]

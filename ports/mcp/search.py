@@ -10,6 +10,7 @@ from ports.http.finding import Hit
 from ports.mcp.arguments import Search
 from ports.mcp.budget import Answered, Json, Page
 from ports.mcp.call import Call
+from ports.mcp.context import note, titled
 
 _HITS, _LATER_HITS = 12, 4
 DESCRIPTION_LIMIT = 160
@@ -30,25 +31,27 @@ def search(call: Call, asked: Search) -> Answered:
 def _told(visible: VisibleProduct, hits: Sequence[Hit]) -> tuple[str, Json]:
     product = visible.product
     about = _short(product.purpose)
-    matched = [_line(one) for one in hits if one.kind != "product"]
+    matched = [_line(visible, one) for one in hits if one.kind != "product"]
     tables = [one.table.name for one in visible.tables]
     shown = ", ".join(f"{one.table.name}{_times(one)}" for one in visible.tables)
-    line = f"{product.name}@{product.version} ({product.title}): {about}\n  tables: {shown}"
+    line = f"{product.name}@{product.version} ({titled(visible)}): {note(visible, about)}\n  tables: {shown}"
     line += "".join(f"\n  {one}" for one in matched)
     return line, {
         "name": product.name,
         "version": product.version,
         "title": product.title,
+        **({"projection_of": visible.over} if visible.over else {}),
         "about": about,
         "tables": tables,
         "matched": matched,
     }
 
 
-def _line(hit: Hit) -> str:
+def _line(visible: VisibleProduct, hit: Hit) -> str:
     place = hit.table if hit.kind == "table" else f"{hit.table}.{hit.name}"
     kind = f" {hit.type}" if hit.kind == "column" else ""
-    return f"{hit.kind} {place}{kind}: {_short(hit.about)}"
+    about = note(visible, _short(hit.about)) if hit.kind == "table" else _short(hit.about)
+    return f"{hit.kind} {place}{kind}: {about}"
 
 
 def _times(table: VisibleTable) -> str:

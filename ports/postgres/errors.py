@@ -78,7 +78,7 @@ def fields(error: WireError | GatewayError, severity: str = "ERROR") -> dict[str
     """The fields of an ErrorResponse for `error`."""
     if isinstance(error, WireError):
         return _report(severity, error.state, error.message, "", error.hint, None)
-    state = SQLSTATE.get((type(error), error.reason)) or SQLSTATE.get((type(error), ""), "XX000")
+    state = error.line(SQLSTATE) or "XX000"
     return _report(severity, state, error.message, error.error_id, error.hint, error.position)
 
 

@@ -318,7 +318,7 @@ class Work:
         found = self.statements.described(query, asks_pg_catalog(text), pin)
         yield "Outport Scan"
         for one in found.products:
-            yield f"  Product: {one.name} {one.version}, snapshot {one.snapshot}"
+            yield f"  Product: {one.name} {one.version}, snapshot {one.snapshot}, digest {one.digest}"
         for name, kind in zip(found.schema.names, found.types, strict=True):
             yield f"  Output: {name} ({kind.removeprefix('pg.')})"
 

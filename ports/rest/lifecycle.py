@@ -1,5 +1,5 @@
-"""`GET /products/{product}/-/plan`, `POST .../-/apply|promote|deprecate|retire`, `DELETE /products/{product}`: for who
-manages the product.
+"""`GET /-/plan`, `GET /products/{product}/-/plan`, `POST .../-/apply|promote|deprecate|retire`, and
+`DELETE /products/{product}`: for who manages the product.
 
 Touches the front door only.
 """
@@ -14,10 +14,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from gateway import BadQuery, Gateway, Session, Snapshot, Stewardship
+from ports.http import authentication
 from ports.http.exchange import Answer, Lifeline, body, exchange
 from ports.rest import address, formats
 from ports.rest.refreshes import only
 
+# Products of one plan.
+BUNDLE = 50
 _HEADERS = {"Cache-Control": "no-store"}
 # What each act takes, of which the first ones must be there.
 _ACTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -36,6 +39,10 @@ def routes(gateway: Gateway) -> APIRouter:
     @router.get("/products/{product}/-/plan")
     async def plan(request: Request) -> Response:
         return await exchange(request, partial(_plan, gateway, stewardship, request))
+
+    @router.get("/-/plan")
+    async def bundle(request: Request) -> Response:
+        return await exchange(request, partial(_bundle, gateway, stewardship, request))
 
     def add(name: str) -> None:
         async def act(request: Request) -> Response:
@@ -60,6 +67,18 @@ def _plan(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lifel
     only(asked.pairs, ())
     formats.choose(asked.accept, None, None, [formats.JSON])
     content = {"data": stewardship.plan(session, asked.schema)}
+    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), _HEADERS)
+
+
+def _bundle(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lifeline) -> Answer:
+    """`?product=a&product=b`: as one bundle, each planned on the others' new state where it reads them."""
+    session = authentication.session(gateway, request, address.PORT)
+    formats.choose(request.headers.get("accept"), None, None, [formats.JSON])
+    pairs = request.query_params.multi_items()
+    names = [value for name, value in pairs if name == "product"]
+    if not 0 < len(names) <= BUNDLE or len(names) < len(pairs):
+        raise BadQuery(f"name 1 to {BUNDLE} products and nothing else", reason="parameter", hint="?product=a&product=b")
+    content = {"data": stewardship.plan(session, *names)}
     return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), _HEADERS)
 
 

@@ -44,7 +44,8 @@ def routes(gateway: Gateway) -> APIRouter:
 def _scorecards(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     """Of every product that is seen, of its domain, and of all together."""
     session = authentication.session(gateway, request, PORT)
-    formats.choose(request.headers.get("accept"), None, None, [formats.JSON])
+    asked = address.read(request)
+    formats.choose(asked.accept, *question.only_format(asked.pairs), [formats.JSON])
     found = gateway.scorecards.of(session)
     return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": found})]), _UNSTORED)
 
@@ -55,7 +56,12 @@ def _slo(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     asked = address.read(request)
     formats.choose(asked.accept, *question.only_format(asked.pairs), [formats.JSON])
     found = gateway.slo.of(session, gateway.product(session, asked.schema))
-    document = {"at": found.at, "objectives": list(found.results), "incidents": list(found.incidents)}
+    document = {
+        "at": found.at,
+        "objectives": list(found.results),
+        "incidents": list(found.incidents),
+        "maintenance": list(found.maintenance),
+    }
     return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": document})]), _UNSTORED)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from gateway import Column, Session, VisibleProduct, VisibleTable
 from ports.http import errors, projection
 from ports.http.comparing import COMPARISONS, STEPS
-from ports.rest import openapi_about, openapi_acts, schemas
+from ports.rest import openapi_about, openapi_acts, openapi_projections, schemas
 from ports.rest.openapi_about import Rights
 from ports.rest.openapi_parts import (
     BEHALF,
@@ -43,7 +43,8 @@ def document(products: Iterable[VisibleProduct], session: Session, version: str,
     """
     visible = list(products)
     rows = {_row_name(product, table): _row(table) for product in visible for table in product.tables}
-    paths: Json = {"/products": {"get": _listing()}, "/sql": {"post": _sql()}, **openapi_about.of_all()}
+    paths: Json = {"/products": {"get": _listing()}, "/sql": {"post": _sql()}, **openapi_about.of_all(rights)}
+    paths |= openapi_projections.of_all()
     for product in visible:
         for more in (_product(product), openapi_about.of(product, rights), openapi_acts.of(product, rights)):
             for path, methods in more.items():

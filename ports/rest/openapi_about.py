@@ -24,6 +24,7 @@ from ports.rest.suggest import NAME_LENGTH, NAMES
 Json = dict[str, Any]
 _TEXT: Json = {"type": "string"}
 _TEXT_OR_NULL: Json = {"type": ["string", "null"]}
+_NUMBER: Json = {"type": "number"}
 _NUMBER_OR_NULL: Json = {"type": ["number", "null"]}
 _COUNT: Json = {"type": "integer", "minimum": 0}
 _FLAG: Json = {"type": "boolean"}
@@ -62,13 +63,28 @@ def of(product: VisibleProduct, rights: Rights) -> Json:
     return {f"/products/{name}/-/{path}": {"get": made} for path, made in found.items()}
 
 
-def of_all() -> Json:
-    """The addresses of no product that everybody may ask, by path and method."""
+def of_all(rights: Rights) -> Json:
+    """The addresses of no product, by path and method: that everybody may ask, and of bundles for who manages some."""
     card, suggested = shape(at=_TEXT_OR_NULL), page(shape(wanted=_TEXT, kind=_TEXT, place=_TEXT, about=_TEXT))
     named = {"type": "string", "pattern": rf"^[A-Za-z0-9_ .-]{{1,{NAME_LENGTH}}}$"}
     names: Json = {"type": "array", "items": named, "minItems": 1, "maxItems": NAMES}
     wanted = parameter("name", names, "a column, an entity or a measure that is wanted", required=True)
-    return {
+    workspaces = several(
+        shape(
+            name=_TEXT, title=_TEXT, owners=several(_TEXT), teams=several(_TEXT), products=several(_TEXT), limits=_ANY,
+            use=shape(running=_COUNT, waiting=_COUNT, queries=_COUNT, computed_s=_NUMBER, window_s=_NUMBER),
+        )
+    )  # fmt: skip
+    names_of_products: Json = {
+        "type": "array",
+        "items": {"enum": sorted(rights.manages)},
+        "minItems": 1,
+        "maxItems": 50,
+    }
+    products = parameter("product", names_of_products, "one that you manage", required=True)
+    told = "What publishing several products together would change, and whom it breaks"
+    planned = {"/-/plan": {"get": unstored("plan", None, told, [products, PURPOSE], single(_PLAN))}}
+    return (planned if rights.manages else {}) | {
         "/-/scorecards": {
             "get": unstored(
                 "scorecards", None, "What products are worth, by product and domain", [BEHALF], single(card)
@@ -77,6 +93,11 @@ def of_all() -> Json:
         "/-/suggest": {
             "get": unstored(
                 "suggest", None, "What is served already of what is wanted", [wanted, PURPOSE, BEHALF], json(suggested)
+            )
+        },
+        "/-/workspaces": {
+            "get": unstored(
+                "workspaces", None, "Workspaces that you answer for, their limits and use", [BEHALF], single(workspaces)
             )
         },
     }
@@ -88,7 +109,7 @@ def _states(name: str) -> Mapping[str, Json]:
     since = parameter("since", {"type": "string", "pattern": _MOMENT}, "publications since that moment")
     form = parameter("format", {"type": "string", "enum": ["json", "oors"]}, "the format")
     quality = single(_quality()) | {"application/oors+json": {"schema": _ANY}}
-    slo = single(shape(at=_TEXT_OR_NULL, objectives=several(_ANY), incidents=several(_ANY)))
+    slo = single(shape(at=_TEXT_OR_NULL, objectives=several(_ANY), incidents=several(_ANY), maintenance=several(_ANY)))
     said = page(shape(id=_TEXT, at=_TEXT, kind=_TEXT, text=_TEXT, subject=_TEXT, answers=_TEXT))
     kept = page(shape(id=_TEXT, version=_TEXT, published_at=_TEXT, served=_FLAG, kept_until=_TEXT_OR_NULL))
     return {
@@ -130,11 +151,10 @@ def _managed(name: str) -> Mapping[str, Json]:
         input=_TEXT, table=_TEXT, rows=_COUNT, aside=_COUNT, broken={"type": "object", "additionalProperties": _COUNT},
         shown=several(_TEXT), sample=several(_ANY), pushed=_FLAG,
     )  # fmt: skip
-    plan = shape(changes=_FLAG, refused=_FLAG, consumers_since=_TEXT, products=several(_ANY))
     return {
         "plan": unstored(
             f"plan_{name}", name, f"What publishing the folder of {name} would change, and whom it breaks", [PURPOSE],
-            single(plan),
+            single(_PLAN),
         ),
         "refreshes": unstored(f"refreshes_{name}", name, f"The last runs of {name}", [_LAST, PURPOSE], json(page(run))),
         "quarantine": unstored(
@@ -194,3 +214,6 @@ def json(schema: Json) -> Json:
 def single(schema: Json) -> Json:
     """An answer in JSON that holds one thing."""
     return json(shape(data=schema))
+
+
+_PLAN: Json = shape(changes=_FLAG, refused=_FLAG, consumers_since=_TEXT, products=several(_ANY))

@@ -40,7 +40,7 @@ PROBLEM: Json = {
 HEADERS = {
     "ETag": "of the decision, the snapshots and the question",
     "X-Outport-Query-Id": "under which the audit keeps it",
-    "X-Outport-Products": "the products read, with version, snapshot, data time and quality",
+    "X-Outport-Products": "the products read, with version, snapshot, digest, data time and quality",
     "X-Outport-Policy": "fingerprint of the decisions, keyed per principal",
     "Link": "next page; describedby: the product; service-desc: its OpenAPI document",
     "Deprecation": "RFC 9745: since when a product that was read is deprecated",

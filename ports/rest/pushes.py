@@ -11,10 +11,9 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
-from gateway import PUSH_ON_BAD, BadQuery, Cancelled, Gateway, Push, PushForm
-from ports.http.exchange import Answer, Lifeline, exchange
+from gateway import PUSH_ON_BAD, BadQuery, Gateway, Push, PushForm
+from ports.http.exchange import Answer, Lifeline, exchange, receive
 from ports.http.lane import Lane
 from ports.rest import address
 
@@ -37,7 +36,7 @@ def routes(gateway: Gateway) -> APIRouter:
         lane: Lane = request.app.state.lane
         begun = await lane.run(partial(_begun, gateway, request))
         try:
-            await _receive(request, begun, gateway.intake.limit_bytes)
+            await receive(request, begun.write, gateway.intake.limit_bytes, "a push")
             return await exchange(request, partial(_kept, begun, lane))
         finally:
             await lane.run(begun.discard)
@@ -66,19 +65,6 @@ def _begun(gateway: Gateway, request: Request) -> Push:
     name = request.path_params["input"]
     key = keys[0] if keys else ""
     return gateway.intake.begin(session, asked.schema, name, given.get("table"), key, form, on_bad)
-
-
-async def _receive(request: Request, push: Push, limit_bytes: int) -> None:
-    """Read the body into `push`. Raises HTTPException 413 before more than the limit is kept; Cancelled."""
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit_bytes:
-                raise HTTPException(413, f"a push has at most {limit_bytes} bytes", {"Connection": "close"})
-            push.write(chunk)
-    except ClientDisconnect as error:
-        raise Cancelled("the client has gone") from error
 
 
 def _kept(push: Push, lane: Lane, _: Lifeline) -> Answer:

@@ -44,7 +44,8 @@ def _quality(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     given = only(asked.pairs, ("since", "limit", "format"))
     as_oors = _as_oors(asked.accept, given.get("format"))
     visible = gateway.product(session.pinned(asked.snapshots), asked.schema)
-    found = gateway.quality.of(visible, _since(given.get("since")), limit(given.get("limit")))
+    managed = bool(gateway.managers.rule(session, visible.product))
+    found = gateway.quality.of(visible, _since(given.get("since")), limit(given.get("limit")), managed=managed)
     content = oors(found) if as_oors else {"data": asdict(found)}
     headers = {**provenance.of_product(visible), "Cache-Control": "no-store"}
     media_type = OORS if as_oors else formats.JSON.media_type

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from gateway.bind import Binder, Grant, Query
+from gateway.bind import Binder, Query
 from gateway.catalog import Snapshot
 from gateway.decision import Decision, Treatment, unknown_relation
 from gateway.engine import Engine
@@ -20,6 +20,7 @@ from gateway.product import Column, Product, Table
 from gateway.scope import Path as Name
 from gateway.scope import Users
 from gateway.stream import Provenance, Result, Summary
+from gateway.views import Grant
 
 USERS = Users("tester", "tester")
 NOWHERE = Provenance("test", (), "")

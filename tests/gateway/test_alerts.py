@@ -275,3 +275,49 @@ def test_a_receiver_that_drips_keeps_no_other_waiting(monkeypatch: pytest.Monkey
             webhook.post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", "m", 1, SECRET)
         over.set()
         assert dripped.result()
+
+
+def test_an_address_that_does_not_answer_holds_up_no_other(
+    tmp_path: Path, receiver: Receiver, clock: ScriptedClock
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = f"http://127.0.0.1:{silent.getsockname()[1]}/hook"
+        given = settings(tmp_path, f"{slow}, {receiver.url}")
+        work = sender(given, clock)
+        for number in range(3):
+            raise_alert(given, Alert("refresh.failed", "stock", f"r{number}", {"run": f"r{number}"}), clock)
+            work.begin()
+            assert work._sending[receiver.url].result(20) == 1
+        assert not work._sending[slow].done()
+        assert [body["data"]["run"] for body in receiver.bodies()] == ["r0", "r1", "r2"]  # type: ignore[index]
+        assert len(Outbox(given.state).files()) == 3, "those that wait for it"
+    work.close()
+
+
+def test_one_address_gets_what_is_due_in_order_and_after_a_failure_not_the_rest_at_once(
+    tmp_path: Path, receiver: Receiver, clock: ScriptedClock
+) -> None:
+    given = settings(tmp_path, receiver.url)
+    for number in range(3):
+        raise_alert(given, Alert("refresh.failed", "stock", f"r{number}", {"run": f"r{number}"}), clock)
+        clock.advance(timedelta(seconds=1))
+    receiver.statuses = [204, 503]
+    work = sender(given, clock)
+    assert (work.tick(), len(receiver.came)) == (1, 2)
+    assert (work.tick(), len(receiver.came)) == (1, 3)
+    work.close()
+
+
+def test_an_incident_s_alert_has_one_id_however_often_it_is_raised(
+    tmp_path: Path, receiver: Receiver, clock: ScriptedClock
+) -> None:
+    given = settings(tmp_path, receiver.url)
+    one = Incident(id="i1", product="stock", objective="o", port="", first_bad=NOON, opened=NOON)
+    assert incident_alert(given, "opened", one, clock)
+    assert not incident_alert(given, "opened", one, clock)
+    sender(given, clock).tick()
+    clock.advance(timedelta(days=1))
+    assert incident_alert(given, "opened", one, clock)
+    sender(given, clock).tick()
+    assert len({headers["webhook-id"] for headers, _ in receiver.came}) == 1
+    assert len(receiver.came) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from gateway.document import Finding
 from gateway.duck_writer import Writer
 from gateway.identity import Directory
 from gateway.keys import load as load_keys
+from gateway.ledger import Ledger
 from gateway.publish import Progress, Warned
+from gateway.runs import QUALITY
 from gateway.shelf import PREFIX
 from gateway.snapshot import Arrived
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
@@ -54,13 +57,25 @@ def shop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
 
 
-def declare(shop: Workshop, *, limit: Any = None, data: Any = SEVEN, form: str = "parquet") -> None:
+def declare(
+    shop: Workshop,
+    *,
+    limit: Any = None,
+    data: Any = SEVEN,
+    form: str = "parquet",
+    quality: Sequence[Mapping[str, Any]] = (),
+    columns: Mapping[str, Any] = ORDERS,
+) -> None:
     """A product `sales` that passes on what arrives at its input `raw`."""
     own = {"id": KEY, "state": column("VARCHAR"), "amount": column("INTEGER")}
     folder = shop.declare(
         "sales", {"kept": own}, models={"kept": "SELECT id, state, amount FROM raw.orders"}, inputs=["raw"]
     )
-    schema: dict[str, Any] = {"name": "orders", "properties": [{"name": name, **told} for name, told in ORDERS.items()]}
+    schema: dict[str, Any] = {
+        "name": "orders",
+        "properties": [{"name": name, **told} for name, told in columns.items()],
+    }
+    schema["quality"] = list(quality)
     if limit is not None:
         schema["customProperties"] = [{"property": "quarantineLimit", "value": limit, "vendor": "outport"}]
     declared = {
@@ -211,3 +226,110 @@ def test_who_manages_a_product_sees_of_what_was_set_aside_what_is_theirs_to_see(
     gateway.close()
     assert (aside.aside, dict(aside.broken), aside.shown) == (6, BROKEN, shown)
     assert {name for row in aside.sample for name in row} == {"$rules", *shown}
+
+
+FOUR = pa.table({"id": [1, 2, 3, 4], "state": ["n/a", "open", None, "shut"], "amount": [1, 2, 2, -4]})
+STATES: Mapping[str, Any] = {
+    "id": column("BIGINT"),
+    "state": column(
+        "VARCHAR",
+        quality=[
+            {"id": "told", "metric": "missingValues", "arguments": {"missingValues": ["n/a"]}, "mustBe": 0},
+            {"id": "known's", "metric": "nullValues", "unit": "percent", "mustBeLessOrEqualTo": 0},
+            {"id": "few", "metric": "nullValues", "unit": "percent", "mustBeLessThan": 1, "severity": "warning"},
+        ],
+    ),
+    "amount": column("INTEGER", quality=[{"id": "apart", "metric": "duplicateValues", "mustBe": 0}]),
+}
+ONE = {"id": "some", "metric": "rowCount", "mustBeGreaterThan": 1}
+SUM = {"id": "sum", "type": "sql", "query": "SELECT sum(amount) FROM ${table}", "mustBe": -2}
+
+
+def ruled(shop: Workshop, *quality: Mapping[str, Any], limit: int = 2) -> None:
+    declare(shop, limit=limit, data=FOUR, quality=quality, columns=STATES)
+
+
+def test_rows_that_break_a_rule_that_none_may_are_set_aside_by_its_id(shop: Workshop) -> None:
+    ruled(shop, ONE, SUM)
+    snapshot = shop.publish("sales")
+    assert stored(snapshot, "SELECT id FROM kept ORDER BY id") == [(2,), (4,)]
+    assert dict(snapshot.arrived[0].broken) == {"told": 2, "known's": 1}
+    (file,) = snapshot.path.parent.glob(f"{PREFIX}*")
+    assert {row["id"]: row["$rules"] for row in pq.read_table(file).to_pylist()} == {"1": "told", "3": "told, known's"}
+    found = {one.rule: (one.table, one.holds, one.value, one.severity) for one in snapshot.checked}
+    # What is set aside is counted of all that came, the other rules are over what is let in.
+    assert found == {
+        "told": ("raw.orders", False, 2.0, "error"),
+        "known's": ("raw.orders", False, 25.0, "error"),
+        "few": ("raw.orders", True, 0.0, "warning"),
+        "apart": ("raw.orders", True, 0.0, "error"),
+        "some": ("raw.orders", True, 2.0, "error"),
+        "sum": ("raw.orders", True, -2.0, "error"),
+    }
+    assert snapshot.quality == 1.0
+    assert shop.publish("sales") == snapshot
+
+
+def test_a_rule_of_the_whole_table_stops_the_publication_or_warns(shop: Workshop) -> None:
+    served = [SUM | {"severity": "warning", "mustBe": 7}]
+    ruled(shop, *served)
+    before = shop.publish("sales")
+    assert {one.rule: one.holds for one in before.checked if one.rule in {"sum", "few"}} == {"sum": False, "few": True}
+    ruled(shop, ONE | {"mustBeGreaterThan": 2}, *served)
+    with pytest.raises(ContractError) as refusal:
+        shop.publish("sales")
+    (finding,) = refusal.value.findings
+    assert (finding.file, finding.path) == ("raw.odcs.yaml", "schema[0].quality[0]")
+    assert finding.problem == "raw.orders: rowCount of orders: gives 2"
+    assert finding.remedy == "expected > 2"
+    rows = [row for row in Ledger(shop.settings.state).rows(QUALITY) if row["snapshot"] is None]
+    assert {row["rule"]: row["holds"] for row in rows if row["table"] == "raw.orders"} == {
+        "told": False, "known's": False, "few": True, "apart": True, "some": False, "sum": False,
+    }  # fmt: skip
+    assert {str(row["reads"]) for row in rows} == {"['inputs/raw.orders']"}
+
+
+def test_more_bad_rows_than_allowed_are_on_record_with_their_rules(shop: Workshop) -> None:
+    ruled(shop, ONE, limit=1)
+    with pytest.raises(ContractError) as refusal:
+        shop.publish("sales")
+    places = {one.problem.rpartition(" ")[2]: one.path for one in refusal.value.findings}
+    assert places == {
+        "told": "schema[0].properties[1].quality[0]", "known's": "schema[0].properties[1].quality[1]",
+    }  # fmt: skip
+    rows = Ledger(shop.settings.state).rows(QUALITY)
+    assert {row["rule"]: row["value"] for row in rows} == {"told": 2.0, "known's": 25.0}
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (SUM | {"query": "SELECT count(*) FROM kept"}, "the rule reads kept"),
+        (SUM | {"query": "SELECT nothing FROM orders"}, "nothing"),
+        ({"metric": "rowCount"}, "exactly one comparison"),
+        (ONE | {"id": "told"}, "two rules of orders are called told"),
+    ],
+)
+def test_a_rule_of_an_input_that_cannot_be_run_is_refused(shop: Workshop, rule: dict[str, Any], told: str) -> None:
+    ruled(shop, rule)
+    with pytest.raises(ContractError, match=told):
+        contract.load(shop.settings.products / "sales")
+
+
+def test_outcomes_of_inputs_are_told_to_who_manages_the_product_and_count_in_no_score(shop: Workshop) -> None:
+    ruled(shop, ONE)
+    snapshot = shop.publish("sales")
+    Directory(shop.settings.principals, load_keys(shop.settings)).add("stew", "person", {"role": ["steward"]}, "s" * 12)
+    gateway = Gateway(shop.settings)
+    try:
+        session = gateway.open(Password("stew", "s" * 12), "rest")
+        visible = gateway.product(session, "sales")
+        seen, managed = (gateway.quality.of(visible, None, 9, managed=one) for one in (False, True))
+        assert {one.table for one in seen.rules} == {"kept"}
+        assert {one.rule: one.value for one in managed.rules if one.table == "raw.orders"} == {
+            one.rule: one.value for one in snapshot.checked
+        }
+        assert managed.score == seen.score
+        assert [one.score for one in managed.history] == [one.score for one in seen.history] == [seen.score]
+    finally:
+        gateway.close()

@@ -95,3 +95,18 @@ def test_many_rows_of_columns_without_bytes_are_refused(tmp_path: Path) -> None:
     assert through(tmp_path, few).num_rows == 10_000
     with pytest.raises(BodyError, match="more rows than bytes"):
         through(tmp_path, of(id=pa.array([False] * 1_000_000), **{name: pa.nulls(1_000_000) for name in columns}))
+
+
+def test_a_stream_that_was_cut_between_its_batches_or_is_two_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "body"
+    with source.open("wb") as file:
+        writer = ipc.new_stream(file, of(a=[1]).schema)
+        writer.write_batch(of(a=[-1, 0]))
+        cut = file.tell()
+        writer.write_batch(of(a=[1]))
+        writer.close()
+    whole = source.read_bytes()
+    for body, told in ((whole[:cut], "has no end"), (whole + whole, "more follows"), (whole + b"x", "more follows")):
+        source.write_bytes(body)
+        with pytest.raises(BodyError, match=told):
+            to_parquet(source, tmp_path / "rows")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import json
@@ -14,8 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import archive, manifest, refresh, shelf
-from gateway.backup import Saved, backup, restore
+from gateway import archive, manifest, refresh, restoring, shelf
+from gateway.backup import Saved, backup, restore, resumed
 from gateway.catalog import Catalog
 from gateway.errors import BadQuery, GatewayError, Unavailable
 from gateway.identity import Directory
@@ -295,3 +296,53 @@ def test_a_line_that_is_still_being_written_is_left_out(shop: Workshop, file: Pa
     saved(shop, file)
     kept = {member.name: body for member, body in _members(file)}
     assert kept["ledger/refresh-20260101-1.jsonl"] == b'{"at": "2026"}\n'
+
+
+STEPS = 14
+
+
+@pytest.mark.parametrize("step", range(STEPS))
+def test_a_restore_that_is_killed_once_it_has_begun_is_finished_by_the_next_that_needs_the_state(
+    shop: Workshop, file: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    (shop.settings.state / "feedback").mkdir()
+    (shop.settings.state / "feedback" / "staff.jsonl").write_text("{}\n")
+    saved(shop, file, audit=True, secret=True)
+    first = Catalog(shop.settings.state).current().snapshots
+    shop.fill("staff", "people", TWO.slice(0, 1))
+    second = shop.publish("staff")
+    Directory(shop.settings.principals, load(shop.settings)).add("bob", "person", {}, "bob-secret")
+    Cut(monkeypatch, step).during(lambda: restored(shop.settings, file, force=True))
+    assert Catalog(shop.settings.state).current().snapshots in ((second,), first)
+    resumed(shop.settings)
+    assert not resumed(shop.settings)
+    assert Catalog(shop.settings.state).current().snapshots == first
+    assert Directory(shop.settings.principals, load(shop.settings)).subjects() == ("ann",)
+    assert {one.name for one in shop.snapshots.iterdir()} == set(manifest.read(shop.settings.state).ids)
+    assert not list(shop.settings.state.glob(".restore*"))
+
+
+class Cut(Exception):
+    """Ends what goes on at the nth rename or removal, once a restore has begun."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, step: int) -> None:
+        self._patch, self._left = patch, step
+
+    def during(self, act: Callable[[], object]) -> None:
+        with self._patch.context() as patch, contextlib.suppress(Cut):
+            begin, rename, remove = restoring.begin, Path.rename, shutil.rmtree
+
+            def begun(staged: Path) -> Path:
+                ready = begin(staged)
+                patch.setattr(Path, "rename", lambda path, target: self._step(rename, path, target))
+                patch.setattr(shutil, "rmtree", lambda path, **more: self._step(remove, path, **more))
+                return ready
+
+            patch.setattr(restoring, "begin", begun)
+            act()
+
+    def _step(self, act: Callable[..., object], *given: object, **more: object) -> object:
+        if self._left == 0:
+            raise self
+        self._left -= 1
+        return act(*given, **more)

@@ -137,24 +137,27 @@ def test_a_kept_snapshot_that_is_damaged_is_unavailable(shop: Workshop) -> None:
         Catalog(shop.settings.state).snapshot(first.id)
 
 
-def test_readers_do_not_wait_for_a_reload(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = shop.publish("staff")
+def test_who_asks_while_another_thread_reads_the_new_manifest_is_not_told_of_the_old_one(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     served = Catalog(shop.settings.state)
-    served.current()
-    second = shop.publish("staff", force=True)
-    loading, go_on = threading.Event(), threading.Event()
-    load = record.load
+    assert served.current().snapshots == ()
+    snapshot, read = shop.publish("staff"), manifest.read
+    reading, go_on, found = threading.Event(), threading.Event(), list[tuple[object, ...]]()
 
-    def slow(folder: Path) -> catalog.Snapshot:
-        loading.set()
-        assert go_on.wait(10)
-        return load(folder)
+    def slow(state: Path) -> manifest.Manifest:
+        reading.set()
+        assert go_on.wait(30)
+        return read(state)
 
-    monkeypatch.setattr(record, "load", slow)
-    reloader = threading.Thread(target=served.current)
-    reloader.start()
-    assert loading.wait(10)
-    assert served.current().snapshots == (first,)
+    monkeypatch.setattr(manifest, "read", slow)
+    threads = [threading.Thread(target=lambda: found.append(served.current().snapshots)) for _ in range(2)]
+    threads[0].start()
+    assert reading.wait(30)
+    threads[1].start()
+    threads[1].join(0.2)
+    assert found == []
     go_on.set()
-    reloader.join()
-    assert served.current().snapshots == (second,)
+    for thread in threads:
+        thread.join(30)
+    assert found == [(snapshot,), (snapshot,)]

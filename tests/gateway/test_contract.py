@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import contract
+from gateway import clock, contract, push_examples
 from gateway.contract import ContractError
 from gateway.document import Finding
 from gateway.product import Product
@@ -437,15 +437,35 @@ def test_a_share_and_a_placeholder_are_understood(folder: Folder) -> None:
     assert (rules["twice"].unit, rules["twice"].comparison) == ("percent", ("mustBeBetween", (0, 50)))
 
 
+def test_a_clock_that_runs_on_from_another_day_measures_freshness_as_the_real_one_does() -> None:
+    stock = contract.load(DEMO / "inventory")
+    (fresh,) = [rule for rule in stock.table("positions").quality if rule.id == "positions.checked_at.freshness"]
+    assert "2018-01-01" in fresh.query
+    assert "now()" in fresh.query
+    assert not clock.stands(stock.data_clock)
+    assert not clock.needs_input(stock.data_clock)
+
+
+def test_examples_of_a_contract_make_the_row_that_one_may_push_at_first() -> None:
+    (one,) = push_examples.of(contract.load(DEMO / "shipments"))
+    assert (one.source, one.table, one.alone) == ("scans", "scans", True)
+    assert dict(one.row).keys() == {"shipment_id", "carrier", "scanned_at", "delivered"}
+    assert push_examples.of(contract.load(DEMO / "inventory")) == ()
+
+
 def test_the_demo_products_compile_with_what_their_owners_promise() -> None:
     retail, customers = contract.load(DEMO / "retail"), contract.load(DEMO / "customer_360")
     readable = {
         "retail": {table.name: [(column.name, column.type) for column in table.columns] for table in retail.tables}
     }
 
-    assert contract.compile_product(retail, {}, DEMO / "retail") == ()
-    assert contract.compile_product(customers, readable, DEMO / "customer_360") == ()
-    assert contract.compile_product(contract.load(DEMO / "promotions"), {}, DEMO / "promotions") == ()
+    told = [
+        *contract.compile_product(retail, {}, DEMO / "retail"),
+        *contract.compile_product(customers, readable, DEMO / "customer_360"),
+        *contract.compile_product(contract.load(DEMO / "promotions"), {}, DEMO / "promotions"),
+    ]
+    assert [one for one in told if "is promised, and not measured" not in one.problem] == []
+    assert len(told) == 3, "how long rows are kept, of each"
     assert customers.table("customers").column("lifetime_value").type == "DECIMAL(18,2)"
     assert {column.name for column in customers.table("customers").columns if "pii" in column.tags} == {
         "full_name",

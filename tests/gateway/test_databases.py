@@ -9,6 +9,7 @@ import tempfile
 import threading
 import types
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -147,6 +148,7 @@ def test_an_address_refers_to_its_secrets_by_name(shop: Workshop) -> None:
         {"driver": "os", "file": "data/shop.db"},
         {"driver": "adbc_driver_sqlite", "file": "../other.db"},
         {"driver": "adbc_driver_sqlite", "uri": "/etc/passwd"},
+        {"driver": "adbc_driver_duckdb", "uri": "/srv/state/snapshots/other/core.duckdb"},
         {"driver": "adbc_driver_sqlite", "file": "data/shop.db", "uri": "x"},
         {"driver": "adbc_driver_sqlite", "file": "data/shop.db", "query": "SELECT 1"},
     ],
@@ -207,6 +209,23 @@ def test_a_table_with_a_watermark_is_read_from_there_on(shop: Workshop) -> None:
     assert stored(second, rows) == [(1, "open"), (2, "shut"), (3, "late"), (4, "open")]
     home = shop.settings.state / "inputs" / "sales" / "raw" / "orders"
     assert len(list(home.iterdir())) == 2
+    # A source that has lost its newest row was restored, or begun again: all of it is read.
+    run(shop, "DELETE FROM Orders WHERE id IN (3, 4)", "INSERT INTO Orders VALUES (5, 'open', 1)")
+    third = shop.publish("sales")
+    assert stored(third, rows) == [(1, "lost"), (2, "shut"), (5, "open")]
+    run(shop, "INSERT INTO Orders VALUES (6, 'open', 200)")
+    assert stored(shop.publish("sales"), rows) == [(1, "lost"), (2, "shut"), (5, "open"), (6, "open")]
+
+
+def test_a_watermark_of_the_future_keeps_no_other_away(tmp_path: Path) -> None:
+    segment = tmp_path / "segment.parquet"
+    duckdb.sql("SELECT 1 AS id, TIMESTAMP '9999-12-31' AS at").write_parquet(str(segment))
+    marked = Replica("at", "TIMESTAMP", 60, ("id",), (str(segment),), (), "", "")
+    writer = Writer(tmp_path, threads=1, memory_limit="200MB", files=[str(segment)], attached=[])
+    found = newest(writer, marked)
+    writer.close()
+    assert found is not None
+    assert datetime.fromisoformat(found) < datetime.now(UTC).replace(tzinfo=None)
 
 
 @pytest.mark.parametrize(

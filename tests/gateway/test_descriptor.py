@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -206,8 +207,15 @@ def test_the_demo_products_read_without_a_finding(name: str) -> None:
 
 def test_every_custom_property_that_is_read_is_known() -> None:
     rooms = Path(review.__file__).parent.glob("*.py")
-    asked = re.compile(r"""\b(?:custom|money|_text)\((?:\w+, )?"(\w+)"\)""")
+    asked = re.compile(r"""\b(?:custom|money)\((?:\w+, )?"(\w+)"\)""")
     read = {name for room in rooms for name in asked.findall(room.read_text())}
     read |= {arrivals.LIMIT, arrivals.WATERMARK, sources.PUSH, sources.ADBC, schedule.REFRESH, alignment.CONSUMERS}
     assert {"percentile", "adherence", "stale", "value", "cost", "port"} <= read
     assert read | {"attestations", "user", "password"} <= set(review.KNOWN)
+
+
+def test_a_text_of_brackets_alone_is_refused_at_once() -> None:
+    begun = time.process_time()
+    with pytest.raises(DocumentError, match="not valid YAML"):
+        document.read("deep.yaml", "[" * 1_000_000)
+    assert time.process_time() - begun < 5

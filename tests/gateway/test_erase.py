@@ -8,19 +8,26 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import yaml
 
+from gateway import erase as module
 from gateway import manifest, retirement, shelf
+from gateway.alone import taken
 from gateway.catalog import Catalog
 from gateway.contract import ContractError
 from gateway.erase import Erased, Subject, erase
 from gateway.errors import BadQuery, Expired, GatewayError, NotFound
 from gateway.operator import Act
 from gateway.progress import silent
+from gateway.segments import Shelf
 from gateway.snapshot import Snapshot
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
 
@@ -47,6 +54,7 @@ READERS = (
     {"id": "more", "on": {"product": "names"}, "to": {"subject": "product:more", "kind": "product"},
      "grant": {"columns": ["*"]}},
 )  # fmt: skip
+MORE = "SELECT count(*) AS people FROM names.names"
 WHO = Subject("staff", "people", (CANARY,))
 
 
@@ -69,8 +77,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     notes = {"notes": {"note": KEY, "person": column("VARCHAR", relationships=[{"to": "staff.people.id"}])}}
     made.declare("staff", TABLES, data=DATA, quality=EXACT)
     made.declare("names", NAMES, models=NAMED, inputs=["staff"], quality=exact)
-    model = {"counted": "SELECT count(*) AS people FROM names.names"}
-    made.declare("more", {"counted": {"people": KEY}}, models=model, inputs=["names"])
+    made.declare("more", {"counted": {"people": KEY}}, models={"counted": MORE}, inputs=["names"])
     made.declare("notes", notes, data={"notes": pa.table({"note": [1], "person": ["b"]})})
     for name in ("staff", "names", "more", "notes"):
         made.publish(name)
@@ -133,6 +140,16 @@ def test_no_file_of_the_state_holds_the_subject_any_more(done: Done) -> None:
     assert found.rows == {"people": 1, "orders": 2, "lines": 2, "rates": 0}
     assert (found.rebuilt, found.left, found.upstream, found.referring) == (("names", "more"), (), (), ("notes",))
     assert {path.name for path in done.shop.snapshots.iterdir()} == set(manifest.read(done.shop.settings.state).ids)
+
+
+def test_a_data_clock_that_inputs_told_goes_on_where_they_are_not_at_hand() -> None:
+    published = datetime(2030, 1, 1, tzinfo=UTC)
+    for declared, wanted in (("(SELECT max(day) FROM raw.t)", "2017-03-02 01:00:00"), ("2017-01-01T00:00:00", None)):
+        product = SimpleNamespace(name="late", tables=(), data_clock=declared)
+        known = {"data_time": datetime(2017, 3, 2), "published_at": published}
+        old: Any = SimpleNamespace(id="x", product=product, path=Path("x"), pseudonyms=(), **known)
+        told = module._job(Subject("late", "u", ("1",)), old, published + timedelta(hours=1)).data_time
+        assert told is None if wanted is None else wanted in str(told).replace("T", " ")
 
 
 def test_everybody_else_stays_as_they_were(done: Done) -> None:
@@ -233,3 +250,123 @@ def test_an_erasure_publishes_no_edit_of_a_contract(shop: Workshop) -> None:
     done = erased(shop)
     assert done.left == (("names 1.0.0", "the folder names declares what is not served"),)
     assert served(shop, "names").product.version == "1.0.0"
+
+
+def test_what_was_made_of_an_older_state_that_held_the_subject_goes_though_nothing_reads_it_now(shop: Workshop) -> None:
+    shop.declare("names", NAMES, data={"names": pa.table({"id": ["b"], "name": ["B"]})}, version="1.1.0")
+    (shop.settings.products / "names" / "models" / "names.sql").unlink()
+    shop.publish("names")
+    before = served(shop, "more")
+    assert {shelf.product_of(one) for one in before.made_of} == {"staff", "names"}
+    assert served(shop, "names").id not in before.made_of
+    done = erased(shop)
+    assert done.rebuilt == ("more",)
+    assert stored(served(shop, "more"), "SELECT people FROM counted") == [(1,)]
+    assert before.id in done.removed
+    assert holding(shop) == []
+
+
+PUSHED = {
+    "people": {"id": column("VARCHAR", primaryKey=True), "name": column("VARCHAR")},
+    "orders": {"order_id": KEY, "person": column("VARCHAR")},
+    "lines": {"line_id": KEY, "order_id": column(), "text": column("VARCHAR")},
+    "rates": {"code": column("VARCHAR", primaryKey=True)},
+}  # fmt: skip
+
+
+def pushing(shop: Workshop, **models: str) -> None:
+    """Declare a product whose tables are pushed."""
+    tables = {name: {one: dict(told) for one, told in columns.items()} for name, columns in PUSHED.items()}
+    tables["orders"]["person"]["relationships"] = [{"to": "people.id"}]
+    tables["lines"]["order_id"]["relationships"] = [{"to": "orders.order_id"}]
+    made = {name: f"SELECT * FROM raw.{name}" for name in PUSHED} | models
+    folder = shop.declare("club", tables, models=made, inputs=["raw"])
+    push = [{"property": "push", "value": "upsert", "vendor": "outport"}]
+    contract = {
+        "apiVersion": "v3.2.0", "kind": "DataContract", "id": "raw", "version": "1.0.0",
+        "servers": [{"server": "raw", "type": "custom", "customProperties": push}],
+        "schema": [
+            {"name": name, "properties": [{"name": one, **told} for one, told in columns.items()]}
+            for name, columns in PUSHED.items()
+        ],
+    }  # fmt: skip
+    (folder / "raw.odcs.yaml").write_text(yaml.safe_dump(contract))
+
+
+def push(shop: Workshop, place: int, aside: bool = False, **rows: dict[str, list[Any]]) -> None:
+    """Keep rows as pushed ones are kept."""
+    for table, columns in rows.items():
+        folder = shop.settings.state / "inputs" / "club" / "raw" / table
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{place:012d}-{'a' * 31}{place}-{'b' * 32}.parquet"
+        pq.write_table(pa.table(columns), file.with_suffix(".aside") if aside else file)
+        file.with_suffix(".json").write_text('{"rows": 1, "aside": 0, "broken": []}')
+
+
+@pytest.fixture
+def club(tmp_path: Path) -> Workshop:
+    """Rows of a subject in what is served, in what was pushed before and after, and in what was set aside."""
+    shop = Workshop(tmp_path)
+    pushing(shop)
+    push(shop, 1, people={"id": [CANARY, "b"], "name": ["old", "B"]}, rates={"code": ["EUR"]})
+    push(shop, 1, orders={"order_id": [1, 2], "person": [CANARY, "b"]})
+    push(shop, 1, lines={"line_id": [1, 2], "order_id": [1, 2], "text": [CANARY, "b"]})
+    push(shop, 2, people={"id": [CANARY, "c"], "name": [f"{CANARY}-name", "C"]})
+    shop.publish("club")
+    push(
+        shop, 3, orders={"order_id": [3], "person": [CANARY]}, lines={"line_id": [3], "order_id": [3], "text": [CANARY]}
+    )
+    aside = {"order_id": ["none", "4"], "person": [CANARY, "b"], "rules_that_break": ["x", "x"]}
+    push(shop, 3, aside=True, orders=aside)
+    return shop
+
+
+CLUB = Subject("club", "people", (CANARY,))
+
+
+def test_rows_that_were_pushed_go_too_also_those_that_are_not_served_yet(club: Workshop) -> None:
+    assert len(holding(club)) >= 6
+    done = erased(club, CLUB)
+    assert done.left == ()
+    assert {name: count for name, count in done.rows.items() if name.startswith("raw.")} == {
+        "raw.people": 2, "raw.orders": 3, "raw.lines": 2,
+    }  # fmt: skip
+    assert holding(club) == []
+    after = club.publish("club", force=True)
+    assert stored(after, "SELECT * FROM people ORDER BY id") == [("b", "B"), ("c", "C")]
+    assert stored(after, "SELECT * FROM orders") == [(2, "b")]
+    assert stored(after, "SELECT line_id, text FROM lines") == [(2, "b")]
+    assert stored(after, "SELECT * FROM rates") == [("EUR",)]
+
+
+def test_what_killed_processes_have_left_goes_too_and_a_push_that_is_under_way_stays(club: Workshop) -> None:
+    state = club.settings.state
+    for home in (state / "inputs" / "club" / "raw" / name for name in ("people", "once")):
+        (Shelf(home).begin() / "body").write_text(CANARY)
+        (home / f"{9:012d}-{'c' * 32}-{'0' * 32}.part").write_text(CANARY)
+    staged = state / ".restore.0123"
+    staged.mkdir()
+    (staged / "core.duckdb").write_text(CANARY)
+    coming = Shelf(state / "inputs" / "club" / "raw" / "rates").begin()
+    with (coming / "body").open("wb") as body:
+        assert taken(body.fileno())
+        assert erased(club, CLUB).left == ()
+        assert coming.is_dir()
+    assert holding(club) == []
+    assert not staged.exists()
+
+
+def test_pushed_rows_of_which_it_cannot_be_told_are_left_and_named(club: Workshop) -> None:
+    pushing(club, people="SELECT concat(id, '') AS id, name FROM raw.people")
+    club.publish("club")
+    done = erased(club, CLUB)
+    assert [name for name, _ in done.left] == ["the input raw.people"]
+    assert {path.rsplit("/", 2)[-2] for path in holding(club)} == {"people"}
+
+
+def test_words_of_people_that_have_the_key_are_named(shop: Workshop) -> None:
+    said = shop.settings.state / "feedback" / "staff.jsonl"
+    said.parent.mkdir()
+    said.write_text(f'{{"text": "what of {CANARY}?"}}\n')
+    assert erased(shop).naming == ("feedback/staff.jsonl",)
+    assert erased(shop, Subject("staff", "people", ("b",))).naming == ()

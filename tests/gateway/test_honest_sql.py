@@ -9,7 +9,7 @@ from statistics import median
 
 import pytest
 
-from gateway import duck, tree
+from gateway import duck, duck_check, tree
 
 GOLDEN = Path(__file__).parent / "golden"
 TPCH = (GOLDEN / "tpch.sql").read_text().splitlines()
@@ -22,7 +22,7 @@ def columns(prefix: str, **kinds: str) -> list[tuple[str, str]]:
 
 
 MONEY = "DECIMAL(15,2)"
-TABLES: duck.Tables = {
+TABLES: duck_check.Tables = {
     "": {
         "region": columns("r_", BIGINT="regionkey", VARCHAR="name comment"),
         "nation": columns("n_", BIGINT="nationkey regionkey", VARCHAR="name comment"),
@@ -159,7 +159,7 @@ def bind(text: str) -> None:
     tree.check(statement)
     written = duck.deparse(statement)
     tree.check(duck.parse(written))
-    duck.check(written, TABLES)
+    duck_check.check(written, TABLES)
 
 
 @pytest.mark.parametrize("text", TPCH, ids=[f"q{i}" for i in range(1, 23)])

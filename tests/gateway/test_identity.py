@@ -310,8 +310,8 @@ def test_the_demo_leaves_a_persona_that_is_there_as_it_is(directory: Directory) 
     directory.add_demo_personas()
     assert directory.authenticate(Password("steward", "own")).attributes["role"] == ("nothing",)
     assert directory.subjects() == (
-        "analyst", "ann", "finance", "marketing", "ml-pipeline", "planner", "robot", "sales", "shop-app", "steward",
-        "stranger", "supplier-app",
+        "analyst", "ann", "carrier-app", "finance", "marketing", "ml-pipeline", "planner", "robot", "sales", "shop-app",
+        "steward", "stranger", "supplier-app",
     )  # fmt: skip
 
 

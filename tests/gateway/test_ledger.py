@@ -138,3 +138,24 @@ def test_moments_as_texts_are_ordered_as_moments_are() -> None:
     assert read(text(NOON)) == NOON
     assert text(NOON) < text(NOON + timedelta(microseconds=1)) < text(NOON + timedelta(seconds=1))
     assert read("2026-03-01T13:00:00+01:00") == read("2026-03-01T12:00:00") == NOON
+
+
+def test_what_was_not_read_to_its_end_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = ScriptedClock(NOON)
+    kept, places = Ledger(tmp_path, clock), dict[str, int]()
+    for day in range(2):
+        kept.append("quality", [{"day": day}])
+        clock.advance(timedelta(days=1))
+    after = ledger._after
+
+    def broken(path: Path, place: int) -> tuple[list[dict[str, ledger.Scalar]], int]:
+        if f"{NOON + timedelta(days=1):%Y%m%d}" in path.name:
+            raise Unavailable("not now", reason="state")
+        return after(path, place)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "_after", broken)
+        with pytest.raises(Unavailable):
+            kept.follow("quality", places)
+    assert [row["day"] for row in kept.follow("quality", places)] == [0, 1]
+    assert kept.follow("quality", places) == []

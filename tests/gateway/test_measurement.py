@@ -15,7 +15,7 @@ from gateway.ledger import Ledger
 from gateway.measurement import Prices, Scorecard, domains, reused, scorecards, together
 from gateway.observations import Counted, Minute, Numbers
 from gateway.product import Input
-from gateway.scorecards import FILE, keep, made
+from gateway.scorecards import FILE, _row, keep, made
 from gateway.slo_series import HOURS
 from gateway.slo_told import Told
 from gateway.snapshot import Deployment, Snapshot
@@ -109,6 +109,7 @@ def test_what_is_made_of_it_and_not_seen_changes_nothing(shop: Snapshot) -> None
         ([(day, 40) for day in (1, 28)], "bursty", 0.0),
         ([(day, 10) for day in range(20, 26)], "bursty", -1.0),
         ([(day, 10) for day in range(5)], "steady", None),
+        ([(-1, 10)], "steady", None),
     ],
 )
 def test_use_is_steady_or_bursty_and_grows_or_decays(
@@ -178,6 +179,13 @@ def test_care_is_what_descriptors_hold_and_who_vouches_until_when(shop: Snapshot
     found = card(named(shop, "shop", attestations=vouched)).care
     states = [(one.name, one.state) for one in found.attestations]
     assert states == [("privacy", "valid"), ("security", "expiring"), ("finance", "expired")]
+    kept = _row(card(named(shop, "shop", attestations=vouched), asked(1, purpose="a=b")))
+    assert kept["attested"] == [
+        "2026-12-31=valid=privacy",
+        "2026-04-10=expiring=security",
+        "2026-03-30=expired=finance",
+    ]
+    assert kept["mix"] == ["door=1=rest", "purpose=1=a=b", "kind=1=person"]
     assert 0 < found.compliance < 1
     assert "the contract shop promises nothing" in found.missing
     assert 0.8 < found.documentation <= 1

@@ -448,3 +448,21 @@ def test_the_file_that_the_readme_shows_is_one(tmp_path: Path) -> None:
     (tmp_path / "issuers.yaml").write_text(shown.partition("```")[0])
     (corp,) = issuers.read(tmp_path / "issuers.yaml")
     assert (corp.name, corp.attributes["store"].claim) == ("corp", ("store",))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sign_in": {"client_id": "hub", "scopes": ["profile"]}}, "the scope openid"),
+        ({"issuer": "corp", "sign_in": {"client_id": "hub"}}, "a discovery document"),
+        ({"sign_in": {"client_id": "hub", "client_secret": "here"}}, "sign_in.client_secret"),
+        ({"sign_in": {"client_id": "hub", "client_secret_file": "nowhere"}}, "secret of hub cannot be read"),
+    ],
+)
+def test_a_sign_in_that_cannot_work_is_refused_with_its_file(
+    tmp_path: Path, idp: Idp, change: dict[str, Any], words: str
+) -> None:
+    file = tmp_path / "issuers.yaml"
+    file.write_text(yaml.safe_dump({"issuers": [mapping(idp, **change)]}))
+    with pytest.raises(IssuersError, match=words):
+        issuers.read(file)

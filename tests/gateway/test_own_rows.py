@@ -91,3 +91,15 @@ def test_a_persons_row_is_shown_to_that_person_and_to_who_manages(
 ) -> None:
     filtered = own_rows.rows(table("product", "subject"), [SHOP, OTHER], ["ada"], ["o'ther"])
     assert holds(filtered, product=product, subject=subject) is shown
+
+
+def test_what_the_rules_of_an_input_gave_is_shown_to_who_manages_the_product() -> None:
+    source = SimpleNamespace(name="raw", tables=[table("id")])
+    product = cast(Product, SimpleNamespace(name="shop", major=1, inputs=[source]))
+    # A table and a column of the product may be called as an input and its table are.
+    asker = Seen(product, frozenset({"raw", "raw.t"}), frozenset({"raw", "raw.t"}), 0.0)
+    row = {"product": "shop", "major": 1, "reads": ["inputs/raw.t"]}
+    of = table("product", "major", "reads")
+    for one, shown in ((asker, False), (own_rows.managing(asker), True)):
+        assert holds(own_rows.rows(of, [one], [], []), **row) is shown
+        assert holds(own_rows.counted([one], {"product", "major", "reads"}), **row) is shown

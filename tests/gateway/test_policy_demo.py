@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import contract, duck, policy
+from gateway import contract, duck_check, policy
 from gateway.decision import Decision
 from gateway.errors import NotFound
 from gateway.identity import PERSONAS
@@ -52,7 +52,7 @@ def decided(policies: PolicySet, products: dict[str, Product], who: Principal, n
     stored = {one.name: [(column.name, column.type) for column in one.columns] for one in product.tables}
     stored[table.name] += hashes
     items = ", ".join(decision.treatments[column].expression for column in decision.visible)
-    bound = duck.check(f"SELECT {items} FROM {table.name} WHERE {decision.rows or 'true'}", {"": stored})
+    bound = duck_check.check(f"SELECT {items} FROM {table.name} WHERE {decision.rows or 'true'}", {"": stored})
     assert bound.types == tuple(table.column(column).type for column in decision.visible)
     return decision
 
@@ -198,6 +198,18 @@ def test_a_supplier_s_application_sees_what_concerns_it_and_no_stock(
     assert "'103'" in str(decision.rows)
     assert decided(policies, products, principal("supplier-app", "application", role=("supplier",)), name) is None
     assert decided(policies, products, principal("somebody", "person", role=("supplier",), supplier=103), name) is None
+
+
+@pytest.mark.parametrize("name", SUPPLY)
+def test_a_carrier_s_application_sees_its_own_shipments_and_may_push_scans_of_them(
+    name: str, policies: PolicySet, products: dict[str, Product]
+) -> None:
+    decision = decided(policies, products, WHO["carrier-app"], name)
+    assert (decision is not None) == (name == "shipments.deliveries")
+    product = products[name.split(".")[0]]
+    assert bool(policies.manager("push", WHO["carrier-app"], product, at())) == (product.name == "shipments")
+    assert not policies.manager("push", WHO["planner"], product, at())
+    assert decision is None or "'Harbour'" in str(decision.rows)
 
 
 @pytest.mark.parametrize("name", [*TABLES, *SUPPLY])

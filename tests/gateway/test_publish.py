@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import stat
-from datetime import datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import yaml
 
 from gateway import child, manifest, retirement, shelf
 from gateway.breaks import Permit
@@ -19,7 +20,8 @@ from gateway.contract import ContractError
 from gateway.errors import Unavailable
 from gateway.product import Pseudonym
 from gateway.publish import Progress, Step, Warned, collect, publish
-from gateway.settings import Settings, SettingsError
+from gateway.settings import SettingsError
+from gateway.ticking import ScriptedClock
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
 
 PEOPLE = {"people": {"id": KEY, "name": column("VARCHAR"), "pay": column("DECIMAL(18,2)")}}
@@ -270,21 +272,36 @@ def test_a_fraction_is_not_rounded_away_in_silence(shop: Workshop, form: str) ->
         assert stored(publish(shop.settings, folder), "SELECT sum(n) FROM t") == [(3,)]
 
 
-def test_the_data_clock_may_be_computed_from_the_inputs(shop: Workshop) -> None:
+def test_the_data_clock_may_be_computed_from_the_inputs_and_age_goes_by_it(shop: Workshop) -> None:
     days = "day\n05/01/2017\n28/02/2017\n"
     raw = shop.declare("raw", {"t": {"day": column("DATE")}}, data={"t": days}, file_format="csv")
     folder = shop.declare(
         "late",
-        {"u": {"fresh": column("BOOLEAN")}},
-        models={"u": "SELECT day > $data_clock - INTERVAL 30 DAY AS fresh FROM raw.t"},
+        {"u": {"day": column("DATE"), "fresh": column("BOOLEAN")}},
+        models={"u": "SELECT day, day > $data_clock - INTERVAL 30 DAY AS fresh FROM raw.t"},
         inputs=["raw"],
-        custom={"dataClock": "(SELECT max(day) FROM raw.t)"},
+        custom={"dataClock": "(SELECT max(day) + INTERVAL 2 DAY FROM raw.t)"},
     )
+    contract = folder / "late.odcs.yaml"
+    promised = {"slaProperties": [{"property": "freshness", "value": 3, "unit": "d", "element": "u.day"}]}
+    contract.write_text(yaml.safe_dump(yaml.safe_load(contract.read_text()) | promised))
     (folder / "raw.odcs.yaml").write_text((raw / "raw.odcs.yaml").read_text())
     shop.fill("late", "t", days)
     snapshot = shop.publish("late")
-    assert snapshot.data_time == datetime(2017, 2, 28)
+    assert snapshot.data_time == datetime(2017, 3, 2)
     assert stored(snapshot, "SELECT count(*) FILTER (WHERE fresh) FROM u") == [(1,)]
+    assert [(one.table, age) for one, age in snapshot.ages] == [("u", 2 * 86_400)]
+
+
+def test_without_a_data_clock_age_goes_on_from_the_publication_s_moment(shop: Workshop) -> None:
+    days = pa.table({"id": [1], "day": [date(2031, 1, 1)]})
+    folder = shop.declare("aged", {"t": {"id": KEY, "day": column("DATE")}}, data={"t": days})
+    contract = folder / "aged.odcs.yaml"
+    promised = {"slaProperties": [{"property": "freshness", "value": 3, "unit": "d", "element": "t.day"}]}
+    contract.write_text(yaml.safe_dump(yaml.safe_load(contract.read_text()) | promised))
+    snapshot = publish(shop.settings, folder, clock=ScriptedClock(datetime(2031, 1, 2, 6, tzinfo=UTC)))
+    assert [age for _, age in snapshot.ages] == [30 * 3600]
+    assert snapshot.data_time is None
 
 
 def derived(shop: Workshop) -> None:
@@ -543,21 +560,6 @@ def test_a_file_that_changes_while_it_is_read_is_not_served(shop: Workshop) -> N
 
     with pytest.raises(ContractError, match="changed while it was read"):
         shop.publish("staff", progress=meddle)
-
-
-def test_the_build_knows_no_settings(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OUTPORT_SECRET_KEY", "never to be seen by the build, 32 bytes")
-    seen: list[dict[str, str]] = []
-    original = child.subprocess.Popen
-
-    def noted(*arguments: object, env: dict[str, str], **more: object) -> object:
-        seen.append(env)
-        return original(*arguments, env=env, **more)  # type: ignore[call-overload]
-
-    monkeypatch.setattr(child.subprocess, "Popen", noted)
-    shop.declare("staff", PEOPLE, data={"people": THREE})
-    publish(Settings(**shop.settings.model_dump(exclude_none=True)), shop.settings.products / "staff")
-    assert not [name for name in seen[0] if name.startswith("OUTPORT_")]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gateway import quality
+from gateway import quality, quality_told, runs
+from gateway.ledger import Ledger
+from gateway.own_rows import Seen
 from gateway.product import QualityRule
 from gateway.snapshot import RuleOutcome
+from gateway.ticking import ScriptedClock
+from tests.conftest import World
 
 
 def rule(operator: str, *operands: float, unit: str = "rows") -> QualityRule:
@@ -59,3 +66,44 @@ def test_scores_are_the_share_of_rules_that_hold_in_each_dimension() -> None:
 
     found = quality.scores([outcome("uniqueness", True), outcome("accuracy", False), outcome("accuracy", True)])
     assert found == {"accuracy": 0.5, "uniqueness": 1.0}
+
+
+def test_history_has_whole_publications_the_newest_first_and_what_is_seen_alone(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ScriptedClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
+    kept = Ledger(tmp_path, clock)
+
+    def publication(run: int, version: str = "1.0.0") -> None:
+        common: dict[str, Any] = {
+            "product": "shop",
+            "version": version,
+            "run": f"r{run}",
+            "attempt": 1,
+            "snapshot": None,
+        }
+        rules = (("orders", "accuracy", True), ("orders", "accuracy", run % 2 == 0), ("secret", "accuracy", False))
+        kept.append(
+            runs.QUALITY,
+            [
+                common | {"table": table, "dimension": of, "holds": holds, "reads": [table]}
+                for table, of, holds in rules
+            ],
+        )
+        clock.advance(timedelta(hours=10))
+
+    for run in range(6):
+        publication(run)
+    publication(6, "2.0.0")
+    found = world.gateway.pin().deployment.find("shop")
+    assert found is not None
+    seen = Seen(found.product, frozenset({"orders"}), frozenset(), 0.0)
+    monkeypatch.setattr(quality_told, "KEPT", 15)
+    desk = quality_told.QualityDesk(tmp_path)
+    told = desk._history("shop", 1, seen, None, 10)
+    assert [(one.run, one.score.score) for one in told] == [("r5", 0.5), ("r4", 1.0), ("r3", 0.5), ("r2", 1.0)]
+    assert {one.score.rules for one in told} == {2}
+    assert [one.run for one in desk._history("shop", 2, seen, None, 10)] == ["r6"]
+    assert [one.run for one in desk._history("shop", 1, seen, clock.now() - timedelta(hours=25), 10)] == ["r5"]
+    publication(7)
+    assert [one.run for one in desk._history("shop", 1, seen, None, 2)] == ["r7", "r5"]

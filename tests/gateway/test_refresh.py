@@ -122,6 +122,22 @@ def test_times_that_passed_while_nobody_served_are_made_up_for_once(shop: Worksh
     assert due(work) == []
 
 
+def test_a_rule_s_own_schedule_is_kept_and_time_alone_makes_other_rows(shop: Workshop, clock: ScriptedClock) -> None:
+    daily = {"metric": "rowCount", "mustBeGreaterThan": 0, "scheduler": "cron", "schedule": "0 5 * * *"}
+    running = "DATE '2018-01-01' + CAST(CAST(now() AS TIMESTAMP) AS TIME)"
+    for name, custom in {"timed": {"dataClock": running}, "still": {"dataClock": "2018-01-01"}}.items():
+        model = {"items": "SELECT id FROM stock.items WHERE $data_clock > TIMESTAMP '2017-01-01'"}
+        quality = {"items": [daily]}
+        folder = shop.declare(name, ITEMS, models=model, inputs=["stock"], quality=quality, custom=custom)
+        publish(shop.settings, folder, clock=clock)
+    work = refresher(shop, clock)
+    assert due(work) == []
+    clock.advance(timedelta(hours=17))
+    assert sorted(one.product for one in due(work)) == ["still", "timed"]
+    assert outcomes(shop, "timed") == [("schedule", "published", 1)]
+    assert outcomes(shop, "still") == [("schedule", "unchanged", 1)]
+
+
 def test_a_product_follows_its_upstream_where_it_says_so(shop: Workshop, clock: ScriptedClock) -> None:
     for name, custom in {"follower": {"refresh": {"on": "upstream"}}, "loner": None}.items():
         model = {"items": "SELECT id FROM stock.items"}

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from gateway.segments import Answer, Shelf
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gateway import compaction
+from gateway.alone import taken
+from gateway.segments import Answer, Conflict, Shelf
 
 
 def kept(shelf: Shelf, rows: bytes, aside: bytes) -> None:
@@ -29,6 +39,18 @@ def test_a_push_begins_while_another_one_ends(tmp_path: Path) -> None:
     assert shelf.begin().is_dir()
 
 
+def test_a_push_that_takes_long_is_not_taken_for_a_killed_one(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "orders")
+    coming, left = shelf.begin(), shelf.begin()
+    with (coming / "body").open("wb") as body:
+        assert taken(body.fileno())
+        for folder in (coming, left):
+            os.utime(folder, (0, 0))
+        shelf.begin()
+    assert coming.is_dir()
+    assert not left.exists()
+
+
 def test_what_a_killed_push_has_left_is_nobodys_and_goes(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "orders")
     left = shelf.begin().parent / f"{1:012d}-{'a' * 32}-{'b' * 32}.aside"
@@ -37,3 +59,109 @@ def test_what_a_killed_push_has_left_is_nobodys_and_goes(tmp_path: Path) -> None
     kept(shelf, b"r", b"a")
     assert not left.exists()
     assert [path.read_bytes() for path in shelf.aside()] == [b"a"]
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def pushed(shelf: Shelf, number: int, kind: pa.DataType = pa.int64()) -> None:  # noqa: B008  a value
+    """Two rows and one that was set aside, under a key of their own."""
+    folder = shelf.begin()
+    pq.write_table(pa.table({"id": pa.array([2 * number, 2 * number + 1], kind)}), folder / "good")
+    pq.write_table(pa.table({"$rules": ["id.type"], "id": [f"bad {number}"]}), folder / "bad")
+    with shelf.turn():
+        answer = Answer(2, 1, (("id.type", 1),))
+        shelf.add(digest(f"key {number}"), digest(f"body {number}"), folder / "good", folder / "bad", answer)
+
+
+def read(paths: tuple[Path, ...], name: str = "id") -> list[Any]:
+    return [value for path in paths for value in pq.read_table(path).column(name).to_pylist()]
+
+
+def whole(shelf: Shelf, count: int) -> None:
+    """Nothing of `count` pushes is lost or doubled, rows stand in their order, and each key has its answer."""
+    assert read(shelf.pushed()) == list(range(2 * count))
+    assert read(shelf.aside()) == [f"bad {number}" for number in range(count)]
+    assert sum(one.rows for one in shelf.answers()) == 2 * count
+    assert sum(dict(one.broken)["id.type"] for one in shelf.answers()) == count
+    for number in range(count):
+        known = shelf.answered(digest(f"key {number}"), digest(f"body {number}"))
+        assert known == Answer(2, 1, (("id.type", 1),))
+        with pytest.raises(Conflict):
+            shelf.answered(digest(f"key {number}"), digest("another body"))
+    assert shelf.answered(digest("another key"), digest("body 0")) is None
+
+
+def test_many_small_segments_become_few_of_which_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MANY", 3)
+    shelf = Shelf(tmp_path / "orders")
+    for number in range(8):
+        pushed(shelf, number)
+        compaction.merge(shelf)
+        whole(shelf, number + 1)
+    # One of seven, and one that is too few: pushes, what stands beside them, and the lock.
+    assert [path.name[:12] for path in shelf.pushed()] == [f"{place:012d}" for place in (7, 8)]
+    assert len([one for one in shelf.folder.iterdir() if one.is_file()]) == 4 + 3 + 1
+
+
+def test_segments_of_other_columns_or_big_ones_are_not_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "MANY", 3)
+    shelf = Shelf(tmp_path / "orders")
+    for number in range(6):
+        pushed(shelf, number, pa.int32() if number == 2 else pa.int64())
+    compaction.merge(shelf)
+    assert len(shelf.pushed()) == 4
+    whole(shelf, 6)
+    monkeypatch.setattr(compaction, "ENOUGH_BYTES", 100)
+    pushed(shelf, 6)
+    pushed(shelf, 7)
+    pushed(shelf, 8)
+    compaction.merge(shelf)
+    assert len(shelf.pushed()) == 7
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def steps(monkeypatch: pytest.MonkeyPatch, left: Iterator[int]) -> None:
+    """Each change of a shelf's folder takes one step; the process ends where there is none left."""
+
+    def counted(change: Any) -> Any:
+        def changed(self: Path, *given: Any, **more: Any) -> Any:
+            if "work-" not in str(given[0] if given else self) and next(left, None) is None:
+                raise Killed
+            return change(self, *given, **more)
+
+        return changed
+
+    for name in ("replace", "unlink"):
+        monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
+
+
+@pytest.mark.parametrize("last", range(14))
+def test_a_merge_that_is_killed_anywhere_loses_and_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    monkeypatch.setattr(compaction, "MANY", 3)
+    shelf = Shelf(tmp_path / "orders")
+    for number in range(3):
+        pushed(shelf, number)
+    with monkeypatch.context() as patched:
+        steps(patched, iter(range(last)))
+        if last == 13:
+            compaction.merge(shelf)
+        else:
+            with pytest.raises(Killed):
+                compaction.merge(shelf)
+    whole(shelf, 3)
+    pushed(shelf, 3)
+    whole(shelf, 4)
+    compaction.merge(shelf)
+    whole(shelf, 4)
+    assert len(shelf.pushed()) <= 2
+    known = {path.with_suffix("").name for path in shelf.pushed()}
+    assert {name.partition(".")[0] for name in os.listdir(shelf.folder) if name[0] == "0"} == known

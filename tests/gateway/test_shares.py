@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import shares
-from gateway.bind import Part, Query
+from gateway.bind import Query
 from gateway.errors import BadQuery
+from gateway.views import Part
 from tests.gateway.bench import LIMITS, NOWHERE, USERS, Bench, grant, product, table
 
 ROWS = 400_000

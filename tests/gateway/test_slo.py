@@ -74,6 +74,9 @@ def test_the_standard_s_promises_and_ours_become_objectives(world: World) -> Non
         {"property": "quality", "value": 0.98, "element": "orders"},
         {"property": "freshness", "value": 1, "unit": "d", "description": "the whole of it"},
         {"property": "retention", "value": 3, "unit": "y"},
+        {"property": "timeToDetect", "value": 10, "unit": "m"},
+        {"property": "timeToRepair", "value": 4, "unit": "h"},
+        {"property": "frequency", "value": 1, "scheduler": "cron", "schedule": "15 6 * * *"},
     )
     assert findings == []
     told = {one.id: (one.kind, one.port, one.target, round(one.share, 6)) for one in made}
@@ -86,6 +89,8 @@ def test_the_standard_s_promises_and_ours_become_objectives(world: World) -> Non
         "errors": ("errorRate", "", 0.001, 0.999),
         "quality.orders": ("quality", "", 0.98, 0.99),
         "freshness": ("freshness", "", 86_400, 0.99),
+        "timeToDetect": ("detection", "", 600, 0.99),
+        "timeToRepair": ("repair", "", 14_400, 0.99),
     }
     assert [one.rule for one in made if one.table == "orders" and one.kind == "freshness"] == [
         "orders.ordered_at.latency"
@@ -104,6 +109,14 @@ def test_the_standard_s_promises_and_ours_become_objectives(world: World) -> Non
         ({"property": "freshness", "value": "soon", "unit": "h"}, "slaProperties[0]", "unit s, m, h or d"),
         ({"property": "availability", "value": 99, "customProperties": port("fax")}, "slaProperties[0]", "graphql"),
         ({"property": "freshness", "value": 1, "unit": "h", "customProperties": port("rest")}, "[0]", "no port"),
+        ({"property": "timeToRepair", "value": 4, "unit": "y"}, "slaProperties[0]", "unit s, m, h or d"),
+        ({"property": "timeToRepair", "value": 4, "unit": "h", "customProperties": port("rest")}, "[0]", "no port"),
+        ({"property": "timeToDetect", "value": 4, "unit": "h", "element": "orders"}, "[0].element", "no element"),
+        ({"property": "retention", "value": "long", "unit": "y"}, "slaProperties[0]", "such as d, months or y"),
+        ({"property": "retention", "value": 3, "unit": "lustra"}, "slaProperties[0]", "such as d, months or y"),
+        ({"property": "endOfLife", "value": "some day"}, "slaProperties[0]", "2031-01-31"),
+        ({"property": "throughput", "value": -1}, "slaProperties[0]", "a number above 0"),
+        ({"property": "availabilty", "value": 99}, "slaProperties[0].property", "did you mean availability?"),
         ({"property": "quality", "value": 0.9, "element": "ordres"}, "slaProperties[0].element", "orders"),
         (
             {
@@ -199,8 +212,8 @@ class Scene:
         """A process that begins to look."""
         return Watch(self.state, lambda: Deployment(tuple(self.snapshots.values())), self.clock, self._tell)
 
-    def _tell(self, event: str, incident: incidents.Incident, objective: Objective) -> None:
-        self.told.append((event, incident.product, objective.id))
+    def _tell(self, event: str, incident: incidents.Incident) -> None:
+        self.told.append((event, incident.product, incident.objective))
 
     def publish(self, name: str, *promised: Objective, inputs: tuple[str, ...] = (), **outcomes: float) -> None:
         """A product anew; `outcomes` are what rules gave."""
@@ -462,6 +475,25 @@ def test_how_old_data_is_and_since_when_too_old_is_told_to_who_sees_every_row(wo
     assert [value for value, _ in told.values()] == [12.5, 12.5, None]
     assert [one["first_bad"] for _, one in told.values()] == ["2026-03-01", "2026-03-01", None]
     assert [one["detect_s"] for _, one in told.values()] == [1.5, 1.5, None]
+
+
+def test_a_promise_on_the_rules_of_a_table_is_told_to_who_sees_all_that_they_may_speak_of(
+    world: World, tmp_path: Path
+) -> None:
+    promise = objective("quality", 0.9, id="q", table="orders")
+    row = {"product": "shop", "objective": "q", "port": "", "value": 0.5}
+    write(tmp_path, {"at": "x", "results": [row], "incidents": []})
+    session = world.gateway.open(password("analyst"), "python")
+    visible = world.gateway.product(session, "shop")
+    shown = replace(visible, product=replace(visible.product, objectives=(promise,)))
+
+    class Managing:
+        def rule(self, *_: object) -> str:
+            return "r1"
+
+    managers = (world.gateway.managers, Managing())
+    desks = [SloDesk(tmp_path, one, Now(world.gateway.pin)) for one in managers]  # type: ignore[arg-type]
+    assert [len(desk.of(session, shown).results) for desk in desks] == [0, 1]
 
 
 def test_who_manages_a_product_is_told_of_no_other_that_it_does_not_see(world: World, tmp_path: Path) -> None:

@@ -142,4 +142,4 @@ def test_the_check_itself_is_not_a_way_to_compute_for_ever() -> None:
         started = time.thread_time()
         with suppress(BadQuery):
             tree.check(statement)
-        assert time.thread_time() - started < 1
+        assert time.thread_time() - started < 5

@@ -1,8 +1,9 @@
--- The share of rules that hold, in all and by dimension; one that is not known to hold does not.
+-- The share of rules that hold, in all and by dimension; one that is not known to hold does not. Those of inputs'
+-- contracts, whose tables are INPUT.TABLE, are about what arrives, and not about the product.
 WITH checks AS (
-    SELECT run, attempt, product, version, "at", snapshot, holds, reads, dimension FROM ledger.quality
+    SELECT run, attempt, product, version, "at", snapshot, holds, reads, dimension FROM ledger.quality WHERE NOT contains("table", '.')
     UNION ALL
-    SELECT run, attempt, product, version, "at", snapshot, holds, reads, 'all' AS dimension FROM ledger.quality
+    SELECT run, attempt, product, version, "at", snapshot, holds, reads, 'all' AS dimension FROM ledger.quality WHERE NOT contains("table", '.')
 )
 
 SELECT

@@ -1,6 +1,7 @@
 -- Each product's scorecard, as it was once an hour.
 SELECT
     product,
+    CAST(coalesce(major, 0) AS INTEGER) AS major,
     "at" AS judged_at,
     domain,
     people,

@@ -1,6 +1,7 @@
 -- How each objective stood when an hour ended, by door; "" is every door that it holds for.
 SELECT
     product,
+    CAST(coalesce(major, 0) AS INTEGER) AS major,
     objective,
     port,
     "at" AS judged_at,
@@ -15,5 +16,6 @@ SELECT
     burn,
     good,
     bad,
-    reads
+    reads,
+    coalesce(whole, false) AS whole
 FROM ledger.slo

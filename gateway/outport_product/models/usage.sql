@@ -1,9 +1,9 @@
 -- Hours that are on file, and the minutes after them: what comes late is added to its hour.
 WITH asked AS (
-    SELECT "at", product, port, subject, kind, purpose, queries, lacking, failed, theirs, rows, bytes, computed_ms
+    SELECT "at", product, major, port, subject, kind, purpose, queries, lacking, failed, theirs, rows, bytes, computed_ms
     FROM ledger.hours
     UNION ALL
-    SELECT "at", product, port, subject, kind, purpose, queries, lacking, failed, theirs, rows, bytes, computed_ms
+    SELECT "at", product, major, port, subject, kind, purpose, queries, lacking, failed, theirs, rows, bytes, computed_ms
     FROM ledger.minutes
     WHERE date_trunc('hour', "at") > (SELECT coalesce(max("at"), TIMESTAMP '1970-01-01') FROM ledger.hours)
 )
@@ -11,6 +11,7 @@ WITH asked AS (
 SELECT
     date_trunc('hour', "at") AS hour,
     product,
+    CAST(coalesce(major, 0) AS INTEGER) AS major,
     port,
     subject,
     kind,

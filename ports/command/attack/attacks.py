@@ -22,6 +22,7 @@ from ports.command.attack.terrain import Kind, Target
 Door = Literal["rest", "flight", "postgres", "graphql", "mcp"]
 # sql: one statement; script: several of one message, which the extended protocol does not take; request: with headers.
 Form = Literal["sql", "script", "request"]
+Asker = Literal["attacker", "keeper"]
 DOORS: tuple[Door, ...] = get_args(Door)
 SQL_DOORS: tuple[Door, ...] = ("rest", "flight", "postgres")
 _WORD = re.compile(r"\{([a-z_]+)\}")
@@ -37,6 +38,8 @@ _NEEDS: Mapping[str, Kind] = {
     "foreign": "foreign",
     "behalf": "behalf",
     "beyond": "behalf",
+    "kept": "kept",
+    "keeper": "kept",
 }
 
 
@@ -57,6 +60,7 @@ class Category(_Strict):
     form: Form = "sql"
     expect: Expectation = "harmless"
     honest: str
+    honest_by: Asker = "attacker"
     attacks: tuple[Annotated[_Attack | str, Field()], ...]
 
 
@@ -71,6 +75,7 @@ class Attack:
     expect: Expectation
     template: str
     honest: str
+    honest_by: Asker = "attacker"
 
     @property
     def needs(self) -> Kind:
@@ -92,7 +97,8 @@ class Attack:
 _VOCABULARY = frozenset(
     "table product bare column bare_column text number count measure hidden bare_hidden masked bare_masked filtered "
     "bare_filtered denied denied_product denied_table denied_column absent_product absent_snapshot secret value "
-    "used bare_used joined bare_joined foreign behalf beyond beyond_product beyond_table subject".split()
+    "used bare_used joined bare_joined foreign behalf beyond beyond_product beyond_table subject "
+    "kept kept_major kept_input keeper".split()
 )
 
 
@@ -118,5 +124,7 @@ def corpus() -> tuple[Attack, ...]:
                 counted[place] += 1  # a category may differ from door to door
                 name = f"{place}/{counted[place]}"
                 expect = attack.expect or one.expect
-                found.append(Attack(name, one.category, one.doors, one.form, expect, attack.ask, one.honest))
+                found.append(
+                    Attack(name, one.category, one.doors, one.form, expect, attack.ask, one.honest, one.honest_by)
+                )
     return tuple(found)

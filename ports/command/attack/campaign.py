@@ -6,9 +6,10 @@ Reads decisions and, through the oracle, raw rows; talks to the doors as a clien
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from gateway import Gateway
@@ -16,15 +17,16 @@ from gateway.catalog import Snapshot
 from gateway.credentials import Bearer, Login
 from gateway.errors import Unavailable
 from gateway.explain import TableAccess, explain
-from gateway.principal import Environment
+from gateway.principal import Action, Environment
 from gateway.settings import Settings
 from ports.command import access, doors, show
-from ports.command.attack import given, oracle, trust
+from ports.command.attack import forms, given, oracle, trust
 from ports.command.attack.attacks import DOORS, Attack, Door
 from ports.command.attack.canaries import canaries
 from ports.command.attack.company import company
 from ports.command.attack.flight import FlightClient
 from ports.command.attack.graphql import GraphQLClient
+from ports.command.attack.keepers import kept
 from ports.command.attack.mcp import McpClient
 from ports.command.attack.postgres import PostgresClient
 from ports.command.attack.reply import CannotConnect, Client
@@ -75,7 +77,8 @@ class Report:
 class Attacker:
     """Who attacks and with what: `token` is the attacker's own, `others` somebody else's; at most `limit` targets.
 
-    `subjects` are all that the directory knows; `ca` is whom to trust, None for what the server noted.
+    `subjects` are all that the directory knows, `issue` gives a token of one of them, for these actions alone where
+    some are named; `ca` is whom to trust, None for what the server noted.
     """
 
     subject: str
@@ -83,6 +86,7 @@ class Attacker:
     token: str = field(repr=False)
     others: str | None = field(repr=False)
     subjects: tuple[str, ...]
+    issue: Callable[[str, tuple[Action, ...] | None], str] = field(repr=False)
     attacks: tuple[Attack, ...]
     limit: int
     patience_s: float
@@ -103,7 +107,8 @@ def attacked(
         with oracle.opened(settings, gateway.pin().deployment.current) as raw:
             shown = [one for one in tables if one.visible]
             others = company(gateway, attacker.subject, attacker.subjects, _NAMES[door], shown)
-            found_here = targets(tables, raw, others, attacker.limit)
+            managed = kept(gateway, attacker.subject, attacker.subjects, _NAMES[door], shown)
+            found_here = targets(tables, raw, chain(others, managed), attacker.limit)
             ground = Ground(found_here, canaries(tables, raw), attacker.patience_s)
         count += len(ground.canaries)
         without += unfit(attacker.attacks, ground, door)
@@ -156,20 +161,29 @@ def _through(door: Door, at: doors.Reach, attacker: Attacker, ground: Ground) ->
                 return McpClient(at, proof, attacker.patience_s, files.context())
 
     with ExitStack() as open_clients:
-        mine = connect(attacker.credentials)
-        open_clients.callback(mine.close)
-        yield from attempts(door, mine, attacker.attacks, ground)
+
+        def opened(proof: Login, *, binary: bool = False) -> Client:
+            client = connect(proof, binary=binary)
+            open_clients.callback(client.close)
+            return client
+
+        mine = opened(attacker.credentials)
+        subjects = {one.names["keeper"] for one in ground.targets["kept"] if "keeper" in one.names}
+        keepers = {one: opened(Bearer(attacker.issue(one, None))) for one in subjects} if door == "rest" else {}
+        yield from attempts(door, mine, attacker.attacks, ground, keepers)
         if door == "postgres":
-            binary = connect(attacker.credentials, binary=True)
-            open_clients.callback(binary.close)
+            binary = opened(attacker.credentials, binary=True)
             # What a bomb costs is weighed before any form is looked at; a script is no prepared statement.
             once = [one for one in attacker.attacks if one.category != "bombs" and one.form != "script"]
-            yield from attempts(door, binary, once, ground)
+            yield from attempts(door, binary, once, ground, {})
         yield from given.forged_tokens(door, attacker.token, connect, _NOTHING.get(door, "SELECT 1 AS one"))
-        other = connect(Bearer(attacker.others)) if attacker.others is not None else None
-        if other is not None:
-            open_clients.callback(other.close)
+        other = opened(Bearer(attacker.others)) if attacker.others is not None else None
         yield from _handed_back(mine, other, ground)
+        if isinstance(mine, RestClient):
+            assert other is None or isinstance(other, RestClient)
+            yield from forms.forged(mine, other)
+            yield from forms.led_astray(mine, attacker.token)
+            yield from _narrowed(attacker, keepers, opened, ground)
 
 
 def _handed_back(mine: Client, other: Client | None, ground: Ground) -> Iterator[Try]:
@@ -182,6 +196,17 @@ def _handed_back(mine: Client, other: Client | None, ground: Ground) -> Iterator
     if isinstance(mine, RestClient):
         assert other is None or isinstance(other, RestClient)
         yield from given.pages(mine, other, f"/products/{shown.names['product']}/{shown.names['bare']}?limit=1")
+
+
+def _narrowed(
+    attacker: Attacker, keepers: Mapping[str, Client], opened: Callable[[Login], Client], ground: Ground
+) -> Iterator[Try]:
+    """Who manages a product does not by a token for questions alone."""
+    for target in ground.targets["kept"]:
+        keeper = target.names.get("keeper", "")
+        if keeper in keepers:
+            narrow = opened(Bearer(attacker.issue(keeper, ("query", "metadata"))))
+            yield from given.narrowed(keepers[keeper], narrow, target.names["kept"])
 
 
 def _lines(found: Sequence[Try]) -> Iterator[Line]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
 from collections.abc import Sequence
 
@@ -41,7 +43,14 @@ class FlightClient:
             raise CannotConnect("the Flight door does not answer, or does not take the credentials")
 
     def ask(self, text: str) -> Reply:
-        """The answer to one statement; headers may stand before it, a line each, with an empty line behind them."""
+        """The answer to one statement; headers may stand before it, a line each, with an empty line behind them.
+
+        `COMMAND Name {members}` is that command, `ACTION Name body` that action, its body a message where it is JSON.
+        """
+        verb, _, rest = text.partition(" ")
+        if verb in {"COMMAND", "ACTION"}:
+            name, _, body = rest.partition(" ")
+            return self.command(_packed(name, body)) if verb == "COMMAND" else self.action(name, body)
         head, _, statement = text.partition("\n\n") if text.startswith(_HEADERS) else ("", "", text)
         headers = [
             (name.strip().lower().encode(), value.strip().encode())
@@ -56,6 +65,15 @@ class FlightClient:
         except (fl.FlightError, pa.ArrowException) as error:
             return refusal(error)
         return self.redeem(info.endpoints[0].ticket.ticket, str(info.schema).encode(), headers)
+
+    def action(self, name: str, body: str) -> Reply:
+        """The results of an action."""
+        content = _packed(f"Action{name}Request", body) if body.startswith("{") else body.encode()
+        try:
+            found = [bytes(one.body) for one in self._client.do_action(fl.Action(name, content), self._options())]
+        except (fl.FlightError, pa.ArrowException) as error:
+            return refusal(error)
+        return Reply("answered", b"\n".join(found), "", len(found))
 
     def ticket(self, text: str) -> bytes | None:
         """A ticket for the statement, not redeemed; None where it is refused."""
@@ -90,6 +108,17 @@ class FlightClient:
 
     def _options(self, headers: Headers = ()) -> fl.FlightCallOptions:
         return fl.FlightCallOptions(headers=[self._proof, *headers], timeout=self._patience_s)
+
+
+def _packed(name: str, members: str) -> bytes:
+    """A message of the protocol by its name; its members are JSON, of which texts stand for bytes too."""
+    made = getattr(messages, name)
+    kinds = {one.name: str(one.type) for one in dataclasses.fields(made)}
+    given = {
+        key: value.encode() if "bytes" in kinds[key] else tuple(value) if isinstance(value, list) else value
+        for key, value in json.loads(members or "{}").items()
+    }
+    return messages.pack(made(**given))
 
 
 def refusal(error: Exception) -> Reply:

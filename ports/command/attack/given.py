@@ -73,6 +73,15 @@ def tickets(mine: FlightClient, others: FlightClient | None, text: str) -> Itera
         yield Try(f"flight/tickets/{number}", _SEALED, "flight", fault, mine.redeem(own).outcome == "answered")
 
 
+def narrowed(whole: Client, narrow: Client, product: str) -> Iterator[Try]:
+    """A token for questions alone manages nothing, whoever's it is."""
+    for number, verb in enumerate(("plan", "refreshes", "quarantine"), start=1):
+        address = f"GET /products/{product}/-/{verb}"
+        fault = "a token for questions alone has managed" if narrow.ask(address).outcome == "answered" else ""
+        honest = whole.ask(f"GET /products/{product}/-/refreshes?limit=1").outcome == "answered"
+        yield Try(f"rest/narrowed-tokens/{number}", _TOKENS, "rest", fault, honest)
+
+
 def pages(mine: RestClient, others: RestClient | None, path: str) -> Iterator[Try]:
     """A cursor and an entity tag are their principal's, and as the server gave them."""
     own = _cursor(mine, path)

@@ -9,9 +9,13 @@ from ports.command.attack.oracle import Canary
 from ports.command.attack.reply import Reply
 
 # refused: no answer at all; nothing: none, or no row, or a zero; alike: as the same question about what is not there;
-# harmless: whatever it is, no canary; count: exactly the number of rows that the decision leaves.
-Expectation = Literal["refused", "nothing", "alike", "harmless", "count"]
+# harmless: whatever it is, no canary; count: exactly the number of rows that the decision leaves; forbidden: refused
+# for who asks or from where, before its content is looked at; unechoed: without the address that the request forges.
+Expectation = Literal["refused", "nothing", "alike", "harmless", "count", "forbidden", "unechoed"]
 _INSIDES = (b"Traceback (most recent call last)", b"core.duckdb", b"duckdb.", b"DuckDB Error", b"memory.gov_")
+_FORBIDDEN = frozenset({"401", "403", "404", "405", "415"})
+# What requests of the corpus hold in order to find it in an answer: markup, a header, another server's address.
+_MARKUP, _HEADER, _ELSEWHERE = b"<zq-mark", b"\nzq-split:", b"evil.example"
 _ZEROS = frozenset({None, "", "0", "0.0", "0.00", "false", "f", "False", "NULL"})
 
 
@@ -24,6 +28,15 @@ def broken(expected: Expectation, reply: Reply, twin: Reply | None, canaries: Se
             return f"shows {canary.kind}"
     if any(inside in reply.data for inside in _INSIDES):
         return "shows the server's insides"
+    head, _, body = reply.data.partition(b"\n\n")
+    if b"content-type: text/html" in head and _MARKUP in body:
+        return "writes a request's markup into a page"
+    if _HEADER in b"\n" + head:
+        return "lets a request write headers"
+    if expected == "unechoed" and _ELSEWHERE in reply.data:
+        return "believes a request about where the server is"
+    if expected == "forbidden" and (reply.outcome == "answered" or reply.words[:3] not in _FORBIDDEN):
+        return "was not refused for who asks, or from where"
     if expected == "alike":
         return _differs(reply, twin)
     if expected == "count":

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway import duck
-from gateway.bind import Binder, Grant, Query, Value
+from gateway.bind import Binder, Query, Value
 from gateway.catalog import Snapshot
 from gateway.decision import Decision, Treatment, unknown_relation
 from gateway.engine import Engine
@@ -25,6 +25,7 @@ from gateway.scope import Path as Name
 from gateway.scope import Users
 from gateway.settings import Settings
 from gateway.stream import Provenance
+from gateway.views import Grant
 
 _LIMITS = Limits(60.0, 60.0, None)
 _USERS = Users("security-test", "security-test")

@@ -16,7 +16,7 @@ from gateway.product import Table
 from gateway.visibility import referenced
 from ports.command.attack.oracle import Oracle, Secret
 
-Kind = Literal["visible", "hidden", "masked", "filtered", "denied", "used", "joined", "foreign", "behalf"]
+Kind = Literal["visible", "hidden", "masked", "filtered", "denied", "used", "joined", "foreign", "behalf", "kept"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _MASKS = frozenset({"partial", "bucket", "constant", "null", "hash"})
 _UNKNOWN = "zqxjkvwy"

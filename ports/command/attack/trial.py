@@ -33,12 +33,15 @@ class Ground:
     patience_s: float
 
 
-def attempts(door: Door, client: Client, attacks: Sequence[Attack], ground: Ground) -> Iterator[Try]:
-    """Every attack of `attacks` for this door, on each target that it fits."""
+def attempts(
+    door: Door, client: Client, attacks: Sequence[Attack], ground: Ground, keepers: Mapping[str, Client]
+) -> Iterator[Try]:
+    """Every attack of `attacks` for this door, on each target that it fits; `keepers` ask what only they may."""
     for number, attack in enumerate(attacks):
         if door in attack.doors:
             for target in _chosen(attack, number, ground.targets):
-                yield _tried(door, client, attack, target, ground)
+                keeper = keepers.get(target.names.get("keeper", "")) if attack.honest_by == "keeper" else client
+                yield _tried(door, client, keeper, attack, target, ground)
 
 
 def unfit(attacks: Sequence[Attack], ground: Ground, door: Door) -> int:
@@ -55,7 +58,10 @@ def _chosen(attack: Attack, number: int, targets: Mapping[Kind, tuple[Target, ..
     return (fitting[number % len(fitting)],)
 
 
-def _tried(door: Door, client: Client, attack: Attack, target: Target, ground: Ground) -> Try:
+def _tried(
+    door: Door, client: Client, honest_client: Client | None, attack: Attack, target: Target, ground: Ground
+) -> Try:
+    """One attack and its twin, which is held to be answered where nobody may ask it."""
     text = filled(attack.template, target.names)
     guessed = [one for one in ground.canaries if one.text not in text]
     begun = time.monotonic()
@@ -70,8 +76,11 @@ def _tried(door: Door, client: Client, attack: Attack, target: Target, ground: G
     fault = broken(attack.expect, reply, twin, guessed, target.names.get("count", ""))
     if reply.outcome == "gone" or time.monotonic() - begun > 2 * ground.patience_s:
         fault = fault or f"no answer within {ground.patience_s:g} s, or the connection broke"
-    honest = client.ask(filled(attack.honest, target.names))
-    return Try(attack.id, attack.category, door, fault, honest.outcome == "answered" and honest.rows > 0)
+    answered = honest_client is None
+    if honest_client is not None:
+        honest = honest_client.ask(filled(attack.honest, target.names))
+        answered = honest.outcome == "answered" and honest.rows > 0
+    return Try(attack.id, attack.category, door, fault, answered)
 
 
 def _bare(reply: Reply, target: Target, *named: Mapping[str, str]) -> Reply:

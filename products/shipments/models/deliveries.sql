@@ -1,6 +1,7 @@
 -- Generated: what arrives of each order (see the product orders), in one shipment, or in a second one a week later where the
 -- first came short. Late, early and short are drawn by md5 from the numbers of supplier, order and product; Harbour's drivers
--- were on strike in weeks 36 to 38, and from week 47 on everybody is slower.
+-- were on strike in weeks 36 to 38, and from week 47 on everybody is slower. What is drawn ends with the year; what is on its
+-- way then says every five minutes where it is, and comes when its carrier pushes a scan that says so.
 WITH weekly AS (
     SELECT
         CAST(sold.store_id AS INTEGER) AS store_id,
@@ -61,18 +62,30 @@ travelling AS (
     SELECT *, arrives_at - to_minutes(CAST(180 + md5_number_lower(order_id || ':way') % 1500 AS INTEGER)) AS shipped_at
     FROM parts
     WHERE quantity > 0
+),
+known AS (
+    SELECT
+        *,
+        order_id * 10 + part AS shipment_id,
+        CASE WHEN arrives_at <= TIMESTAMP '2018-01-01 00:00:00' THEN arrives_at END AS came_at
+    FROM travelling
+    WHERE shipped_at <= TIMESTAMP '2018-01-01 00:00:00'
 )
 SELECT
-    order_id * 10 + part AS shipment_id,
-    product_id,
-    order_id,
-    CAST(part AS INTEGER) AS part,
-    supplier_id,
-    store_id,
-    carrier,
-    quantity,
-    shipped_at,
-    CASE WHEN arrives_at <= $data_clock THEN arrives_at END AS delivered_at,
-    CASE WHEN arrives_at <= $data_clock THEN arrives_at ELSE shipped_at END AS scanned_at
-FROM travelling
-WHERE shipped_at <= $data_clock
+    known.shipment_id,
+    known.product_id,
+    known.order_id,
+    CAST(known.part AS INTEGER) AS part,
+    known.supplier_id,
+    known.store_id,
+    known.carrier,
+    known.quantity,
+    known.shipped_at,
+    CASE WHEN seen.delivered THEN seen.scanned_at ELSE known.came_at END AS delivered_at,
+    CASE
+        WHEN known.came_at IS NULL AND seen.delivered IS NOT TRUE THEN time_bucket(INTERVAL 5 MINUTE, $data_clock)
+        ELSE greatest(known.came_at, seen.scanned_at)
+    END AS scanned_at
+FROM known
+LEFT JOIN scans.scans AS seen
+    ON seen.shipment_id = known.shipment_id AND seen.carrier = known.carrier AND seen.scanned_at > known.shipped_at

@@ -6,6 +6,7 @@ SELECT
     counts.supplier_id,
     made.department,
     counts.counted_at,
+    counts.checked_at,
     counts.received,
     counts.sold,
     counts.on_hand

@@ -15,7 +15,7 @@ const browser = await chromium.launch({ executablePath, args, timeout: PATIENCE_
 const end = setTimeout(() => browser.close(), 3 * PATIENCE_MS)
 
 async function opened (options) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options })
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: 'reduce', ...options })
   const page = await context.newPage()
   page.setDefaultTimeout(PATIENCE_MS)
   page.on('console', (message) => seen.console.push(`${message.type()}: ${message.text()}`))
@@ -39,7 +39,7 @@ async function wide (page, name) {
   if (whole > shown) seen.wide.push(`${name}: ${whole} of ${shown}`)
 }
 
-const picture = async (page, name) => { if (pictures) await page.screenshot({ path: `${pictures}/${name}.png` }) }
+const picture = async (page, name, options) => { if (pictures) await page.screenshot({ path: `${pictures}/${name}.png`, ...options }) }
 const cells = (page, column) => page.$$eval('#t-customers ~ .scroll table.sample', ([table], column) => {
   const place = [...table.tHead.rows[0].cells].findIndex((cell) => cell.textContent.trim() === column)
   return place < 0 ? null : [...table.tBodies[0].rows].map((row) => row.cells[place].textContent.trim())
@@ -63,8 +63,7 @@ async function walk () {
   await page.getByLabel('Seen as').selectOption('analyst')
   await page.waitForURL('**as=analyst**')
   seen.steps.analyst = await cells(page, 'email')
-  await page.locator('#t-customers').evaluate((one) => one.scrollIntoView())
-  await picture(page, 'product')
+  await picture(page, 'product', { fullPage: true, clip: { x: 0, y: 0, width: 1280, height: 1160 } })
   await page.getByLabel('Seen as').selectOption('ml-pipeline')
   await page.waitForURL('**as=ml-pipeline**')
   seen.steps.ml = await cells(page, 'email')

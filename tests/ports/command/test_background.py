@@ -49,7 +49,7 @@ def test_alerts_are_looked_for_again(
 ) -> None:
     stop = threading.Event()
     work, asked = twice(stop)
-    monkeypatch.setattr(alerting.Sender, "tick", work)
+    monkeypatch.setattr(alerting.Sender, "begin", work)
     monkeypatch.setattr(alerting, "EVERY_S", 0.01)
     with caplog.at_level(logging.ERROR):
         alerting.AlertThread(settings(tmp_path), stop).start()

@@ -100,6 +100,22 @@ def test_an_issuer_whose_keys_cannot_be_had_is_found(world: World, tmp_path: Pat
     assert "issuers.0.issuer" in found(settings, "issuers", "error")[0].what
 
 
+def test_an_issuer_at_which_nobody_can_sign_in_is_found(world: World, tmp_path: Path) -> None:
+    idp, file = Idp(), tmp_path / "issuers.yaml"
+    settings = world.settings.model_copy(update={"issuers": file})
+    try:
+        client = "sign_in: {client_id: hub}"
+        file.write_text(f"issuers: [{{name: corp, issuer: '{idp.url}', audience: outport, {client}}}]")
+        assert found(settings, "issuers", "error") == []
+        assert "corp: people sign in to the hub there" in [one.what for one in found(settings, "issuers", "ok")]
+        idp.told = {"token_endpoint": "http://10.0.0.1/token"}
+        (finding,) = found(settings, "issuers", "error")
+        assert "nobody can sign in to the hub there" in finding.what
+        assert "token_endpoint" in finding.what
+    finally:
+        idp.close()
+
+
 def test_a_full_disk_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 10**12, 10**6))

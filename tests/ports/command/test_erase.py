@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from gateway import Gateway
 from gateway.settings import Settings
+from ports.command.main import app
 from tests.doors import DOORS, Refusal
-from tests.ports.command.conftest import Outport, invoke
+from tests.ports.command.conftest import Outport
 
 ONE = "SELECT full_name FROM shop.customers WHERE customer_id = 7"
 ORDERS = "SELECT count(*) AS n FROM shop.orders WHERE customer_id IN (6, 7)"
@@ -22,7 +25,8 @@ def test_every_door_answers_without_the_subject_afterwards(own_world: Settings) 
         for door in doors:
             assert door.ask("steward", ONE).num_rows == 1
             assert door.ask("steward", ORDERS).column(0).to_pylist() == [6]
-        told = invoke("erase", "shop.customers", "7", "--reason", "asked for on Monday")
+        words = ["erase", "shop.customers", "--key-file", "-", "--reason", "asked for on Monday"]
+        told = CliRunner().invoke(app, words, input="7\n")
         assert told.exit_code == 0, told.stderr
         assert "1 of shop.customers, 3 of shop.orders" in told.stdout
         assert "the source's own files" in told.stderr
@@ -36,15 +40,23 @@ def test_every_door_answers_without_the_subject_afterwards(own_world: Settings) 
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (("shop", "7", "--reason", "x"), 2),
-        (("shop.customers.name", "7", "--reason", "x"), 2),
-        (("shop.customers", "7"), 2),
-        (("shop.customers", "7", "--reason", " "), 2),
-        (("shop.customers", "7", "8", "--reason", "x"), 1),
-        (("shop.clients", "7", "--reason", "x"), 1),
+        (("shop", "--key-file", "KEY", "--reason", "x"), 2),
+        (("shop.customers.name", "--key-file", "KEY", "--reason", "x"), 2),
+        (("shop.customers", "--key-file", "KEY"), 2),
+        (("shop.customers", "--key-file", "KEY", "--reason", " "), 2),
+        (("shop.customers", "--key-file", "TWO", "--reason", "x"), 1),
+        (("shop.customers", "--key-file", "NONE", "--reason", "x"), 2),
+        (("shop.customers", "--key-file", "EMPTY", "--reason", "x"), 2),
+        (("shop.customers", "7", "--reason", "x"), 2),
+        (("shop.customers", "--reason", "x"), 2),
+        (("shop.clients", "--key-file", "KEY", "--reason", "x"), 1),
     ],
 )
-def test_what_names_no_subject_is_one_clear_line(outport: Outport, words: tuple[str, ...], code: int) -> None:
-    told = outport("erase", *words)
+def test_what_names_no_subject_is_one_clear_line(
+    outport: Outport, words: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
+    for name, text in {"KEY": "7\n", "TWO": "7\n8\n", "EMPTY": "\n"}.items():
+        (tmp_path / name).write_text(text)
+    told = outport("erase", *(str(tmp_path / word) if word.isupper() else word for word in words))
     assert told.exit_code == code
     assert "Traceback" not in told.stderr

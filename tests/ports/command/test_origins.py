@@ -42,6 +42,33 @@ def test_a_copy_is_a_draft_that_says_where_it_comes_from(world: World, outport: 
     assert "shop.orders.amount" in told
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "customProperties:\n{}  - {{property: workspace, vendor: outport, value: floor}}\n",
+        "customProperties:\n  - {{property: workspace, vendor: outport, value: floor}}\n{}",
+        "customProperties: [{{property: sunsetOn, vendor: outport, value: '2031-01-31'}},"
+        " {{property: workspace, vendor: outport, value: floor}},"
+        " {{property: acceptedBy, vendor: outport, value: ann}}]\n",
+    ],
+)
+def test_a_copy_has_neither_the_acceptance_nor_the_end_of_the_first(
+    world: World, outport: Outport, tmp_path: Path, said: str
+) -> None:
+    shutil.copytree(world.settings.products / "shop", tmp_path / "shop")
+    file = tmp_path / "shop" / "shop.odps.yaml"
+    its = "  - {property: acceptedBy, vendor: outport, value: ann}\n"
+    its += "  - property: deprecatedOn\n    vendor: outport\n    value: '2030-01-31'\n"
+    file.write_text(file.read_text() + said.format(its))
+    answer = outport("fork", str(tmp_path / "shop"), "kiosk")
+    assert answer.exit_code == 0, answer.stderr
+    assert "there is no workspace floor" in answer.stderr
+    made = contract.load(tmp_path / "kiosk")
+    (product,) = [one for one in made.documents.values() if one["kind"] == "DataProduct"]
+    assert {one["property"] for one in product["customProperties"]} == {"workspace", "derivedFrom"}
+    assert made.deprecated_on is made.sunset_on is None
+
+
 def test_a_folder_that_is_not_what_is_served_is_told(
     world: World, outport: Outport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

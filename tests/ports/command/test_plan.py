@@ -96,5 +96,10 @@ def test_other_policies_tell_who_gains_and_loses(world: World, outport: Outport,
     assert changes["stranger", "shop.orders"]["gains"] == ["remark"]
     assert changes["clerk", "shop.orders"]["gains"] == []
     assert changes["clerk", "shop.orders"]["loses"]
+    counted = {key: (one["rows_gained"], one["rows_lost"]) for key, one in changes.items()}
+    assert counted["stranger", "shop.orders"] == (1800, 0)
+    assert counted["clerk", "shop.orders"] == (0, 180)  # those of the clerk's store
+    human = outport("plan", str(world.settings.products), "--with-policies", str(policies)).stdout
+    assert any("stranger" in line and "+1,800" in line for line in human.splitlines())
     (policies / "more.yaml").write_text("- {id: broken}\n")
     assert outport("plan", str(world.settings.products), "--with-policies", str(policies)).exit_code == 1

@@ -178,5 +178,5 @@ def test_a_schema_tells_the_states_that_were_read(flight: Flight) -> None:
     schema = raw.query("SELECT c.region, person FROM shop.customers c, hr.salaries s").schema
     states = json.loads(schema.metadata[b"outport:products"])
     assert [one["name"] for one in states] == ["shop", "hr"]
-    assert all(set(one) == {"name", "version", "snapshot", "data_time", "quality"} for one in states)
+    assert all(set(one) == {"name", "version", "snapshot", "digest", "data_time", "quality"} for one in states)
     assert raw.query("SELECT 1").schema.metadata is None

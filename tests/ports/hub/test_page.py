@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -96,6 +97,26 @@ def test_nothing_is_there_for_a_stranger(demo: httpx.Client) -> None:
     assert told[0] == told[1]
 
 
+def test_the_demo_s_pages_say_who_else_looks_and_no_others_do(demo: httpx.Client, web: Client) -> None:
+    assert "First time here?" in demo.get("/").text
+    assert '<a href="/hub/shop?as=analyst">analyst</a>' in demo.get("/hub/shop", params={"as": "steward"}).text
+    assert "choose one under" in demo.get("/hub/shop", params={"as": "stranger"}).text
+    for path in ("/", "/hub/shop", "/hub/nope"):
+        page = web("analyst").get(path).text
+        assert not any(words in page for words in ("First time here?", "The same product as", "persona"))
+
+
+def test_what_other_personas_see_is_told_without_a_record_of_a_look_of_theirs(world: World, demo: httpx.Client) -> None:
+    def lines() -> set[str]:
+        return {line for file in world.settings.audit.glob("*.jsonl") for line in file.read_text().splitlines()}
+
+    before = lines()
+    pages = demo.get("/").text + demo.get("/hub/shop").text
+    assert "First time here?" in pages
+    assert "The same product as" in pages
+    assert {json.loads(one).get("subject", "steward") for one in lines() - before} == {"steward"}
+
+
 def test_there_is_no_persona_but_the_demo_s(demo: httpx.Client) -> None:
     assert demo.get("/", params={"as": "clerk"}).status_code == 404
     assert demo.get("/", params={"as": "<b>"}).status_code == 404
@@ -115,8 +136,10 @@ def test_a_page_is_sound_runs_only_our_script_and_asks_no_other_host(demo: httpx
         assert link.startswith("#") or demo.get(link).status_code in {200, 401, 405}, link
 
 
-def test_a_forged_host_is_not_printed(demo: httpx.Client) -> None:
-    page = demo.get("/hub/shop", headers={"Host": 'x"><script>'}).text
+def test_a_forged_host_is_not_printed(demo: httpx.Client, web: Client) -> None:
+    forged = {"Host": 'x"><script>', "Accept": "text/html"}
+    assert demo.get("/hub/shop", headers=forged).status_code == 421
+    page = web("analyst").get("/hub/shop", headers=forged).text
     assert '"><script>' not in page
     reading.read(page)
 

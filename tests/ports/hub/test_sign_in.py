@@ -104,7 +104,9 @@ def test_no_other_site_signs_anybody_in(browser: httpx.Client, headers: dict[str
     assert "set-cookie" not in told.headers
 
 
-@pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example", "/x\r\nSet-Cookie: a=b"])
+@pytest.mark.parametrize(
+    "to", ["//evil.example", "https://evil.example", "/\\evil.example", "/x\r\nSet-Cookie: a=b", "/" + "é" * 300]
+)
 def test_it_leads_on_to_no_other_host(browser: httpx.Client, to: str) -> None:
     given = form(browser.get("/"), name="analyst", secret="analyst-secret", next=to)
     told = browser.post(SIGN_IN, data=given)
@@ -117,6 +119,16 @@ def test_a_cookie_of_one_is_no_form_of_another(browser: httpx.Client, web: Clien
     signed_in(browser, "analyst", "analyst-secret")
     stolen = form(web("clerk").get("/"))
     assert browser.post("/hub/-/sign-out", data=stolen).status_code == 403
+
+
+def test_what_another_version_has_sealed_is_no_login_and_no_form(world: World, browser: httpx.Client) -> None:
+    keys = load(world.settings)
+    browser.cookies.set("outport", keys.seal("page login", b'{"subject": null, "secret": "x"}'))
+    page = browser.get("/")
+    assert page.status_code == 401
+    told = browser.post(SIGN_IN, data=form(page, name="analyst", token=keys.seal("page form", b'{"subject": ""}')))
+    assert told.status_code == 401
+    assert "load the page again" in told.text
 
 
 def test_a_refusal_is_a_page_for_browsers_and_a_problem_for_programs(web: Client) -> None:

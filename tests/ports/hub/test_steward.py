@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway import Gateway
+from gateway import Gateway, Wanted, audit_desk
+from gateway.audit_find import Search, find
 from ports.hub.steward_page import matrices
 from tests.ports.hub import reading
 from tests.ports.hub.conftest import Visit
@@ -62,7 +63,7 @@ def test_the_audit_is_searched_and_the_search_is_in_it(hub: Gateway, visit: Visi
     visit("analyst").get("/hub/report")
     page = reading.read(visit("steward").get(f"{PAGE}?audit=1&who=analyst").text)
     records = [one.text for one in page.of("tr") if " analyst hub " in one.text]
-    assert any("query_answered analyst hub" in one for one in records)
+    assert any("query answered analyst hub" in one for one in records)
     held = "".join(path.read_text() for path in hub.settings.audit.glob("*.jsonl"))
     assert '"audit_read"' in held
     assert "subject=analyst" in held
@@ -70,6 +71,53 @@ def test_the_audit_is_searched_and_the_search_is_in_it(hub: Gateway, visit: Visi
 
 def test_a_record_of_several_products_is_for_who_manages_each(hub: Gateway) -> None:
     session = hub.impersonate("steward", "hub")
-    found = hub.audits.find(session, "report", "", "")
+    found = hub.audits.find(session, "report", Wanted()).records
     assert found
     assert [one.time for one in found] == sorted((one.time for one in found), reverse=True)
+
+
+def test_the_audit_is_searched_by_rule_and_time_and_paged(
+    hub: Gateway, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_desk, "RECORDS_LIMIT", 2)
+    for _ in range(2):
+        visit("analyst").get("/hub/report")
+    session = hub.impersonate("steward", "hub")
+    first, second = (
+        hub.audits.find(session, "report", Wanted(subject="analyst", rule="first"), page) for page in (1, 2)
+    )
+    assert len(first.records) == len(second.records) == 2
+    assert first.more
+    assert min(one.time for one in first.records) >= max(one.time for one in second.records)
+    assert all("first" in one.rules for one in first.records)
+    middle = first.records[1].time
+    before, after = (
+        hub.audits.find(session, "report", one).records for one in (Wanted(until=middle), Wanted(since=middle))
+    )
+    assert max(one.time for one in before) < middle <= min(one.time for one in after)
+    page = visit("steward").get(f"{PAGE}?audit=1&who=analyst&page=1").text
+    assert "who=analyst&amp;page=2#audit" in page
+    assert "a time is one of ISO 8601" in visit("steward").get(f"{PAGE}?audit=1&since=yesterday").text
+    assert "a time is one of ISO 8601" in visit("steward").get(f"{PAGE}?audit=1&since=0001-01-01T00:00%2B23:00").text
+    assert "there are pages 1 to" in visit("steward").get(f"{PAGE}?audit=1&page=0").text
+
+
+def test_one_look_at_the_matrix_is_one_record_that_names_whoever_was_looked_at(hub: Gateway, visit: Visit) -> None:
+    asked = Search(event="access_explained", on_behalf_of="analyst")
+
+    def looks() -> list[Any]:
+        return [one.fields for one in find(hub.settings.audit, asked, ())]
+
+    before = len(looks())
+    visit("steward").get(PAGE)
+    (told,) = looks()[before:]
+    assert (told["subject"], told["looked_at"], told["products"]) == ("steward", ["analyst", "steward"], ["report"])
+    newest = hub.audits.find(hub.impersonate("steward", "hub"), "report", Wanted(subject="steward")).records
+    assert "analyst, steward" in {one.on_behalf_of for one in newest}
+
+
+def test_why_is_told_of_a_door_and_a_purpose_too(visit: Visit) -> None:
+    steward = visit("steward")
+    assert "every row" in reading.read(steward.get(f"{PAGE}?subject=analyst&door=postgres").text).text.lower()
+    assert "purpose x is not granted to analyst" in steward.get(f"{PAGE}?subject=analyst&stating=x").text
+    assert "there is no port x" in steward.get(f"{PAGE}?subject=analyst&door=x").text

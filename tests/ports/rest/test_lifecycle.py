@@ -10,13 +10,17 @@ import httpx
 import pytest
 
 from gateway.catalog import Catalog
+from gateway.document import POLICIES
 from tests.test_delegation import HEADER, Doors, deployed
 
 SHOP = {"product": "shop"}
-PEOPLE: dict[str, dict[str, Any]] = {"keeper": {"role": ("keeper",)}, "reader": {"role": ("reader",)}, "nobody": {}}
+PEOPLE: dict[str, dict[str, Any]] = {
+    "keeper": {"role": ("keeper",)}, "deputy": {"role": ("keeper",)}, "reader": {"role": ("reader",)}, "nobody": {},
+}  # fmt: skip
 RULES: list[dict[str, Any]] = [
     {"id": "seen", "on": SHOP, "to": {"role": ["keeper", "reader"]}, "grant": {"columns": ["*"]}},
     {"id": "kept", "on": {"product": "*"}, "to": {"role": "keeper"}, "manage": True},
+    {"id": "deputy", "on": SHOP, "to": {"subject": "deputy"}, "accept": True},
     {"id": "others", "to": {"subject": "keeper"}, "delegate": {"for": {"role": "reader"}}},
 ]
 ACTS = {"apply": {}, "promote": {}, "deprecate": {"sunset": "2999-01-31"}, "retire": {"force": "over"}}
@@ -79,15 +83,46 @@ def test_nobody_else_deletes_a_product(doors: Doors) -> None:
     assert {one.id for one in Catalog(doors.settings.state).current().snapshots} == before
 
 
+def test_rules_that_would_not_fit_are_told_to_no_manager(doors: Doors) -> None:
+    path = doors.settings.products / "shop" / "shop.odcs.yaml"
+    kept = path.read_text()
+    path.write_text("\n".join(line for line in kept.splitlines() if "{name: region" not in line))
+    try:
+        plan, applied = ask(doors, "keeper", "plan"), ask(doors, "keeper", "apply")
+    finally:
+        path.write_text(kept)
+    (planned,) = plan.json()["data"]["products"]
+    assert (planned["action"], applied.status_code) == ("refused", 400)
+    for told in (*planned["findings"], applied.json()["detail"]):
+        assert POLICIES in told
+        # The rules that name the region are those of others.
+        assert "analyst" not in told
+        assert "unsorted" not in told
+    runs = doors.get("/products/shop/-/refreshes", "keeper").json()["data"]
+    assert POLICIES in [one["finding"] for one in runs]
+
+
 def test_who_manages_it_plans_and_ends_it(doors: Doors) -> None:
     doors.get("/products/shop/orders?limit=1", "reader")
     plan = ask(doors, "keeper", "plan").json()["data"]
     assert (plan["changes"], [one["action"] for one in plan["products"]]) == (False, ["unchanged"])
     assert "access" not in plan
+    both = httpx.get(f"{doors.rest}/-/plan?product=shop&product=shop", auth=("keeper", "keeper-secret"), timeout=60)
+    assert [one["product"] for one in both.json()["data"]["products"]] == ["shop"]
+    for asked, status in (("product=shop&product=hr", 404), ("", 400), ("product=shop&since=1", 400)):
+        refused = httpx.get(f"{doors.rest}/-/plan?{asked}", auth=("keeper", "keeper-secret"), timeout=60)
+        assert refused.status_code == status
+    seen = httpx.get(f"{doors.rest}/-/plan?product=shop", auth=("reader", "reader-secret"), timeout=60)
+    assert seen.status_code == 403
     served = Catalog(doors.settings.state).current().find("shop")
     assert served is not None
     assert ask(doors, "keeper", "apply").json()["data"][0]["snapshot"] == served.id
-    lacking = ask(doors, "keeper", "promote")
+    mine = ask(doors, "keeper", "promote")
+    assert (mine.status_code, mine.json()["type"]) == (403, "urn:outport:error:forbidden:accept")
+    owning = "its owner: shop@example.com, or whoever has the role Shop team"
+    assert mine.json()["detail"] == f'"shop" is accepted by {owning}'
+    assert "accept" in {one["refused"]["reason"] for one in doors.audited() if one["event"] == "query_refused"}
+    lacking = ask(doors, "deputy", "promote")  # a rule lets it accept
     assert lacking.status_code == 400
     assert "quality" in lacking.json()["detail"]
     assert str(doors.settings.products) not in lacking.text
@@ -106,7 +141,8 @@ def test_who_manages_it_plans_and_ends_it(doors: Doors) -> None:
     acts = [(one["subject"], one["action"], one["reason"]) for one in done]
     assert ("keeper", "deprecate", "another comes") in acts
     assert ("keeper", "retire", "over") in acts
-    assert {one["subject"] for one in done} == {"keeper"}
+    assert [one["what"] for one in done if one["subject"] == "deputy"] == ["1.2.0, accepted by deputy"]
+    assert {one["subject"] for one in done} == {"keeper", "deputy"}
     assert any(one["event"] == "audit_read" and one["reader"] == "keeper" for one in doors.audited())
     assert "CANARY" not in json.dumps(done)
 

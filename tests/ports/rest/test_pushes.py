@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import io
 import json
+import socket
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -193,6 +196,17 @@ def test_only_who_is_granted_it_pushes(till: Till) -> None:
     assert sum(one.get("subject") == "stew" and "refused" in one["event"] for one in records) == 1
 
 
+def test_a_push_has_a_key_and_an_input_an_end(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = [{"id": 1, "state": "open"}]
+    for key in ("", "k" * 256):
+        refused = till.push(body, key)
+        assert (refused.status_code, refused.json()["detail"][:33]) == (400, "a push has an Idempotency-Key of ")
+    assert till.push(body, "k" * 255).status_code == 201
+    monkeypatch.setattr(segments.Shelf, "size_bytes", lambda _: till.shop.settings.push_store_bytes)
+    full = till.push(body, "more")
+    assert (full.status_code, full.json()["detail"]) == (429, "this input is full")
+
+
 BODIES: list[tuple[bytes, str, int]] = [
     (b"", NDJSON, 201),
     (b"{", NDJSON, 400),
@@ -212,3 +226,27 @@ def test_what_is_no_body_of_rows_is_refused(till: Till) -> None:
         assert str(till.shop.settings.state) not in answer.text
     home = till.shop.settings.state / "inputs" / "sales" / "till" / "orders"
     assert not list(home.glob("work-*"))
+
+
+def test_a_client_that_goes_in_the_middle_of_its_body_has_pushed_nothing(till: Till) -> None:
+    half = b'{"id": 1, "state": "open"}\n'
+    login = base64.b64encode(b"till:till-secret").decode()
+    head = f"POST {PATH} HTTP/1.1\r\nHost: {till.client.base_url.host}\r\nAuthorization: Basic {login}\r\n"
+    head += f"Content-Type: {NDJSON}\r\nIdempotency-Key: a\r\n"
+    chunked = f"Transfer-Encoding: chunked\r\n\r\n{len(half):x}\r\n".encode() + half + b"\r\n"
+    for rest in (f"Content-Length: {2 * len(half)}\r\n\r\n".encode() + half, chunked):
+        with socket.create_connection((till.client.base_url.host, till.client.base_url.port or 0), 10) as client:
+            client.sendall(head.encode() + rest)
+            client.shutdown(socket.SHUT_WR)
+            assert b" 201 " not in client.recv(1_000)
+    # The key is not known by what was half sent.
+    assert till.push([{"id": 2, "state": "shut"}], "a").status_code == 201
+    assert till.rows() == [(2, "shut", None)]
+
+
+def test_a_body_is_taken_as_it_is_and_not_unpacked(till: Till) -> None:
+    headers = {"Content-Type": NDJSON, "Idempotency-Key": "a", "Content-Encoding": "gzip"}
+    body = gzip.compress(b'{"id": 1, "state": "open"}')
+    answer = till.client.post(PATH, content=body, headers=headers, auth=("till", "till-secret"))
+    assert answer.status_code == 415
+    assert till.rows() == []

@@ -1,0 +1,31 @@
+"""Locks that one process holds at a time, by files of their own. Touches the file that it is told only.
+
+A lock ends with the process that holds it, and with every process that inherited its descriptor.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Whether this process is the one that holds the lock of `path`, as it then does to the end. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield taken(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def taken(descriptor: int) -> bool:
+    """Whether the lock of an open file is ours from now on. Raises OSError."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,19 @@
+-- The last scorecards: all of them are made at one moment.
+SELECT
+    product,
+    CAST(coalesce(major, 0) AS INTEGER) AS major,
+    domain,
+    "at" AS judged_at,
+    people + applications + agents AS consumers,
+    queries,
+    computed_s,
+    bytes AS bytes_served,
+    pace,
+    compliance,
+    documentation,
+    incidents,
+    value,
+    cost,
+    retire
+FROM ledger.scorecards
+WHERE "at" = (SELECT max("at") FROM ledger.scorecards)
