@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 from gateway import VisibleProduct
@@ -15,6 +16,8 @@ _OF_EACH = 5
 _NAME, _MEASURE, _TAG, _TABLE, _COLUMN = 8, 6, 4, 4, 3
 _SHORTEST = 4
 _BEGUN = 2
+# Words of one question that are mended, and how alike they are to what is there (difflib's ratio).
+_MENDED, _LIKENESS = 5, 0.8
 Alike = Callable[[str, str], bool]
 _EMPTY = frozenset(
     "a an and are as at be by for from has have how in is it me my of on or our per show than that the their this to "
@@ -63,9 +66,34 @@ def search(products: Iterable[VisibleProduct], query: str, *, begun: bool = Fals
     """
     wanted = words(query)
     alike = _begins if begun else _alike
-    found = [Found(one, tuple(_hits(one, wanted, alike))) for one in products]
+    phrase = " ".join(_listed(query))
+    found = [Found(one, tuple(_hits(one, wanted, alike, phrase))) for one in products]
     kept = (one for one in found if one.hits or not wanted)
     return sorted(kept, key=lambda one: (-one.points, one.visible.product.name))
+
+
+def mended(products: Iterable[VisibleProduct], query: str) -> str:
+    """The question with words that nothing has, but for their spelling, as what is there spells them.
+
+    What is there is what `products` show: a word of what is hidden mends nothing.
+    """
+    known = {word for one in products for hit in _every(one) for word in hit if len(word) >= _SHORTEST}
+    unknown = [one for one in words(query) if len(one) >= _SHORTEST and not any(_begins(one, it) for it in known)]
+    meant = {one: difflib.get_close_matches(one, known, 1, _LIKENESS) for one in sorted(unknown)[:_MENDED]}
+    return " ".join((meant.get(one) or [one])[0] for one in _listed(query))
+
+
+def _every(visible: VisibleProduct) -> Iterable[set[str]]:
+    """The words of each name and text that a question is compared with."""
+    product = visible.product
+    yield _words(" ".join((product.name, product.title, product.purpose, product.domain, product.owner, *product.tags)))
+    yield _words(f"{product.usage} {product.limitations}")
+    for table in visible.tables:
+        yield _words(f"{table.table.name} {table.table.description}")
+        for one in table.semantics:
+            yield _words(" ".join((one.name, one.title, one.description, *one.synonyms)))
+        for column in table.known:
+            yield _words(" ".join((column.name, column.business_name, column.description, *column.tags)))
 
 
 @dataclass(frozen=True)
@@ -101,9 +129,9 @@ def words(query: str) -> frozenset[str]:
     return frozenset(_words(query) - _EMPTY)
 
 
-def _hits(visible: VisibleProduct, wanted: Collection[str], alike: Alike) -> list[Hit]:
+def _hits(visible: VisibleProduct, wanted: Collection[str], alike: Alike, phrase: str) -> list[Hit]:
     product = visible.product
-    points = partial(_points, wanted, alike)
+    points = partial(_points, wanted, alike, phrase)
     about = (product.purpose, product.usage, product.limitations)
     of_name = points(_NAME, (product.name, product.title), about)
     of_tags = points(_TAG, (product.domain, product.owner, *product.tags), ())
@@ -126,18 +154,20 @@ def _hits(visible: VisibleProduct, wanted: Collection[str], alike: Alike) -> lis
 
 
 def _points(
-    wanted: Collection[str], alike: Alike, points: int, named: Sequence[str], about: Sequence[str]
+    wanted: Collection[str], alike: Alike, phrase: str, points: int, named: Sequence[str], about: Sequence[str]
 ) -> Mapping[str, float]:
-    """What is found in names counts whole, what is only spoken of a third."""
+    """What is found in names counts whole, what is only spoken of a third; a name that has all of it as it was asked
+    counts once more."""
     names, said = _words(" ".join(named)), _words(" ".join(about))
     whole = {one: float(points) for one in wanted if any(alike(one, other) for other in names)}
     spoken = {one: points / 3 for one in wanted if any(alike(one, other) for other in said)}
-    return {**spoken, **whole}
+    said_so = " " in phrase and any(f" {phrase} " in f" {' '.join(_listed(one))} " for one in named)
+    return {**spoken, **whole, **({phrase: float(points)} if said_so else {})}
 
 
 def _alike(wanted: str, said: str) -> bool:
-    """The same word, or one that begins with the other: revenue and revenues."""
-    if wanted == said:
+    """The same word, or one that begins with the other: revenue and revenues; deliveries and delivery."""
+    if wanted == said or _one_of(wanted) == _one_of(said):
         return True
     short, long = sorted((wanted, said), key=len)
     return len(short) >= _SHORTEST and long.startswith(short) and len(long) - len(short) <= 3
@@ -147,5 +177,14 @@ def _begins(wanted: str, said: str) -> bool:
     return _alike(wanted, said) or (len(wanted) >= _BEGUN and said.startswith(wanted))
 
 
+@lru_cache(maxsize=10_000)
+def _one_of(word: str) -> str:
+    return f"{word[:-3]}y" if word.endswith("ies") and len(word) > _SHORTEST else word
+
+
+def _listed(text: str) -> list[str]:
+    return [one for one in re.split(r"[\W_]+", text.lower()) if one]
+
+
 def _words(text: str) -> set[str]:
-    return {one for one in re.split(r"[\W_]+", text.lower()) if one}
+    return set(_listed(text))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-_LABEL_PX, _NOTE_PX, _PAD = 7.6, 6.3, 14
+_LABEL_PX, _NOTE_PX, _PAD = 8.3, 6.5, 14
 _NARROW, _WIDE, _HIGH = 120, 250, 50
 _BETWEEN_LAYERS, _BETWEEN_NODES = 64, 18
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 720, 240, 64, 14, 30

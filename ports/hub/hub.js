@@ -56,5 +56,8 @@ for (const text of navigator.clipboard ? document.querySelectorAll('pre.copy') :
     button.textContent = 'Copied'
     setTimeout(() => { button.textContent = 'Copy' }, 1500)
   })
-  text.before(button)
+  const place = document.createElement('div')
+  place.className = 'copied'
+  text.replaceWith(place)
+  place.append(text, button)
 }

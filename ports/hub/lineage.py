@@ -55,7 +55,9 @@ def of(visible: VisibleProduct, every: Sequence[VisibleProduct], reader: Reader)
 
 
 def reads(one: VisibleProduct) -> tuple[str, ...]:
-    """The products that a product reads."""
+    """The products that a product reads; the origin of a consumer's projection."""
+    if one.over:
+        return (one.over,)
     return tuple(dict.fromkeys(source.product for source in one.product.inputs if source.product is not None))
 
 

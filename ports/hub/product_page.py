@@ -10,10 +10,10 @@ from fastapi import Request
 from markupsafe import Markup
 
 from gateway import FEEDBACK_KINDS, Changed, GatewayError, NotFound, Query, VisibleProduct, VisibleTable
-from ports.http import projection, provenance
+from ports.http import provenance
 from ports.http.exchange import Answer, Lifeline
 from ports.http.pages import Reader
-from ports.hub import connecting, drawings, lineage, metric_trees, personas, talk, use, view
+from ports.hub import connecting, drawings, lineage, metric_trees, personas, promises, talk, use, view
 from ports.hub.browser import Browser
 from ports.hub.view import TableView
 
@@ -53,9 +53,8 @@ class ProductPage:
             lineage=lineage.of(visible, every, reader),
             versions=versions,
             quality=self._quality(visible),
-            objectives=self._objectives(reader, visible),
+            promises=promises.of(visible, self._objectives(reader, visible)),
             manages=bool(self._gateway.managers.rule(reader.session, visible.product)),
-            slas=[one for one in visible.product.sla if projection.names_only(one.element, visible)],
             ways=connecting.ways(self._gateway, request, reader, visible),
             threads=threads,
             rated=self._gateway.feedback.rated(visible),
@@ -98,7 +97,7 @@ class ProductPage:
         return []
 
     def _objectives(self, reader: Reader, visible: VisibleProduct) -> list[Mapping[str, Any]]:
-        """How each promise is kept over all doors, as the last look has found."""
+        """How each promise is kept, as the last look has found: over all doors, and at each."""
         with suppress(GatewayError):
-            return [one for one in self._gateway.slo.of(reader.session, visible).results if not one["port"]]
+            return list(self._gateway.slo.of(reader.session, visible).results)
         return []

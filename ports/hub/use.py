@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from markupsafe import Markup
@@ -63,7 +63,8 @@ def of(gateway: Gateway, reader: Reader, visible: VisibleProduct, lifeline: Life
         days = _rows(gateway, reader, _BY_DAY, name, lifeline)
         asked = _rows(gateway, reader, _BY_SUBJECT, name, lifeline) if days else []
     told = [
-        Asked(one["subject"], one["kind"], one["n"], one["last"], one["ports"], one["purposes"] or "") for one in asked
+        Asked(one["subject"], one["kind"], one["n"], _utc(one["last"]), one["ports"], one["purposes"] or "")
+        for one in asked
     ]
     return Use(card, tuple(told), _drawing({one["day"]: one["n"] for one in days}))
 
@@ -72,6 +73,11 @@ def _rows(gateway: Gateway, reader: Reader, text: str, name: str, lifeline: Life
     """The rows of a question that gives few. Raises GatewayError, also where the reader does not see `outport`."""
     with lifeline.hold(gateway.answer(reader.session, Query(text, (name,)))) as result:
         return [row for batch in result.batches() for row in batch.to_pylist()]
+
+
+def _utc(hour: datetime) -> datetime:
+    """An hour of `outport`'s tables, which are in UTC and say no zone."""
+    return hour if hour.tzinfo is not None else hour.replace(tzinfo=UTC)
 
 
 def _drawing(days: Mapping[date, int]) -> Markup | None:

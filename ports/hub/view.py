@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from ports.http.projection import Outcome
 
 _PUBLIC_WORDS = {"raw": "shown", "partial": "partly shown", "bucket": "coarsened", "hash": "pseudonym",
                  "constant": "replaced", "null": "withheld"}  # fmt: skip
+_NUMBERS = re.compile("(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL)\\b")
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,24 @@ class ColumnView:
     reason: str
     shown: bool
 
+    @property
+    def look(self) -> str:
+        """The classes of its cells in the stylesheet: its treatment, and whether it holds numbers."""
+        return f"{self.kind} number" if self.kind == "raw" and _NUMBERS.match(self.type) else self.kind
+
 
 @dataclass(frozen=True)
 class MeasureView:
     """One measure or dimension that the principal may use; `expression` is "" where it is a column of that name."""
 
     name: str
+    title: str
     kind: str
     unit: str
     expression: str
     description: str
     formula: str
+    north_star: bool
     alternatives: tuple[str, ...]
 
 
@@ -62,6 +71,17 @@ class TableView:
         """The columns of `rows`."""
         return tuple(column for column in self.columns if column.shown)
 
+    @property
+    def asked(self) -> tuple[MeasureView, ...]:
+        """What can be asked for by name, the north star first."""
+        found = (one for one in self.measures if one.kind == "measure")
+        return tuple(sorted(found, key=lambda one: not one.north_star))
+
+    @property
+    def dimensions(self) -> tuple[MeasureView, ...]:
+        """What measures can be broken down by."""
+        return tuple(one for one in self.measures if one.kind != "measure")
+
 
 def table(visible: VisibleProduct, one: VisibleTable, rows: tuple[tuple[str | None, ...], ...]) -> TableView:
     """One table as the page shows it."""
@@ -82,13 +102,31 @@ def table(visible: VisibleProduct, one: VisibleTable, rows: tuple[tuple[str | No
 def _measure(item: Semantic) -> MeasureView:
     return MeasureView(
         name=item.name,
+        title=item.title if item.title != item.name else "",
         kind=item.kind,
         unit=item.unit,
-        expression="" if item.expression.strip('"') == item.name else item.expression,
+        expression="" if item.expression.strip('"') == item.name else _readable(item.expression),
         description=item.description,
         formula=item.tree.formula if item.tree is not None else "",
+        north_star=item.tree is not None and item.tree.north_star,
         alternatives=tuple(f"{one.measure}, as {one.proposed_by} proposed: {one.reason}" for one in item.alternatives),
     )
+
+
+def _readable(expression: str) -> str:
+    """An expression without what DuckDB puts around it when it writes one: quoted functions, outer parentheses."""
+    text = re.sub(r'"([a-z_]+)"\(', r"\1(", expression).replace("count_star()", "count(*)")
+    return text[1:-1] if text.startswith("(") and text.endswith(")") and _whole(text) else text
+
+
+def _whole(text: str) -> bool:
+    """Whether the first parenthesis is closed by the last one; those in quotes, which might say otherwise, are none."""
+    depth = 0
+    for i, letter in enumerate(re.sub(r"'[^']*'|\"[^\"]*\"", lambda quoted: "x" * len(quoted[0]), text)):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return i == len(text) - 1
+    return False
 
 
 def _column(table: VisibleTable, name: str) -> ColumnView:

@@ -11,6 +11,7 @@ need() {
 
 need chromium chromium --version
 need default-jdk-headless javac -version
+need libodbc2 test -e "$(find /usr/lib -name libodbc.so.2 | head -n 1)"
 need libdbd-pg-perl perl -MDBD::Pg -e 1
 need libpostgresql-jdbc-java test -e /usr/share/java/postgresql.jar
 need odbc-postgresql test -e "$(find /usr/lib -path '*/odbc/psqlodbcw.so' 2>/dev/null | head -n 1)"

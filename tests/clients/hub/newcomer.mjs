@@ -30,7 +30,7 @@ try {
   await page.getByRole('link', { name: 'planner', exact: true }).click()
   await page.waitForURL('**as=planner**')
   seen.planner = await treatments(page)
-  seen.promises = await page.$$eval('#trust ~ .scroll table', ([table]) => [...table.tBodies[0].rows].map((row) => [row.cells[0].innerText.trim(), row.cells[1].innerText.trim()]))
+  seen.promises = await page.$$eval('#trust ~ .scroll table', ([table]) => [...table.tBodies[0].rows].map((row) => [row.cells[0].firstChild.textContent.trim(), row.cells[1].innerText.trim()]))
   seen.paste.planner = await pasted(page)
   await page.getByRole('link', { name: 'analyst', exact: true }).click()
   await page.waitForURL('**as=analyst**')

@@ -130,5 +130,7 @@ def _declare(folder: Path, name: str, table: str, kind: str, inputs: str, server
     place.mkdir(parents=True)
     product = _PRODUCT.replace("INPUTS", inputs).replace("KIND", kind).replace("NAME", name)
     contract = _CONTRACT.replace("SERVERS", servers).replace("MEASURES", measures.strip("\n"))
+    if name == "inner":
+        product, contract = (one.replace("domain: test", "domain: inside") for one in (product, contract))
     (place / f"{name}.odps.yaml").write_text(product)
     (place / f"{name}.odcs.yaml").write_text(contract.replace("TABLE", table).replace("NAME", name))

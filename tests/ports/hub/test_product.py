@@ -23,6 +23,36 @@ def test_the_metric_tree_is_drawn_and_told_with_values(visit: Visit) -> None:
     assert "takings (north star): 66 EUR = things * mean_price" in words
 
 
+def test_what_it_is_comes_first_then_how_to_get_it_then_what_is_in_it(visit: Visit) -> None:
+    page = visit("analyst").get("/hub/report").text
+    places = [
+        page.index(one)
+        for one in ('class="lead"', "<dt>Quality", 'id="connect"', 'id="measures"', 'id="t-reports"', 'id="talk"')
+    ]
+    assert places == sorted(places)
+
+
+def test_numbers_are_aligned_and_measures_say_how_they_are_computed(visit: Visit) -> None:
+    page = visit("analyst").get("/hub/report").text
+    assert '<td class="raw number">3.00</td>' in page
+    assert 'class="partial number"' not in page
+    words = reading.read(page).text
+    assert "takings / nullif(things, 0)" in words
+    assert "count(*)" in words
+    assert words.index("north star") < words.index("mean_price is computed")
+
+
+def test_products_are_listed_by_domain_where_there_are_several(visit: Visit) -> None:
+    whole = visit("steward").get("/").text
+    domains = re.findall(r"\?domain=([a-z]+)", whole)
+    assert "test" in domains
+    shown = {name: visit("steward").get("/", params={"domain": name}).text.count("<dt>Quality") for name in domains}
+    assert (shown["test"], shown["inside"]) == (2, 1)
+    assert sum(shown.values()) == whole.count("<dt>Quality")
+    assert "domain=" not in visit("analyst").get("/").text
+    assert visit("steward").get("/", params={"domain": "nowhere"}).text.count("<dt>Quality") == sum(shown.values())
+
+
 def test_lineage_shows_visible_products_and_columns_alone(visit: Visit) -> None:
     steward = reading.read(visit("steward").get("/hub/source").text)
     assert {"/hub/report", "/hub/inner"} <= set(steward.links)

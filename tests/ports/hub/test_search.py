@@ -29,7 +29,14 @@ def test_the_parts_that_match_are_told_with_links_to_them(web: Client) -> None:
     assert "<mark>amount</mark>" in page
 
 
-@pytest.mark.parametrize("query", ["salary", "salaries", "pay", "CANARY"])
+@pytest.mark.parametrize("query", ["custmers", "cusotmers", "emial", "amuont"])
+def test_a_word_that_is_misspelt_is_taken_for_what_there_is(web: Client, query: str) -> None:
+    words = found(web("analyst"), query)
+    assert "these are the results for" in words
+    assert "1 product of those" in words
+
+
+@pytest.mark.parametrize("query", ["salary", "salaries", "salray", "pay", "CANARY"])
 def test_what_is_hidden_is_not_found_and_reads_like_what_is_not_there(web: Client, query: str) -> None:
     nowhere = found(web("analyst"), "xyzzy").replace("xyzzy", "WORD")
     assert found(web("analyst"), query).replace(query, "WORD") == nowhere
