@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from gateway import duck, promises
 from gateway.columns import is_column
 from gateway.document import Path, Report, show
-from gateway.odcs import DataContract, SchemaObject
-from gateway.product import Arrival, Column, QualityRule, RowRule, Table, Watermark
-from gateway.rules import refuses
+from gateway.odcs import DataContract, Quality, SchemaObject
+from gateway.product import Arrival, Column, KeyRule, QualityRule, RowRule, Table, Watermark
+from gateway.rules import refuses, repeated
 
 LIMIT = "quarantineLimit"
 WATERMARK = "watermark"
@@ -31,11 +31,15 @@ def arrival(
     file: str,
     path: Path,
     report: Report,
+    *,
+    key: Sequence[str] = (),
+    upsert: bool = False,
 ) -> Arrival:
     """The rules of each row of one table: required, enum, pattern, lengths and ranges, those of `quality` that no row
-    may break, and how many may break them.
+    may break, its `key` and what else is unique; and how many rows may break them.
 
-    Without a quarantineLimit none may: a row is set aside only where the contract says so.
+    Without a quarantineLimit none may: a row is set aside only where the contract says so. By `upsert` the last row of
+    a key stands, and nothing repeats it.
     """
     stored = {column.name: column for column in columns}
     rules: list[RowRule] = []
@@ -53,7 +57,40 @@ def arrival(
     rules += [RowRule(one.id, one.condition, one.where, one.column) for one in quality if refuses(one)]
     limit, unit = _limit(contract, schema, file, path, report)
     required = tuple(column.name for column in columns if column.required)
-    return Arrival(tuple(rules), required, limit, unit, f"{file} {show(path)}", tuple(places))
+    keys = tuple(one for one in _keys(schema, key, file, path) if not (upsert and one.columns == tuple(key)))
+    return Arrival(tuple(rules), required, limit, unit, f"{file} {show(path)}", tuple(places), keys)
+
+
+def _keys(schema: SchemaObject, key: Sequence[str], file: str, path: Path) -> Iterator[KeyRule]:
+    """The key, and each other property that is unique, but for those of which a rule says that a repeat is a warning.
+
+    The rule is ODCS's own way to say it: `duplicateValues` of the same columns, with the severity `warning`.
+    """
+    told = {frozenset([one.name]) for one in schema.properties if any(map(_warns, one.quality))}
+    told |= {
+        frozenset(map(str, (one.arguments or {}).get("properties") or [])) for one in schema.quality if _warns(one)
+    }
+    if key and frozenset(key) not in told:
+        yield KeyRule(f"{'+'.join(key)}.primaryKey", tuple(key), f"{file} {show(path)}")
+    for index, item in enumerate(schema.properties):
+        if item.unique and is_column(item) and tuple(key) != (item.name,) and frozenset([item.name]) not in told:
+            yield KeyRule(f"{item.name}.unique", (item.name,), f"{file} {show((*path, 'properties', index))}")
+
+
+def _warns(rule: Quality) -> bool:
+    return rule.metric == "duplicateValues" and rule.severity == "warning"
+
+
+def outcome_of(key: KeyRule, table: str) -> QualityRule:
+    """A key as a rule of the table's quality, which counts the rows that it has set aside."""
+    what = f"({', '.join(key.columns)}) is unique"
+    query = repeated(table, key.columns, "rows")
+    return QualityRule(key.id, what, "uniqueness", "error", query, promises.NONE, "rows", key.where)
+
+
+def set_aside(arrived: Arrival, rule: QualityRule) -> bool:
+    """Whether each row that breaks a rule of an input is set aside, and counted then."""
+    return refuses(rule) or rule.id in {one.id for one in arrived.keys}
 
 
 def _limit(contract: DataContract, schema: SchemaObject, file: str, path: Path, report: Report) -> tuple[float, Unit]:

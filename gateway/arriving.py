@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from gateway import repeats
 from gateway.document import Finding
 from gateway.duck import literal, quote
 from gateway.duck_writer import Writer
 from gateway.job import Relation
 from gateway.product import Arrival, QualityRule
+from gateway.segments import TURN
 from gateway.shelf import PREFIX
 from gateway.snapshot import Arrived, SourceColumn
 
-RULES = "$rules"
+RULES = repeats.RULES
 _INTEGER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?")
 _FRACTIONAL = re.compile(r"FLOAT|DOUBLE|DECIMAL\(\d+,[1-9]")
 # Text such as 2.0 is a whole number, and 2.5 is none: read as one of these first. 128-bit ones do not fit it.
@@ -52,12 +54,13 @@ def arrive(
     folder: Path,
     before: Arrived | None,
     columns: tuple[SourceColumn, ...] | None = None,
+    earlier: Relation | None = None,
 ) -> tuple[Relation, Arrived, tuple[Finding, ...]]:
     """The relation that models may read, what has arrived, and what is odd about it.
 
-    `columns` are the source's where it has told them itself. Raises Drifted for a lost column, a type that does not
-    cast, NULLs where the source had none, and for more bad rows than the contract allows; WriteError where it
-    cannot be read.
+    `columns` are the source's where it has told them itself, `earlier` the rows whose keys are taken. Raises Drifted
+    for a lost column, a type that does not cast, NULLs where the source had none, and for more bad rows than the
+    contract allows; WriteError where it cannot be read.
     """
     arrival = relation.arrival
     assert arrival is not None
@@ -68,14 +71,30 @@ def arrive(
     rows, aside, broken = _counted(writer, typed)
     if any(rule.endswith(".type") for rule, _ in broken):
         _never(arrival, relation, given, typed.casts(writer))
+    good = typed.standing(filtered=aside > 0)
+    judged = repeats.judged(writer, relation, good, "")
+    # What is refused for what it is itself tells nothing of what came before.
+    if earlier is not None and not _too_many(arrival, rows, aside + judged.aside):
+        judged = repeats.judged(writer, relation, good, _before(writer, earlier))
+    selects = [*([typed.aside()] if aside else []), *judged.selects]
+    aside, broken = aside + judged.aside, (*broken, *judged.broken)
     if aside:
-        writer.export(typed.aside(), folder / file_of(relation.schema, relation.name))
+        writer.export(" UNION ALL ".join(selects), folder / file_of(relation.schema, relation.name))
     arrived = Arrived(relation.schema, relation.name, found, rows, aside, broken, relation.version)
     if _too_many(arrival, rows, aside):
         raise Drifted([_excess(arrival, arrived, rule, count) for rule, count in broken], arrived)
     if aside:
         notices.append(_set_aside(arrival, arrived))
-    return Relation(relation.schema, relation.name, typed.good(filtered=aside > 0), ()), arrived, tuple(notices)
+    names = ", ".join(quote(name) for name, _ in relation.columns)
+    stands = f"SELECT {names} FROM ({judged.good(False)}) AS stands"
+    return Relation(relation.schema, relation.name, stands, ()), arrived, tuple(notices)
+
+
+def _before(writer: Writer, earlier: Relation) -> str:
+    """The SELECT of rows that came earlier and keep to their rules."""
+    assert earlier.arrival is not None
+    typed = _Typed(earlier, earlier.arrival, dict(writer.described(earlier.select)))
+    return typed.standing(filtered=True)(False)
 
 
 def counted(arrived: Arrived, rule: QualityRule) -> float:
@@ -153,19 +172,28 @@ class _Typed:
         kinds = dict(self._relation.columns)
         items = [f"{self._value(name, kind)} AS {quote(name)}" for name, kind in kinds.items()]
         items += [f"{self._unfit(name, kinds[name])} AS {quote(flag)}" for name, flag in self._casts]
+        items += [f"given.{quote(name)}" for name in (TURN, repeats.ROW) if name in self._given]
         if raw:
-            items += [f"CAST(given.{quote(name)} AS VARCHAR) AS {quote('$raw.' + name)}" for name in kinds]
+            items += [f"CAST(given.{quote(name)} AS VARCHAR) AS {quote(repeats.RAW + name)}" for name in kinds]
         return f"SELECT {', '.join(items)} FROM ({self._relation.select}) AS given"
 
-    def good(self, *, filtered: bool) -> str:
-        """The rows that models read."""
-        names = ", ".join(quote(name) for name, _ in self._relation.columns)
-        return f"SELECT {names} FROM ({self.rows()}) AS arrived" + (f" WHERE NOT ({self.bad})" if filtered else "")
+    def standing(self, *, filtered: bool) -> repeats.Rows:
+        """The rows that keep to their rules, with when each came."""
+
+        def rows(raw: bool) -> str:
+            came = self.rows(raw=raw)
+            if TURN not in self._given:
+                came = f"SELECT *, {repeats.NOW} AS {quote(TURN)} FROM ({came}) AS given"
+            names = repeats.columns(self._relation, raw=raw)
+            good = f"SELECT {names} FROM ({came}) AS arrived" + (f" WHERE NOT ({self.bad})" if filtered else "")
+            return repeats.standing(self._relation, good)
+
+        return rows
 
     def aside(self) -> str:
         """The bad rows as texts, with the rules that each breaks."""
         named = ", ".join(f"CASE WHEN {broken} THEN {literal(rule)} END" for rule, broken in self.rules)
-        raw = ", ".join(f"{quote('$raw.' + name)} AS {quote(name)}" for name, _ in self._relation.columns)
+        raw = ", ".join(f"{quote(repeats.RAW + name)} AS {quote(name)}" for name, _ in self._relation.columns)
         rows = f"({self.rows(raw=True)}) AS arrived"
         return f"SELECT concat_ws(', ', {named}) AS {quote(RULES)}, {raw} FROM {rows} WHERE {self.bad}"
 
@@ -229,7 +257,8 @@ def limit_text(arrival: Arrival) -> str:
 
 
 def _excess(arrival: Arrival, arrived: Arrived, rule: str, count: int) -> Finding:
-    known = {f"{name}.type": where for name, _, where in arrival.places} | {one.id: one.where for one in arrival.rules}
+    known = {f"{name}.type": where for name, _, where in arrival.places}
+    known |= {one.id: one.where for one in arrival.rules} | {one.id: one.where for one in arrival.keys}
     where = known.get(rule, arrival.where)
     told = f"{count} of {arrived.rows} rows of {arrived.input}.{arrived.table} break {rule}"
     return _at(where, told, f"mend them, or allow more: quarantineLimit is {limit_text(arrival)}")

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from gateway import arriving, databases, feeds, quality, replica, rules
+from gateway import arrivals, arriving, databases, feeds, quality, replica
 from gateway.document import Finding
 from gateway.duck_writer import WriteError, Writer
 from gateway.job import Failed, Fetch, Job, Message, Order, Progressed, Relation, Replica
@@ -110,14 +110,20 @@ class Arriving(Underway):
         known = {(one.input, one.table): one for one in arrived}
         for source, table, rule in self.job.checks:
             one = known.get((source, table))
-            if one is not None and rules.refuses(rule):
+            if one is not None and self._aside(source, table, rule):
                 yield quality.outcome(f"{source}.{table}", rule, partial(_given, arriving.counted(one, rule)))
+
+    def _aside(self, source: str, table: str, rule: QualityRule) -> bool:
+        """Whether rows that break a rule of an input are set aside, and counted then."""
+        relation = next(one for one in self.job.relations if (one.schema, one.name) == (source, table))
+        assert relation.arrival is not None
+        return arrivals.set_aside(relation.arrival, rule)
 
     def _checked(self, arrived: list[Arrived]) -> tuple[RuleOutcome, ...]:
         """The outcomes of every rule of inputs' contracts, over the rows that are let in. Raises Unfit as `_audit`."""
         outcomes, broken = list(self._counted(arrived)), []
         for source, table, rule in self.job.checks:
-            if not rules.refuses(rule):
+            if not self._aside(source, table, rule):
                 outcomes.append(quality.outcome(f"{source}.{table}", rule, partial(self.measured, source=source)))
                 broken += broken_of(outcomes[-1], rule)
         if broken and not self.job.lenient:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gateway import segments
-from gateway.duck import literal
+from gateway.duck import literal, quote
 from gateway.duck_writer import WriteError, Writer
 from gateway.product import Product, PushSource
 from gateway.segments import Shelf
@@ -43,9 +43,9 @@ def merge(shelf: Shelf) -> None:
     while run := next(_runs(shelf), ()):
         folder = shelf.begin()
         try:
-            rows = _written(folder, "rows", run)
+            rows = _written(folder, "rows", run, turns=True)
             asides = [one for path in run if (one := path.with_suffix(".aside")).exists()]
-            aside = _written(folder, "aside", asides) if asides else None
+            aside = _written(folder, "aside", asides, turns=False) if asides else None
             with shelf.turn():
                 shelf.merge(run, rows, aside)
         finally:
@@ -75,14 +75,19 @@ def _runs(shelf: Shelf) -> Iterator[tuple[Path, ...]]:
 
 
 def _columns(path: Path) -> list[tuple[str, str]]:
-    return [(field.name, str(field.type)) for field in pq.read_schema(path)]
+    return [(field.name, str(field.type)) for field in pq.read_schema(path) if field.name != segments.TURN]
 
 
-def _written(folder: Path, name: str, paths: Sequence[Path]) -> Path:
-    """One file of all rows, in the order of files and of rows in them."""
+def _written(folder: Path, name: str, paths: Sequence[Path], *, turns: bool) -> Path:
+    """One file of all rows, in the order of files and of rows in them; with `turns` each keeps its push's place."""
     listed = ", ".join(literal(str(path)) for path in paths)
     options = "union_by_name = true, filename = '$file', file_row_number = true"
-    rows = f'SELECT * EXCLUDE ("$file", file_row_number) FROM read_parquet([{listed}], {options})'
+    read = f"SELECT * FROM read_parquet([{listed}], {options})"
+    if turns:
+        none = f"SELECT CAST(NULL AS BIGINT) AS {quote(segments.TURN)} WHERE false"
+        rows = f"SELECT {segments.with_turn('$file')} FROM ({none} UNION ALL BY NAME {read}) AS kept"
+    else:
+        rows = f'SELECT * EXCLUDE ("$file", file_row_number) FROM ({read}) AS kept'
     (folder / f"{name}-work").mkdir()
     writer = Writer(
         folder / f"{name}-work",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from gateway import duck, reading, replica
+from gateway import duck, reading, repeats, replica, segments
 from gateway.job import STAGE_CATALOG, Fetch, Relation, Replica
 from gateway.lakes import Listing
 from gateway.product import Arrival, Column, DatabaseSource, FileSource, PushSource, Table
@@ -27,24 +27,37 @@ def of_file(schema: str, table: Table, source: FileSource, path: Path, arrival: 
 
 
 def of_pushes(schema: str, table: Table, source: PushSource, files: Sequence[Path], arrival: Arrival) -> Relation:
-    """What clients have pushed, in segments that have the contract's names; by upsert the last row of each key."""
+    """What clients have pushed, in segments that have the contract's names; by upsert the last row of each key.
+
+    Each row has its turn: the place of its push, which a merged segment tells and any other is called by.
+    """
     columns = tuple(replace(column, physical_name="") for column in table.columns)
     places = tuple((name, name, where) for name, _, where in arrival.places)
-    scan = _nothing(columns)
+    turn = f"CAST(NULL AS BIGINT) AS {duck.quote(segments.TURN)}"
+    scan = f"SELECT *, {turn} FROM ({_nothing(columns)}) AS nothing"
     if files:
         paths = ", ".join(_text(str(path)) for path in files)
         read = f"FROM read_parquet([{paths}], union_by_name = true, filename = '{_FILE}', file_row_number = true)"
-        rows = f'SELECT * EXCLUDE ("{_FILE}", file_row_number) {read}'
+        held = f"SELECT {turn} WHERE false UNION ALL BY NAME SELECT * {read}"
+        rows = f"SELECT {segments.with_turn(_FILE)} FROM ({held}) AS held"
         if source.mode == "upsert":
             key = ", ".join(duck.quote(name) for name in table.key)
             latest = f'"{_FILE}" DESC, file_row_number DESC'
             rows += f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {latest}) = 1"
         scan += f" UNION ALL BY NAME {rows}"
-    return _relation(schema, table, columns, scan, replace(arrival, places=places))
+    kinds = tuple((column.name, column.type) for column in columns)
+    told = f"SELECT * EXCLUDE ({duck.quote(segments.TURN)}) FROM ({scan}) AS came"
+    select = f"{reading.named(columns)}, {duck.quote(segments.TURN)} FROM ({scan}) AS came"
+    return Relation(schema, table.name, select, kinds, replace(arrival, places=places), told)
 
 
-def of_incoming(schema: str, table: Table, path: Path, form: Literal["parquet", "json"], arrival: Arrival) -> Relation:
-    """One push as it came, by the source's names; a column that it leaves out is NULL."""
+def of_incoming(
+    schema: str, table: Table, source: PushSource, path: Path, form: Literal["parquet", "json"], arrival: Arrival
+) -> Relation:
+    """One push as it came, by the source's names; a column that it leaves out is NULL.
+
+    Where rows replace each other and something else is unique, each tells which of the push it is.
+    """
     if form == "parquet":
         rows = f"SELECT * FROM read_parquet({_text(str(path))})"
     else:
@@ -52,7 +65,12 @@ def of_incoming(schema: str, table: Table, path: Path, form: Literal["parquet", 
         given = ", ".join(f"{_text(name)}: '{kind}'" for name, kind in kinds.items())
         rows = f"SELECT * FROM read_json({_text(str(path))}, columns = {{{given}}})"
     scan = f"{_nothing(table.columns)} UNION ALL BY NAME {rows}"
-    return _relation(schema, table, table.columns, scan, arrival)
+    relation = _relation(schema, table, table.columns, scan, arrival)
+    if source.mode != "upsert" or not arrival.keys:
+        return relation
+    numbered = f"SELECT *, row_number() OVER () AS {duck.quote(repeats.ROW)} FROM ({scan}) AS came"
+    select = f"{reading.named(table.columns)}, {duck.quote(repeats.ROW)} FROM ({numbered}) AS came"
+    return replace(relation, select=select, replaces=table.key)
 
 
 def of_lake(schema: str, table: Table, listing: Listing, arrival: Arrival) -> Relation:

@@ -21,7 +21,7 @@ from gateway.arriving import Drifted
 from gateway.duck_writer import WriteError, Writer
 from gateway.errors import BadQuery, Exhausted, NotFound, Unavailable
 from gateway.managers import Managers
-from gateway.product import Arrival, Input, Product, Table
+from gateway.product import Arrival, Input, Product, PushSource, Table
 from gateway.segments import Answer
 from gateway.session import Session
 from gateway.settings import Settings
@@ -45,6 +45,7 @@ class Target:
     product: Product
     source: Input
     table: Table
+    feed: PushSource
     arrival: Arrival
 
 
@@ -133,8 +134,15 @@ class Intake:
         """Check and keep a push, and ask for the product to be refreshed. Raises as `Push.keep`."""
         if push.shelf.size_bytes() + push.body.stat().st_size > self._settings.push_store_bytes:
             raise Exhausted("this input is full", reason="bytes", hint="its owner may raise push_store_bytes")
-        arrived, rows = _checked(push)
         target = push.target
+        try:
+            arrived, rows = _checked(push)
+        except BadQuery as error:
+            if error.reason == "rows":
+                # It may tell that a key is taken.
+                what = f"{target.source.name}.{target.table.name}: refused, {error.message}"
+                self._pushers.record(session, target.product.name, "push", what=what)
+            raise
         kept = arrived.rows - arrived.aside
         what = f"{target.source.name}.{target.table.name}: {kept} rows, {arrived.aside} set aside"
         self._pushers.record(session, target.product.name, "push", what=what)
@@ -165,19 +173,20 @@ def _unkept() -> Unavailable:
 
 def _target(product: Product, name: str, table: str | None) -> Target:
     """The table that a push is for. Raises NotFound; BadQuery where the input has several and none is named."""
-    source = next((one for one in product.inputs if one.name == name and one.feeds), None)
-    if source is None:
+    source = next((one for one in product.inputs if one.name == name), None)
+    pushed = {one: feed for one, feed in source.feeds if isinstance(feed, PushSource)} if source else {}
+    if source is None or not pushed:
         raise NotFound(f'"{product.name}" has no input "{name:.64}" that is pushed to', reason="input")
-    pushed = [one for one, _ in source.feeds]
     if table is None and len(pushed) > 1:
         raise BadQuery(
             f"the input {name} has several tables", reason="value", hint=f"table= one of {', '.join(pushed)}"
         )
-    wanted = pushed[0] if table is None else table
+    wanted = next(iter(pushed)) if table is None else table
     if wanted not in pushed:
         raise NotFound(f'the input {name} has no table "{wanted:.64}"', reason="table")
+    feed = pushed[wanted]
     return Target(
-        product, source, next(one for one in source.tables if one.name == wanted), dict(source.arrivals)[wanted]
+        product, source, next(one for one in source.tables if one.name == wanted), feed, dict(source.arrivals)[wanted]
     )
 
 
@@ -191,17 +200,20 @@ def _checked(push: Push) -> tuple[Arrived, Path]:
             source = push.folder / "parquet"
             arrow_bodies.to_parquet(push.body, source)
         form: Literal["parquet", "json"] = "parquet" if push.form == "arrow" else "json"
-        relation = feeds.of_incoming(target.source.name, target.table, source, form, arrival)
+        name, feed = target.source.name, target.feed
+        relation = feeds.of_incoming(name, target.table, feed, source, form, arrival)
+        kept = push.shelf.pushed() if arrival.keys else ()
+        earlier = feeds.of_pushes(name, target.table, feed, kept, arrival) if kept else None
         writer = Writer(
             push.folder,
             threads=1,
             memory_limit=_MEMORY_LIMIT,
-            files=[str(source)],
+            files=[str(source), *map(str, kept)],
             attached=[],
             outputs=[rows.name, aside],
         )
         try:
-            good, arrived, _ = arriving.arrive(writer, relation, push.folder, None)
+            good, arrived, _ = arriving.arrive(writer, relation, push.folder, None, earlier=earlier)
             writer.export(good.select, rows)
         finally:
             writer.close()

@@ -98,9 +98,13 @@ def _file_input(name: str, file: str, contract: DataContract, data_clock: str | 
         own = stored[schema.name]
         scope = rules.Scope(name, schema.name, stored, data_clock)
         quality = tuple(rules.declared(schema, scope, file, place, report)) if own else ()
-        tables[index] = replace(tables[index], quality=quality)
-        arrival = arrivals.arrival(contract, schema, own, quality, file, place, report)
+        feed = fed.get(schema.name)
+        upsert = isinstance(feed, PushSource) and feed.mode == "upsert"
+        key = tables[index].key
+        arrival = arrivals.arrival(contract, schema, own, quality, file, place, report, key=key, upsert=upsert)
         promised.append((schema.name, arrival))
+        quality = (*quality, *(arrivals.outcome_of(one, schema.name) for one in arrival.keys))
+        tables[index] = replace(tables[index], quality=quality)
         ids = [one.id for one in arrival.rules] + [one.id for one in quality if not rules.refuses(one)]
         for twice in {one for one in ids if ids.count(one) > 1}:
             report.error(file, place, f"two rules of {schema.name} are called {twice}", "an id each")

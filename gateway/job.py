@@ -69,7 +69,9 @@ class Relation:
 
     `columns` are (name, type) to cast a file's columns to; none where `select` gives the declared types already.
     An input's `arrival` is checked first; `scan` is then all of it as it comes, `file` its path where it is Parquet,
-    `fetch` where it is first read from, `version` the source's own name of what is read.
+    `fetch` where it is first read from, `version` the source's own name of what is read. Of rows that came one after
+    the other, its column `turn` tells in which order, "" where all came at once; `replaces` is the key of which the
+    last row stands.
     """
 
     schema: str
@@ -81,6 +83,8 @@ class Relation:
     file: str = ""
     fetch: Fetch | None = None
     version: str = ""
+    turn: str = ""
+    replaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

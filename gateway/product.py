@@ -225,11 +225,24 @@ class RowRule:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRule:
+    """Columns of an input's table of whose values no two rows have the same; where one is NULL there are none.
+
+    `id` is what rows that do are set aside by, such as `id.primaryKey`.
+    """
+
+    id: str
+    columns: tuple[str, ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """What an input's contract says of the rows of one table, each rule at its place in the contract.
 
     Rows that break it are set aside, up to `limit` of them (`unit` percent: of 100 rows); beyond it nothing goes on.
     `required` are the columns that hold no NULL; `places` are (column, its name at the source, where it is declared).
+    `keys` are looked at once a row keeps to all `rules`, one after the other.
     """
 
     rules: tuple[RowRule, ...]
@@ -238,6 +251,7 @@ class Arrival:
     unit: Literal["rows", "percent"]
     where: str
     places: tuple[tuple[str, str, str], ...]
+    keys: tuple[KeyRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

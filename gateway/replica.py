@@ -99,10 +99,13 @@ def _segments(files: Sequence[str]) -> str:
 
 
 def _latest(replica: Replica, rows: str) -> str:
-    """Of each key the row of the last segment, and within that of the newest watermark."""
+    """Of each key the row of the last segment, and within that of the newest watermark.
+
+    Where a source gives several of these, all: the contract's key tells what becomes of them, as where all is read.
+    """
     key = ", ".join(quote(name) for name in replica.key)
     newest = f"TRY_CAST({quote(replica.column)} AS {replica.kind}) DESC NULLS LAST"
-    latest = f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {quote(_FILE)} DESC, {newest}) = 1"
+    latest = f"QUALIFY rank() OVER (PARTITION BY {key} ORDER BY {quote(_FILE)} DESC, {newest}) = 1"
     return f"SELECT * EXCLUDE ({quote(_FILE)}) FROM ({rows}) AS one {latest}"
 
 

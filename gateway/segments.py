@@ -39,6 +39,8 @@ _READ, _WHOLE = "0" * 32, "1" * 32
 # What is merged of several pushes: in place of a key stands the place of the first.
 _MERGED = "2" * 32
 _BESIDE = (".aside", ".json", ".keys")
+# Of each row of a merged segment: the place of its push, as the name of any other segment tells it.
+TURN = "$turn"
 _LOOKS = 3
 # What is older, and that nobody holds, a killed process has left.
 _STALE_S = 3_600.0
@@ -265,6 +267,15 @@ def _sum(answers: Iterable[Answer]) -> Answer:
         rows, aside = rows + one.rows, aside + one.aside
         broken.update(dict(one.broken))
     return Answer(rows, aside, tuple(broken.items()))
+
+
+def with_turn(file: str) -> str:
+    """What is selected of segments read with their `file` and row numbers: all of them but for these, and TURN.
+
+    One of before such a column was kept counts as one push: so what it gives is the same when it is merged again.
+    """
+    place = f'CAST(left(parse_filename("{file}"), 12) AS BIGINT)'
+    return f'* EXCLUDE ("{file}", file_row_number, "{TURN}"), coalesce("{TURN}", {place}) AS "{TURN}"'
 
 
 def shelf(state: Path, product: str, name: str, table: str) -> Shelf:

@@ -8,7 +8,7 @@ import io
 import json
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,6 @@ import pytest
 import yaml
 
 from gateway import Gateway, refresh, segments
-from gateway.contract import ContractError
 from gateway.identity import Directory
 from gateway.keys import load as load_keys
 from ports.http.server import HttpPort
@@ -58,6 +57,11 @@ class Till:
 
 @pytest.fixture
 def till(tmp_path: Path) -> Iterator[Till]:
+    yield from opened(tmp_path)
+
+
+def opened(tmp_path: Path) -> Iterator[Till]:
+    """A till that serves."""
     shop = Workshop(tmp_path, push_bytes=20_000, queue_s=0.5)
     declare(shop, "upsert")
     pushing = {"id": "till", "on": {"product": "sales"}, "to": {"role": "till"}, "push": True}
@@ -78,12 +82,12 @@ def till(tmp_path: Path) -> Iterator[Till]:
     gateway.close()
 
 
-def declare(shop: Workshop, mode: str, **more: Any) -> None:
+def declare(shop: Workshop, mode: str, *, orders: Mapping[str, Any] = ORDERS, limit: str = "50%", **more: Any) -> None:
     tables = {"kept": {"id": KEY, "state": column("VARCHAR"), "amount": column("DECIMAL(18,2)")}}
     folder = shop.declare("sales", tables, models={"kept": "SELECT * FROM till.orders"}, inputs=["till"])
     pushed = [{"property": "push", "value": mode, "vendor": "outport"}]
-    limit = [{"property": "quarantineLimit", "value": "50%", "vendor": "outport"}]
-    properties = [{"name": name, **told} for name, told in ORDERS.items()]
+    limit = [{"property": "quarantineLimit", "value": limit, "vendor": "outport"}]
+    properties = [{"name": name, **told} for name, told in orders.items()]
     contract = {
         "apiVersion": "v3.2.0",
         "kind": "DataContract",
@@ -114,9 +118,6 @@ def test_what_is_pushed_is_kept_and_published_by_key(till: Till) -> None:
     assert len(list(folder.glob("*.parquet"))) == 3
     assert {stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir()} == {0o600}
     assert not list(folder.glob("work-*"))
-    declare(till.shop, "append")
-    with pytest.raises(ContractError, match=r"the key \(id\) is unique: gives 2"):
-        till.rows()
 
 
 def test_a_push_that_is_sent_again_is_kept_once(till: Till) -> None:
