@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,11 +34,20 @@ if TYPE_CHECKING:
 # Clients that `make test-clients` installs; a folder that is named on the command line is run all the same.
 collect_ignore = ["clients"]
 HERE = Path(__file__).parent
-# How fast examples are drawn says what else the machine does.
-examples.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast examples are drawn says what else the machine does. They are the same at each run; `make fuzz` draws others.
+examples.register_profile(
+    "shared machine",
+    deadline=None,
+    derandomize=not os.environ.get("FUZZ"),
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 examples.load_profile("shared machine")
 # The authorities of the web, which no test asks: a client with a context of its own takes 35 ms to read them.
 httpx._transports.default.create_ssl_context = functools.cache(httpx._transports.default.create_ssl_context)
+# Its five seconds are few where a first page is made while other tests have the cores.
+for _wait in ("connect", "read", "write", "pool"):
+    setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _wait, 60.0)
 # Begun first where two processes run at once, so that neither waits for the other at the end.
 LONGEST = (
     "test_parity", "test_supply_day", "test_docs", "test_attack_matrix", "test_crash_and_swap", "test_workers",

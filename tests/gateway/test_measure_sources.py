@@ -187,7 +187,10 @@ answered: list[str] = []
 
 
 @settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(joined())
 def test_a_measure_over_a_join_is_that_of_its_rows_each_once_or_refused(

@@ -94,7 +94,7 @@ VERBS = ["GetFlightInfo", "GetSchema", "DoGet", "DoPut", *ACTIONS]
 FUZZ = settings(
     max_examples=25 * int(os.environ.get("FUZZ") or 1),
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
