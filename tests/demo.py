@@ -68,7 +68,7 @@ def serving(folder: Path, *products: str) -> Iterator[DemoServer]:
             yield DemoServer(folder, http, flight, postgres, greeting, process)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.wait(60)
 
 
 def _until_ready(process: subprocess.Popen[str], folder: Path) -> str:

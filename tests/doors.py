@@ -69,7 +69,7 @@ class RestDoor:
         self._port = HttpPort(gateway)
         self._port.start()
         host, number = self._port.address
-        self._client = httpx.Client(base_url=f"http://{host}:{number}", timeout=30)
+        self._client = httpx.Client(base_url=f"http://{host}:{number}", timeout=60)
 
     def ask(self, subject: str, text: str, *parameters: Any) -> pa.Table:
         answer = self._client.post(
@@ -235,7 +235,7 @@ def web(settings: Settings) -> Iterator[httpx.Client]:
     port = HttpPort(gateway)
     port.start()
     try:
-        with httpx.Client(base_url=f"http://{port.address[0]}:{port.address[1]}", timeout=30) as opened:
+        with httpx.Client(base_url=f"http://{port.address[0]}:{port.address[1]}", timeout=60) as opened:
             yield opened
     finally:
         port.stop()
@@ -251,7 +251,7 @@ class GraphQLDoor:
         self._port = HttpPort(gateway)
         self._port.start()
         host, number = self._port.address
-        self._client = httpx.Client(base_url=f"http://{host}:{number}", timeout=30)
+        self._client = httpx.Client(base_url=f"http://{host}:{number}", timeout=60)
 
     def ask(self, subject: str, document: str, **variables: Any) -> Any:
         """The data of the answer, or raises Refusal with the code and the words of its first error."""

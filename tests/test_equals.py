@@ -44,13 +44,13 @@ class Doors:
     postgres: tuple[str, int]
 
     def get(self, subject: str, address: str, **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.rest}{address}", auth=(subject, f"{subject}-secret"), headers=headers, timeout=30)
+        return httpx.get(f"{self.rest}{address}", auth=(subject, f"{subject}-secret"), headers=headers, timeout=60)
 
     def flights(self, subject: str, *middleware: fl.ClientMiddlewareFactory, **headers: str) -> Raw:
         client = fl.connect(self.flight, middleware=list(middleware))
         token = client.authenticate_basic_token(subject, f"{subject}-secret")
         more = [(name.encode(), value.encode()) for name, value in headers.items()]
-        return Raw(client, fl.FlightCallOptions(headers=[token, *more], timeout=30))
+        return Raw(client, fl.FlightCallOptions(headers=[token, *more], timeout=60))
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_a_cursor_of_a_connection_is_of_one(doors: Doors) -> None:
 
     def asked(subject: str, after: str | None = None) -> dict[str, Any]:
         variables = {"query": page, "variables": {"after": after}}
-        answer = httpx.post(f"{doors.rest}/graphql", json=variables, auth=(subject, f"{subject}-secret"), timeout=30)
+        answer = httpx.post(f"{doors.rest}/graphql", json=variables, auth=(subject, f"{subject}-secret"), timeout=60)
         told: dict[str, Any] = answer.json()
         return told
 
@@ -205,7 +205,7 @@ def test_a_cancel_key_is_of_one_connection(doors: Doors) -> None:
         return process, secret
 
     def cancel(process: int, secret: int) -> None:
-        with socket.create_connection(doors.postgres, timeout=20) as asking:
+        with socket.create_connection(doors.postgres, timeout=60) as asking:
             asking.sendall(struct.pack("!IIII", 16, 80877102, process, secret))
             assert asking.recv(1) == b""
 
@@ -219,11 +219,11 @@ def test_a_cancel_key_is_of_one_connection(doors: Doors) -> None:
         mine.socket.settimeout(0.3)
         with pytest.raises(TimeoutError):
             mine.read()
-        mine.socket.settimeout(20)
+        mine.socket.settimeout(60)
         begun = time.monotonic()
         cancel(process, secret)
         assert error(mine.until_ready())["C"] == "57014"
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 50
 
 
 def test_what_one_asks_costs_the_other_nothing_of_its_rate(doors: Doors) -> None:

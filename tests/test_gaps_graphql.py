@@ -89,7 +89,7 @@ def say(socket: ClientConnection, **message: Any) -> None:
 
 
 def hear(socket: ClientConnection) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(socket.recv(timeout=20))
+    told: dict[str, Any] = json.loads(socket.recv(timeout=60))
     return told
 
 

@@ -120,7 +120,7 @@ def key(gateway: Gateway) -> Callable[..., Session]:
 
     def opened(**scope: list[str]) -> Session:
         token = directory.add_key("keeper", 600, checked_scope(scope))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 return gateway.open(Bearer(token), "rest")

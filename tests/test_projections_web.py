@@ -55,7 +55,7 @@ def client(gateway: Gateway) -> Iterator[httpx.Client]:
     port = HttpPort(gateway)
     port.start()
     host, number = port.address
-    with httpx.Client(base_url=f"http://{host}:{number}", timeout=30) as opened:
+    with httpx.Client(base_url=f"http://{host}:{number}", timeout=60) as opened:
         yield opened
     port.stop()
 

@@ -101,7 +101,7 @@ def stock(published: Settings) -> Iterator[Stock]:
     web, flight = HttpPort(gateway), FlightPort(gateway)
     web.start()
     flight.start()
-    with httpx.Client(base_url=f"http://{web.address[0]}:{web.address[1]}", timeout=30) as client:
+    with httpx.Client(base_url=f"http://{web.address[0]}:{web.address[1]}", timeout=60) as client:
         yield Stock(gateway, clock, watch, client, flight)
     flight.stop()
     web.stop()

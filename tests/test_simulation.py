@@ -47,7 +47,7 @@ def ask(request: pytest.FixtureRequest) -> Any:
 def access(doors: Doors, login: str, product: str = "shop", **asked: str) -> httpx.Response:
     named = {"as" if name == "subject" else name: value for name, value in asked.items()}
     return httpx.get(
-        f"{doors.rest}/products/{product}/-/access", params=named, auth=(login, f"{login}-secret"), timeout=30
+        f"{doors.rest}/products/{product}/-/access", params=named, auth=(login, f"{login}-secret"), timeout=60
     )
 
 

@@ -492,7 +492,7 @@ class Rest:
         self._port = HttpPort(gateway)
         self._port.start()
         host, number = self._port.address
-        self._client = httpx.Client(base_url=f"http://{host}:{number}", timeout=30, auth=("partner", "partner-secret"))
+        self._client = httpx.Client(base_url=f"http://{host}:{number}", timeout=60, auth=("partner", "partner-secret"))
 
     def get(self, address: str, **headers: str) -> httpx.Response:
         return self._client.get(address, headers=headers)
@@ -620,7 +620,7 @@ def test_the_page_shows_no_value_of_a_used_column(gateway: Gateway) -> None:
     pages = {}
     for persona in ("partner", "steward"):
         address = f"http://{host}:{number}/hub/survey?as={persona}"
-        pages[persona] = httpx.get(address, timeout=30).text
+        pages[persona] = httpx.get(address, timeout=60).text
     port.stop()
     values = re.compile(r"\b10[0-6]\d\b|\bcard-\d")
     assert not values.search(pages["partner"])

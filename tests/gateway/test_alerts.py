@@ -11,7 +11,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -263,12 +262,16 @@ def test_a_receiver_that_drips_keeps_no_other_waiting(monkeypatch: pytest.Monkey
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
 
         def drip() -> bool:
-            with server.accept()[0] as client, suppress(OSError):
-                for _ in range(200):
-                    client.sendall(b"H")
+            """Whether nobody has waited for the last drop."""
+            with server.accept()[0] as client:
+                for _ in range(3_000):
+                    try:
+                        client.sendall(b"H")
+                    except OSError:
+                        return True
                     if over.wait(0.02):
-                        break
-            return over.is_set()
+                        return True
+            return False
 
         dripped = threads.submit(drip)
         with pytest.raises(webhook.UndeliveredError, match="cannot be reached"):

@@ -247,7 +247,7 @@ def test_a_source_that_never_answers_ends_the_build(monkeypatch: pytest.MonkeyPa
         ended.set()
 
     def connect(_: str) -> object:
-        assert ended.wait(10)
+        assert ended.wait(60)
         raise OSError
 
     driver = types.ModuleType("silent_driver.dbapi")

@@ -59,4 +59,4 @@ def test_no_text_costs_more_than_one_look_at_each_character(part: str) -> None:
     text = "SELECT # " + part * (100_000 // len(part))
     start = time.perf_counter()
     spelled(text)
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 60, "0.2 s where nothing else runs; what was quadratic took minutes"

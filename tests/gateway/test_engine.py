@@ -47,7 +47,7 @@ def test_waiting_for_a_slow_consumer_is_not_computing(bench: Bench) -> None:
 
 
 def test_an_idle_consumer_is_closed_and_told(bench: Bench) -> None:
-    with bench.start(LARGE, limits=Limits(20, 0.1, None)) as result:
+    with bench.start(LARGE, limits=Limits(60, 0.5, None)) as result:
         batches = result.batches()
         next(batches)
         _until(lambda: result.summary is not None)
@@ -81,7 +81,7 @@ def test_close_from_another_thread_frees_a_computing_query(bench: Bench) -> None
         _until(lambda: result._source.computing_since is not None)
         result.close()
         with pytest.raises(Cancelled):
-            reading.result(timeout=5)
+            reading.result(timeout=60)
 
 
 def test_an_abandoned_stream_is_freed_when_its_iterator_goes(bench: Bench) -> None:
@@ -111,7 +111,7 @@ def test_too_many_queries_at_once_are_refused_after_a_short_queue(tmp_path: Path
             result.cancel()
         for future in reading:
             with pytest.raises(Cancelled):
-                future.result(timeout=5)
+                future.result(timeout=60)
     assert made.rows("SELECT 1 AS a") == [{"a": 1}]
     made.engine.close()
 
@@ -192,7 +192,7 @@ def test_equal_decisions_share_a_view_and_many_threads_may_make_it(own: Bench) -
 
 
 def _until(holds: object) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not holds():  # type: ignore[operator]
         assert time.monotonic() < deadline
         threading.Event().wait(0.01)
@@ -206,7 +206,7 @@ def test_a_query_that_no_interrupt_ends_is_known_as_such(bench: Bench, monkeypat
         eventually(lambda: bench.engine.deaf)
         monkeypatch.undo()
         with pytest.raises(Timeout):
-            asked.result(20)
+            asked.result(60)
     assert not bench.engine.deaf
 
 
@@ -220,6 +220,8 @@ def test_a_small_query_tries_again_while_others_hold_the_memory(bench: Bench, mo
         return read(self)
 
     monkeypatch.setattr(Alone, "_read", starved)
+    monkeypatch.setattr(bench.engine._slots, "queue_s", 60)
+    monkeypatch.setattr(running, "SMALL_S", 60)
     with bench.start("SELECT 7 AS n", limits=Limits(5, 5, None)) as result:
         assert next(result.batches()).column(0).to_pylist() == [7]
     assert tries[2] - tries[0] > 2 * running.AGAIN_S

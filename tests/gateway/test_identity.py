@@ -125,7 +125,7 @@ def test_an_api_key_works_until_it_expires_or_is_removed(
     key = directory.add_key("robot", 3600)
     robot = directory.authenticate(Bearer(key))
     assert robot.subject == "robot"
-    assert robot.valid_until == pytest.approx(time.time() + 3600, abs=2)
+    assert robot.valid_until == pytest.approx(time.time() + 3600, abs=60)
     assert key.split(".")[1] not in (tmp_path / "principals.yaml").read_text()
     other = directory.add_key("robot", 3600)
     with pytest.raises(Unauthenticated):

@@ -32,7 +32,7 @@ class Kept(Shop):
         """Ask `text` until its rows are kept."""
         for _ in range(kept_rows.ASKED):
             self.answered(text, key, form)
-        self.engine._kept._threads.submit(lambda: None).result(10)
+        self.engine._kept._threads.submit(lambda: None).result(60)
 
     def publish(self, name: str, members: dict[str, str], select: str) -> Any:
         """A product of one table `t` whose key is its first member, as a snapshot of its own."""
@@ -62,7 +62,9 @@ def test_an_answer_s_bytes_do_not_tell_whether_it_was_kept(shop: Kept, form: Any
     assert queries == []
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     keys=st.lists(st.integers(-5, 405), min_size=1, max_size=8),
     text=st.sampled_from(
@@ -216,7 +218,7 @@ def test_a_busy_engine_reads_nothing_for_later(shop: Kept) -> None:
         shop.answered(BY_ID, 1)
     shop.engine._slots.take(None)
     result = shop.start(BY_ID, (1,))
-    shop.engine._kept._threads.submit(lambda: None).result(10)
+    shop.engine._kept._threads.submit(lambda: None).result(60)
     assert shop.texts == []
     for _ in range(4):
         shop.engine._slots.give()

@@ -85,7 +85,7 @@ def test_what_stands_beside_a_row_is_not_kept_with_it(shop: Kept, queries: list[
     assert before[0] == {"row": '{"name":"CANARY1"}', "$": {"k": "1", "p": "aCANARY1"}}
     for _ in range(40):
         page(3, "a")
-    shop.engine._kept._threads.submit(lambda: None).result(10)
+    shop.engine._kept._threads.submit(lambda: None).result(60)
     queries.clear()
     assert page(3, "a").to_pylist() == before
     assert page(1, "b").to_pylist() == [{"row": '{"name":"CANARY1"}', "$": {"k": "1", "p": "bCANARY1"}}]

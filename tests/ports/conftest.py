@@ -30,7 +30,7 @@ def web(http_port: HttpPort) -> Iterator[Client]:
     def client(subject: str | None = None) -> httpx.Client:
         if subject not in clients:
             credentials = None if subject is None else (subject, f"{subject}-secret")
-            clients[subject] = httpx.Client(base_url=f"http://{host}:{number}", auth=credentials, timeout=30)
+            clients[subject] = httpx.Client(base_url=f"http://{host}:{number}", auth=credentials, timeout=60)
         return clients[subject]
 
     yield client

@@ -91,7 +91,7 @@ class Secured:
         url = f"grpc+tls://{self.flight[0]}:{self.flight[1]}"
         client = fl.connect(url, tls_root_certs=self.authority.cert.read_text(), **shown)
         given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-        return Flown(client, fl.FlightCallOptions(headers=given, timeout=20))
+        return Flown(client, fl.FlightCallOptions(headers=given, timeout=60))
 
     def raw(self) -> Raw:
         """A connection as bytes, behind TLS, that has not begun to sign in."""
@@ -263,18 +263,18 @@ def test_a_certificate_proves_its_principal_on_a_web_socket(
         client.send(json.dumps({"type": "connection_init"}))
         if told is None:
             with pytest.raises(ConnectionClosed):
-                client.recv(timeout=20)
+                client.recv(timeout=60)
             assert client.close_code == 4403
             return
-        assert json.loads(client.recv(timeout=20))["type"] == told
+        assert json.loads(client.recv(timeout=60))["type"] == told
         asked = {"query": "{ shop { customersConnection(first: 1) { totalCount } } }"}
         client.send(json.dumps({"id": "1", "type": "subscribe", "payload": asked}))
-        answer = json.loads(client.recv(timeout=20))
-        assert json.loads(client.recv(timeout=20))["type"] == "complete"
+        answer = json.loads(client.recv(timeout=60))
+        assert json.loads(client.recv(timeout=60))["type"] == "complete"
         assert answer["payload"]["data"]["shop"]["customersConnection"]["totalCount"] == 300
         people.remove_certificate("analyst", NAME)
         with pytest.raises(ConnectionClosed):
-            client.recv(timeout=20)
+            client.recv(timeout=60)
         assert client.close_code == 4401
 
 

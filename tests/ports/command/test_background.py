@@ -39,7 +39,7 @@ def settings(folder: Path) -> Settings:
 
 
 def ended(stop: threading.Event, asked: list[int], caplog: pytest.LogCaptureFixture) -> None:
-    assert stop.wait(20), "the thread has ended"
+    assert stop.wait(60), "the thread has ended"
     assert len(asked) == 2
     assert "a defect" in caplog.text
 

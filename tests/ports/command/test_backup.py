@@ -32,7 +32,7 @@ def test_after_a_kill_and_a_loss_the_same_is_served(own_world: Settings, tmp_pat
         told = invoke("backup", file, "--secrets", "--audit")
         assert told.exit_code == 0, told.stderr
         process.kill()
-        process.wait(30)
+        process.wait(60)
     digests = [one.product.digest for one in Catalog(own_world.state).current().snapshots]
     shutil.rmtree(own_world.state)
     told = invoke("restore", file)

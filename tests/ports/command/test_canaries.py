@@ -79,9 +79,9 @@ class Server:
         with connect(url, subprotocols=[protocol], additional_headers=header) as socket:
             try:
                 socket.send(json.dumps({"type": "connection_init", "payload": payload}))
-                self.said.append(str(socket.recv(timeout=30)))
+                self.said.append(str(socket.recv(timeout=60)))
                 socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": asked}))
-                self.said.append(str(socket.recv(timeout=30)))
+                self.said.append(str(socket.recv(timeout=60)))
             except ConnectionClosed as closed:
                 self.said.append(str(closed))
 
@@ -159,7 +159,7 @@ def serving(settings: Settings, idp: Idp, collector: Collector) -> Iterator[Serv
             yield Server(process, folder, variables)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def until_open(folder: Path, process: subprocess.Popen[str]) -> None:

@@ -117,7 +117,7 @@ def test_a_key_s_use_is_written_within_seconds_and_refuses_nothing_where_it_cann
     (folder / "key_use.json").mkdir()
     serving.prove(Bearer(key))
     (folder / "key_use.json").rmdir()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while key.partition(".")[0] not in last_used(folder) and time.monotonic() < deadline:
         serving.prove(Bearer(key))
         time.sleep(0.01)

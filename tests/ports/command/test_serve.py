@@ -36,7 +36,7 @@ def served(settings: Settings, *flags: str) -> Iterator[tuple[subprocess.Popen[s
             yield process, process.stdout.readline().split()[-1].rstrip("/")
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def variables(settings: Settings) -> dict[str, str]:
@@ -75,7 +75,7 @@ def test_a_server_answers_until_it_is_told_to_end(own_world: Settings, number: i
         )
         assert answer.json()["data"] == [{"n": 1800}]
         process.send_signal(number)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
     assert not (own_world.state / "doors.json").exists()
@@ -97,7 +97,7 @@ def test_a_server_ends_when_demo_credentials_arrive_while_it_is_open_to_others(
     with served(own_world, *flags) as (process, base):
         assert httpx.get(f"{base}/health", verify=authority.trusted()).status_code == 200
         Directory(own_world.principals, load(own_world)).add("alice", "person", {}, "alice-demo")
-        assert process.wait(30) == 1
+        assert process.wait(60) == 1
         assert process.stderr is not None
         assert "loopback" in process.stderr.read()
 
@@ -136,7 +136,7 @@ def test_a_long_answer_ends_whole_after_the_server_is_told_to_end(own_world: Set
             process.send_signal(signal.SIGTERM)
             eventually(lambda: not accepts(base))
             assert sum(1 for _ in lines) == rows
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def test_an_answer_that_nobody_reads_is_cut_off_after_the_drain(own_world: Settings) -> None:
@@ -146,7 +146,7 @@ def test_an_answer_that_nobody_reads_is_cut_off_after_the_drain(own_world: Setti
         with client, client.stream("POST", "/sql?format=csv", json={"sql": text}) as answer:
             assert answer.status_code == 200
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
 
 
 def accepts(base: str) -> bool:
@@ -186,6 +186,6 @@ def test_what_is_declared_and_not_published_is_said(own_world: Settings) -> None
     with served(own_world) as (process, base):
         assert httpx.get(f"{base}/ready").status_code == 503
         os.kill(process.pid, signal.SIGTERM)
-        process.wait(30)
+        process.wait(60)
         assert process.stderr is not None
         assert "not published yet: hr, shop (outport apply" in process.stderr.read()

@@ -156,7 +156,7 @@ def _served_by_two(deployment: Deployment, zero: psycopg.Connection, one: psycop
 
     workers = deployment.workers()
     deployment.process.send_signal(signal.SIGTERM)
-    assert deployment.process.wait(30) == 0
+    assert deployment.process.wait(60) == 0
     assert not any(Path(f"/proc/{one}").exists() for one in workers)
 
 

@@ -133,7 +133,7 @@ class Raw:
         return answer.to_pybytes()
 
 
-def eventually(holds: Callable[[], bool], patience_s: float = 10) -> None:
+def eventually(holds: Callable[[], bool], patience_s: float = 60) -> None:
     """Wait until `holds`; fail after `patience_s`."""
     end, pause = time.monotonic() + patience_s, threading.Event()
     while not holds():

@@ -152,7 +152,7 @@ def test_a_client_that_stops_reading_frees_its_query_in_time(hurried: Flight) ->
     summary = ended(hurried).summary
     assert summary is not None
     assert summary.outcome == "timeout"
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60
     with pytest.raises(fl.FlightTimedOutError, match="nothing was read"):
         reader.read_all()
 
@@ -228,6 +228,6 @@ def test_a_peer_that_vanishes_frees_its_query(flight: Flight) -> None:
         summary = ended(flight).summary
         assert summary is not None
         assert summary.outcome in {"cancelled", "closed"}
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 60
         with pytest.raises((fl.FlightError, OSError)):
             reader.read_all()

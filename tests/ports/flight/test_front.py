@@ -48,7 +48,7 @@ class Door:
 
     def plain(self) -> socket.socket:
         """A connection on which nothing has been said."""
-        return socket.create_connection(self.port.address, timeout=10)
+        return socket.create_connection(self.port.address, timeout=60)
 
     def secure(self) -> ssl.SSLSocket:
         """A connection after its handshake."""
@@ -58,7 +58,7 @@ class Door:
 
 
 def ask(client: fl.FlightClient, text: str) -> fl.FlightStreamReader:
-    options = fl.FlightCallOptions(headers=STEWARD, timeout=20)
+    options = fl.FlightCallOptions(headers=STEWARD, timeout=60)
     command = fl.FlightDescriptor.for_command(m.pack(m.CommandStatementQuery(text)))
     return client.do_get(client.get_flight_info(command, options).endpoints[0].ticket, options)
 
@@ -165,7 +165,7 @@ def test_the_door_ends_with_clients_that_do_not_read(opened: Door, monkeypatch: 
 
 
 def opened_again(last: ssl.SSLSocket) -> None:
-    socket.create_connection(last.getpeername(), timeout=5).close()
+    socket.create_connection(last.getpeername(), timeout=60).close()
 
 
 def ends(authority: Authority) -> tuple[ssl.SSLSocket, ssl.SSLSocket]:
@@ -203,12 +203,12 @@ def relayed(tmp_path: Path) -> Iterator[tuple[ssl.SSLSocket, socket.socket, thre
 
     thread = threading.Thread(target=run)
     thread.start()
-    client.settimeout(10)
-    server.settimeout(10)
+    client.settimeout(60)
+    server.settimeout(60)
     yield client, server, thread
     client.close()
     server.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -262,7 +262,7 @@ def test_the_last_words_of_a_server_arrive(relayed: tuple[ssl.SSLSocket, socket.
     while piece := client.recv(65_536):
         got += piece
     assert got == b"x" * 100_000
-    thread.join(10)
+    thread.join(60)
 
 
 def test_a_client_that_has_said_its_last_word_hears_the_answer(
@@ -276,7 +276,7 @@ def test_a_client_that_has_said_its_last_word_hears_the_answer(
     behind.sendall(b"answer")
     assert client.recv(100) == b"answer"
     behind.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -286,7 +286,7 @@ def test_a_server_that_never_ends_does_not_hold_a_client_that_has_gone(
     client, _, thread = relayed
     monkeypatch.setattr(relay, "LINGER_S", 0.1)
     client.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 

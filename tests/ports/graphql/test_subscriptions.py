@@ -57,7 +57,7 @@ def say(socket: ClientConnection, **message: Any) -> None:
 
 
 def hear(socket: ClientConnection) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(socket.recv(timeout=20))
+    told: dict[str, Any] = json.loads(socket.recv(timeout=60))
     return told
 
 
@@ -70,7 +70,7 @@ def code(socket: ClientConnection) -> int:
     """With which code the server closes."""
     with suppress(ConnectionClosed):
         while True:
-            socket.recv(timeout=20)
+            socket.recv(timeout=60)
     assert socket.close_code is not None
     return socket.close_code
 

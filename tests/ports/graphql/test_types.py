@@ -63,7 +63,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     port = HttpPort(gateway)
     port.start()
     address = f"http://{port.address[0]}:{port.address[1]}"
-    with httpx.Client(base_url=address, auth=("steward", "secret"), timeout=30) as opened:
+    with httpx.Client(base_url=address, auth=("steward", "secret"), timeout=60) as opened:
         yield opened
     port.stop()
     gateway.close()

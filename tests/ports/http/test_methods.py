@@ -74,7 +74,7 @@ def test_options_says_what_an_address_takes_without_a_login(web: Client, gateway
 
 
 def test_options_of_the_server_as_a_whole(http_port: HttpPort) -> None:
-    with socket.create_connection(http_port.address, timeout=10) as connection:
+    with socket.create_connection(http_port.address, timeout=60) as connection:
         connection.sendall(b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         received = connection.recv(65536)
     assert received.startswith(b"HTTP/1.1 204 ")

@@ -49,7 +49,7 @@ def watched(world: World) -> Iterator[tuple[Watched, httpx.Client]]:
     port = HttpPort(gateway)  # type: ignore[arg-type]
     port.start()
     host, number = port.address
-    with httpx.Client(base_url=f"http://{host}:{number}", auth=("steward", "steward-secret"), timeout=30) as client:
+    with httpx.Client(base_url=f"http://{host}:{number}", auth=("steward", "steward-secret"), timeout=60) as client:
         yield gateway, client
     port.stop()
 
@@ -65,7 +65,7 @@ def test_a_reader_who_leaves_takes_the_query_with_him(watched: tuple[Watched, ht
     with ask(client, LONG, kind) as answer:
         assert answer.status_code == 200
         next(answer.iter_raw())
-    assert gateway.ended.wait(10)
+    assert gateway.ended.wait(60)
     assert gateway.result is not None
     assert gateway.result.summary is not None
     assert gateway.result.summary.outcome in {"cancelled", "closed"}
@@ -77,7 +77,7 @@ def test_a_reader_who_leaves_before_the_first_byte_takes_it_too(watched: tuple[W
     slow = "SELECT sum(hash(a.i + b.i)) FROM range(3000000) a(i), range(3000000) b(i)"
     with pytest.raises(httpx.ReadTimeout):
         client.post("/sql", json={"sql": slow}, timeout=0.5)
-    assert gateway.ended.wait(10)
+    assert gateway.ended.wait(60)
     assert gateway.result is not None
     assert gateway.result.summary is not None
     assert gateway.result.summary.outcome == "cancelled"

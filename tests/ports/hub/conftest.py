@@ -33,7 +33,7 @@ def visit(hub: Gateway) -> Iterator[Visit]:
         if subject not in clients:
             login = (subject, f"{subject}-secret")
             base, headers = f"http://{host}:{number}", {"Sec-Fetch-Site": "same-origin"}
-            clients[subject] = httpx.Client(base_url=base, auth=login, headers=headers, timeout=30)
+            clients[subject] = httpx.Client(base_url=base, auth=login, headers=headers, timeout=60)
         return clients[subject]
 
     yield client

@@ -42,7 +42,7 @@ def shown(world: World) -> Iterator[dict[str, str]]:
         port = HttpPort(demo)  # type: ignore[arg-type]
         port.start()
         doors.note(world.settings, {**addresses, "http": port.address})
-        page = reading.read(httpx.get("http://{}:{}/hub/shop".format(*port.address), timeout=30).text)
+        page = reading.read(httpx.get("http://{}:{}/hub/shop".format(*port.address), timeout=60).text)
         yield {
             one.attributes["data-client"]: "".join(one.words)
             for one in page.of("pre")

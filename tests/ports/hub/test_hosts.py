@@ -33,7 +33,7 @@ def test_another_name_reads_nothing_of_the_demo(demo: str, path: str) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "127.0.0.1", "[::1]", "127.0.0.1:8080", "localhost:1"])
 def test_names_of_this_machine_are_answered(demo: str, host: str) -> None:
-    told = httpx.get(f"{demo}/hub/report?as=steward", headers={"Host": host, "Accept": "text/html"}, timeout=30)
+    told = httpx.get(f"{demo}/hub/report?as=steward", headers={"Host": host, "Accept": "text/html"}, timeout=60)
     assert told.status_code == 200
     assert "steward" in told.text
 

@@ -33,7 +33,7 @@ class Corp:
     url: str
 
     def browser(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers=BROWSER, timeout=30)
+        return httpx.Client(base_url=self.url, headers=BROWSER, timeout=60)
 
     def issuer(self, browser: httpx.Client, to: str = "/") -> str:
         """Where the browser is sent back to after it has signed in at the issuer."""

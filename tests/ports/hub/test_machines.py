@@ -83,7 +83,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     port = HttpPort(made)
     port.start()
     host, number = port.address
-    with httpx.Client(base_url=f"http://{host}:{number}", auth=("analyst", "analyst-secret"), timeout=30) as client:
+    with httpx.Client(base_url=f"http://{host}:{number}", auth=("analyst", "analyst-secret"), timeout=60) as client:
         yield client
     port.stop()
     made.close()
@@ -102,5 +102,5 @@ def timeless(client: httpx.Client, path: str) -> str:
 
 @pytest.mark.parametrize("path", [*TWINS, *PAGES])
 def test_what_is_hidden_changes_no_byte(visit: Visit, other: httpx.Client, path: str) -> None:
-    with httpx.Client(base_url=visit("analyst").base_url, auth=("analyst", "analyst-secret"), timeout=30) as client:
+    with httpx.Client(base_url=visit("analyst").base_url, auth=("analyst", "analyst-secret"), timeout=60) as client:
         assert timeless(client, path) == timeless(other, path)

@@ -42,7 +42,7 @@ def demo(world: World) -> Iterator[httpx.Client]:
     port = HttpPort(Demo(world.gateway))  # type: ignore[arg-type]
     port.start()
     host, number = port.address
-    with httpx.Client(base_url=f"http://{host}:{number}", timeout=30) as client:
+    with httpx.Client(base_url=f"http://{host}:{number}", timeout=60) as client:
         yield client
     port.stop()
 

@@ -20,7 +20,7 @@ SIGN_IN = "/hub/-/sign-in"
 
 @pytest.fixture
 def browser(web: Client) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=web().base_url, headers=BROWSER, timeout=30) as client:
+    with httpx.Client(base_url=web().base_url, headers=BROWSER, timeout=60) as client:
         yield client
 
 

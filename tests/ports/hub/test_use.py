@@ -93,7 +93,7 @@ def pages(shop: Workshop) -> Iterator[dict[str, str]]:
     texts = {}
     for name in ("ann", "bob", "eve"):
         for where, page in ((name, address), (f"{name}'s cards", f"{address[: -len('shop')]}-/scorecards")):
-            told = httpx.get(page, auth=(name, f"{name}-secret"), timeout=30)
+            told = httpx.get(page, auth=(name, f"{name}-secret"), timeout=60)
             assert told.status_code == 200, told.text
             texts[where] = reading.read(told.text).text
     yield texts

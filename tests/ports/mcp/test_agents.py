@@ -40,7 +40,7 @@ def columns(mcp: McpDoor, subject: str) -> dict[str, set[str]]:
     """The columns of orders at this door and at REST."""
     (table,) = mcp.ask(subject, "describe_product", product="shop", table="orders")["tables"]
     base = mcp.url.removesuffix("/mcp")
-    rows = httpx.get(f"{base}/products/shop/orders?limit=1", auth=(subject, f"{subject}-secret"), timeout=30)
+    rows = httpx.get(f"{base}/products/shop/orders?limit=1", auth=(subject, f"{subject}-secret"), timeout=60)
     return {"mcp": {one["name"] for one in table["columns"]}, "rest": set(rows.json()["data"][0])}
 
 
@@ -70,7 +70,7 @@ def test_an_agent_on_behalf_of_another_sees_what_both_may(mcp: McpDoor) -> None:
     assert "remark" not in access
     assert stores.splitlines()[:2] == ["store", "3"]
     refused = httpx.post(
-        mcp.url, json=call("search_products"), auth=("robot", "robot-secret"), timeout=30,
+        mcp.url, json=call("search_products"), auth=("robot", "robot-secret"), timeout=60,
         headers={**HEADERS, "X-Outport-On-Behalf-Of": "steward"},
     )  # fmt: skip
     assert refused.status_code == 403
@@ -82,12 +82,12 @@ def test_a_key_for_this_door_opens_no_other(mcp: McpDoor) -> None:
     proof = {"Authorization": f"Bearer {key}"}
     base = mcp.url.removesuffix("/mcp")
     assert (
-        httpx.post(mcp.url, json=call("search_products"), headers={**HEADERS, **proof}, timeout=30).status_code == 200
+        httpx.post(mcp.url, json=call("search_products"), headers={**HEADERS, **proof}, timeout=60).status_code == 200
     )
-    assert httpx.get(f"{base}/products/shop", headers=proof, timeout=30).status_code in {401, 403, 404}
+    assert httpx.get(f"{base}/products/shop", headers=proof, timeout=60).status_code in {401, 403, 404}
     other = Directory(settings.principals, load(settings)).add_key("analyst", 3600, Scope(("rest",), None, None))
     answer = httpx.post(
-        mcp.url, json=call("search_products"), headers={**HEADERS, "Authorization": f"Bearer {other}"}, timeout=30
+        mcp.url, json=call("search_products"), headers={**HEADERS, "Authorization": f"Bearer {other}"}, timeout=60
     )
     assert "shop" not in answer.text
 
@@ -97,7 +97,7 @@ def test_each_call_counts_once_towards_the_rate(mcp: McpDoor) -> None:
     for _ in range(2):
         answer = httpx.post(
             mcp.url, json=call("describe_product", product="shop"), auth=("steward", "steward-secret"), headers=HEADERS,
-            timeout=30,
+            timeout=60,
         )  # fmt: skip
         left.append(int(answer.headers["ratelimit"].partition("r=")[2].partition(";")[0]))
     assert left[0] - left[1] <= 1

@@ -75,7 +75,7 @@ def test_a_token_of_an_issuer_asks_as_who_it_is(base: str, idp: Idp) -> None:
         f"{base}/mcp",
         json=call("explain_access", product="shop"),
         headers={**HEADERS, "Authorization": f"Bearer {jwt(claims)}"},
-        timeout=30,
+        timeout=60,
     )
     assert answer.json()["result"]["structuredContent"]["access"]["subject"] == "corp:robot-7"
     assert answer.json()["result"]["structuredContent"]["access"]["kind"] == "agent"
@@ -83,7 +83,7 @@ def test_a_token_of_an_issuer_asks_as_who_it_is(base: str, idp: Idp) -> None:
         f"{base}/mcp",
         json=call("explain_access", product="shop"),
         headers={**HEADERS, "Authorization": f"Bearer {jwt({**claims, 'aud': 'another'})}"},
-        timeout=30,
+        timeout=60,
     )
     assert wrong.status_code == 401
 
@@ -91,9 +91,9 @@ def test_a_token_of_an_issuer_asks_as_who_it_is(base: str, idp: Idp) -> None:
 def test_behind_a_proxy_the_address_is_what_the_setting_says(world: World, file: Path) -> None:
     gateway, port = opened(world, issuers=file, mcp_url="https://data.example/mcp")
     base = "http://{}:{}".format(*port.address)
-    refused = httpx.post(f"{base}/mcp", json=INITIALIZE, headers=HEADERS, timeout=30)
+    refused = httpx.post(f"{base}/mcp", json=INITIALIZE, headers=HEADERS, timeout=60)
     assert 'resource_metadata="https://data.example/.well-known/oauth-protected-resource/mcp"' in str(refused.headers)
-    told = httpx.get(f"{base}/.well-known/oauth-protected-resource/mcp", timeout=30).json()
+    told = httpx.get(f"{base}/.well-known/oauth-protected-resource/mcp", timeout=60).json()
     assert told["resource"] == "https://data.example/mcp"
     port.stop()
     gateway.close()

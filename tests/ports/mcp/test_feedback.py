@@ -43,7 +43,7 @@ def mcp(settings: Settings) -> Iterator[McpDoor]:
 
 def read(mcp: McpDoor, subject: str, product: str = "shop") -> httpx.Response:
     base = mcp.url.removesuffix("/mcp")
-    return httpx.get(f"{base}/products/{product}/-/feedback", auth=(subject, f"{subject}-secret"), timeout=30)
+    return httpx.get(f"{base}/products/{product}/-/feedback", auth=(subject, f"{subject}-secret"), timeout=60)
 
 
 def test_feedback_is_read_by_its_writer_and_by_stewards_alone(mcp: McpDoor, settings: Settings, tmp_path: Path) -> None:

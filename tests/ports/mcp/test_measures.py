@@ -53,7 +53,7 @@ def till(tmp_path_factory: pytest.TempPathFactory) -> Iterator[McpDoor]:
 
 def rest(till: McpDoor, subject: str, path: str) -> httpx.Response:
     base = till.url.removesuffix("/mcp")
-    return httpx.get(f"{base}/products/till/-/measures/{path}", auth=(subject, f"{subject}-secret"), timeout=30)
+    return httpx.get(f"{base}/products/till/-/measures/{path}", auth=(subject, f"{subject}-secret"), timeout=60)
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)

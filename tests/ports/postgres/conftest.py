@@ -32,7 +32,7 @@ class Raw:
     """A connection as bytes; `read` gives messages as (type, body)."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(address, timeout=20)
+        self.socket = socket.create_connection(address, timeout=60)
         self.held = b""
 
     def __enter__(self) -> Raw:
@@ -133,7 +133,7 @@ class Raw:
         return self.until_ready()
 
 
-def eventually(holds: Callable[[], bool], patience_s: float = 10) -> None:
+def eventually(holds: Callable[[], bool], patience_s: float = 60) -> None:
     """Ask until it holds."""
     end = time.monotonic() + patience_s
     while not holds():

@@ -51,7 +51,9 @@ def test_an_opening_that_is_none_ends_the_connection(postgres: tuple[str, int], 
     alive(postgres)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(kind=st.integers(0, 255), body=st.binary(max_size=40))
 def test_any_message_is_answered_or_closes(postgres: tuple[str, int], kind: int, body: bytes) -> None:
     with Raw(postgres) as client:

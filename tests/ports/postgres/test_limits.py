@@ -197,7 +197,7 @@ def test_who_does_not_sign_in_in_time_is_sent_away(world: World, said: bytes) ->
 
 def test_a_handshake_that_is_not_ended_in_time_is_no_connection(world: World, tmp_path: Path) -> None:
     pair = Authority(tmp_path).server("127.0.0.1")
-    with opened(world, postgres_sign_in_s=0.2, tls_cert=pair.cert, tls_key=pair.key) as port, Raw(port.address) as one:
+    with opened(world, postgres_sign_in_s=2.0, tls_cert=pair.cert, tls_key=pair.key) as port, Raw(port.address) as one:
         one.socket.sendall(struct.pack("!ii", 8, 80877103))
         assert one.socket.recv(1) == b"S"
         one.socket.sendall(b"\x16\x03\x01")
@@ -293,7 +293,7 @@ def test_a_door_that_closes_stops_what_does_not_end(world: World) -> None:
         eventually(lambda: running(world) > 1)
         started = time.monotonic()
         port.stop()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
         assert running(world) == 0
 
 
@@ -334,7 +334,7 @@ def test_a_principal_that_is_removed_or_changed_loses_its_connections(world: Wor
 def test_a_connection_ends_with_its_token(world: World, postgres: tuple[str, int]) -> None:
     directory = Directory(world.settings.principals, load(world.settings))
     key = directory.add_key("steward", 600)
-    for token in (directory.issue_token("steward", 2), key):
+    for token in (directory.issue_token("steward", 4), key):
         with Raw(postgres) as client:
             assert client.start_with_token(token)[-1] == (b"Z", b"I")
             if token is key:

@@ -50,7 +50,7 @@ def test_an_answer_begins_at_once_and_waits_for_its_reader(
 
 
 def test_a_client_that_reads_no_more_is_ended(world: World) -> None:
-    port = PostgresPort(Resettled(world.gateway, idle_s=0.3))  # type: ignore[arg-type]
+    port = PostgresPort(Resettled(world.gateway, idle_s=1.0))  # type: ignore[arg-type]
     port.start()
     with Raw(port.address) as client:
         client.start()

@@ -37,7 +37,7 @@ class One:
         self.heard.append(self.server.recv(100))
         if self.aside:
             self.turns.step_aside()
-        self.free.wait(20)
+        self.free.wait(60)
         if self.heard[-1]:
             self.turns.rest(self)
         else:
@@ -149,7 +149,7 @@ def test_who_computes_or_reads_nothing_holds_up_nobody(world: World, postgres: t
         for text in ("SELECT 1 AS a", "SELECT count(*) FROM shop.orders", "SHOW TimeZone") * 3:
             started = time.monotonic()
             assert kinds(quick.query(text)) == "TDCZ"
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 30, "sooner than what is endless is ended"
         with Raw(postgres) as other:
             other.socket.sendall(struct.pack("!iI", 16, 80877102) + keys[endless])
         assert error(endless.until_ready())["C"] == "57014"

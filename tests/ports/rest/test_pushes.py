@@ -76,7 +76,7 @@ def opened(tmp_path: Path) -> Iterator[Till]:
     port = HttpPort(gateway)
     port.start()
     host, number = port.address
-    with httpx.Client(base_url=f"http://{host}:{number}", timeout=30) as client:
+    with httpx.Client(base_url=f"http://{host}:{number}", timeout=60) as client:
         yield Till(shop, client)
     port.stop()
     gateway.close()

@@ -39,7 +39,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workshop, st
 
 
 def client(base: str, subject: str) -> httpx.Client:
-    return httpx.Client(base_url=base, auth=(subject, f"{subject}-secret"), timeout=30)
+    return httpx.Client(base_url=base, auth=(subject, f"{subject}-secret"), timeout=60)
 
 
 def test_who_manages_a_product_has_it_made_anew(web: tuple[Workshop, str]) -> None:

@@ -25,7 +25,7 @@ def replaced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[st
     port = HttpPort(gateway)
     port.start()
     host, number = port.address
-    with httpx.Client(base_url=f"http://{host}:{number}", timeout=30) as client:
+    with httpx.Client(base_url=f"http://{host}:{number}", timeout=60) as client:
 
         def ask(subject: str, path: str, **more: Any) -> httpx.Response:
             return client.get(path, auth=(subject, f"{subject}-secret"), **more)
