@@ -29,6 +29,7 @@ from ports.postgres.server import PostgresPort
 from tests.certificates import Authority, Resettled
 from tests.conftest import build
 from tests.doors import ARROW
+from tests.ports.flight.conftest import choose
 from tests.ports.postgres.conftest import Raw
 
 HEADER = "X-Outport-On-Behalf-Of"
@@ -548,7 +549,7 @@ def test_a_session_option_of_flight_says_on_whose_behalf(doors: Doors) -> None:
     }
     with adbc_driver_flightsql.dbapi.connect(doors.flight, db_kwargs=named, autocommit=True) as connection:
         for subject, rows in (("alice", (300, "N")), ("bob", (300, "S")), ("", (600, "S"))):
-            connection.adbc_connection.set_options(**{option: subject})
+            choose(connection, option, subject)
             with connection.cursor() as cursor:
                 cursor.execute(NORTH)
                 assert cursor.fetchone() == rows

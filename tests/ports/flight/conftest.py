@@ -141,6 +141,25 @@ def eventually(holds: Callable[[], bool], patience_s: float = 60) -> None:
         pause.wait(0.01)
 
 
+def choose(connection: Any, name: str, value: str, *, told: str = "") -> None:
+    """Set an option of an ADBC connection's session; `told` names the one that tells of it, if that is another.
+
+    Its driver reads the header that keeps it in a thread of its own, and may ask the next question before.
+    """
+    before = chosen(connection, told or name)
+    connection.adbc_connection.set_options(**{name: value})
+    eventually(lambda: chosen(connection, told or name) != before)
+
+
+def chosen(connection: Any, name: str) -> str:
+    """What an option of an ADBC connection's session is, "" for none."""
+    try:
+        found: str = connection.adbc_connection.get_option(name)
+    except adbc.Error:
+        return ""
+    return found
+
+
 @pytest.fixture(scope="session")
 def flight(world: World) -> Iterator[Flight]:
     spied = Spied(world.gateway)

@@ -16,7 +16,7 @@ import polars
 import pyarrow as pa
 import pytest
 
-from tests.ports.flight.conftest import Flight, eventually
+from tests.ports.flight.conftest import Flight, choose, eventually
 
 SLOW = "SELECT count(*) FROM shop.orders a, shop.orders b, shop.orders c WHERE a.remark || b.remark < c.remark"
 LONG = "SELECT a.order_id, b.remark FROM shop.orders a, shop.orders b, range(20)"
@@ -229,7 +229,7 @@ def test_adbc_shows_what_a_schema_tells(flight: Flight) -> None:
 def test_a_purpose_is_an_option_of_the_session(flight: Flight) -> None:
     name = "adbc.flight.sql.session.option.purpose"
     steward, analyst = flight.adbc("steward"), flight.adbc("analyst")
-    steward.adbc_connection.set_options(**{name: "audit"})
+    choose(steward, name, "audit")
     assert steward.adbc_connection.get_option(name) == "audit"
     with steward.cursor() as cursor:
         cursor.execute("SELECT 1")

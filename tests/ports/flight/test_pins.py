@@ -16,7 +16,7 @@ import pytest
 from ports.flight import flights, options, wire
 from ports.flight import messages as m
 from ports.flight.tickets import Statement
-from tests.ports.flight.conftest import Raw
+from tests.ports.flight.conftest import Raw, choose
 from tests.ports.flight.shelf import ROWS, Shelf, opened
 
 STAMP = "SELECT max(stamp) AS s FROM one.t"
@@ -94,16 +94,16 @@ def test_a_snapshot_is_an_option_of_the_session(shelf: Shelf) -> None:
     shelf.serve("two")
     connection = shelf.flight.adbc("steward")
     assert fetched(connection, BOTH) == [(one + 1, two + 1, ROWS)]
-    connection.adbc_connection.set_options(**{f"{OPTION}snapshot": ids[0]})
+    choose(connection, f"{OPTION}snapshot", ids[0], told=f"{LIST}snapshot")
     assert fetched(connection, BOTH) == [(one, two + 1, ROWS)]
-    connection.adbc_connection.set_options(**{f"{LIST}snapshot": json.dumps(ids)})
+    choose(connection, f"{LIST}snapshot", json.dumps(ids))
     assert fetched(connection, BOTH) == [(one, two, ROWS)]
     assert json.loads(connection.adbc_connection.get_option(f"{LIST}snapshot")) == ids
 
 
 def test_two_pulls_of_one_pinned_session_see_one_state_of_all_products(shelf: Shelf) -> None:
     connection = shelf.flight.adbc("steward")
-    connection.adbc_connection.set_options(**{f"{OPTION}snapshot": "current"})
+    choose(connection, f"{OPTION}snapshot", "current", told=f"{LIST}snapshot")
     one, two = shelf.stamps.values()
     assert fetched(connection, STAMP) == [(one,)]
     shelf.serve("one")
