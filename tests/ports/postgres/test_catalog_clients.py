@@ -18,7 +18,7 @@ def test_sqlalchemy_reflects(postgres: tuple[str, int]) -> None:
     try:
         found = sqlalchemy.inspect(engine)
         assert found.get_schema_names() == ["hr", "information_schema", "public", "semantic", "shop"]
-        assert found.get_table_names("shop") == ["customers", "orders"]
+        assert sorted(found.get_table_names("shop")) == ["customers", "orders"]
         columns = {one["name"]: one for one in found.get_columns("customers", "shop")}
         assert isinstance(columns["customer_id"]["type"], sqlalchemy.BIGINT)
         assert str(columns["lifetime"]["type"]) == "NUMERIC(18, 2)"
