@@ -23,12 +23,16 @@ class Permit:
     reason: str
 
 
+class Broken(ContractError):
+    """What breaks who reads it under a version that does not say so; `findings` are each of it."""
+
+
 def broken(served: Snapshot | None, product: Product, permit: Permit | None, warn: Callable[[Finding], None]) -> bool:
-    """Whether it breaks readers, and may; all that is doubtful of it is told. Raises ContractError where it may not."""
+    """Whether it breaks readers, and may; all that is doubtful of it is told. Raises Broken where it may not."""
     findings = grading.breaks(served.product, product) if served is not None else ()
     found = any(one.severity == "error" for one in findings)
     if found and permit is None:
-        raise ContractError(findings)
+        raise Broken(findings)
     for finding in findings:
         warn(replace(finding, severity="warning"))
     return found

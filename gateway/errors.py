@@ -68,7 +68,7 @@ class BadQuery(GatewayError):
 
     Reasons: syntax, column, ambiguous, type, value, parameter, function, division, grouping, range, moment,
     moment_range, cardinality, candidates, count, place, name, encoding, read_only, unsupported, limit; of pushes:
-    rows, idempotency.
+    rows, idempotency; of publications: breaks.
     """
 
     code = "bad_query"

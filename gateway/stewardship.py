@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from gateway import audit, bundle, consumers, keys, lifecycle, publish, retirement
+from gateway import audit, breaks, bundle, consumers, keys, lifecycle, publish, retirement
+from gateway.breaks import Broken
+from gateway.catalog import Catalog
 from gateway.contract import ContractError
 from gateway.document import POLICIES, Finding
 from gateway.errors import BadQuery, NotFound, Unavailable
+from gateway.lifecycle import Breaking
 from gateway.managers import Managers
 from gateway.observe import AuditRead
 from gateway.runs import Cause
@@ -21,6 +25,8 @@ from gateway.settings import Settings
 from gateway.snapshot import Snapshot
 
 _WORDS = 500
+# Of what breaks, and of who has used it, in one refusal.
+_TOLD = 20
 
 
 class Stewardship:
@@ -48,16 +54,57 @@ class Stewardship:
         products = zip(given["products"], found.products, strict=True)
         return {**given, "products": [{**told, "findings": _findings(one.findings)} for told, one in products]}
 
-    def apply(self, session: Session, name: str) -> Snapshot:
-        """Publish the product's folder as it stands. Raises NotFound, Forbidden, BadQuery, Unavailable."""
-        visible = self._managers.check(session, name)
-        folders = self._folders(visible.product.name)
-        self._managers.record(session, visible.product.name, "apply")
+    def apply(self, session: Session, *names: str) -> tuple[Snapshot, ...]:
+        """Publish the products' folders as they stand, all at one moment or none, each after those that it reads.
+
+        The snapshots that serve them, in the order of the names. Raises NotFound, Forbidden where one of them is not
+        the session's to manage, BadQuery (breaks: readers, under a version that does not say so), Unavailable.
+        """
+        every = dict.fromkeys(self._managers.check(session, name).product.name for name in names)
+        folders = [folder for name in every for folder in self._folders(name)]
+        for name in every:
+            beside = ", ".join(other for other in every if other != name)
+            self._managers.record(session, name, "apply", what=f"with {beside}" if beside else "")
         cause = Cause("request", by=session.principal.subject)
         try:
-            return publish.together(self._settings, folders, cause=cause)[-1]
+            self._whole(folders)
+            return publish.together(self._settings, folders, cause=cause)
+        except Broken as error:
+            raise self._breaking(session, tuple(every), folders) from error
         except ContractError as error:
             raise _refused(error) from error
+
+    def _whole(self, folders: Sequence[Path]) -> None:
+        """Raises ContractError with the findings of all folders that cannot be read; Broken, before one is built."""
+        reading = bundle.read(folders, self._settings.environment)
+        if reading.findings:
+            raise ContractError([finding for _, finding in reading.findings], reading.findings[0][0])
+        served = Catalog(self._settings.state).current()
+        for one in reading.products:
+            old = served.find(f"{one.product.name}_v{one.product.major}")
+            if old is not None and old.mock is None:
+                breaks.broken(old, one.product, None, lambda _: None)
+
+    def _breaking(self, session: Session, every: Sequence[str], folders: Sequence[Path]) -> BadQuery:
+        """What breaks, and who has used it, as `plan` tells."""
+        since = datetime.now(UTC) - timedelta(days=consumers.DAYS)
+        for name in every:
+            self._read(session, "apply", name)
+        try:
+            found = lifecycle.plan(self._settings, folders, since).products
+        except ContractError as error:
+            return _refused(error)
+        lesser = [one for one in found if not one.fits]
+        told = [
+            f"{one.product}: {broken.change.place}: {broken.change.what} (used by {_named(broken)})"
+            for one in lesser
+            for broken in one.breaking
+            if broken.change.breaks
+        ]
+        due = ", ".join(f"{one.product} {one.due}" for one in lesser)
+        more = f"; and {len(told) - _TOLD} more, which the plan tells" if len(told) > _TOLD else ""
+        detail = f"nothing was published: it would break readers: {'; '.join(told[:_TOLD])}{more}"
+        return BadQuery(detail, reason="breaks", hint=f"say so by the version, which is served beside the other: {due}")
 
     def deprecate(self, session: Session, name: str, sunset: str, reason: str) -> Snapshot:
         """Say that the product ends on `sunset`, a day as in ISO 8601. Raises as `apply` does."""
@@ -106,7 +153,7 @@ class Stewardship:
         self._read(session, "delete", product.name)
         return product.name, retirement.delete(self._settings, product.name, forced, self._recorder(session))
 
-    def _folders(self, name: str) -> list[Any]:
+    def _folders(self, name: str) -> list[Path]:
         """The folders that declare the product. Raises NotFound."""
         reading = bundle.read(bundle.folders([self._settings.products]), self._settings.environment)
         found = [one.folder for one in reading.products if one.product.name == name]
@@ -132,6 +179,12 @@ class Stewardship:
                 raise
         finally:
             chain.close()
+
+
+def _named(broken: Breaking) -> str:
+    names = dict.fromkeys(one.subject for one in broken.consumers)
+    told = ", ".join(list(names)[:_TOLD])
+    return f"{told} and {len(names) - _TOLD} more" if len(names) > _TOLD else told or "nobody"
 
 
 def _refused(error: ContractError) -> BadQuery:

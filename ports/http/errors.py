@@ -35,6 +35,7 @@ STATUS: Mapping[tuple[type[GatewayError], str], tuple[int, str]] = {
     (Forbidden, ""): (403, "Not granted"),
     (NotFound, ""): (404, "Not found"),
     (BadQuery, ""): (400, "Bad query"),
+    (BadQuery, "breaks"): (409, "Readers would break"),
     (BadQuery, "rows"): (422, "Rows break the contract"),
     (BadQuery, "idempotency"): (422, "The key was used before"),
     (Exhausted, ""): (429, "A limit is reached"),

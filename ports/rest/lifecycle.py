@@ -1,12 +1,12 @@
-"""`GET /-/plan`, `GET /products/{product}/-/plan`, `POST .../-/apply|promote|deprecate|retire`, and
-`DELETE /products/{product}`: for who manages the product.
+"""`GET /-/plan`, `POST /-/apply`, `GET /products/{product}/-/plan`, `POST .../-/apply|promote|deprecate|retire`, and
+`DELETE /products/{product}`: for who manages the product, or all of them.
 
 Touches the front door only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import orjson
@@ -44,6 +44,11 @@ def routes(gateway: Gateway) -> APIRouter:
     async def bundle(request: Request) -> Response:
         return await exchange(request, partial(_bundle, gateway, stewardship, request))
 
+    @router.post("/-/apply")
+    async def together(request: Request) -> Response:
+        content = await body(request)
+        return await exchange(request, partial(_together, gateway, stewardship, request, content))
+
     def add(name: str) -> None:
         async def act(request: Request) -> Response:
             content = await body(request)
@@ -74,12 +79,27 @@ def _bundle(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lif
     """`?product=a&product=b`: as one bundle, each planned on the others' new state where it reads them."""
     session = authentication.session(gateway, request, address.PORT)
     formats.choose(request.headers.get("accept"), None, None, [formats.JSON])
+    content = {"data": stewardship.plan(session, *_names(request))}
+    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), _HEADERS)
+
+
+def _together(gateway: Gateway, stewardship: Stewardship, request: Request, content: bytes, _: Lifeline) -> Answer:
+    """`?product=a&product=b`: all are published at one moment, or none."""
+    session = address.changing(gateway, request)
+    names = _names(request)
+    for name in names:
+        gateway.managers.check(session, name)
+    _given(content, *_ACTS["apply"])
+    return _told(stewardship.apply(session, *names))
+
+
+def _names(request: Request) -> list[str]:
+    """The products of a bundle. Raises BadQuery."""
     pairs = request.query_params.multi_items()
     names = [value for name, value in pairs if name == "product"]
     if not 0 < len(names) <= BUNDLE or len(names) < len(pairs):
         raise BadQuery(f"name 1 to {BUNDLE} products and nothing else", reason="parameter", hint="?product=a&product=b")
-    content = {"data": stewardship.plan(session, *names)}
-    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), _HEADERS)
+    return names
 
 
 def _delete(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lifeline) -> Answer:
@@ -100,7 +120,10 @@ def _act(
     only(asked.pairs, ())
     # Who may not manage it learns that before what the body should have been.
     gateway.managers.check(session, asked.schema)
-    done = _done(stewardship, session, asked.schema, name, _given(content, *_ACTS[name]))
+    return _told(_done(stewardship, session, asked.schema, name, _given(content, *_ACTS[name])))
+
+
+def _told(done: Sequence[Snapshot]) -> Answer:
     told = [{"name": one.product.name, "version": one.product.version, "snapshot": one.id} for one in done]
     return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": told})]), _HEADERS)
 
@@ -110,7 +133,7 @@ def _done(
 ) -> tuple[Snapshot, ...]:
     match name:
         case "apply":
-            return (stewardship.apply(session, product),)
+            return stewardship.apply(session, product)[-1:]
         case "promote":
             return (stewardship.promote(session, product, given.get("reason", "")),)
         case "deprecate":

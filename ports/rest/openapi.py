@@ -44,7 +44,7 @@ def document(products: Iterable[VisibleProduct], session: Session, version: str,
     visible = list(products)
     rows = {_row_name(product, table): _row(table) for product in visible for table in product.tables}
     paths: Json = {"/products": {"get": _listing()}, "/sql": {"post": _sql()}, **openapi_about.of_all(rights)}
-    paths |= openapi_projections.of_all()
+    paths |= {**openapi_acts.of_all(rights), **openapi_projections.of_all()}
     for product in visible:
         for more in (_product(product), openapi_about.of(product, rights), openapi_acts.of(product, rights)):
             for path, methods in more.items():

@@ -75,15 +75,8 @@ def of_all(rights: Rights) -> Json:
             use=shape(running=_COUNT, waiting=_COUNT, queries=_COUNT, computed_s=_NUMBER, window_s=_NUMBER),
         )
     )  # fmt: skip
-    names_of_products: Json = {
-        "type": "array",
-        "items": {"enum": sorted(rights.manages)},
-        "minItems": 1,
-        "maxItems": 50,
-    }
-    products = parameter("product", names_of_products, "one that you manage", required=True)
     told = "What publishing several products together would change, and whom it breaks"
-    planned = {"/-/plan": {"get": unstored("plan", None, told, [products, PURPOSE], single(_PLAN))}}
+    planned = {"/-/plan": {"get": unstored("plan", None, told, [together(rights), PURPOSE], single(_PLAN))}}
     return (planned if rights.manages else {}) | {
         "/-/scorecards": {
             "get": unstored(
@@ -101,6 +94,12 @@ def of_all(rights: Rights) -> Json:
             )
         },
     }
+
+
+def together(rights: Rights) -> Json:
+    """The parameter that names several products of a plan or a publication."""
+    names: Json = {"type": "array", "items": {"enum": sorted(rights.manages)}, "minItems": 1, "maxItems": 50}
+    return parameter("product", names, "one that you manage", required=True)
 
 
 def _states(name: str) -> Mapping[str, Json]:

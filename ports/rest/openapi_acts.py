@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway import PUSH_ON_BAD, VisibleProduct
+from ports.rest import openapi_about
 from ports.rest.openapi_about import Rights, json, several, shape, single
 from ports.rest.openapi_parts import BODY_REFUSALS, PURPOSE, header, parameter, taking, unstored
 from ports.rest.pushes import FORMS, KEY_HEADER
@@ -14,9 +15,11 @@ _TEXT: Json = {"type": "string"}
 _COUNT: Json = {"type": "integer", "minimum": 0}
 _REASON: Json = {"type": "string", "maxLength": 500, "description": "why, in one line: it goes on record"}
 _FORCE: Json = {**_REASON, "description": "why it must be though it is not over yet, or in use: it goes on record"}
+_SNAPSHOT = shape(name=_TEXT, version=_TEXT, snapshot=_TEXT)
 # An act is answered in JSON whatever Accept says.
 _REFUSALS = ("400", "401", "403", "404", "410", "429", "503")
 _TOO_LONG = {"413": BODY_REFUSALS["413"]}
+_BREAKS = {"409": "It would break readers under a version that does not say so: what, and who has used it"}
 _PUSH_REFUSALS = {
     "413": "The body is longer than push_bytes",
     "415": f"The body is in one of {', '.join(FORMS)}",
@@ -29,6 +32,17 @@ def of(product: VisibleProduct, rights: Rights) -> Json:
     """The acts on one product, by path and method."""
     found: Json = _managing(product.product.name) if product.product.name in rights.manages else {}
     return found | (_pushes(product) if product.product.name in rights.pushes else {})
+
+
+def of_all(rights: Rights) -> Json:
+    """The acts on several products together, for who manages some."""
+    if not rights.manages:
+        return {}
+    told = "Publish the folders of several products as they stand, all at one moment or none"
+    content = json(shape(data=several(_SNAPSHOT)))
+    made = unstored("apply", None, told, [openapi_about.together(rights), PURPOSE], content, refusals=_REFUSALS)
+    body = _body({"type": "object", "additionalProperties": False}, {})
+    return {"/-/apply": {"post": taking(made, body, _TOO_LONG | _BREAKS, required=False)}}
 
 
 def _managing(name: str) -> Json:
@@ -58,13 +72,12 @@ def _managing(name: str) -> Json:
 
 def _act(name: str, act: str, told: str, members: Json, example: Json | None = None) -> Json:
     """An act with a body of texts, of which those in `example` must be there."""
-    snapshot = shape(name=_TEXT, version=_TEXT, snapshot=_TEXT)
-    content = json(shape(data=several(snapshot)))
+    content = json(shape(data=several(_SNAPSHOT)))
     made = unstored(f"{act}_{name}", name, told.format(name), [PURPOSE], content, refusals=_REFUSALS)
     body: Json = {"type": "object", "additionalProperties": False, "properties": members}
-    needed = example or {}
+    needed, refused = example or {}, _TOO_LONG | (_BREAKS if act == "apply" else {})
     return taking(
-        made, _body(body | ({"required": list(needed)} if needed else {}), needed), _TOO_LONG,
+        made, _body(body | ({"required": list(needed)} if needed else {}), needed), refused,
         required=bool(needed),
     )  # fmt: skip
 
