@@ -34,7 +34,7 @@ class DemoServer:
         text = body.replace(PAGE, self.http).replace(FLIGHT, self.flight).replace(POSTGRES, self.postgres)
         command = [sys.executable, "-c", text] if language == "python" else ["/bin/bash", "-euc", text]
         answer = subprocess.run(
-            command, cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=120, check=False
+            command, cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=600, check=False
         )
         assert answer.returncode == 0, f"{text}\n{answer.stdout}\n{answer.stderr}"
         assert "Traceback" not in answer.stderr
