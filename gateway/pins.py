@@ -68,6 +68,7 @@ class Pins:
         """Whether every product declared in the folder is served; `others` are problems that were found elsewhere."""
         deployment = self._catalog.current()
         self._policies.current([snapshot.product for snapshot in deployment.snapshots])
+        self._catalog.projections.current()
         declared = {path.parent.name for path in products.glob("*/*.odps.yaml")}
         served = {snapshot.product.name for snapshot in deployment.snapshots}
         retired = {one.snapshot.product.name for one in deployment.retired}

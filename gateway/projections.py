@@ -23,7 +23,7 @@ from gateway.observe import Observer, ProductManaged
 from gateway.pins import Pins
 from gateway.projected import ProjectedSnapshot, lost, over, speaks_of
 from gateway.projection import EVERYBODY, ROLE, ProjectedTable, Projection, ProjectionError, parse
-from gateway.projection_shelf import Defined, ProjectionShelf, Shelved
+from gateway.projection_shelf import Defined, ProjectionShelf, Shelved, Unfit
 from gateway.session import Pin, Session
 from gateway.snapshot import Deployment, Snapshot
 from gateway.ticking import Clock
@@ -33,7 +33,7 @@ from gateway.views import Grant
 OWNED, OWNED_TABLES = 50, 150
 ALL, ALL_TABLES = 1_000, 2_000
 OPERATOR = "command"
-State = Literal["served", "retired", "without an origin", "a product has its name", "its name is not free"]
+State = Literal["served", "retired", "without an origin", "a product has its name", "its name is not free", "not fit"]
 _NOT_FREE = "this name is not free"
 
 
@@ -42,7 +42,8 @@ class Told:
     """A projection as one may be told of it: `declared` has what of it there is for him.
 
     Who owns it is told to whom it is shown (`consumers` of `declared`), by whom and when it was defined, and its
-    `state`; its definer of what he has named that is not there for him now: `absent`.
+    `state`; its definer of what he has named that is not there for him now: `absent`. One that is not fit has neither
+    tables nor an origin, and `findings`.
     """
 
     declared: Projection
@@ -51,6 +52,7 @@ class Told:
     at: str
     state: State
     absent: tuple[str, ...]
+    findings: tuple[str, ...] = ()
 
     @property
     def document(self) -> dict[str, Any]:
@@ -58,7 +60,8 @@ class Told:
         found = self.declared.document
         if not self.own:
             return {name: value for name, value in found.items() if name != "consumers"}
-        return {**found, "defined_by": self.by, "defined_at": self.at, "state": self.state, "absent": list(self.absent)}
+        told = {**found, "defined_by": self.by, "defined_at": self.at, "state": self.state, "absent": list(self.absent)}
+        return {**told, "findings": list(self.findings)} if self.findings else told
 
 
 class ProjectionDesk:
@@ -70,13 +73,18 @@ class ProjectionDesk:
     def listed(self, session: Session) -> tuple[Told, ...]:
         """Those that the session owns, and those of which it sees a table."""
         pin = self._pins.present()
-        found = (self._told(session, pin, one) for one in self._shelf.current().every)
-        return tuple(one for one in found if one is not None)
+        shelved = self._shelf.current()
+        found = (self._told(session, pin, one) for one in shelved.every)
+        unfit = (_unfit(one) for one in shelved.unfit if _owned(session, pin, one))
+        return (*(one for one in found if one is not None), *unfit)
 
     def show(self, session: Session, name: str) -> Told:
         """One of those. Raises NotFound."""
-        one = self._shelf.current().find(name.lower())
-        told = self._told(session, self._pins.present(), one) if one is not None else None
+        shelved, pin = self._shelf.current(), self._pins.present()
+        one, unfit = shelved.find(name.lower()), shelved.refused(name.lower())
+        told = self._told(session, pin, one) if one is not None else None
+        if told is None and unfit is not None and _owned(session, pin, unfit):
+            told = _unfit(unfit)
         if told is None:
             raise NotFound(f'projection "{name[:63]}" does not exist', reason="product")
         return told
@@ -115,7 +123,7 @@ class ProjectionDesk:
         if not told.own:
             raise self._refused(session, f'to delete "{told.declared.name}" is its owner\'s')
         self._record(session, told.declared, "delete projection")
-        self._shelf.changed(lambda before: without(before, told.declared))
+        self._shelf.changed(lambda before: without(before, told.declared.name))
         return told.declared.name
 
     def _may(self, session: Session) -> None:
@@ -134,8 +142,8 @@ class ProjectionDesk:
     def _record(self, session: Session, one: Projection, action: str) -> None:
         subject, behalf = session.recorded
         told = ProductManaged(
-            subject=subject, on_behalf_of=behalf, port=session.port, purpose=session.purpose, products=(one.product,),
-            action=action, what=one.name, tool=session.tool,
+            subject=subject, on_behalf_of=behalf, port=session.port, purpose=session.purpose,
+            products=(one.product,) if one.product else (), action=action, what=one.name, tool=session.tool,
         )  # fmt: skip
         self._audit.record(told)
 
@@ -144,8 +152,9 @@ class ProjectionDesk:
         plain, known = _plain(pin.deployment), self._shelf.current()
         names = [one.projection.name for one in new]
         for name in names:
-            before = known.find(name)
+            before, unfit = known.find(name), known.refused(name)
             free = before is None or owns(session, pin, before.projection)
+            free = free and (unfit is None or _owned(session, pin, unfit))
             taken = plain.find(name) is not None or plain.ended(name) is not None
             if not free or taken or names.count(name) > 1:
                 raise BadQuery(f"{name}: {_NOT_FREE}", reason="name")
@@ -169,6 +178,16 @@ def owns(session: Session, pin: Pin, declared: Projection) -> bool:
     """Whether everybody who asks is the owner, or has the role that owns it."""
     named = declared.owner != EVERYBODY
     return named and all(speaks_of(declared.owner, one, pin.policies) for one in session.principal.both)
+
+
+def _owned(session: Session, pin: Pin, one: Unfit) -> bool:
+    """Whether one that is not fit is the session's, as `owns` has it."""
+    return bool(one.name) and owns(session, pin, _unfit(one).declared)
+
+
+def _unfit(one: Unfit) -> Told:
+    nothing = Projection(one.name, one.owner, "", None, "", "", (), ())
+    return Told(nothing, True, one.by, one.at, "not fit", (), one.findings)
 
 
 def state(deployment: Deployment, declared: Projection) -> State:
@@ -217,7 +236,8 @@ def _with(before: Shelved, new: Iterable[Defined]) -> Shelved:
             raise BadQuery(f"{one.projection.name}: {_NOT_FREE}", reason="name")
         every[one.projection.name] = one
     _fewer(every.values(), {one.projection.owner for one in new})
-    return Shelved(tuple(every[name] for name in sorted(every)))
+    named = {one.projection.name for one in new}
+    return Shelved(tuple(every[name] for name in sorted(every)), tuple(o for o in before.unfit if o.name not in named))
 
 
 def _fewer(every: Iterable[Defined], owners: Iterable[str]) -> None:
@@ -233,9 +253,10 @@ def _fewer(every: Iterable[Defined], owners: Iterable[str]) -> None:
         raise BadQuery(f"all together there are at most {ALL} projections with {ALL_TABLES} tables", reason="limit")
 
 
-def without(before: Shelved, gone: Projection) -> Shelved:
+def without(before: Shelved, gone: str) -> Shelved:
     """What is left when it is taken back."""
-    return Shelved(tuple(one for one in before.every if one.projection.name != gone.name))
+    kept = tuple(one for one in before.every if one.projection.name != gone)
+    return Shelved(kept, tuple(one for one in before.unfit if one.name != gone))
 
 
 def _restricted(

@@ -56,6 +56,7 @@ def list_all(*, settings: Settings) -> None:
     """List every projection: whose it is, over what, and what has become of it."""
     catalog = Catalog(settings.state)
     deployment = catalog.current()
+    shelved = catalog.projections.current()
     rows = [
         (
             one.projection.name,
@@ -65,8 +66,9 @@ def list_all(*, settings: Settings) -> None:
             ", ".join(one.projection.consumers),
             _became(deployment, one),
         )
-        for one in catalog.projections.current().every
+        for one in shelved.every
     ]
+    rows += [(one.name, "", one.owner, "", "", f"not fit: {'; '.join(one.findings)}") for one in shelved.unfit]
     show.console().print(show.table(("projection", "over", "owner", "tables", "consumers", "state"), rows))
 
 
@@ -75,7 +77,11 @@ def list_all(*, settings: Settings) -> None:
 def show_one(name: Name, *, settings: Settings) -> None:
     """Show one as it is declared; what its origin no longer has is told on standard error."""
     catalog = Catalog(settings.state)
-    found = catalog.projections.current().find(name.lower())
+    found, unfit = catalog.projections.current().find(name.lower()), catalog.projections.current().refused(name.lower())
+    if found is None and unfit is not None:
+        show.line(yaml.safe_dump(unfit.value["declared"], sort_keys=False, allow_unicode=True).rstrip())
+        show.note(f"{unfit.name}: not fit: {'; '.join(unfit.findings)}")
+        return
     if found is None:
         raise _absent(name)
     show.line(yaml.safe_dump(found.projection.document, sort_keys=False, allow_unicode=True).rstrip())
@@ -88,13 +94,14 @@ def show_one(name: Name, *, settings: Settings) -> None:
 @with_settings(*PLACES)
 def delete(name: Name, *, settings: Settings) -> None:
     """Take a projection back, whoever owns it and whether or not its owner is there."""
-    found = Catalog(settings.state).projections.current().find(name.lower())
-    if found is None:
+    shelved = Catalog(settings.state).projections.current()
+    found, unfit = shelved.find(name.lower()), shelved.refused(name.lower())
+    if found is None and unfit is None:
         raise _absent(name)
-    gone = found.projection
-    recorded(settings, Act(account.name(), "delete projection", gone.name), (gone.product,))
+    gone, products = (found.projection.name, (found.projection.product,)) if found is not None else (name.lower(), ())
+    recorded(settings, Act(account.name(), "delete projection", gone), products)
     Catalog(settings.state).projections.changed(lambda before: without(before, gone))
-    show.line(f"{gone.name} is taken back")
+    show.line(f"{gone} is taken back")
 
 
 def _session(gateway: Gateway, subject: str) -> Session:

@@ -211,11 +211,52 @@ def test_a_file_that_cannot_be_read_leaves_what_was_there(tmp_path: Path, settin
     (tmp_path / NAME).write_bytes((settings.state / NAME).read_bytes())
     before = shelf.current()
     assert {one.projection.name for one in before.every} == {"analyst_narrow", "partner_towns"}
-    (tmp_path / NAME).write_text('{"format": 1, "projections": [{"declared": {"kind": "Projection"}}]}')
+    (tmp_path / NAME).write_text('{"format": 1, "projections": [{"declared": ["Projection"]}]}')
     assert shelf.current() is before
     assert "cannot be read" in shelf.problem
     (tmp_path / NAME).unlink()
     assert shelf.current().every == ()
+
+
+def test_one_that_is_not_fit_any_more_is_kept_from_everybody_and_all_others_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = projection_world.build(tmp_path)
+    made = Gateway(settings)
+    try:
+        mine = opened(made)
+        made.projections.define(mine, [said()])
+        # As if a rule had become stricter since: a title may not have a line end.
+        path = settings.state / NAME
+        kept = json.loads(path.read_text())
+        (one,) = (one for one in kept["projections"] if one["declared"]["name"] == "analyst_mail")
+        one["declared"]["title"] = "two\nlines"
+        path.write_text(json.dumps(kept))
+        assert made.answer(mine, Query("SELECT id FROM analyst_narrow.people LIMIT 1")).schema.names == ["id"]
+        with pytest.raises(NotFound):
+            made.answer(mine, Query("SELECT address FROM analyst_mail.mail"))
+        (told,) = (one for one in made.projections.listed(mine) if one.declared.name == "analyst_mail")
+        assert (told.state, told.document["tables"]) == ("not fit", [])
+        assert "title" in told.document["findings"][0]
+        assert made.projections.show(mine, "analyst_mail") == told
+        assert "analyst_mail of analyst" in caplog.text
+        assert any("analyst_mail" in one for one in made.ready().problems)
+        # To others it is as if it had never been, and its name is not free.
+        other = opened(made, "partner")
+        assert "analyst_mail" not in {one.declared.name for one in made.projections.listed(other)}
+        with pytest.raises(NotFound):
+            made.projections.show(other, "analyst_mail")
+        # What others change leaves it where it is; its owner defines it anew, or takes it back.
+        made.projections.define(mine, [said(name="analyst_more")])
+        assert "two\\nlines" in path.read_text()
+        made.projections.define(mine, [said(title="one line")])
+        assert made.projections.show(mine, "analyst_mail").state == "served"
+        path.write_text(json.dumps(kept))
+        assert made.projections.delete(mine, "analyst_mail") == "analyst_mail"
+        assert "analyst_mail" not in path.read_text()
+        assert made.ready().problems == ()
+    finally:
+        made.close()
 
 
 def test_what_a_projection_declares_is_read_back_as_it_was() -> None:
