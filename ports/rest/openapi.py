@@ -26,6 +26,7 @@ from ports.rest.openapi_parts import (
     REFUSALS,
     SNAPSHOT,
     contents,
+    joined,
     operation,
     page,
     parameter,
@@ -99,8 +100,7 @@ def _product(product: VisibleProduct) -> Json:
 
 
 def _row_name(product: VisibleProduct, table: VisibleTable) -> str:
-    words = f"{product.product.name}_{table.table.name}".split("_")
-    return "".join(word.capitalize() for word in words)
+    return joined(product.product.name, table.table.name)
 
 
 def _row(table: VisibleTable) -> Json:
@@ -151,9 +151,7 @@ def _rows(product: VisibleProduct, table: VisibleTable) -> Json:
     name = _row_name(product, table)
     row = {"$ref": f"#/components/schemas/{name}"}
     summary = f"Rows of {product.product.name}.{table.table.name}"
-    found = operation(
-        f"list_{_id(product, table)}", product.product.name, summary, parameters, contents(row, page(row))
-    )
+    found = operation("list", product.product.name, summary, parameters, contents(row, page(row)), table.table.name)
     found["responses"]["206"] = {
         **found["responses"]["200"],
         "description": "A part of the rows, counted (Prefer: count)",
@@ -188,13 +186,9 @@ def _by_key(product: VisibleProduct, table: VisibleTable) -> Json:
     one: Json = {"type": "object", "required": ["data"], "properties": {"data": row}}
     summary = f"One row of {product.product.name}.{table.table.name}"
     parameters = [*key, _select(table), FORMAT, INT64, SNAPSHOT, IF_NONE_MATCH, PINNED, PURPOSE, BEHALF]
-    found = operation(f"get_{_id(product, table)}", product.product.name, summary, parameters, contents(row, one))
+    found = operation("get", product.product.name, summary, parameters, contents(row, one), table.table.name)
     found["responses"]["304"] = {"description": "The answer to If-None-Match is the same as before"}
     return found
-
-
-def _id(product: VisibleProduct, table: VisibleTable) -> str:
-    return f"{product.product.name}_{table.table.name}"
 
 
 def _listing() -> Json:
@@ -205,9 +199,7 @@ def _listing() -> Json:
 def _described(name: str) -> Json:
     schema: Json = {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}}
     content = {"application/json": {"schema": schema}}
-    return operation(
-        f"describe_{name}", name, f"What {name} is", [*JSON_ONLY, SNAPSHOT, PINNED, PURPOSE, BEHALF], content
-    )
+    return operation("describe", name, f"What {name} is", [*JSON_ONLY, SNAPSHOT, PINNED, PURPOSE, BEHALF], content)
 
 
 def _measures(name: str) -> Json:
@@ -243,7 +235,7 @@ def _measures(name: str) -> Json:
         ("what-if/{measures}", "A measure, if its drivers were others", [which], one),
     ):
         kind = path.partition("/")[0].replace("-", "_").replace(".", "_") + ("_of" if path.endswith("}") else "")
-        found[path] = operation(f"{kind}_{name}", name, summary, [*parameters, *common], content)
+        found[path] = operation(kind, name, summary, [*parameters, *common], content)
     for made in found.values():
         made["responses"]["304"] = {"description": "The answer to If-None-Match is the same as before"}
     return {f"/products/{name}/-/{path}": {"get": made} for path, made in found.items()}
@@ -268,7 +260,7 @@ def _query(product: VisibleProduct) -> Json:
     }
     name = product.product.name
     found = operation(
-        f"query_{name}",
+        "query",
         name,
         f"A question to {name} in a body",
         [PREFER, PINNED, PURPOSE, BEHALF],

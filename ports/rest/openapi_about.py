@@ -113,17 +113,17 @@ def _states(name: str) -> Mapping[str, Json]:
     kept = page(shape(id=_TEXT, version=_TEXT, published_at=_TEXT, served=_FLAG, kept_until=_TEXT_OR_NULL))
     return {
         "quality": unstored(
-            f"quality_{name}", name, f"What rules gave of {name}, scores, and how they went",
+            "quality", name, f"What rules gave of {name}, scores, and how they went",
             [since, _LAST, form, SNAPSHOT, PINNED, *asked], quality,
         ),
         "slo": unstored(
-            f"slo_{name}", name, f"How the promises of {name} are kept, and its incidents", [*JSON_ONLY, *asked], slo
+            "slo", name, f"How the promises of {name} are kept, and its incidents", [*JSON_ONLY, *asked], slo
         ),
         "snapshots": unstored(
-            f"snapshots_{name}", name, f"Snapshots of {name} that can be asked for", [*JSON_ONLY, *asked], json(kept)
+            "snapshots", name, f"Snapshots of {name} that can be asked for", [*JSON_ONLY, *asked], json(kept)
         ),
         "feedback": unstored(
-            f"feedback_{name}", name, f"What was said of {name}, as far as it is yours to read", [*JSON_ONLY, *asked],
+            "feedback", name, f"What was said of {name}, as far as it is yours to read", [*JSON_ONLY, *asked],
             json(said),
         ),
     }  # fmt: skip
@@ -137,7 +137,7 @@ def _descriptors(name: str) -> Mapping[str, Json]:
         "odcs": (f"The contract of {name} (ODCS), of what you may see", _ANY),
         "openlineage": (f"The publications of {name} as events of OpenLineage", several(_ANY)),
     }
-    return {path: unstored(f"{path}_{name}", name, said, asked, json(shown)) for path, (said, shown) in told.items()}
+    return {path: unstored(path, name, said, asked, json(shown)) for path, (said, shown) in told.items()}
 
 
 def _managed(name: str) -> Mapping[str, Json]:
@@ -152,12 +152,12 @@ def _managed(name: str) -> Mapping[str, Json]:
     )  # fmt: skip
     return {
         "plan": unstored(
-            f"plan_{name}", name, f"What publishing the folder of {name} would change, and whom it breaks", [PURPOSE],
+            "plan", name, f"What publishing the folder of {name} would change, and whom it breaks", [PURPOSE],
             single(_PLAN),
         ),
-        "refreshes": unstored(f"refreshes_{name}", name, f"The last runs of {name}", [_LAST, PURPOSE], json(page(run))),
+        "refreshes": unstored("refreshes", name, f"The last runs of {name}", [_LAST, PURPOSE], json(page(run))),
         "quarantine": unstored(
-            f"quarantine_{name}", name, f"What was set aside of the inputs of {name}", [*JSON_ONLY, PURPOSE],
+            "quarantine", name, f"What was set aside of the inputs of {name}", [*JSON_ONLY, PURPOSE],
             json(page(aside)),
         ),
     }  # fmt: skip
@@ -174,9 +174,7 @@ def _access(name: str) -> Json:
         PURPOSE,
     ]
     shown = shape(subject=_TEXT, product=_TEXT, tables=several(_ANY))
-    return unstored(
-        f"access_{name}", name, f"What another would get of {name}, and by which rules", asked, single(shown)
-    )
+    return unstored("access", name, f"What another would get of {name}, and by which rules", asked, single(shown))
 
 
 def _quality() -> Json:

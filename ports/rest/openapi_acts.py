@@ -50,7 +50,7 @@ def _managing(name: str) -> Json:
     incident: Json = {"name": "incident", "in": "path", "required": True, "schema": _TEXT}
     words: Json = shape(acknowledge={"type": "string", "minLength": 1, "maxLength": 2000, "pattern": r"\S"})
     seen = unstored(
-        f"acknowledge_{name}", name, "Say that an incident was seen", [incident, PURPOSE],
+        "acknowledge", name, "Say that an incident was seen", [incident, PURPOSE],
         single(shape(acknowledged=_TEXT)), refusals=_REFUSALS,
     )  # fmt: skip
     acts: Json = {
@@ -73,7 +73,7 @@ def _managing(name: str) -> Json:
 def _act(name: str, act: str, told: str, members: Json, example: Json | None = None) -> Json:
     """An act with a body of texts, of which those in `example` must be there."""
     content = json(shape(data=several(_SNAPSHOT)))
-    made = unstored(f"{act}_{name}", name, told.format(name), [PURPOSE], content, refusals=_REFUSALS)
+    made = unstored(act, name, told.format(name), [PURPOSE], content, refusals=_REFUSALS)
     body: Json = {"type": "object", "additionalProperties": False, "properties": members}
     needed, refused = example or {}, _TOO_LONG | (_BREAKS if act == "apply" else {})
     return taking(
@@ -85,7 +85,7 @@ def _act(name: str, act: str, told: str, members: Json, example: Json | None = N
 def _refresh(name: str) -> Json:
     run = single(shape(run=_TEXT, product=_TEXT, asked=_TEXT, attempt=_COUNT))
     told = f"Ask for {name} to be made anew"
-    made = unstored(f"refresh_{name}", name, told, [PURPOSE], run, status=202, refusals=_REFUSALS)
+    made = unstored("refresh", name, told, [PURPOSE], run, status=202, refusals=_REFUSALS)
     made["responses"]["202"]["headers"]["Location"] = {"description": "its runs", "schema": _TEXT}
     return made
 
@@ -93,7 +93,7 @@ def _refresh(name: str) -> Json:
 def _delete(name: str) -> Json:
     force = parameter("force", _FORCE, "why it must go though it is in use: it goes on record")
     content, told = single(shape(product=_TEXT, snapshots=_COUNT)), f"Remove every snapshot of {name}; its folder stays"
-    return unstored(f"delete_{name}", name, told, [force, PURPOSE], content, refusals=_REFUSALS)
+    return unstored("delete", name, told, [force, PURPOSE], content, refusals=_REFUSALS)
 
 
 def _pushes(product: VisibleProduct) -> Json:
@@ -112,8 +112,8 @@ def _pushes(product: VisibleProduct) -> Json:
         told = {"type": "string", "enum": tables}
         asked = [parameter("table", told, "the table", required=len(tables) > 1), on_bad, key | {"required": True}]
         made = unstored(
-            f"push_{name}_{source.name}", name, f"Rows for the input {source.name} of {name}", [*asked, PURPOSE],
-            answer, status=201, refusals=_REFUSALS,
+            "push", name, f"Rows for the input {source.name} of {name}", [*asked, PURPOSE],
+            answer, status=201, refusals=_REFUSALS, of=source.name,
         )  # fmt: skip
         found[f"/products/{name}/-/inputs/{source.name}"] = {"post": taking(made, bodies, _PUSH_REFUSALS)}
     return found

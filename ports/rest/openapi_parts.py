@@ -70,17 +70,24 @@ def page(row: Json) -> Json:
     }
 
 
-def operation(name: str, tag: str | None, summary: str, parameters: Sequence[Json], content: Json) -> Json:
-    """A question for rows or a document, which may meet every refusal."""
+def joined(*names: str) -> str:
+    """Names as one, and no other names as the same: each begins with the only capital letter that it has."""
+    return "_".join(name[:1].upper() + name[1:] for name in names)
+
+
+def operation(
+    act: str, product: str | None, summary: str, parameters: Sequence[Json], content: Json, of: str = ""
+) -> Json:
+    """A question for rows or a document, which may meet every refusal; `of` is a part of the product."""
     headers = {one: {"$ref": f"#/components/headers/{one}"} for one in HEADERS}
     answer = {"description": "The answer", "headers": headers, "content": content}
     made: Json = {
-        "operationId": name,
+        "operationId": f"{act}_{joined(product, *filter(None, [of]))}" if product else act,
         "summary": summary,
         "parameters": list(parameters),
         "responses": {"200": answer, **{code: {"$ref": f"#/components/responses/{code}"} for code in REFUSALS}},
     }
-    return {**made, "tags": [tag]} if tag else made
+    return {**made, "tags": [product]} if product else made
 
 
 def contents(one: Json, several: Json) -> Json:
@@ -143,17 +150,18 @@ IF_NONE_MATCH = header(
 
 
 def unstored(
-    name: str,
-    tag: str | None,
+    act: str,
+    product: str | None,
     summary: str,
     parameters: Sequence[Json],
     content: Json,
     *,
+    of: str = "",
     status: int = 200,
     refusals: Iterable[str] = UNSTORED_REFUSALS,
 ) -> Json:
     """A question or an act whose answer nobody keeps; `refusals` are the statuses that it may meet."""
-    made = operation(name, tag, summary, parameters, content)
+    made = operation(act, product, summary, parameters, content, of)
     answer = made["responses"]["200"] | {"headers": {one: made["responses"]["200"]["headers"][one] for one in _LIMITS}}
     refused = {code: found for code, found in made["responses"].items() if code in set(refusals)}
     return {**made, "responses": {str(status): answer, **refused}}

@@ -5,17 +5,24 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.failures import Failure
 
-from gateway import Gateway, guesses
+from gateway import Gateway, Password, guesses
+from gateway.identity import Directory
+from gateway.keys import load
 from ports.http.server import HttpPort
+from ports.rest import openapi
+from ports.rest.openapi_about import Rights
 from tests.conftest import World
+from tests.workshop import KEY, Workshop, column
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +49,41 @@ def test_the_document_tells_of_what_its_caller_sees(base: str) -> None:
     steward, analyst = fetched(base, "steward"), fetched(base, "analyst")
     assert "/products/hr/salaries" in steward["paths"]
     assert "hr" not in json.dumps(analyst["paths"])
-    assert "salary" in steward["components"]["schemas"]["ShopCustomers"]["properties"]
+    assert "salary" in steward["components"]["schemas"]["Shop_Customers"]["properties"]
     assert "salary" not in json.dumps(analyst)
     told = ["/products", "/sql", "/-/scorecards", "/-/suggest", "/-/workspaces", "/-/projections"]
     told.append("/-/projections/{name}")
     assert list(fetched(base, "stranger")["paths"]) == told
     assert httpx.get(f"{base}/openapi.json").status_code == 401
+
+
+def test_no_two_names_of_a_document_are_one(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    named = {"a": "b_c", "a_b": "c", "of_a": "x", "projection": "x1", "projection_x": "x_1"}
+    for name, table in named.items():
+        measure = column(semanticType="measure", transformLogic=f"sum({name}_id)")
+        measure.pop("physicalType")
+        shop.declare(
+            name, {table: {f"{name}_id": KEY, f"{name}_sum": measure}}, data={table: pa.table({f"{name}_id": [1]})}
+        )
+        shop.publish(name)
+    Directory(shop.settings.principals, load(shop.settings)).add(
+        "boss", "person", {"role": ("steward",)}, "boss-secret"
+    )
+    gateway = Gateway(shop.settings)
+    try:
+        session = gateway.open(Password("boss", "boss-secret"), "rest")
+        products = gateway.products(session)
+        rights = Rights(frozenset(named), frozenset(named), simulates=True)
+        told = openapi.document(products, session, "1", rights)
+    finally:
+        gateway.close()
+    rows = told["components"]["schemas"]
+    assert set(rows["A_B_c"]["properties"]) == {"a_id"}
+    assert set(rows["A_b_C"]["properties"]) == {"a_b_id"}
+    assert len(rows) == len(named) + 2  # Problem and Page
+    every = [one["operationId"] for methods in told["paths"].values() for one in methods.values()]
+    assert sorted(every) == sorted(set(every))
 
 
 def test_a_product_has_a_document_of_its_own(base: str) -> None:
@@ -58,7 +94,7 @@ def test_a_product_has_a_document_of_its_own(base: str) -> None:
 
 
 def test_rows_are_typed_as_they_are_answered(base: str) -> None:
-    cells = fetched(base, "analyst")["components"]["schemas"]["ShopCustomers"]["properties"]
+    cells = fetched(base, "analyst")["components"]["schemas"]["Shop_Customers"]["properties"]
     assert cells["customer_id"]["type"] == "integer"
     assert cells["lifetime"]["type"] == ["number", "null"]
     assert cells["tags"]["type"] == ["array", "null"]
