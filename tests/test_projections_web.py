@@ -186,7 +186,22 @@ def test_an_agent_finds_and_asks_a_projection(gateway: Gateway) -> None:
         assert 'projection of shop; consumer\'s note: "Customers in short"' in words
         assert 'purpose: consumer\'s note: "What mailings need to know"' in words
         assert 'table analyst_narrow.people: consumer\'s note: "Whom we write to"' in words
-        assert door.ask("analyst", "describe_product", product="analyst_narrow")["projection_of"] == "shop"
+        told = door.ask("analyst", "describe_product", product="analyst_narrow")
+        assert told["projection_of"] == "shop"
+        # In JSON as in the text: what a consumer has written is not told as our own words, nor as the owner's.
+        assert (told["title"], told["purpose"]) == (
+            'consumer\'s note: "Customers in short"',
+            'consumer\'s note: "What mailings need to know"',
+        )
+        people = next(one for one in told["tables"] if one["name"] == "people")
+        assert people["description"] == 'consumer\'s note: "Whom we write to"'
+        hit = next(
+            one
+            for one in door.ask("analyst", "search_products", query="mailings")["products"]
+            if one["name"] == "analyst_narrow"
+        )
+        assert hit["about"] == told["purpose"]
+        assert hit["title"] == told["title"]
         found = text(door.call("analyst", "search_products", query="mailings"))
         assert 'consumer\'s note: "What mailings need to know"' in found
         found = text(door.call("analyst", "search_products", query="write"))

@@ -88,11 +88,11 @@ def _head(visible: VisibleProduct) -> Json:
     told: Json = {
         "product": product.name,
         "version": product.version,
-        "title": product.title,
+        "title": note(visible, product.title),
         "projection_of": visible.over,
         "domain": product.domain,
         "owner": product.owner,
-        "purpose": product.purpose[:TEXT_LIMIT],
+        "purpose": note(visible, product.purpose[:TEXT_LIMIT]),
         "usage": product.usage[:TEXT_LIMIT],
         "limitations": product.limitations[:TEXT_LIMIT],
         "snapshot": snapshot.id,
@@ -120,7 +120,7 @@ def _lines(visible: VisibleProduct) -> list[str]:
     lines = [head]
     for name in ("purpose", "usage", "limitations", "owner", "deprecated", "sunset"):
         words = " ".join(str(told.get(name, "")).split())
-        lines += [f"{name}: {note(visible, words) if name == 'purpose' else words}"] if words else []
+        lines += [f"{name}: {words}"] if words else []
     as_of = f"data as of {told['data_time']}; " if "data_time" in told else ""
     lines.append(f"{as_of}published {told['published_at']}; quality {told['quality']}; snapshot {told['snapshot']}")
     lines += [f"sla: {'; '.join(told['sla'])}"] if "sla" in told else []
@@ -136,7 +136,7 @@ def _table(page: Page, schema: str, visible: VisibleProduct, table: VisibleTable
     filtered = table.decision.rows is not None
     told: Json = {
         "name": table.table.name,
-        "description": " ".join(table.table.description.split())[:TEXT_LIMIT],
+        "description": note(visible, " ".join(table.table.description.split())[:TEXT_LIMIT]),
         "granularity": table.table.granularity,
         "key": list(table.key),
         "rows": "filtered: you see some" if filtered else "all",
@@ -148,8 +148,7 @@ def _table(page: Page, schema: str, visible: VisibleProduct, table: VisibleTable
         "examples": examples(schema, table),
     }
     size = "some rows are not yours" if filtered else f"{count} rows" if count is not None else "all rows"
-    about = note(visible, told["description"])
-    head = f"\ntable {schema}.{told['name']}: {about} [{told['granularity'] or 'rows'}; {size}]"
+    head = f"\ntable {schema}.{told['name']}: {told['description']} [{told['granularity'] or 'rows'}; {size}]"
     head += f"\nkey: {', '.join(table.key)}" if table.key else ""
     head += "".join(f"\nexample: {one}" for one in told["examples"])
     if not page.add(head, page.content["tables"], told):

@@ -30,16 +30,16 @@ def search(call: Call, asked: Search) -> Answered:
 
 def _told(visible: VisibleProduct, hits: Sequence[Hit]) -> tuple[str, Json]:
     product = visible.product
-    about = _short(product.purpose)
+    about = note(visible, _short(product.purpose))
     matched = [_line(visible, one) for one in hits if one.kind != "product"]
     tables = [one.table.name for one in visible.tables]
     shown = ", ".join(f"{one.table.name}{_times(one)}" for one in visible.tables)
-    line = f"{product.name}@{product.version} ({titled(visible)}): {note(visible, about)}\n  tables: {shown}"
+    line = f"{product.name}@{product.version} ({titled(visible)}): {about}\n  tables: {shown}"
     line += "".join(f"\n  {one}" for one in matched)
     return line, {
         "name": product.name,
         "version": product.version,
-        "title": product.title,
+        "title": note(visible, product.title),
         **({"projection_of": visible.over} if visible.over else {}),
         "about": about,
         "tables": tables,
