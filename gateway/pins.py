@@ -5,6 +5,9 @@ Touches the catalog and the policy folder by asking them; tells the engine and t
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +22,10 @@ from gateway.projected import over
 from gateway.projection_shelf import Shelved
 from gateway.session import Pin, Readiness, Session
 
+# Of chosen snapshots, each with the projections over them. With 200 projections a pin of them takes 0.45 ms CPU worked
+# out anew, and 0.05 so.
+REMEMBERED = 64
+
 
 class Pins:
     """Makes pins. Thread-safe."""
@@ -30,6 +37,8 @@ class Pins:
         self._version = ""
         self._problems: tuple[str, ...] = ()
         self._projected: tuple[Deployment, Shelved, Deployment] | None = None
+        self._lock = threading.Lock()
+        self._chosen: OrderedDict[tuple[str, ...], tuple[Deployment, Shelved, Deployment]] = OrderedDict()
 
     def pin(self, session: Session | None) -> Pin:
         """The present state, with the session's snapshots in it.
@@ -85,8 +94,20 @@ class Pins:
             if key in chosen:
                 raise BadQuery(f"two snapshots of {snapshot.product.name} are named; name one", reason="value")
             chosen[key] = snapshot
-        pinned = present.deployment.pinning(chosen.values())
-        return replace(present, deployment=over(pinned, self._catalog.projections.current().projections))
+        return replace(present, deployment=self._pinning(present.deployment, chosen.values()))
+
+    def _pinning(self, present: Deployment, chosen: Collection[Snapshot]) -> Deployment:
+        """The deployment with `chosen` and the projections over it: the same object while all of these are the same."""
+        shelved, key = self._catalog.projections.current(), tuple(sorted(one.id for one in chosen))
+        with self._lock:
+            known = self._chosen.get(key)
+        if known is None or known[0] is not present or known[1] is not shelved:
+            known = (present, shelved, over(present.pinning(chosen), shelved.projections))
+            with self._lock:
+                self._chosen[key] = known
+                if len(self._chosen) > REMEMBERED:
+                    self._chosen.popitem(last=False)
+        return known[2]
 
     def _retained(self, session: Session, snapshot_id: str, present: Pin) -> Snapshot:
         """The kept snapshot of that id, if the session may see its product. Raises NotFound, Expired."""

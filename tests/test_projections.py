@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from gateway import BadQuery, Expired, Gateway, NotFound, Password, Query, Session
+from gateway import BadQuery, Expired, Gateway, NotFound, Password, Query, Session, pins
 from gateway.bind import Lookup, Page
 from gateway.projected import over
 from gateway.settings import Settings
@@ -233,6 +233,19 @@ def test_a_projection_holds_at_the_snapshot_that_a_session_names(gateway: Gatewa
     with gateway.answer(session.pinned([snapshot]), Query("SELECT * FROM analyst_narrow.people")) as result:
         assert result.provenance.products[0].snapshot == snapshot
         assert sum(batch.num_rows for batch in result.batches()) == 300
+
+
+def test_the_projections_over_chosen_snapshots_are_worked_out_once(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(gateway, "analyst")
+    pinned = session.pinned([gateway.product(session, "shop").snapshot.id])
+    first = gateway.pin(pinned).deployment
+    monkeypatch.setattr(pins, "over", None)  # which would make them anew
+    for _ in range(3):
+        with gateway.answer(pinned, Query("SELECT id FROM analyst_narrow.people LIMIT 1")) as result:
+            assert [len(batch) for batch in result.batches()] == [1]
+    assert gateway.pin(pinned).deployment is first
 
 
 def test_a_projection_of_a_retired_product_says_so_to_whom_it_was_there(gateway: Gateway) -> None:
