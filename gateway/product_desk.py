@@ -1,13 +1,14 @@
 """What is told of a product beside its data: the agreements about it, and what each publication of it changed.
 
 Asks the policies, and reads the ledger. Who manages the product is told all; anybody else their own agreements, and of
-changes what they may see of the product now: what is gone cannot be asked of any rule, and is left out.
+changes what they may see of the product now. Of what is gone they are told as long as a snapshot or a major is kept
+that still shows it to them, by the rules of today; what can be asked of no rule any more is left out.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from gateway import changes
 from gateway.agreements import Agreement, State
 from gateway.changes import Changed
 from gateway.grading import Change
-from gateway.grants import grant
+from gateway.grants import grant, shown_grant
 from gateway.managers import Managers
 from gateway.pins import Pins
 from gateway.principal import Environment
@@ -24,11 +25,18 @@ from gateway.projected import ProjectedSnapshot
 from gateway.projection import ProjectedTable
 from gateway.session import Pin, Session
 from gateway.snapshot import Snapshot
+from gateway.visibility import visible_semantics
 from gateway.visible import VisibleProduct, VisibleTable
 
 CHANGED_LIMIT = 30
 # What grading.py says of a product as such: one of its tables or ports may have its name.
 _OF_PRODUCT = frozenset({"the data clock is another", "its service levels are others", "what is said of it is other"})
+_GONE = {
+    "table": "the table is gone",
+    "column": "the column is gone",
+    "meaning": "the measure or dimension is gone",
+}
+_NEW = "the table is new"
 _UNBOUND = "which promises nothing"
 
 
@@ -82,9 +90,24 @@ class ProductDesk:
         product = visible.snapshot.source.product
         every = changes.read(self._state, product.name)
         if not self._managers.rule(session, product):
-            told = (replace(one, digest="", changes=tuple(_seen(one.changes, visible))) for one in every)
+            ends = any(change.what in _GONE.values() for one in every for change in one.changes)
+            gone = self._gone(session, product.name) if ends else set()
+            told = (replace(one, digest="", changes=tuple(_seen(one.changes, visible, gone))) for one in every)
             every = [one for one in told if one.changes or one.version != one.before]
         return every[:CHANGED_LIMIT]
+
+    def _gone(self, session: Session, product: str) -> set[tuple[str, str]]:
+        """How the end of each table, column and measure would be told that the session sees in what is kept."""
+        pin = self._pins.present()
+        found: set[tuple[str, str]] = set()
+        for kept in self._pins.kept(session, product, None):
+            for table in kept.snapshot.product.tables:
+                if (seen := shown_grant(session, pin, kept.snapshot, table.name)) is not None:
+                    found |= {(table.name, _GONE["table"])}
+                    found |= {(f"{table.name}.{name}", _GONE["column"]) for name in seen.decision.known}
+                    known = visible_semantics(seen.decision, table)
+                    found |= {(f"{table.name}.{one.name}", _GONE["meaning"]) for one in known}
+        return found
 
 
 def _told_of(session: Session, pin: Pin, snapshot: Snapshot) -> bool:
@@ -107,11 +130,12 @@ def _agreed(one: Agreement, now: float, *, named: bool) -> Agreed:
     )
 
 
-def _seen(every: tuple[Change, ...], visible: VisibleProduct) -> Iterator[Change]:
-    """The changes of columns and measures that are visible now, and of the product as such."""
+def _seen(every: tuple[Change, ...], visible: VisibleProduct, gone: Collection[tuple[str, str]]) -> Iterator[Change]:
+    """The changes of columns and measures that are visible now, of the product as such, and those that are `gone`."""
     columns = {place for table in visible.tables for place in _places(visible, table)}
     meanings = {f"{one.table.name}.{item.name}" for one in visible.tables for item in one.semantics}
     meanings |= {place for place in columns if place in _meanings(visible)}
+    there = {_table(visible, table) for table in visible.tables}
     for one in every:
         as_such = one.place == visible.snapshot.source.product.name
         of_product = as_such and (one.what in _OF_PRODUCT or _UNBOUND in one.what)
@@ -120,7 +144,7 @@ def _seen(every: tuple[Change, ...], visible: VisibleProduct) -> Iterator[Change
         elif one.place in meanings:
             # An expression may name what is hidden by now, or was.
             yield replace(one, what="it is defined otherwise") if "it is" in one.what else one
-        elif one.what == "the table is new" and one.place in {_table(visible, table) for table in visible.tables}:
+        elif (one.place, one.what) in gone or (one.what == _NEW and one.place in there):
             yield one
 
 

@@ -22,6 +22,7 @@ from gateway.ledger import Ledger
 from gateway.observations import Counted, Minute, Numbers
 from gateway.own_product import publish_itself
 from gateway.publish import publish
+from gateway.retirement import retire
 from gateway.scorecards import keep, made
 from gateway.ticking import MACHINE
 from ports.http.server import HttpPort
@@ -135,7 +136,7 @@ def test_an_agreement_is_told_to_its_consumer_and_to_who_manages(pages: dict[str
 def test_a_version_tells_what_it_changed_of_what_is_seen(shop: Workshop, pages: dict[str, str]) -> None:
     assert "adds sales.extra the column is new" in pages["ann"]
     assert "breaks sales.gone the column is gone" in pages["eve"]
-    assert "sales.gone" not in pages["ann"]
+    assert "breaks sales.gone the column is gone" in pages["ann"], "she sees it in the major before, which is served"
     assert "2.0.0" in pages["ann"].partition("Changelog")[2]
     assert "First published." in pages["eve"]
 
@@ -159,6 +160,39 @@ def test_a_change_of_what_is_hidden_changes_no_byte_of_the_changelog(shop: Works
     assert told[0] == told[1] == [("2.0.0", "1.0.0", "", ()), ("1.0.0", "", "", ())]
 
 
+def test_what_is_gone_is_told_as_long_as_something_shows_it_and_to_whom_it_does(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    columns = {"id": KEY, "gone": column(tags=["later"]), "pay": column(tags=["kept"]), "wage": column("DOUBLE")}
+    data = pa.table({"id": [1], "gone": [1], "pay": [1], "wage": [1.0]})
+    hide = {"on": {"product": "shop"}, "to": {"role": "analyst"}}
+    kept = {**hide, "id": "kept", "hide": {"columns": ["tag:kept"]}}
+    later = {**hide, "id": "later", "hide": {"columns": ["tag:later"]}}
+    shop.allow(*RULES, kept)
+    publish(shop.settings, shop.declare("shop", {"sales": columns}, data={"sales": data}, version="1.0.0"))
+    fewer = {"id": KEY, "wage": columns["wage"], "extra": column(tags=["later", "kept"])}
+    data = pa.table({"id": [1], "wage": [1.0], "extra": [1]})
+    publish(shop.settings, shop.declare("shop", {"sales": fewer}, data={"sales": data}, version="2.0.0"))
+    people = Directory(shop.settings.principals, load(shop.settings))
+    for name, role in PEOPLE.items():
+        people.add(name, "person", {"role": (role,)}, f"{name}-secret")
+
+    def told(name: str) -> set[str]:
+        gateway = Gateway(shop.settings)
+        session = gateway.impersonate(name, "rest")
+        found = gateway.desk.changes(session, gateway.product(session, "shop"))
+        gateway.close()
+        return {change.place for one in found for change in one.changes if change.what == "the column is gone"}
+
+    assert told("eve") == {"sales.gone", "sales.pay"}
+    assert told("ann") == {"sales.gone"}, "what was paid was never hers to see"
+    shop.allow(*RULES, kept, later)
+    assert told("ann") == set(), "by the rules of today it is not hers in the major before, either"
+    shop.allow(*RULES, kept)
+    retire(shop.settings, "shop", 1, "over", "", lambda *_: None)
+    assert told("ann") == set(), "nothing shows it any more, so no rule can be asked"
+    assert told("eve") == {"sales.gone", "sales.pay"}
+
+
 def test_a_hidden_table_that_is_called_as_its_product_is_in_no_changelog() -> None:
     snapshot = SimpleNamespace(product=SimpleNamespace(name="sales"))
     snapshot.source = snapshot
@@ -170,9 +204,9 @@ def test_a_hidden_table_that_is_called_as_its_product_is_in_no_changelog() -> No
             "its rows are made by another model", "its quality rules are others", "what is said of the table is other",
         )
     ]  # fmt: skip
-    assert list(product_desk._seen(tuple(of_table), visible)) == []
+    assert list(product_desk._seen(tuple(of_table), visible, set())) == []
     of_product = (Change("patch", "sales", "what is said of it is other"),)
-    assert tuple(product_desk._seen(of_product, visible)) == of_product
+    assert tuple(product_desk._seen(of_product, visible, set())) == of_product
 
 
 def tmp_path_of(folder: Path, number: int) -> Path:
