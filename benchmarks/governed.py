@@ -8,8 +8,9 @@ from functools import partial
 import duckdb
 
 from benchmarks.deployment import alternated, deployed, median_s
-from gateway import Gateway, Query, Session, grants
-from gateway.engine import default_threads
+from gateway import Gateway, Query, Session
+from gateway.reach import grants
+from gateway.serving.engine import default_threads
 
 SCANS = {
     # who asks -> the same rows without a gateway

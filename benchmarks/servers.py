@@ -17,7 +17,8 @@ import uvicorn
 from benchmarks import tpch
 from benchmarks.deployment import deployed
 from benchmarks.processes import free_port, listening, module
-from gateway import Gateway, Query, engine, kept_rows
+from gateway import Gateway, Query
+from gateway.serving import engine, kept_rows
 from gateway.settings import Settings
 from ports.command.serve import settle
 from ports.http.server import HttpPort

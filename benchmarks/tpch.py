@@ -18,10 +18,10 @@ from benchmarks.deployment import STATE
 from benchmarks.postgres import Running
 from benchmarks.processes import Absent, installed
 from gateway import Gateway
-from gateway.engine import default_threads
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.publish import publish
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.publication.publish import publish
+from gateway.serving.engine import default_threads
 from gateway.settings import Settings
 
 FOLDER = STATE / "tpch"

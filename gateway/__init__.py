@@ -1,18 +1,31 @@
 """The front door of the gateway: all that a port may import."""
 
-from gateway.audit_desk import Found, Wanted
-from gateway.bind import Parameters, Query, Value
+from gateway.access.code_flow import RETURN as SIGN_IN_RETURN
+from gateway.access.code_flow import CodeFlow, Offer, Pending
+from gateway.access.credentials import Bearer, ClientCertificate, Credentials, IdToken, Password
+from gateway.access.rate import Quota
+from gateway.access.sasl import Binding, Challenge
+from gateway.access.tls import Tls, end_point
+from gateway.binding.bind import Parameters, Query, Value
+from gateway.binding.lineage import Origin
+from gateway.binding.use_words import explained
+from gateway.binding.views import Part
 from gateway.cache import BytesLru
-from gateway.catalog import Kept, Lifespan, Snapshot
-from gateway.changes import Changed
-from gateway.code_flow import RETURN as SIGN_IN_RETURN
-from gateway.code_flow import CodeFlow, Offer, Pending
-from gateway.conversations import KINDS as FEEDBACK_KINDS
-from gateway.conversations import Feedback, Thread, threads
-from gateway.credentials import Bearer, ClientCertificate, Credentials, IdToken, Password
+from gateway.contracts.metric_formula import Formula, formula
+from gateway.contracts.visibility import visible_semantics
 from gateway.decision import Decision, Treatment, Use
-from gateway.duck import time_zones
-from gateway.engine import Description
+from gateway.desks.audit_desk import Found, Wanted
+from gateway.desks.conversations import KINDS as FEEDBACK_KINDS
+from gateway.desks.conversations import Feedback, Thread, threads
+from gateway.desks.intake import ON_BAD as PUSH_ON_BAD
+from gateway.desks.intake import Push, PushForm
+from gateway.desks.metrics import OpenThere
+from gateway.desks.push_examples import of as pushable
+from gateway.desks.quality_told import Quality, Told
+from gateway.desks.stewards import Access, Supposed
+from gateway.desks.stewardship import Stewardship
+from gateway.dialects.pg_intervals import PgInterval
+from gateway.dialects.pg_intervals import read as pg_interval
 from gateway.errors import (
     BadQuery,
     Cancelled,
@@ -26,42 +39,29 @@ from gateway.errors import (
     Unauthenticated,
     Unavailable,
 )
-from gateway.forms import Form
-from gateway.intake import ON_BAD as PUSH_ON_BAD
-from gateway.intake import Push, PushForm
 from gateway.limits import Limits
-from gateway.lineage import Origin
-from gateway.metric_formula import Formula, formula
-from gateway.metrics import OpenThere
-from gateway.pg_catalog import Backend
-from gateway.pg_intervals import PgInterval
-from gateway.pg_intervals import read as pg_interval
-from gateway.pg_statement import asks_pg_catalog
-from gateway.pg_types import PG_TYPES, PgType, pg_type
 from gateway.pipeline import Gateway
 from gateway.principal import PORTS
 from gateway.product import Column, Product, Relationship, Semantic, Table
-from gateway.push_examples import of as pushable
-from gateway.quality_told import Quality, Told
-from gateway.rate import Quota
-from gateway.references import Reference
-from gateway.rendering import client_text
-from gateway.sasl import Binding, Challenge
-from gateway.schemas import VisibleSchema
-from gateway.semantic_views import RELATIONS as SEMANTIC_RELATIONS
-from gateway.semantic_views import SCHEMA as SEMANTIC_SCHEMA
+from gateway.publication.changes import Changed
+from gateway.reach.references import Reference
+from gateway.reach.schemas import VisibleSchema
+from gateway.reach.semantic_views import RELATIONS as SEMANTIC_RELATIONS
+from gateway.reach.semantic_views import SCHEMA as SEMANTIC_SCHEMA
+from gateway.reach.visible import VisibleProduct, VisibleTable
+from gateway.serving.catalog import Kept, Lifespan, Snapshot
+from gateway.serving.engine import Description
+from gateway.serving.forms import Form
+from gateway.serving.rendering import client_text
+from gateway.serving.siblings import GONE, Siblings
+from gateway.serving.stream import ProductProvenance, Provenance, Result, Summary
+from gateway.serving.wire_forms import Wire
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
-from gateway.siblings import GONE, Siblings
-from gateway.stewards import Access, Supposed
-from gateway.stewardship import Stewardship
-from gateway.stream import ProductProvenance, Provenance, Result, Summary
-from gateway.tls import Tls, end_point
-from gateway.use_words import explained
-from gateway.views import Part
-from gateway.visibility import visible_semantics
-from gateway.visible import VisibleProduct, VisibleTable
-from gateway.wire_forms import Wire
+from gateway.sql.duck import time_zones
+from gateway.system_catalogs.pg_catalog import Backend
+from gateway.system_catalogs.pg_statement import asks_pg_catalog
+from gateway.system_catalogs.pg_types import PG_TYPES, PgType, pg_type
 
 __all__ = [
     "FEEDBACK_KINDS",

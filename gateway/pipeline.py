@@ -14,53 +14,55 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from gateway import audit, delegation, engine, grants, identity, keys, oidc, product_desk, sasl, semantic_views, tracing
-from gateway.audit_desk import AuditDesk
-from gateway.bind import Binder, Plan, Query
-from gateway.catalog import Catalog, Kept
-from gateway.credentials import ClientCertificate, Credentials
-from gateway.engine import Description
+from gateway.access import identity, keys, oidc, rate, sasl
+from gateway.access.credentials import ClientCertificate, Credentials
+from gateway.accounting import audit, ledger, observations
+from gateway.accounting.observe import Observer
+from gateway.binding.bind import Binder, Plan, Query
+from gateway.binding.lineage import origins
+from gateway.desks import delegation, tracing
+from gateway.desks.audit_desk import AuditDesk
+from gateway.desks.feedback import FeedbackDesk
+from gateway.desks.intake import Intake
+from gateway.desks.metrics import Metrics
+from gateway.desks.product_desk import ProductDesk
+from gateway.desks.projections import ProjectionDesk
+from gateway.desks.quality_told import QualityDesk
+from gateway.desks.quarantine import Quarantine
+from gateway.desks.refreshes import Refreshes
+from gateway.desks.refusals import Refusals
+from gateway.desks.scorecards import ScorecardDesk
+from gateway.desks.sign_in import Admitted, SignIn
+from gateway.desks.slo_desk import SloDesk
+from gateway.desks.stewards import Stewards
+from gateway.desks.tracing import Trace
+from gateway.desks.workspace_desk import WorkspaceDesk
 from gateway.errors import Forbidden, NotFound, Unauthenticated, Unavailable
-from gateway.evidence import answered, begun, metadata, states
-from gateway.feedback import FeedbackDesk
-from gateway.fences import Fences
-from gateway.fingerprints import Fingerprints
-from gateway.forms import Form
-from gateway.intake import Intake
-from gateway.ledger import Ledger
 from gateway.limits import Limits
-from gateway.lineage import origins
-from gateway.managers import Managers
-from gateway.metrics import Metrics
-from gateway.observations import Tally
-from gateway.observe import Observer
-from gateway.pg_catalog import Backend, PgCatalog
-from gateway.pg_objects import visible
-from gateway.pins import Pins
-from gateway.policy_store import PolicyStore
+from gateway.policies.policy_store import PolicyStore
 from gateway.principal import Principal
-from gateway.projections import ProjectionDesk
-from gateway.quality_told import QualityDesk
-from gateway.quarantine import Quarantine
-from gateway.rate import narrower
-from gateway.references import Reference, references
-from gateway.refreshes import Refreshes
-from gateway.refusals import Refusals
-from gateway.schemas import VisibleSchema, described, schemas
-from gateway.scorecards import ScorecardDesk
+from gateway.reach import grants, semantic_views
+from gateway.reach.evidence import answered, begun, metadata, states
+from gateway.reach.fences import Fences
+from gateway.reach.fingerprints import Fingerprints
+from gateway.reach.managers import Managers
+from gateway.reach.pins import Pins
+from gateway.reach.references import Reference, references
+from gateway.reach.schemas import VisibleSchema, described, schemas
+from gateway.reach.standing import Standing
+from gateway.reach.visible import Tables, VisibleProduct, VisibleTable
+from gateway.service_levels.slo_told import Told
+from gateway.serving import engine
+from gateway.serving.catalog import Catalog, Kept
+from gateway.serving.engine import Description
+from gateway.serving.forms import Form
+from gateway.serving.siblings import Siblings
+from gateway.serving.stream import Provenance, Result, Summary
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
-from gateway.siblings import Siblings
-from gateway.sign_in import Admitted, SignIn
-from gateway.slo_desk import SloDesk
-from gateway.slo_told import Told
-from gateway.standing import Standing
-from gateway.stewards import Stewards
-from gateway.stream import Provenance, Result, Summary
+from gateway.system_catalogs.pg_catalog import Backend, PgCatalog
+from gateway.system_catalogs.pg_objects import visible
 from gateway.ticking import MACHINE, Clock
-from gateway.tracing import Trace
-from gateway.visible import Tables, VisibleProduct, VisibleTable
-from gateway.workspace_desk import WorkspaceDesk
 
 
 class Gateway:
@@ -79,7 +81,7 @@ class Gateway:
         self.metrics = Metrics(
             lambda: self._catalog.current().snapshots, lambda: self._engine.load(), lambda: chain.head, *rest
         )
-        self.tally = Tally(Ledger(settings.state, clock), clock)
+        self.tally = observations.Tally(ledger.Ledger(settings.state, clock), clock)
         self._audit = Observer(chain, self.metrics, self.tally, required=settings.audit_required)
         self._audit.open()
         self._binder, self._tables = Binder(), Tables()
@@ -101,7 +103,7 @@ class Gateway:
         self.quality, self.refreshes = QualityDesk(settings.state), Refreshes(settings.state, self.managers)
         self.intake = Intake(settings, Managers("push", self.product, self._pins, self._audit), self.refreshes.arrived)
         self.feedback = FeedbackDesk(settings, self._pins, self._audit, self.stewards, self.managers)
-        self.desk = product_desk.ProductDesk(settings.state, self.managers, self._pins)
+        self.desk = ProductDesk(settings.state, self.managers, self._pins)
         self.audits = AuditDesk(settings, self._keys, self._audit, self.managers)
 
     def open(
@@ -137,7 +139,7 @@ class Gateway:
                 return replace(session, principal=both)
             opened = self._session(both, session.port, session.purpose)
         quota = self._sign_in.counted(both.behalf, session.port, session.purpose)
-        return replace(session, principal=opened.principal, quota=narrower(session.quota, quota))
+        return replace(session, principal=opened.principal, quota=rate.narrower(session.quota, quota))
 
     def asked_again(self, session: Session) -> None:
         """For doors whose sessions last: another question counts as a request of whoever asks. Raises Exhausted."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from gateway.catalog import Deployment
-from gateway.credentials import Proof
-from gateway.policy import PolicySet
+from gateway.access.credentials import Proof
+from gateway.access.rate import Quota
+from gateway.policies.policy import PolicySet
 from gateway.principal import Principal
-from gateway.rate import Quota
-from gateway.scope import Users
+from gateway.serving.catalog import Deployment
+from gateway.sql.scope import Users
 
 
 @dataclass(frozen=True)

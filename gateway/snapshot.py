@@ -12,11 +12,11 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from gateway import clock
+from gateway.contracts import clock
 from gateway.objective import Objective
 from gateway.product import Inherited, Product, Pseudonym
 
-# Of a table without a row, gateway/promises.py says that its newest value is older than this, in the promise's unit.
+# Of a table without a row, contracts/promises.py says that its newest value is older than this, in the promise's unit.
 NO_AGE_S = 900_000_000.0
 
 

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
 from gateway import Gateway, Password
-from gateway.publish import publish
+from gateway.publication.publish import publish
 from gateway.settings import Settings
 from tests.deployment import deployment
 from tests.doors import DOORS, Door, GraphQLDoor

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from gateway.settings import Settings
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gateway.publish import publish
+from gateway.publication.publish import publish
 from gateway.settings import Settings
 from tests.deployment import deployment
 from tests.policy_world import MASKS

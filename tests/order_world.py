@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from gateway.settings import Settings
 from tests.workshop import KEY, STEWARD, Workshop, column
 

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import Gateway, NotFound, Password, contract
-from gateway.identity import PERSONAS
+from gateway import Gateway, NotFound, Password
+from gateway.access.identity import PERSONAS
+from gateway.contracts import contract
 from gateway.product import Product, Table
 from tests.demo import ROOT, DemoServer, serving
 from tests.parity_doors import DOORS, Answer, Visitor, front_door

@@ -14,15 +14,15 @@ from typing import Any
 import duckdb
 import yaml
 
-from gateway import policy
-from gateway.bind import Binder, Query
+from gateway.binding.bind import Binder, Query
+from gateway.binding.views import Grant
 from gateway.decision import Decision
 from gateway.errors import GatewayError, NotFound
-from gateway.policy import PolicySet
+from gateway.policies import policy
+from gateway.policies.policy import PolicySet
 from gateway.principal import NEVER, Claim, Environment, Principal
 from gateway.product import Classification, Column, Product, Pseudonym, Relationship, Semantic, Table
 from gateway.snapshot import Snapshot
-from gateway.views import Grant
 
 MASKS = Path(__file__).parent.parent / "policies" / "masks.yaml"
 CLAIMS = {"zone": "varchar", "zones": ["varchar"], "store": "integer", "status": "varchar", "grade": "integer"}

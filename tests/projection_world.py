@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.projection import Projection, parse
-from gateway.projection_shelf import Defined, ProjectionShelf, Shelved
-from gateway.publish import publish
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.publication.publish import publish
+from gateway.serving.projection import Projection, parse
+from gateway.serving.projection_shelf import Defined, ProjectionShelf, Shelved
 from gateway.settings import Settings
 from tests import conftest, use_world
 

@@ -20,16 +20,17 @@ from typing import Any
 
 import httpx
 
-from gateway import Gateway, scorecards
-from gateway.alert_sender import Sender
-from gateway.alerts import incident_alert
-from gateway.identity import Directory
-from gateway.incidents import Incident
-from gateway.keys import load
-from gateway.publish import publish
-from gateway.refresher import Refresher
+from gateway import Gateway
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.desks import scorecards
+from gateway.publication.publish import publish
+from gateway.publication.refresher import Refresher
+from gateway.service_levels.alert_sender import Sender
+from gateway.service_levels.alerts import incident_alert
+from gateway.service_levels.incidents import Incident
+from gateway.service_levels.slo_watch import Watch
 from gateway.settings import Settings
-from gateway.slo_watch import Watch
 from gateway.ticking import ScriptedClock
 from ports.http.server import HttpPort
 from tests import supply_world

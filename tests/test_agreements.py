@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 from gateway import BadQuery, Gateway, NotFound, Query, Session
-from gateway.agreements import Agreement
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.policy import PolicyError
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.policies.agreements import Agreement
+from gateway.policies.policy import PolicyError
 from gateway.principal import Principal
-from gateway.publish import publish
+from gateway.publication.publish import publish
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort
 from ports.postgres.server import PostgresPort

@@ -12,11 +12,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import manifest, production
-from gateway.catalog import Catalog
-from gateway.contract import ContractError
-from gateway.progress import Progress, Step
-from gateway.publish import together
+from gateway.contracts.contract import ContractError
+from gateway.publication import production
+from gateway.publication.progress import Progress, Step
+from gateway.publication.publish import together
+from gateway.serving import manifest
+from gateway.serving.catalog import Catalog
 from gateway.snapshot import Snapshot
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
 
@@ -27,7 +28,7 @@ TOTALS = {"id": {**KEY}, "price": column()}
 PUBLISHER = """
 import os, signal, sys
 from pathlib import Path
-from gateway.publish import together
+from gateway.publication.publish import together
 from gateway.settings import Settings
 settings, when = Settings(config=Path(sys.argv[1])), sys.argv[2]
 def told(event):

@@ -17,11 +17,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import Gateway, Query, Unavailable, child, forks, manifest, record, shelf
-from gateway.catalog import Catalog
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.publish import Progress, Step
+from gateway import Gateway, Query, Unavailable
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.publication import child, forks
+from gateway.publication.publish import Progress, Step
+from gateway.serving import manifest, record, shelf
+from gateway.serving.catalog import Catalog
 from gateway.snapshot import Snapshot
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
 
@@ -36,7 +38,7 @@ TABLE = {"id": {**KEY}, "who": column("VARCHAR"), "stamp": column("INTEGER")}
 PUBLISHER = """
 import sys
 from pathlib import Path
-from gateway.publish import publish
+from gateway.publication.publish import publish
 from gateway.settings import Settings
 settings = Settings(config=Path(sys.argv[1]))
 publish(settings, settings.products / "stamped", progress=lambda event: print(event, flush=True))

@@ -20,8 +20,8 @@ import sqlalchemy
 import yaml
 
 from gateway import Exhausted, Forbidden, Gateway, GatewayError, Password, Query, Session
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from gateway.settings import Settings
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gateway import document, scaffold
-from gateway.descriptor import CONTRACT_SUFFIX, PRODUCT_SUFFIX
+from gateway import document
+from gateway.contracts.descriptor import CONTRACT_SUFFIX, PRODUCT_SUFFIX
+from gateway.operations import scaffold
 
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".venv-judges"

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from pyarrow import flight
 
-from gateway import contract
+from gateway.contracts import contract
 from ports.flight import messages as m
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort

@@ -15,8 +15,8 @@ import pyarrow.flight as fl
 import pytest
 
 from gateway import Gateway, Password, Query
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.flight import flights, wire
 from ports.flight import messages as m
 from ports.flight.options import _Option, _Options, _Value

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.publish import publish
-from gateway.scaffold import new
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.operations.scaffold import new
+from gateway.publication.publish import publish
 from gateway.settings import Settings
 from tests.doors import DOORS, Refusal
 

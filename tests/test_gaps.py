@@ -21,8 +21,8 @@ import pytest
 import yaml
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.flight import messages as m
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from gateway import Gateway
-from gateway.publish import publish
+from gateway.publication.publish import publish
 from ports.http.server import HttpPort
 from ports.postgres.server import PostgresPort
 from tests.conftest import World, build

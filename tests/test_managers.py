@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from gateway import Bearer, Forbidden, Gateway, GatewayError, NotFound, Password, Session
-from gateway.identity import Directory
-from gateway.keys import load as load_keys
-from gateway.policy import PolicyError
-from gateway.principals import checked_scope
+from gateway.access.identity import Directory
+from gateway.access.keys import load as load_keys
+from gateway.access.principals import checked_scope
+from gateway.policies.policy import PolicyError
 from tests.conftest import build
 from tests.policy_world import LAB, NOON, at, load, principal
 

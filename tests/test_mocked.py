@@ -12,8 +12,8 @@ import pyarrow.flight as fl
 import pytest
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from gateway.settings import Settings
 from ports.flight import messages as m
 from ports.flight.server import FlightPort

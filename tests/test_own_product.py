@@ -11,15 +11,16 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from gateway import Gateway, Query, quality_seen
-from gateway.catalog import Catalog
-from gateway.contract import ContractError
-from gateway.ledger import Ledger
-from gateway.observations import Counted, Minute, Numbers
-from gateway.own_product import publish_itself, wanted
+from gateway import Gateway, Query
+from gateway.accounting.ledger import Ledger
+from gateway.accounting.observations import Counted, Minute, Numbers
+from gateway.contracts.contract import ContractError
+from gateway.desks.scorecards import keep, made
 from gateway.principal import Scope
 from gateway.product import Input
-from gateway.scorecards import keep, made
+from gateway.publication.own_product import publish_itself, wanted
+from gateway.reach import quality_seen
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from gateway.snapshot import Deployment, RuleOutcome
 from gateway.ticking import MACHINE, read, text

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from gateway import BadQuery, Expired, Gateway, NotFound, Query, Session
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from tests.workshop import KEY, STEWARD, Workshop, column
 
 TABLE = {"id": {**KEY}, "who": column("VARCHAR"), "stamp": column("INTEGER")}

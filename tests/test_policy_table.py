@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gateway.policy import PolicyError
+from gateway.policies.policy import PolicyError
 from tests.policy_world import LAB, PEOPLE, PEOPLE_ROWS, Answer, World, at, load, principal, product, table
 
 FILE = Path(__file__).parent.parent / "policies" / "TRUTH_TABLE.md"

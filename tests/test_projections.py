@@ -10,12 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from gateway import BadQuery, Expired, Gateway, NotFound, Password, Query, Session, pins
-from gateway.bind import Lookup, Page
-from gateway.projected import over
+from gateway import BadQuery, Expired, Gateway, NotFound, Password, Query, Session
+from gateway.binding.bind import Lookup, Page
+from gateway.binding.views import Part
+from gateway.reach import pins
+from gateway.reach.projected import over
 from gateway.settings import Settings
 from gateway.snapshot import Deployment, Ended
-from gateway.views import Part
 from tests import projection_world
 from tests.doors import DOORS, Door, Refusal
 

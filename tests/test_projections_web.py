@@ -14,12 +14,15 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from gateway import Gateway, alerts, feedback, product_desk, schemas
-from gateway.grading import Change
-from gateway.lifecycle import plan
-from gateway.managers import Managers
-from gateway.policy import PolicySet
-from gateway.projected import over
+from gateway import Gateway
+from gateway.contracts.grading import Change
+from gateway.desks import feedback, product_desk
+from gateway.operations.lifecycle import plan
+from gateway.policies.policy import PolicySet
+from gateway.reach import schemas
+from gateway.reach.managers import Managers
+from gateway.reach.projected import over
+from gateway.service_levels import alerts
 from gateway.session import Pin
 from gateway.settings import Settings
 from gateway.snapshot import Deployment, Ended

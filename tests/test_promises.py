@@ -16,11 +16,11 @@ import pytest
 import yaml
 
 from gateway import Gateway, Password, Query
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.ledger import Ledger
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.accounting.ledger import Ledger
+from gateway.service_levels.slo_watch import Watch
 from gateway.settings import Settings
-from gateway.slo_watch import Watch
 from gateway.ticking import ScriptedClock
 from ports.flight import messages as m
 from ports.flight.server import FlightPort

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pytest
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from tests.doors import DOORS, Door, GraphQLDoor, PostgresDoor, Refusal
 from tests.workshop import KEY, STEWARD, Workshop, column
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.policy import load as load_policies
+from gateway.policies.policy import load as load_policies
 from tests.policy_world import LAB, at, principal, write
 from tests.test_delegation import ASK, CUSTOMERS, HEADER, NORTH, SHOP, Doors, deployed
 
@@ -120,7 +120,7 @@ def test_the_words_of_the_question_are_checked(doors: Doors) -> None:
 
 def test_the_scope_of_a_key_narrows_what_is_told(doors: Doors) -> None:
     directory = doors.directory()
-    from gateway.principals import checked_scope
+    from gateway.access.principals import checked_scope
 
     shop = directory.add_key("auditor", 60, checked_scope({"products": ["shop"]}))
     rows = directory.add_key("auditor", 60, checked_scope({"actions": ["query"]}))

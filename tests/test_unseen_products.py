@@ -17,13 +17,17 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from gateway import Gateway, incidents, observations, runs, scorecards, ticking
-from gateway.incidents import Incident
-from gateway.ledger import Ledger
-from gateway.observations import Counted, Minute, Numbers
-from gateway.publish import publish
+from gateway import Gateway, ticking
+from gateway.accounting import observations
+from gateway.accounting.ledger import Ledger
+from gateway.accounting.observations import Counted, Minute, Numbers
+from gateway.desks import scorecards
+from gateway.publication import runs
+from gateway.publication.publish import publish
+from gateway.service_levels import incidents
+from gateway.service_levels.incidents import Incident
+from gateway.service_levels.slo_told import write
 from gateway.settings import Settings
-from gateway.slo_told import write
 from ports.http.server import HttpPort
 from tests.conftest import HERE, PRINCIPALS, build, customers, orders, password, salaries
 from tests.deployment import deployment

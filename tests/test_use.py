@@ -16,11 +16,12 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from gateway import BadQuery, Forbidden, Gateway, Password, Query, policy
-from gateway.catalog import Catalog
-from gateway.policy import PolicyError
+from gateway import BadQuery, Forbidden, Gateway, Password, Query
+from gateway.contracts.visibility import visible_semantics
+from gateway.policies import policy
+from gateway.policies.policy import PolicyError
 from gateway.principal import NEVER, Environment, Principal
-from gateway.visibility import visible_semantics
+from gateway.serving.catalog import Catalog
 from ports.http.server import HttpPort
 from tests.doors import DOORS, Door, GraphQLDoor, Refusal
 from tests.use_world import PEOPLE, RULES, build, income

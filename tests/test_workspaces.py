@@ -16,18 +16,21 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from gateway import Gateway, contract, manifest, production, running, workspaces
-from gateway.contract import ContractError
+from gateway import Gateway
+from gateway.access.identity import Directory
+from gateway.access.keys import load as load_keys
+from gateway.contracts import contract, workspaces
+from gateway.contracts.contract import ContractError
 from gateway.errors import Exhausted
-from gateway.identity import Directory
-from gateway.keys import load as load_keys
 from gateway.limits import NOTHING, Limits
 from gateway.principal import NEVER, Principal, Scope
-from gateway.publish import publish, retain_s, together
-from gateway.refresher import Refresher
-from gateway.running import Asker, Share, Slots
+from gateway.publication import production
+from gateway.publication.publish import publish, retain_s, together
+from gateway.publication.refresher import Refresher
+from gateway.reach.spending import Spending
+from gateway.serving import manifest, running
+from gateway.serving.running import Asker, Share, Slots
 from gateway.session import Session
-from gateway.spending import Spending
 from ports.command import main
 from ports.http.server import HttpPort
 from tests.doors import DOORS, Refusal

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from gateway.publish import publish
+from gateway.publication.publish import publish
 from gateway.settings import Settings
 from tests.deployment import deployment
 from tests.policy_world import MASKS

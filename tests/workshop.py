@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from gateway import completeness
-from gateway.breaks import Permit
-from gateway.publish import Progress, publish
+from gateway.contracts import completeness
+from gateway.publication.breaks import Permit
+from gateway.publication.publish import Progress, publish
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot
 

@@ -18,14 +18,15 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from gateway import Access, Gateway, Query, Session, Supposed, duck, scope, tree
-from gateway.catalog import Snapshot
+from gateway import Access, Gateway, Query, Session, Supposed
 from gateway.errors import Forbidden, GatewayError
-from gateway.explain import ColumnAccess, TableAccess, explain
-from gateway.policy_reasons import Reason
+from gateway.policies.explain import ColumnAccess, TableAccess, explain
+from gateway.policies.policy_reasons import Reason
 from gateway.principal import Environment
-from gateway.projected import ProjectedSnapshot
+from gateway.reach.projected import ProjectedSnapshot
+from gateway.serving.catalog import Snapshot
 from gateway.settings import Settings
+from gateway.sql import duck, scope, tree
 from ports.command import account, show
 from ports.command.flags import PLACES, with_settings
 

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from gateway import policy
-from gateway.agreements import Agreement
-from gateway.catalog import Catalog
 from gateway.errors import NotFound
-from gateway.policy import PolicyError, PolicySet
+from gateway.policies import policy
+from gateway.policies.agreements import Agreement
+from gateway.policies.policy import PolicyError, PolicySet
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.flags import PLACES, with_settings

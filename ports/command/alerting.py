@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from gateway.alert_sender import Sender
+from gateway.service_levels.alert_sender import Sender
 from gateway.settings import Settings
 
 EVERY_S = 1.0

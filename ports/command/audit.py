@@ -16,12 +16,13 @@ from typing import Annotated
 
 import typer
 
-from gateway import audit, audit_chain, audit_files, keys
-from gateway.audit_chain import Head
-from gateway.audit_find import BEGUN, Hit, Search, find
-from gateway.audit_verify import FileReport, verify
+from gateway.access import keys
+from gateway.accounting import audit, audit_chain, audit_files
+from gateway.accounting.audit_chain import Head
+from gateway.accounting.audit_find import BEGUN, Hit, Search, find
+from gateway.accounting.audit_verify import FileReport, verify
+from gateway.accounting.observe import AuditRead
 from gateway.errors import Unavailable
-from gateway.observe import AuditRead
 from gateway.settings import Settings, SettingsError
 from ports.command import account, show
 from ports.command.flags import PLACES, with_settings

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gateway import backup as rooms
-from gateway.operator import Act
+from gateway.accounting.operator import Act
+from gateway.operations import backup as rooms
 from gateway.settings import Settings
 from ports.command import account, show
 from ports.command.flags import PLACES, with_settings

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from gateway import Gateway
-from gateway.credentials import Bearer, Login, Password
+from gateway.access.credentials import Bearer, Login, Password
+from gateway.access.identity import Directory
 from gateway.errors import NotFound
-from gateway.identity import Directory
 from gateway.settings import Settings
 from ports.command import doors, show
 from ports.command.flags import PLACES, with_settings

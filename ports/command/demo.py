@@ -8,9 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from gateway import bundle
-from gateway.bundle import Declared
-from gateway.catalog import Catalog
+from gateway.publication import bundle
+from gateway.publication.bundle import Declared
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.publication import finding, publication

@@ -13,16 +13,19 @@ from typing import Literal
 
 import typer
 
-from gateway import bundle, discovery, document, issuers, jwks, keys, policy
-from gateway.catalog import Catalog
+from gateway import document
+from gateway.access import discovery, issuers, jwks, keys
+from gateway.access.fetch import FetchError
+from gateway.access.identity import Directory
+from gateway.access.issuers import IssuersError
+from gateway.access.principals import PrincipalsError
+from gateway.access.tls import Tls
 from gateway.errors import GatewayError
-from gateway.fetch import FetchError
-from gateway.identity import Directory
-from gateway.issuers import IssuersError
-from gateway.policy_rules import PolicyError
-from gateway.principals import PrincipalsError
+from gateway.policies import policy
+from gateway.policies.policy_rules import PolicyError
+from gateway.publication import bundle
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings, SettingsError
-from gateway.tls import Tls
 from ports.command import doors, show, trials
 from ports.command.flags import ALL, as_demo, with_settings
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import tls
+from gateway.access import tls
 from gateway.settings import Settings, SettingsError
 from ports.http.reach import Address, Reach, Trust
 

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from gateway import bundle, retirement
-from gateway.contract import ContractError
-from gateway.operator import Act, recorded
-from gateway.owners import owners
+from gateway.accounting.operator import Act, recorded
+from gateway.contracts.contract import ContractError
+from gateway.operations import retirement
+from gateway.policies.owners import owners
+from gateway.publication import bundle
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot
 from ports.command import account, audit, show

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from gateway.erase import Erased, Subject
-from gateway.erase import erase as erased
-from gateway.operator import Act
+from gateway.accounting.operator import Act
+from gateway.operations.erase import Erased, Subject
+from gateway.operations.erase import erase as erased
 from gateway.settings import Settings
 from ports.command import account, show
 from ports.command.flags import PLACES, with_settings

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from gateway import audit, keys
-from gateway.catalog import Catalog
+from gateway.access import keys
+from gateway.accounting import audit
+from gateway.accounting.observe import FeedbackRead
+from gateway.desks.feedback import Shelf
 from gateway.errors import NotFound
-from gateway.feedback import Shelf
-from gateway.observe import FeedbackRead
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from ports.command import account, show
 from ports.command.flags import PLACES, with_settings

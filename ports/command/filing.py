@@ -10,14 +10,16 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from gateway import Gateway, scorecards, slo_told
-from gateway.alerts import incident_alert
-from gateway.attendance import Heartbeat
-from gateway.catalog import Catalog
+from gateway import Gateway
+from gateway.desks import scorecards
 from gateway.errors import GatewayError, Unavailable
-from gateway.incidents import Incident
+from gateway.service_levels import slo_told
+from gateway.service_levels.alerts import incident_alert
+from gateway.service_levels.attendance import Heartbeat
+from gateway.service_levels.incidents import Incident
+from gateway.service_levels.slo_watch import Watch
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
-from gateway.slo_watch import Watch
 from gateway.ticking import MACHINE, Clock
 
 # So often scorecards are made anew: a month of hours is read for them.

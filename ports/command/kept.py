@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from gateway.catalog import Catalog
 from gateway.errors import NotFound
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.access import opened

@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
-from gateway import bundle, consumers
-from gateway.consumers import Consumer
-from gateway.contract import ContractError
-from gateway.lifecycle import AccessChange, Plan, Planned
-from gateway.lifecycle import plan as planned
+from gateway.contracts.contract import ContractError
+from gateway.operations import consumers
+from gateway.operations.consumers import Consumer
+from gateway.operations.lifecycle import AccessChange, Plan, Planned
+from gateway.operations.lifecycle import plan as planned
+from gateway.publication import bundle
 from gateway.settings import Settings
 from ports.command import audit, show
 from ports.command.flags import PLACES, with_settings

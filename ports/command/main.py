@@ -8,8 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from gateway.access.principals import PrincipalsError
 from gateway.errors import GatewayError
-from gateway.principals import PrincipalsError
 from gateway.settings import SettingsError
 from ports.command import (
     access,

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from gateway import maintenance, ticking
-from gateway.catalog import Catalog
-from gateway.ledger import Ledger
-from gateway.operator import Act, recorded
+from gateway import ticking
+from gateway.accounting.ledger import Ledger
+from gateway.accounting.operator import Act, recorded
+from gateway.service_levels import maintenance
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from ports.command import account, show
 from ports.command.flags import PLACES, with_settings

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from gateway import bundle
-from gateway.catalog import Catalog
-from gateway.mock import ROWS, SEED, Mock
-from gateway.mock_draws import FORMS, Draw, DrawError, parse
 from gateway.product import Product
+from gateway.publication import bundle
+from gateway.publication.mock import ROWS, SEED, Mock
+from gateway.publication.mock_draws import FORMS, Draw, DrawError, parse
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from gateway.snapshot import Mocked
 from ports.command import show

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from gateway import contract, workspaces
-from gateway.contract import ContractError
-from gateway.fork import fork as forked
+from gateway.contracts import contract, workspaces
+from gateway.contracts.contract import ContractError
+from gateway.operations.fork import fork as forked
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.access import opened

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 import yaml
 
-from gateway import keys
-from gateway.identity import Directory
-from gateway.key_use import last_used
+from gateway.access import keys
+from gateway.access.identity import Directory
+from gateway.access.key_use import last_used
+from gateway.access.principals import ApiKey, Entry, PrincipalsError, checked_scope
 from gateway.principal import Claim, Scope
-from gateway.principals import ApiKey, Entry, PrincipalsError, checked_scope
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.flags import PLACES, with_settings

@@ -13,14 +13,15 @@ from typing import Annotated
 
 import typer
 
-from gateway import Gateway, Query, policy
-from gateway.catalog import Catalog
+from gateway import Gateway, Query
 from gateway.document import Finding
 from gateway.errors import Unavailable
-from gateway.policy_check import checked
-from gateway.policy_file import read_folder
-from gateway.policy_rules import PolicyError
+from gateway.policies import policy
+from gateway.policies.policy_check import checked
+from gateway.policies.policy_file import read_folder
+from gateway.policies.policy_rules import PolicyError
 from gateway.product import Product
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from ports.command import account, people, show, trials
 from ports.command.access import accesses, opened, treatment

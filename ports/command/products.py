@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
-from gateway import bundle, scaffold
-from gateway.breaks import Permit
-from gateway.catalog import Catalog, Snapshot
-from gateway.contract import ContractError
+from gateway.contracts.contract import ContractError
+from gateway.contracts.grading import breaks
 from gateway.errors import NotFound
-from gateway.grading import breaks
+from gateway.operations import scaffold
 from gateway.product import Product
+from gateway.publication import bundle
+from gateway.publication.breaks import Permit
+from gateway.serving.catalog import Catalog, Snapshot
 from gateway.settings import Settings
 from ports.command import account, kept, show
 from ports.command.flags import PLACES, with_settings

@@ -10,13 +10,13 @@ import typer
 import yaml
 
 from gateway import Gateway, Session
-from gateway.catalog import Catalog
+from gateway.accounting.operator import Act, recorded
+from gateway.desks.projections import broken, state, without
 from gateway.errors import BadQuery, NotFound
-from gateway.operator import Act, recorded
-from gateway.projected import over
-from gateway.projection import ROLE, ProjectedTable, ProjectionError
-from gateway.projection_shelf import Defined
-from gateway.projections import broken, state, without
+from gateway.reach.projected import over
+from gateway.serving.catalog import Catalog
+from gateway.serving.projection import ROLE, ProjectedTable, ProjectionError
+from gateway.serving.projection_shelf import Defined
 from gateway.settings import Settings
 from gateway.snapshot import Deployment
 from ports.command import account, show

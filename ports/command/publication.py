@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.breaks import Permit
-from gateway.bundle import Declared
-from gateway.catalog import Snapshot
-from gateway.contract import ContractError
+from gateway.contracts.contract import ContractError
 from gateway.document import Finding
 from gateway.errors import GatewayError
-from gateway.mock import Mock
-from gateway.publish import Progress, Step, together
+from gateway.publication.breaks import Permit
+from gateway.publication.bundle import Declared
+from gateway.publication.mock import Mock
+from gateway.publication.publish import Progress, Step, together
+from gateway.serving.catalog import Snapshot
 from gateway.settings import Settings
 from ports.command import show
 

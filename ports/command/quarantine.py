@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
-from gateway import arriving, audit, keys, quarantine
-from gateway.catalog import Catalog
+from gateway.access import keys
+from gateway.accounting import audit
+from gateway.accounting.observe import ProductManaged
+from gateway.desks import quarantine
 from gateway.errors import NotFound
-from gateway.observe import ProductManaged
+from gateway.inputs import arriving
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from ports.command import account, show
 from ports.command.flags import PLACES, with_settings

@@ -10,15 +10,16 @@ from typing import Annotated
 
 import typer
 
-from gateway import refresh, ticking
-from gateway.catalog import Catalog
+from gateway import ticking
+from gateway.accounting.ledger import ITSELF
+from gateway.desks.refreshes import Refreshed, history
 from gateway.errors import GatewayError, NotFound, Unavailable
-from gateway.ledger import ITSELF
-from gateway.refresh import Request
-from gateway.refresher import Refresher
-from gateway.refreshes import Refreshed, history
+from gateway.publication import refresh
+from gateway.publication.refresh import Request
+from gateway.publication.refresher import Refresher
+from gateway.serving.catalog import Catalog
+from gateway.serving.shelf import SNAPSHOTS
 from gateway.settings import Settings
-from gateway.shelf import SNAPSHOTS
 from gateway.ticking import Clock
 from ports.command import account, show
 from ports.command.flags import PLACES, with_settings

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from gateway import Gateway
 from gateway.errors import GatewayError
-from gateway.publish import collect, overdue
-from gateway.shelf import SNAPSHOTS
+from gateway.publication.publish import collect, overdue
+from gateway.serving.shelf import SNAPSHOTS
 
 EVERY_S = 30.0
 _log = logging.getLogger("outport.retention")

@@ -7,10 +7,11 @@ from typing import Annotated
 import orjson
 import typer
 
-from gateway import scorecards, ticking
-from gateway.catalog import Catalog
+from gateway import ticking
+from gateway.desks import scorecards
 from gateway.errors import NotFound
-from gateway.measurement import Scorecard, domains, reused, together
+from gateway.service_levels.measurement import Scorecard, domains, reused, together
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from ports.command import show
 from ports.command.flags import PLACES, with_settings

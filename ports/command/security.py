@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from gateway.access.identity import Directory
 from gateway.errors import NotFound
-from gateway.identity import Directory
 from gateway.principal import Scope
 from gateway.settings import Settings
 from ports.command import access, doors, show

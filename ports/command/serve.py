@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from types import FrameType
 
 from gateway import Gateway
-from gateway.backup import resumed
-from gateway.credentials import Password
-from gateway.identity import Directory
+from gateway.access.credentials import Password
+from gateway.access.identity import Directory
+from gateway.access.tls import Tls
+from gateway.operations.backup import resumed
 from gateway.settings import Settings, SettingsError
-from gateway.tls import Tls
 from ports.command import demo, doors, show
 from ports.command.alerting import AlertThread
 from ports.command.filing import Filing, Watching

@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from gateway import GONE
+from gateway.serving.siblings import Message
 from gateway.settings import Settings, SettingsError
-from gateway.siblings import Message
 from ports.command.opening import Held
 from ports.command.worker import work
 

@@ -14,10 +14,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from gateway import principals
+from gateway.access import principals
 from gateway.decision import Decision
 from gateway.document import DocumentError, read
-from gateway.policy import PolicySet
+from gateway.policies.policy import PolicySet
 from gateway.principal import NEVER, Environment, Principal
 from gateway.product import Product
 

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from gateway import contract
-from gateway.contract import ContractError
-from gateway.grading import graded
+from gateway.contracts import contract
+from gateway.contracts.contract import ContractError
+from gateway.contracts.grading import graded
 from gateway.product import Product
 from ports.command import show
 from ports.command.publication import finding

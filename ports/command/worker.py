@@ -13,8 +13,8 @@ import threading
 from multiprocessing.connection import Connection
 
 from gateway import Gateway, GatewayError, Siblings
+from gateway.serving.siblings import Message
 from gateway.settings import Settings, SettingsError
-from gateway.siblings import Message
 from ports.command import show
 from ports.command.filing import Filing
 from ports.command.opening import Held, opened, settle, warn

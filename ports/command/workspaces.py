@@ -9,12 +9,13 @@ from typing import Annotated
 import orjson
 import typer
 
-from gateway import limits, ticking, workspaces
-from gateway.catalog import Catalog
-from gateway.ledger import Ledger
-from gateway.observations import KIND, Minute
+from gateway import limits, ticking
+from gateway.accounting.ledger import Ledger
+from gateway.accounting.observations import KIND, Minute
+from gateway.contracts import workspaces
+from gateway.contracts.workspaces import Workspace
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
-from gateway.workspaces import Workspace
 from ports.command import show
 from ports.command.flags import PLACES, with_settings
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort
 from tests.conftest import World

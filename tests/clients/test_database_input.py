@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.postgres import SETTINGS, started
-from gateway.contract import ContractError
+from gateway.contracts.contract import ContractError
 from tests.gateway.test_databases import declare
 from tests.workshop import Workshop, stored
 

@@ -10,17 +10,17 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from gateway.bind import Binder, Query
-from gateway.catalog import Snapshot
+from gateway.binding.bind import Binder, Query
+from gateway.binding.views import Grant
 from gateway.decision import Decision, Treatment, unknown_relation
-from gateway.engine import Engine
-from gateway.forms import Form
 from gateway.limits import Limits
 from gateway.product import Column, Product, Table
-from gateway.scope import Path as Name
-from gateway.scope import Users
-from gateway.stream import Provenance, Result, Summary
-from gateway.views import Grant
+from gateway.serving.catalog import Snapshot
+from gateway.serving.engine import Engine
+from gateway.serving.forms import Form
+from gateway.serving.stream import Provenance, Result, Summary
+from gateway.sql.scope import Path as Name
+from gateway.sql.scope import Users
 
 USERS = Users("tester", "tester")
 NOWHERE = Provenance("test", (), "")

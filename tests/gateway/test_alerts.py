@@ -19,10 +19,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import webhook
-from gateway.alert_sender import ATTEMPTS, Sender
-from gateway.alerts import Alert, Outbox, incident_alert, raise_alert
-from gateway.incidents import Incident
+from gateway.service_levels import webhook
+from gateway.service_levels.alert_sender import ATTEMPTS, Sender
+from gateway.service_levels.alerts import Alert, Outbox, incident_alert, raise_alert
+from gateway.service_levels.incidents import Incident
 from gateway.settings import Settings, SettingsError
 from gateway.ticking import ScriptedClock
 from tests.workshop import KEY, Workshop

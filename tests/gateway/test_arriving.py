@@ -13,16 +13,18 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from gateway import Gateway, Password, arriving, contract, feeds
-from gateway.contract import ContractError
+from gateway import Gateway, Password
+from gateway.access.identity import Directory
+from gateway.access.keys import load as load_keys
+from gateway.accounting.ledger import Ledger
+from gateway.contracts import contract
+from gateway.contracts.contract import ContractError
 from gateway.document import Finding
-from gateway.duck_writer import Writer
-from gateway.identity import Directory
-from gateway.keys import load as load_keys
-from gateway.ledger import Ledger
-from gateway.publish import Progress, Warned
-from gateway.runs import QUALITY
-from gateway.shelf import PREFIX
+from gateway.inputs import arriving, feeds
+from gateway.inputs.duck_writer import Writer
+from gateway.publication.publish import Progress, Warned
+from gateway.publication.runs import QUALITY
+from gateway.serving.shelf import PREFIX
 from gateway.snapshot import Arrived
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
 

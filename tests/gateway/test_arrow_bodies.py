@@ -11,7 +11,7 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 import pytest
 
-from gateway.arrow_bodies import BodyError, to_parquet
+from gateway.inputs.arrow_bodies import BodyError, to_parquet
 
 MANY = 2**31 - 1
 LONG = "x" * 100_000
@@ -78,8 +78,8 @@ def test_columns_of_the_same_bytes_count_as_often_as_they_are_there(
 ) -> None:
     batch = of(**{f"c{number}": pa.array(range(1_000)) for number in range(10)})
     assert through(tmp_path, batch).num_rows == 1_000
-    monkeypatch.setattr("gateway.arrow_bodies._COME_TO_BYTES", 0)
-    monkeypatch.setattr("gateway.arrow_bodies._TIMES", 0.5)
+    monkeypatch.setattr("gateway.inputs.arrow_bodies._COME_TO_BYTES", 0)
+    monkeypatch.setattr("gateway.inputs.arrow_bodies._TIMES", 0.5)
     with pytest.raises(BodyError, match="share too many bytes"):
         through(tmp_path, batch)
 

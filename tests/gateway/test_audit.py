@@ -18,13 +18,11 @@ from typing import Any
 import pytest
 
 from gateway import Gateway, Password, Query, Session
-from gateway.audit import Audit, Filing
-from gateway.audit_chain import Seal
-from gateway.audit_find import Search, find
-from gateway.audit_verify import FileReport, verify
-from gateway.decision import ColumnUse
-from gateway.errors import Unavailable
-from gateway.observe import (
+from gateway.accounting.audit import Audit, Filing
+from gateway.accounting.audit_chain import Seal
+from gateway.accounting.audit_find import Search, find
+from gateway.accounting.audit_verify import FileReport, verify
+from gateway.accounting.observe import (
     AuditRead,
     BreakAllowed,
     MetadataRead,
@@ -37,6 +35,8 @@ from gateway.observe import (
     Refused,
     SignInFailed,
 )
+from gateway.decision import ColumnUse
+from gateway.errors import Unavailable
 from tests.conftest import World
 
 KEY = b"a key of the tests, 32 bytes long"
@@ -186,7 +186,7 @@ def test_a_new_day_begins_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     now = time.time()
     for audit in (daily, other):
         audit.record(ANSWERED)
-    monkeypatch.setattr("gateway.audit.time.time", lambda: now + 86_400)
+    monkeypatch.setattr("gateway.accounting.audit.time.time", lambda: now + 86_400)
     for audit in (daily, other):
         audit.record(ANSWERED)
     assert [len(list((tmp_path / name).glob("*.jsonl"))) for name in ("daily", "other")] == [2, 1]
@@ -440,6 +440,7 @@ def own_audit(world: World, state: Path) -> dict[str, Any]:
 
 
 def whole_under(world: World, folder: Path) -> bool:
-    from gateway import audit, keys
+    from gateway.access import keys
+    from gateway.accounting import audit
 
     return all(report.whole for report in verify(folder, audit.seals(keys.load(world.settings))))

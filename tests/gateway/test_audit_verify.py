@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway import audit_chain
-from gateway.audit import Audit, seals
-from gateway.audit_chain import Head, Seal
-from gateway.audit_verify import FileReport, Kind, verify
-from gateway.keys import Keys
-from gateway.observe import PolicyLoaded
+from gateway.access.keys import Keys
+from gateway.accounting import audit_chain
+from gateway.accounting.audit import Audit, seals
+from gateway.accounting.audit_chain import Head, Seal
+from gateway.accounting.audit_verify import FileReport, Kind, verify
+from gateway.accounting.observe import PolicyLoaded
 from tests.gateway.test_audit import ANSWERED, FILING, KEY, Filing, chain
 
 Lines = list[bytes]

@@ -15,15 +15,17 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import archive, manifest, refresh, restoring, shelf
-from gateway.backup import Saved, backup, restore, resumed
-from gateway.catalog import Catalog
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.accounting.ledger import Ledger
+from gateway.accounting.operator import Act
 from gateway.errors import BadQuery, GatewayError, Unavailable
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.ledger import Ledger
-from gateway.operator import Act
-from gateway.publish import collect
+from gateway.operations import archive
+from gateway.operations.backup import Saved, backup, restore, resumed
+from gateway.publication import refresh
+from gateway.publication.publish import collect
+from gateway.serving import manifest, restoring, shelf
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot
 from tests.workshop import KEY, Workshop, column, stored
@@ -161,7 +163,7 @@ def test_what_cannot_be_put_on_record_is_not_restored(
     def refuse(*_: object) -> None:
         raise Unavailable("the audit cannot be written", reason="audit")
 
-    monkeypatch.setattr("gateway.backup.recorded", refuse)
+    monkeypatch.setattr("gateway.operations.backup.recorded", refuse)
     with pytest.raises(Unavailable):
         restored(shop.settings, file, force=True)
     assert Catalog(shop.settings.state).current().snapshots == (second,)

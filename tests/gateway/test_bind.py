@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway import bind, duck, scope, tree
-from gateway.bind import Lookup, Page, Query, Scan
+from gateway.binding import bind
+from gateway.binding.bind import Lookup, Page, Query, Scan
 from gateway.decision import Treatment
 from gateway.errors import BadQuery, NotFound
+from gateway.sql import duck, scope, tree
 from tests.gateway.bench import USERS, Bench, grant, product, table
 
 COLUMNS = {"id": "BIGINT", "name": "VARCHAR", "region": "VARCHAR", "born": "DATE", "info": "STRUCT(a INTEGER)"}

@@ -11,9 +11,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from gateway import Query, duck, duck_errors
+from gateway import Query
 from gateway.errors import GatewayError, Unavailable
-from gateway.pg_catalog import Backend
+from gateway.sql import duck, duck_errors
+from gateway.system_catalogs.pg_catalog import Backend
 from tests.conftest import World
 from tests.gateway.test_coalesce import BY_ID, Shop, ids
 

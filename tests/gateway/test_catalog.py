@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import catalog, manifest, record
-from gateway.catalog import Catalog
 from gateway.errors import Expired, NotFound, Unavailable
+from gateway.serving import catalog, manifest, record
+from gateway.serving.catalog import Catalog
 from tests.workshop import KEY, Workshop
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway import child, databases
+from gateway.accounting.ledger import Ledger
 from gateway.errors import Unavailable
-from gateway.ledger import Ledger
-from gateway.runs import REFRESH
+from gateway.inputs import databases
+from gateway.publication import child
+from gateway.publication.runs import REFRESH
 from tests.gateway.test_databases import declare, refused
 from tests.workshop import KEY, Workshop
 

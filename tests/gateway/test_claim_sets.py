@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from gateway import Gateway, Query, Session, attached
+from gateway import Gateway, Query, Session
 from gateway.errors import GatewayError
 from gateway.principal import NEVER, Claim, Principal
+from gateway.serving import attached
 from tests.workshop import KEY, STEWARD, Workshop, column
 
 WHOLE = bool(os.environ.get("FUZZ"))

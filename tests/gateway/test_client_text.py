@@ -5,8 +5,9 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from gateway import client_text, duck, tree
-from gateway.rendering import cell
+from gateway import client_text
+from gateway.serving.rendering import cell
+from gateway.sql import duck, tree
 
 VALUES = {
     "DATE": [

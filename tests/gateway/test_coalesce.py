@@ -19,13 +19,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import duck, engine, kept_rows
 from gateway.decision import Treatment
 from gateway.errors import BadQuery, Cancelled, Exhausted, GatewayError, Timeout
-from gateway.forms import Form, Shape
 from gateway.limits import Limits
-from gateway.stream import Result
-from gateway.wire_forms import Wire
+from gateway.serving import engine, kept_rows
+from gateway.serving.forms import Form, Shape
+from gateway.serving.stream import Result
+from gateway.serving.wire_forms import Wire
+from gateway.sql import duck
 from tests.gateway.bench import LIMITS, Bench, grant, product, table
 from tests.gateway.test_forms import SAMPLES
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from gateway import contract
-from gateway.catalog import Catalog
-from gateway.contract import ContractError
-from gateway.publish import Progress, Warned
+from gateway.contracts import contract
+from gateway.contracts.contract import ContractError
+from gateway.publication.publish import Progress, Warned
+from gateway.serving.catalog import Catalog
 from tests.workshop import KEY, ROOT, Workshop, column
 
 PEOPLE = {"people": {"id": KEY, "name": column("VARCHAR")}}

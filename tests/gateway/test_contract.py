@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import clock, contract, push_examples
-from gateway.contract import ContractError
+from gateway.contracts import clock, contract
+from gateway.contracts.contract import ContractError
+from gateway.desks import push_examples
 from gateway.document import Finding
 from gateway.product import Product
 

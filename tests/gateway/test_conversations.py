@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.conversations import Feedback, rated, threads
+from gateway.desks.conversations import Feedback, rated, threads
 
 ASKED = Feedback("a", "2031-01-01T00", "shop", "1.0.0", "s", "question", None, "?", "ann", None, "hub")
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from gateway import Gateway, Limits, Password, Query, cost, cost_ties, duck, scope
-from gateway.bind import Page, Scan
+from gateway import Gateway, Limits, Password, Query
+from gateway.binding import cost, cost_ties
+from gateway.binding.bind import Page, Scan
 from gateway.errors import BadQuery
 from gateway.settings import Settings
+from gateway.sql import duck, scope
 from tests.conftest import World
 from tests.doors import DOORS, Refusal
 from tests.gateway.test_honest_sql import CLICKBENCH, LARGE, TABLES, TPCH

@@ -21,16 +21,17 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import contract, databases, input_secrets
-from gateway import replica as replicas
-from gateway.contract import ContractError
+from gateway.contracts import contract, input_secrets
+from gateway.contracts.contract import ContractError
 from gateway.document import Finding
-from gateway.duck_writer import Writer
-from gateway.job import Fetch, Replica
+from gateway.inputs import databases
+from gateway.inputs import replica as replicas
+from gateway.inputs.duck_writer import Writer
+from gateway.inputs.job import Fetch, Replica
+from gateway.inputs.replica import merge, newest, part_of
+from gateway.inputs.segments import Shelf
 from gateway.product import DatabaseSource
-from gateway.publish import Progress, Warned
-from gateway.replica import merge, newest, part_of
-from gateway.segments import Shelf
+from gateway.publication.publish import Progress, Warned
 from tests.workshop import KEY, Workshop, column, stored
 
 SCHEMA = pa.schema([("id", pa.int64()), ("state", pa.string()), ("at", pa.int64())])

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from gateway import Gateway, Query
-from gateway.derivation import derived, everything
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.publish import Progress, Warned
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.publication.publish import Progress, Warned
 from gateway.snapshot import Snapshot
+from gateway.sql.derivation import derived, everything
 from ports.command.access import accesses
 from tests.workshop import Workshop, column
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway import alignment, arrivals, descriptor, document, review, schedule, sources
+from gateway import document
+from gateway.contracts import alignment, arrivals, descriptor, review, schedule, sources
 from gateway.document import DocumentError, Documents, Finding, Report
 
 PRODUCT = """\

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gateway.dialect_text import spelled
+from gateway.dialects.dialect_text import spelled
 from gateway.errors import BadQuery
 
 KEPT = [

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gateway.duck_writer import WriteError, Writer
-from gateway.job import Attachment, Relation
+from gateway.inputs.duck_writer import WriteError, Writer
+from gateway.inputs.job import Attachment, Relation
 
 NUMBER = (("n", "BIGINT"),)
 

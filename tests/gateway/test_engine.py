@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import running, stream
 from gateway.errors import BadQuery, Cancelled, Exhausted, Expired, NotFound, Timeout
 from gateway.limits import Limits
-from gateway.running import Alone
+from gateway.serving import running, stream
+from gateway.serving.running import Alone
 from tests.gateway.bench import USERS, Bench, grant, product, table
 from tests.ports.flight.conftest import eventually
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import contract
-from gateway.contract import ContractError
+from gateway.contracts import contract
+from gateway.contracts.contract import ContractError
 from gateway.product import Product
 from tests.workshop import KEY, Workshop, column, stored
 

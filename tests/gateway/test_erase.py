@@ -18,16 +18,17 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from gateway import erase as module
-from gateway import manifest, retirement, shelf
-from gateway.alone import taken
-from gateway.catalog import Catalog
-from gateway.contract import ContractError
-from gateway.erase import Erased, Subject, erase
+from gateway.accounting.operator import Act
+from gateway.contracts.contract import ContractError
 from gateway.errors import BadQuery, Expired, GatewayError, NotFound
-from gateway.operator import Act
-from gateway.progress import silent
-from gateway.segments import Shelf
+from gateway.files.alone import taken
+from gateway.inputs.segments import Shelf
+from gateway.operations import erase as module
+from gateway.operations import retirement
+from gateway.operations.erase import Erased, Subject, erase
+from gateway.publication.progress import silent
+from gateway.serving import manifest, shelf
+from gateway.serving.catalog import Catalog
 from gateway.snapshot import Snapshot
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import Unavailable, fork_server, forks
+from gateway import Unavailable
+from gateway.publication import fork_server, forks
 from tests.workshop import KEY, Workshop, column, stored
 
 # Tells of its surroundings, and draws a number.
@@ -30,8 +31,8 @@ def model(inputs):
 PUBLISHER = """
 import sys
 from pathlib import Path
-from gateway import forks
-from gateway.publish import publish
+from gateway.publication import forks
+from gateway.publication.publish import publish
 from gateway.settings import Settings
 state = Path(sys.argv[1])
 settings = Settings(products=state.parent / "products", policies=state.parent / "policies", state=state,

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import forms
+from gateway.serving import forms
 from tests.gateway.bench import Bench
 
 

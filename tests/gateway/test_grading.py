@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from gateway import contract
-from gateway.grading import graded
+from gateway.contracts import contract
+from gateway.contracts.grading import graded
 from gateway.product import Product
 from tests.measure_world import CONTRACT, PRODUCT
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway import NotFound, grants
-from gateway.policy import PolicySet
+from gateway import NotFound
+from gateway.policies.policy import PolicySet
+from gateway.reach import grants
 from tests.conftest import World, password
 
 

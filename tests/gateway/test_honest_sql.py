@@ -9,7 +9,7 @@ from statistics import median
 
 import pytest
 
-from gateway import duck, duck_check, tree
+from gateway.sql import duck, duck_check, tree
 
 GOLDEN = Path(__file__).parent / "golden"
 TPCH = (GOLDEN / "tpch.sql").read_text().splitlines()

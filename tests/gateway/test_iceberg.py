@@ -19,9 +19,9 @@ from pyiceberg.table import Table
 from pyiceberg.typedef import Record
 from pyiceberg.types import LongType, StringType
 
-from gateway import iceberg_tables, lake_reader, lakes
-from gateway.contract import ContractError
-from gateway.lakes import LakeError, Listing, Refusal
+from gateway.contracts.contract import ContractError
+from gateway.inputs import iceberg_tables, lake_reader, lakes
+from gateway.inputs.lakes import LakeError, Listing, Refusal
 from tests.gateway.test_databases import declare
 from tests.workshop import Workshop, stored
 

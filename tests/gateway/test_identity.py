@@ -14,11 +14,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from gateway import jose, principals, scram
-from gateway.credentials import Bearer, ClientCertificate, Credentials, Password
+from gateway.access import jose, principals, scram
+from gateway.access.credentials import Bearer, ClientCertificate, Credentials, Password
+from gateway.access.identity import PERSONAS, Directory
+from gateway.access.keys import Keys
 from gateway.errors import NotFound, Unauthenticated, Unavailable
-from gateway.identity import PERSONAS, Directory
-from gateway.keys import Keys
 from gateway.principal import NEVER, WHOLE, Scope
 from tests.certificates import Authority
 

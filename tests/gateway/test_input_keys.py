@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import arriving, compaction, feeds, segments
-from gateway.contract import ContractError
-from gateway.duck_writer import Writer
+from gateway.contracts.contract import ContractError
+from gateway.inputs import arriving, compaction, feeds, segments
+from gateway.inputs.duck_writer import Writer
 from gateway.product import Arrival, Column, KeyRule, PushSource, Table
-from gateway.shelf import PREFIX
+from gateway.serving.shelf import PREFIX
 from gateway.snapshot import Snapshot
 from tests.gateway.test_arriving import declare
 from tests.workshop import KEY, Workshop, column, stored

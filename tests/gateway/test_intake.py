@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.desks.intake import Push
 from gateway.errors import Unavailable
-from gateway.intake import Push
 
 
 @pytest.mark.parametrize("buffering", [1, 1 << 20])

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import kept_rows
 from gateway.decision import Treatment
 from gateway.errors import BadQuery, GatewayError
-from gateway.wire_forms import Wire
+from gateway.serving import kept_rows
+from gateway.serving.wire_forms import Wire
 from tests.gateway.bench import grant, product, table
 from tests.gateway.test_coalesce import BY_ID, FORMS, KEYS, SAMPLES, SHAPES, Shop, ids, queries, until, wire
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import pseudonym
+from gateway.access.keys import Keys, load
 from gateway.errors import BadQuery
-from gateway.keys import Keys, load
+from gateway.policies import pseudonym
 from gateway.settings import Settings, SettingsError
 
 KEYS = Keys(b"a secret of the tests, 32 bytes long")

@@ -15,9 +15,9 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyroaring import BitMap
 
-from gateway import delta_tables, lakes
-from gateway.contract import ContractError
-from gateway.lakes import LakeError
+from gateway.contracts.contract import ContractError
+from gateway.inputs import delta_tables, lakes
+from gateway.inputs.lakes import LakeError
 from tests.gateway.test_databases import declare
 from tests.workshop import Workshop, stored
 

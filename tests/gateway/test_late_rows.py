@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import late_rows
-from gateway.bind import Page, Query, Scan
+from gateway.binding.bind import Page, Query, Scan
 from gateway.decision import Treatment
 from gateway.errors import BadQuery
+from gateway.serving import late_rows
 from tests.gateway.bench import LIMITS, NOWHERE, USERS, grant
 from tests.gateway.test_coalesce import FORMS, queries
 from tests.gateway.test_kept_rows import NUMBERS, Kept

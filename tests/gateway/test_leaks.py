@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import duck, tree
 from gateway.errors import GatewayError
+from gateway.sql import duck, tree
 from tests.gateway.bench import Bench, grant, product, table
 
 COLUMNS = {

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from gateway import ledger
+from gateway.accounting import ledger
+from gateway.accounting.ledger import Ledger
 from gateway.errors import Unavailable
-from gateway.ledger import Ledger
 from gateway.ticking import ScriptedClock, read, text
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WRITER = """
 import sys
 from pathlib import Path
-from gateway.ledger import Ledger
+from gateway.accounting.ledger import Ledger
 for number in range(200):
     Ledger(Path(sys.argv[1])).append("refresh", [{"writer": sys.argv[2], "number": number, "of": i} for i in range(2)])
 """

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from gateway import Gateway, Lifespan, Password, Query
-from gateway.contract import ContractError
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.contracts.contract import ContractError
 from ports.http.server import HttpPort
 from tests.workshop import KEY, Workshop
 

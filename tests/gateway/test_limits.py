@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from gateway import running
 from gateway.errors import Exhausted
 from gateway.limits import NOTHING, OF_PRINCIPAL, OF_PRODUCT, LimitError, Limits, declared
-from gateway.running import Asker, Slots
-from gateway.spending import SHARE_S, Spending
+from gateway.reach.spending import SHARE_S, Spending
+from gateway.serving import running
+from gateway.serving.running import Asker, Slots
 from tests.gateway.test_siblings import linked
 
 ANN, BOB = Asker("ann"), Asker("bob")

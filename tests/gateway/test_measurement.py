@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from gateway.accounting.ledger import Ledger
+from gateway.accounting.observations import Counted, Minute, Numbers
+from gateway.desks.scorecards import FILE, _row, keep, made
 from gateway.errors import Unavailable
-from gateway.incidents import Incident
-from gateway.ledger import Ledger
-from gateway.measurement import Prices, Scorecard, domains, reused, scorecards, together
-from gateway.observations import Counted, Minute, Numbers
 from gateway.product import Input
-from gateway.scorecards import FILE, _row, keep, made
-from gateway.slo_series import HOURS
-from gateway.slo_told import Told
+from gateway.service_levels.incidents import Incident
+from gateway.service_levels.measurement import Prices, Scorecard, domains, reused, scorecards, together
+from gateway.service_levels.slo_series import HOURS
+from gateway.service_levels.slo_told import Told
 from gateway.snapshot import Deployment, Snapshot
 from tests.conftest import World
 from tests.doors import web

@@ -11,10 +11,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import Gateway, GatewayError, Password, Query, Unauthenticated, Unavailable
-from gateway.audit_chain import Head
-from gateway.metrics import Metrics
-from gateway.observe import Observer, QueryAnswered, QueryRefused, Refused, SignInFailed
-from gateway.stream import Load
+from gateway.accounting.audit_chain import Head
+from gateway.accounting.observe import Observer, QueryAnswered, QueryRefused, Refused, SignInFailed
+from gateway.desks.metrics import Metrics
+from gateway.serving.stream import Load
 from tests.conftest import World
 
 Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -169,6 +169,6 @@ def _microseconds(metrics: Metrics, observation: Any) -> float:
 
 def test_only_one_room_knows_prometheus() -> None:
     root = Path(__file__).parent.parent.parent
-    rooms = [*root.glob("gateway/*.py"), *root.glob("ports/**/*.py")]
+    rooms = [*root.glob("gateway/**/*.py"), *root.glob("ports/**/*.py")]
     users = [str(room.relative_to(root)) for room in rooms if "prometheus_client" in room.read_text()]
-    assert users == ["gateway/metrics.py"]
+    assert users == ["gateway/desks/metrics.py"]

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import contract, mock, quality
-from gateway.contract import ContractError
-from gateway.mock import Mock
-from gateway.mock_draws import DrawError, parse
-from gateway.publish import Progress, Warned, publish
+from gateway.contracts import contract
+from gateway.contracts.contract import ContractError
+from gateway.publication import mock
+from gateway.publication.mock import Mock
+from gateway.publication.mock_draws import DrawError, parse
+from gateway.publication.publish import Progress, Warned, publish
+from gateway.service_levels import quality
 from gateway.snapshot import Snapshot
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import Gateway, GatewayError, Password, Query, latencies
+from gateway import Gateway, GatewayError, Password, Query
+from gateway.accounting import latencies
+from gateway.accounting.ledger import Ledger
+from gateway.accounting.observations import KIND, OTHERS, ROWS, Minute, Tally, blame
+from gateway.accounting.observe import QueryAnswered, QueryRefused, Refused
 from gateway.errors import Unavailable
-from gateway.ledger import Ledger
-from gateway.observations import KIND, OTHERS, ROWS, Minute, Tally, blame
-from gateway.observe import QueryAnswered, QueryRefused, Refused
 from gateway.ticking import ScriptedClock
 from tests.conftest import World
 

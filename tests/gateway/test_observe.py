@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.observe import STATEMENT_LIMIT, stripped
+from gateway.accounting.observe import STATEMENT_LIMIT, stripped
 
 
 @pytest.mark.parametrize(

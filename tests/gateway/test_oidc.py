@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway import issuers, jwks
-from gateway.credentials import Bearer
+from gateway.access import issuers, jwks
+from gateway.access.credentials import Bearer
+from gateway.access.identity import Directory
+from gateway.access.issuers import IssuersError
+from gateway.access.jwks import FRESH_S, RETRY_S, STALE_S, KeySet, Source
+from gateway.access.keys import Keys
+from gateway.access.oidc import LEEWAY_S, Issuers
 from gateway.errors import Unauthenticated, Unavailable
-from gateway.identity import Directory
-from gateway.issuers import IssuersError
-from gateway.jwks import FRESH_S, RETRY_S, STALE_S, KeySet, Source
-from gateway.keys import Keys
-from gateway.oidc import LEEWAY_S, Issuers
 from gateway.principal import Principal
 from tests.idp import EC, ED, OTHER, RSA, Idp, jwt, public
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway import incidents, ledger, maintenance, manifest
-from gateway.attendance import Attendance, Heartbeat
+from gateway.accounting import ledger
+from gateway.accounting.ledger import Ledger, Row
 from gateway.errors import BadQuery, NotFound, Unavailable
-from gateway.incidents import Incident
-from gateway.ledger import Ledger, Row
-from gateway.manifest import Manifest, Served
+from gateway.service_levels import incidents, maintenance
+from gateway.service_levels.attendance import Attendance, Heartbeat
+from gateway.service_levels.incidents import Incident
+from gateway.serving import manifest
+from gateway.serving.manifest import Manifest, Served
 from gateway.ticking import ScriptedClock
 from tests.conftest import World
 from tests.gateway.test_slo import AVAILABLE, NOON, OURS, Scene, objective

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from gateway.own_product import tables
+from gateway.publication.own_product import tables
 from tests.conftest import World
 
 

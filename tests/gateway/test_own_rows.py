@@ -8,9 +8,9 @@ from typing import Any, cast
 import duckdb
 import pytest
 
-from gateway import own_rows
-from gateway.own_rows import Seen
 from gateway.product import Column, Product, Table
+from gateway.reach import own_rows
+from gateway.reach.own_rows import Seen
 
 
 def table(*columns: str) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.owners import owners
+from gateway.policies.owners import owners
 from tests.policy_world import LAB, principal
 
 TEAM = {

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from gateway import policy
 from gateway.decision import Decision, unknown_relation
 from gateway.errors import Forbidden, NotFound, Unauthenticated
-from gateway.explain import explain
-from gateway.policy import PolicySet, visible_key, visible_relationships, visible_semantics
+from gateway.policies import policy
+from gateway.policies.explain import explain
+from gateway.policies.policy import PolicySet, visible_key, visible_relationships, visible_semantics
 from gateway.principal import Environment, Principal
 from gateway.product import Pseudonym, Relationship
 from tests.policy_world import LAB, NOON, PEOPLE, VISITS, World, at, column, load, principal, product, table

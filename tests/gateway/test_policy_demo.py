@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway import contract, duck_check, policy
+from gateway.access.identity import PERSONAS
+from gateway.contracts import contract
 from gateway.decision import Decision
 from gateway.errors import NotFound
-from gateway.identity import PERSONAS
-from gateway.policy import PolicySet
+from gateway.policies import policy
+from gateway.policies.policy import PolicySet
 from gateway.principal import NEVER, Principal
 from gateway.product import Product
+from gateway.sql import duck_check
 from tests.policy_world import at, principal
 
 ROOT = Path(__file__).parent.parent.parent

@@ -9,13 +9,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from gateway import duck
-from gateway.claims import claim_type
+from gateway.access.claims import claim_type
 from gateway.document import Documents, Report, read
 from gateway.errors import BadQuery
-from gateway.masks import masks
-from gateway.policy_expression import condition, mask
-from gateway.policy_grammar import Scope
+from gateway.policies.masks import masks
+from gateway.policies.policy_expression import condition, mask
+from gateway.policies.policy_grammar import Scope
+from gateway.sql import duck
 from tests.policy_world import MASKS, column
 
 COLUMNS = {

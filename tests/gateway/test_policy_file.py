@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.document import Finding
-from gateway.policy import PolicyError, PolicySet
-from gateway.policy import load as load_folder
-from gateway.policy_file import read_folder
+from gateway.policies.policy import PolicyError, PolicySet
+from gateway.policies.policy import load as load_folder
+from gateway.policies.policy_file import read_folder
 from tests.policy_world import LAB, MASKS
 
 RULE = '- {id: g, on: {product: lab, table: people}, to: {}, grant: {columns: ["*"]}}\n'

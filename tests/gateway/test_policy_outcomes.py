@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import duck
-from gateway.policy_outcomes import implies, outcome
+from gateway.policies.policy_outcomes import implies, outcome
+from gateway.sql import duck
 
 COLUMNS = {"a": "INTEGER", "m": "DECIMAL(10,2)", "r": "VARCHAR", "d": "DATE", "f": "DOUBLE", "x": "BOOLEAN"}
 ATOMS = (

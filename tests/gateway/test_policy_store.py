@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway import policy_store
 from gateway.errors import NotFound
-from gateway.policy import PolicySet
-from gateway.policy_store import PolicyStore
+from gateway.policies import policy_store
+from gateway.policies.policy import PolicySet
+from gateway.policies.policy_store import PolicyStore
 from tests.policy_world import LAB, PEOPLE, at, column, principal, product, table, write
 
 GRANT = {"id": "g", "on": {"product": "lab", "table": "people"}, "to": {}, "grant": {"columns": ["*"]}}

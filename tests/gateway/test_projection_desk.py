@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway import BadQuery, Expired, Forbidden, Gateway, NotFound, Password, Query, Session, projections
+from gateway import BadQuery, Expired, Forbidden, Gateway, NotFound, Password, Query, Session
+from gateway.desks import projections
 from gateway.principal import Scope
-from gateway.projection import ProjectionError, parse
-from gateway.projection_shelf import NAME, Defined, ProjectionShelf, Shelved
+from gateway.serving.projection import ProjectionError, parse
+from gateway.serving.projection_shelf import NAME, Defined, ProjectionShelf, Shelved
 from gateway.settings import Settings
 from tests import projection_world
 

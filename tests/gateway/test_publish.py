@@ -13,13 +13,15 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from gateway import child, manifest, retirement, shelf
-from gateway.breaks import Permit
-from gateway.catalog import Catalog
-from gateway.contract import ContractError
+from gateway.contracts.contract import ContractError
 from gateway.errors import Unavailable
+from gateway.operations import retirement
 from gateway.product import Pseudonym
-from gateway.publish import Progress, Step, Warned, collect, publish
+from gateway.publication import child
+from gateway.publication.breaks import Permit
+from gateway.publication.publish import Progress, Step, Warned, collect, publish
+from gateway.serving import manifest, shelf
+from gateway.serving.catalog import Catalog
 from gateway.settings import SettingsError
 from gateway.ticking import ScriptedClock
 from tests.workshop import KEY, STEWARD, Workshop, column, stored

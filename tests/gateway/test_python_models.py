@@ -7,10 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import contract
-from gateway.contract import ContractError
-from gateway.publish import Progress, Warned
-from gateway.python_models import Inputs, ModelError, batches
+from gateway.contracts import contract
+from gateway.contracts.contract import ContractError
+from gateway.contracts.python_models import Inputs, ModelError, batches
+from gateway.publication.publish import Progress, Warned
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
 
 NAME = {"physicalType": "VARCHAR", "classification": "confidential", "tags": ["pii"]}

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from gateway import quality, quality_told, runs
-from gateway.ledger import Ledger
-from gateway.own_rows import Seen
+from gateway.accounting.ledger import Ledger
+from gateway.desks import quality_told
 from gateway.product import QualityRule
+from gateway.publication import runs
+from gateway.reach.own_rows import Seen
+from gateway.service_levels import quality
 from gateway.snapshot import RuleOutcome
 from gateway.ticking import ScriptedClock
 from tests.conftest import World

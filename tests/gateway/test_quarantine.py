@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gateway import passing, quarantine
+from gateway.contracts import passing
+from gateway.desks import quarantine
 
 
 def passed_on(model: str) -> set[str]:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from gateway import Bearer, Credentials, Exhausted, Gateway, Password, Session, Unauthenticated
-from gateway.guesses import GUESSES, TOGETHER, Guesses
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.rate import Rate
+from gateway.access.guesses import GUESSES, TOGETHER, Guesses
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.access.rate import Rate
 from tests.conftest import World, password
 
 
@@ -29,7 +29,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("gateway.rate.time.monotonic", clock)
+    monkeypatch.setattr("gateway.access.rate.time.monotonic", clock)
     return clock
 
 

@@ -12,14 +12,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import child, contract, refresh
-from gateway.catalog import Catalog
-from gateway.contract import ContractError
+from gateway.contracts import contract
+from gateway.contracts.contract import ContractError
+from gateway.desks.refreshes import Refreshed, history
 from gateway.errors import Unavailable
-from gateway.publish import publish
-from gateway.refresh import Request
-from gateway.refresher import Refresher
-from gateway.refreshes import Refreshed, history
+from gateway.publication import child, refresh
+from gateway.publication.publish import publish
+from gateway.publication.refresh import Request
+from gateway.publication.refresher import Refresher
+from gateway.serving.catalog import Catalog
 from gateway.ticking import ScriptedClock, read
 from tests.workshop import KEY, STEWARD, Workshop, stored
 
@@ -209,9 +210,9 @@ def test_only_one_process_takes_requests(shop: Workshop) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from gateway import publish
-from gateway.refresh import Request
-from gateway.refresher import Refresher
+from gateway.publication import publish
+from gateway.publication.refresh import Request
+from gateway.publication.refresher import Refresher
 from gateway.settings import Settings
 state = Path(sys.argv[1])
 settings = Settings(products=state.parent / "products", policies=state.parent / "policies", state=state,
@@ -220,7 +221,7 @@ at = sys.argv[3]
 if at == "begun":
     publish.child.run = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 else:
-    from gateway import runs
+    from gateway.publication import runs
     runs.Run.published = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 Refresher(settings).tick()
 """

@@ -9,12 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway import Gateway, Query, manifest
-from gateway.child import lock
-from gateway.contract import ContractError, load
-from gateway.identity import Directory
-from gateway.keys import load as keys
-from gateway.publish import collect, overdue
+from gateway import Gateway, Query
+from gateway.access.identity import Directory
+from gateway.access.keys import load as keys
+from gateway.contracts.contract import ContractError, load
+from gateway.publication.child import lock
+from gateway.publication.publish import collect, overdue
+from gateway.serving import manifest
 from ports.command.retention import Collector
 from tests.workshop import KEY, Workshop
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from gateway.contract import ContractError
-from gateway.ledger import Ledger
-from gateway.publish import publish
-from gateway.runs import Cause, kept
+from gateway.accounting.ledger import Ledger
+from gateway.contracts.contract import ContractError
+from gateway.publication.publish import publish
+from gateway.publication.runs import Cause, kept
 from gateway.ticking import ScriptedClock
 from tests.workshop import KEY, Workshop, column
 

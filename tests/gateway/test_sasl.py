@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import sasl
+from gateway.access import sasl
+from gateway.access.scram import Verifier, prepared
 from gateway.errors import Unauthenticated
-from gateway.scram import Verifier, prepared
 
 
 def answer(password: str, first: bytes, server: bytes, header: bytes = b"n,,") -> tuple[bytes, bytes]:

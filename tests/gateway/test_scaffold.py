@@ -9,8 +9,10 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
-from gateway import contract, document, scaffold
-from gateway.contract import ContractError
+from gateway import document
+from gateway.contracts import contract
+from gateway.contracts.contract import ContractError
+from gateway.operations import scaffold
 from gateway.product import Table
 
 ROWS = 60

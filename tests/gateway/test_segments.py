@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gateway import compaction
-from gateway.alone import taken
-from gateway.segments import Answer, Conflict, Shelf
+from gateway.files.alone import taken
+from gateway.inputs import compaction
+from gateway.inputs.segments import Answer, Conflict, Shelf
 
 
 def kept(shelf: Shelf, rows: bytes, aside: bytes) -> None:

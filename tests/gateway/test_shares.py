@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import shares
-from gateway.bind import Query
+from gateway.binding.bind import Query
+from gateway.binding.views import Part
 from gateway.errors import BadQuery
-from gateway.views import Part
+from gateway.sql import shares
 from tests.gateway.bench import LIMITS, NOWHERE, USERS, Bench, grant, product, table
 
 ROWS = 400_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.serving.siblings import Message, Siblings
 from gateway.settings import shared_memory
-from gateway.siblings import Message, Siblings
 
 
 def linked(count: int) -> list[Siblings]:

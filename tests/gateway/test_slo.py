@@ -13,21 +13,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import incidents
+from gateway.accounting.ledger import Ledger
+from gateway.accounting.observations import Tally
+from gateway.accounting.observe import QueryAnswered, QueryRefused, Refused
+from gateway.contracts.objectives import compiled
+from gateway.contracts.odcs import DataContract
+from gateway.desks.slo_desk import SloDesk
 from gateway.document import Documents, Report
 from gateway.errors import Unavailable
-from gateway.ledger import Ledger
 from gateway.objective import Objective
-from gateway.objectives import compiled
-from gateway.observations import Tally
-from gateway.observe import QueryAnswered, QueryRefused, Refused
-from gateway.odcs import DataContract
 from gateway.product import Input
+from gateway.service_levels import incidents
+from gateway.service_levels.slo import MINUTES, Series, budget, standing
+from gateway.service_levels.slo_told import Told, evaluator, write
+from gateway.service_levels.slo_watch import Watch
 from gateway.session import Pin
-from gateway.slo import MINUTES, Series, budget, standing
-from gateway.slo_desk import SloDesk
-from gateway.slo_told import Told, evaluator, write
-from gateway.slo_watch import Watch
 from gateway.snapshot import Deployment, RuleOutcome, Snapshot
 from gateway.ticking import ScriptedClock
 from tests.conftest import World, password

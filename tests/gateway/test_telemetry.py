@@ -12,8 +12,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from gateway import Gateway, telemetry, tracing
-from gateway.running import Asker
+from gateway import Gateway
+from gateway.desks import telemetry, tracing
+from gateway.serving.running import Asker
 from gateway.settings import Settings, SettingsError
 from tests.conftest import World
 from tests.doors import DOORS, FlightDoor, Refusal, RestDoor
@@ -152,7 +153,7 @@ def test_off_it_is_not_even_imported() -> None:
 
 
 def test_without_its_libraries_the_setting_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "gateway.telemetry", None)
+    monkeypatch.setitem(sys.modules, "gateway.desks.telemetry", None)
     assert isinstance(tracing.load(Settings()), tracing.Untraced)
     with pytest.raises(SettingsError, match=r"outport\[telemetry\]"):
         tracing.load(Settings(telemetry=True))

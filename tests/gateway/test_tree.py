@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import duck, grammar, tree
 from gateway.errors import BadQuery
+from gateway.sql import duck, grammar, tree
 
 GOLDEN = Path(__file__).parent / "golden"
 STATEMENTS = (GOLDEN / "statements.sql").read_text().splitlines()

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway import contract, policy
-from gateway.identity import PERSONAS
+from gateway.access.identity import PERSONAS
+from gateway.contracts import contract
+from gateway.contracts.visibility import visible_semantics
+from gateway.policies import policy
 from gateway.principal import NEVER, Principal
 from gateway.product import Product, Semantic
-from gateway.visibility import visible_semantics
 from tests.policy_world import at
 
 ROOT = Path(__file__).parent.parent.parent

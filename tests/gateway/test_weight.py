@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import pytest
 
-from gateway import duck, tree
 from gateway.errors import BadQuery
+from gateway.sql import duck, tree
 
 
 def nested(levels: int, select: str, source: str = "t") -> str:

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from gateway import contract, worth
-from gateway.contract import ContractError
+from gateway.contracts import contract, worth
+from gateway.contracts.contract import ContractError
 from tests.workshop import KEY, Workshop
 
 

@@ -24,8 +24,8 @@ import pytest
 import websockets.sync.client as websockets
 from websockets.exceptions import ConnectionClosed
 
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.flight import messages as m
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort

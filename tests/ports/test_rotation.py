@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.flight import messages as m
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
 
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.principals import checked_scope
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.access.principals import checked_scope
 from ports.flight import messages as m
 from ports.flight.server import FlightPort
 from ports.http.server import HttpPort

@@ -13,11 +13,11 @@ from itertools import chain
 from pathlib import Path
 
 from gateway import Gateway
-from gateway.catalog import Snapshot
-from gateway.credentials import Bearer, Login
+from gateway.access.credentials import Bearer, Login
 from gateway.errors import Unavailable
-from gateway.explain import TableAccess, explain
+from gateway.policies.explain import TableAccess, explain
 from gateway.principal import Action, Environment
+from gateway.serving.catalog import Snapshot
 from gateway.settings import Settings
 from ports.command import access, doors, show
 from ports.command.attack import forms, given, oracle, trust

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
-from gateway import duck, pg_relations
+from gateway.sql import duck
+from gateway.system_catalogs import pg_relations
 from ports.command.attack.oracle import Canary, Oracle
 from ports.command.attack.terrain import Seen
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from gateway import Gateway, duck
+from gateway import Gateway
 from gateway.errors import Forbidden
+from gateway.sql import duck
 from ports.command import access
 from ports.command.attack.terrain import Seen, Target, unknown
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.flight as fl
 
-from gateway.credentials import Bearer, Login, Password
+from gateway.access.credentials import Bearer, Login, Password
 from ports.command.attack.reply import CannotConnect, Reply
 from ports.command.attack.trust import Files
 from ports.command.doors import Reach

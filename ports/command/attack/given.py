@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from gateway.credentials import Bearer
+from gateway.access.credentials import Bearer
 from ports.command.attack.attacks import Door
 from ports.command.attack.flight import FlightClient
 from ports.command.attack.reply import CannotConnect, Client

@@ -13,19 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway import duck
-from gateway.bind import Binder, Query, Value
-from gateway.catalog import Snapshot
+from gateway.binding.bind import Binder, Query, Value
+from gateway.binding.views import Grant
 from gateway.decision import Decision, Treatment, unknown_relation
-from gateway.engine import Engine
 from gateway.errors import GatewayError
 from gateway.limits import Limits
 from gateway.product import Table
-from gateway.scope import Path as Name
-from gateway.scope import Users
+from gateway.serving.catalog import Snapshot
+from gateway.serving.engine import Engine
+from gateway.serving.stream import Provenance
 from gateway.settings import Settings
-from gateway.stream import Provenance
-from gateway.views import Grant
+from gateway.sql import duck
+from gateway.sql.scope import Path as Name
+from gateway.sql.scope import Users
 
 _LIMITS = Limits(60.0, 60.0, None)
 _USERS = Users("security-test", "security-test")

@@ -14,8 +14,8 @@ import socket
 import ssl
 import struct
 
-from gateway.credentials import Bearer, Login, Password
-from gateway.scram import prepared
+from gateway.access.credentials import Bearer, Login, Password
+from gateway.access.scram import prepared
 from ports.command.attack.reply import CannotConnect, Reply
 from ports.command.doors import Reach
 

@@ -9,7 +9,7 @@ import ssl
 from typing import Any, cast
 from urllib.parse import quote
 
-from gateway.credentials import Bearer, Login, Password
+from gateway.access.credentials import Bearer, Login, Password
 from ports.command.attack.reply import CannotConnect, Reply
 from ports.command.doors import Reach
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from gateway import duck
-from gateway.catalog import Snapshot
-from gateway.explain import TableAccess
+from gateway.contracts.visibility import referenced
+from gateway.policies.explain import TableAccess
 from gateway.product import Table
-from gateway.visibility import referenced
+from gateway.serving.catalog import Snapshot
+from gateway.sql import duck
 from ports.command.attack.oracle import Oracle, Secret
 
 Kind = Literal["visible", "hidden", "masked", "filtered", "denied", "used", "joined", "foreign", "behalf", "kept"]

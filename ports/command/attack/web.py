@@ -6,7 +6,7 @@ import ssl
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from gateway.credentials import Login
+from gateway.access.credentials import Login
 from ports.command.attack.reply import CannotConnect, Reply
 from ports.command.attack.rest import RestClient
 from ports.command.doors import Reach

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from gateway.semantic_views import DESCRIPTIONS, RELATIONS, kind
-from gateway.visibility import visible_relationships
-from gateway.visible import VisibleProduct, VisibleTable
+from gateway.contracts.visibility import visible_relationships
+from gateway.reach.semantic_views import DESCRIPTIONS, RELATIONS, kind
+from gateway.reach.visible import VisibleProduct, VisibleTable
 
 OWNER = "outport"
 _TYPES = {"VARCHAR": "text", "DOUBLE": "double precision", "TIMESTAMP": "timestamp without time zone"}

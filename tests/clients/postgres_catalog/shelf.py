@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import yaml
 
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.publish import publish
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.publication.publish import publish
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent.parent

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.breaks import Permit
-from gateway.publish import publish
+from gateway.publication.breaks import Permit
+from gateway.publication.publish import publish
 from gateway.settings import Settings
 from ports.command import account
 from tests.ports.command.conftest import Outport, invoke

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pytest
 
 from gateway import Gateway, GatewayError, Password, Query
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.command.attack.attacks import corpus
 from tests.ports.command.conftest import environ, invoke
 from tests.ports.command.test_security import served

@@ -11,7 +11,8 @@ from urllib.parse import unquote
 import pytest
 from starlette.routing import Match, Route
 
-from gateway import Gateway, pg_objects, pg_rows
+from gateway import Gateway
+from gateway.system_catalogs import pg_objects, pg_rows
 from ports.command.attack.attacks import DOORS, corpus
 from ports.command.attack.judge import Expectation, broken
 from ports.command.attack.reply import Reply

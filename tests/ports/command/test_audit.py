@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gateway import Gateway, GatewayError, Query
-from gateway.audit import of
-from gateway.keys import load
-from gateway.observe import MetadataRead
+from gateway.access.keys import load
+from gateway.accounting.audit import of
+from gateway.accounting.observe import MetadataRead
 from gateway.settings import Settings
 from tests.conftest import World, password
 from tests.ports.command.conftest import environ, invoke

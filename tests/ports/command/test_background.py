@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from gateway.service_levels.slo_told import evaluator
+from gateway.service_levels.slo_watch import Watch
 from gateway.settings import Settings
-from gateway.slo_told import evaluator
-from gateway.slo_watch import Watch
 from ports.command import alerting, filing, refreshing
 
 SECRET = "a secret of the alerts, 32 bytes"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from gateway.catalog import Catalog
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from tests.ports.command.conftest import Outport, invoke
 from tests.ports.command.test_serve import served

@@ -20,8 +20,9 @@ from pydantic import SecretStr
 from websockets import ConnectionClosed, Subprotocol
 from websockets.sync.client import connect
 
-from gateway import Bearer, Gateway, Password, keys
-from gateway.identity import Directory
+from gateway import Bearer, Gateway, Password
+from gateway.access import keys
+from gateway.access.identity import Directory
 from gateway.settings import Settings
 from ports.flight import messages
 from tests.certificates import Authority

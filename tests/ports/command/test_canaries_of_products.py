@@ -10,14 +10,15 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from gateway import Gateway, scorecards, ticking
-from gateway.alert_sender import Sender
-from gateway.contract import ContractError
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.publish import publish
-from gateway.runs import Cause
-from gateway.slo_watch import Watch
+from gateway import Gateway, ticking
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.contracts.contract import ContractError
+from gateway.desks import scorecards
+from gateway.publication.publish import publish
+from gateway.publication.runs import Cause
+from gateway.service_levels.alert_sender import Sender
+from gateway.service_levels.slo_watch import Watch
 from ports.http.server import HttpPort
 from tests.ports.command.conftest import environ, invoke
 from tests.workshop import KEY, Workshop, column

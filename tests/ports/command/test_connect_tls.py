@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.command import connect, doors
 from ports.command.serve import opened
 from ports.http import snippets

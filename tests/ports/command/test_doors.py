@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.identity import Directory
-from gateway.keys import Keys
+from gateway.access.identity import Directory
+from gateway.access.keys import Keys
 from gateway.settings import Settings, SettingsError
 from ports.command import doors
 from ports.command.doors import Reach

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from gateway import Gateway, GatewayError, Password, Query
-from gateway.amendment import amended
-from gateway.catalog import Catalog
-from gateway.contract import ContractError
+from gateway.contracts.amendment import amended
+from gateway.contracts.contract import ContractError
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from tests.conftest import build
 from tests.ports.command.conftest import environ, invoke

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ledger import Ledger
-from gateway.maintenance import windows
+from gateway.accounting.ledger import Ledger
+from gateway.service_levels.maintenance import windows
 from gateway.ticking import MACHINE
 from tests.ports.command.conftest import environ, invoke
 from tests.workshop import Workshop

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import contract
+from gateway.contracts import contract
 from tests.conftest import World
 from tests.ports.command.conftest import Outport
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway.credentials import Bearer, Password
+from gateway.access.credentials import Bearer, Password
+from gateway.access.identity import Directory
+from gateway.access.key_use import last_used
+from gateway.access.keys import load
 from gateway.errors import NotFound, Unauthenticated
-from gateway.identity import Directory
-from gateway.key_use import last_used
-from gateway.keys import load
 from gateway.principal import Scope
 from gateway.settings import Settings
 from ports.command.main import app
@@ -109,7 +109,7 @@ def test_when_a_key_was_last_used_is_told(state: Path) -> None:
 def test_a_key_s_use_is_written_within_seconds_and_refuses_nothing_where_it_cannot_be(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.key_use.FLUSH_S", 0.01)
+    monkeypatch.setattr("gateway.access.key_use.FLUSH_S", 0.01)
     outport("principal", "add", "robot", "--no-password")
     key = outport("principal", "key", "robot").stdout.strip()
     serving = people(state)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.catalog import Catalog
+from gateway.serving.catalog import Catalog
 from tests.conftest import World
 from tests.doors import PostgresDoor, RestDoor
 from tests.ports.command.conftest import Outport

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from gateway.document import read
-from gateway.policy_check import checked
-from gateway.policy_file import read_folder
+from gateway.policies.policy_check import checked
+from gateway.policies.policy_file import read_folder
 from gateway.settings import Settings
 from tests.policy_world import LAB, write
 from tests.ports.command.conftest import Outport, invoke

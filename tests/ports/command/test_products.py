@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.catalog import Catalog
-from gateway.publish import publish
+from gateway.publication.publish import publish
+from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from tests.ports.command.conftest import Outport, invoke
 

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.publish import publish
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.publication.publish import publish
 from gateway.settings import Settings
 from ports.command import doors
 from ports.command.opening import opened

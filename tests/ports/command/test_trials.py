@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import bundle, contract, policy
+from gateway.contracts import contract
+from gateway.policies import policy
+from gateway.publication import bundle
 from ports.command import trials
 from tests.conftest import World
 from tests.ports.command.conftest import Outport

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.flight.server import FlightPort
 from tests.ports.flight.conftest import Flight, Spied
 from tests.workshop import KEY, STEWARD, Workshop, column

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.http.server import HttpPort
 from tests.ports.graphql.oracle import Link, Listed, Questions, Row, Table, World, Written, chosen, listed, shown
 from tests.workshop import KEY, Workshop, column

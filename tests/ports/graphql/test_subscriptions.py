@@ -14,9 +14,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.publish import publish
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.publication.publish import publish
 from ports.graphql import sockets
 from ports.http.server import HttpPort
 from tests.conftest import World, build

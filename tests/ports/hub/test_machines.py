@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from gateway import Gateway
-from gateway.odcs import DataContract
-from gateway.odps import DataProduct
+from gateway.contracts.odcs import DataContract
+from gateway.contracts.odps import DataProduct
 from ports.http.server import HttpPort
 from tests.ports.hub import shelf
 from tests.ports.hub.conftest import Visit

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway import Gateway, Wanted, audit_desk
-from gateway.audit_find import Search, find
+from gateway import Gateway, Wanted
+from gateway.accounting.audit_find import Search, find
+from gateway.desks import audit_desk
 from ports.hub.steward_page import matrices
 from tests.ports.hub import reading
 from tests.ports.hub.conftest import Visit

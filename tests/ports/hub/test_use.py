@@ -13,17 +13,18 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from gateway import Gateway, product_desk
-from gateway.catalog import Catalog
-from gateway.grading import Change
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.ledger import Ledger
-from gateway.observations import Counted, Minute, Numbers
-from gateway.own_product import publish_itself
-from gateway.publish import publish
-from gateway.retirement import retire
-from gateway.scorecards import keep, made
+from gateway import Gateway
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.accounting.ledger import Ledger
+from gateway.accounting.observations import Counted, Minute, Numbers
+from gateway.contracts.grading import Change
+from gateway.desks import product_desk
+from gateway.desks.scorecards import keep, made
+from gateway.operations.retirement import retire
+from gateway.publication.own_product import publish_itself
+from gateway.publication.publish import publish
+from gateway.serving.catalog import Catalog
 from gateway.ticking import MACHINE
 from ports.http.server import HttpPort
 from tests.ports.hub import reading

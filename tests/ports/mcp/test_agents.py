@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from gateway.principal import Scope
 from tests.conftest import build
 from tests.mcp_door import McpDoor, connected, text

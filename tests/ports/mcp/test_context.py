@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from gateway import Gateway
-from gateway.publish import publish
+from gateway.publication.publish import publish
 from tests.conftest import build
 from tests.mcp_door import McpDoor, text
 

@@ -106,7 +106,7 @@ def test_a_file_of_feedback_is_bounded_and_a_cut_line_spoils_no_other(
     file.write_text('{"id": "cut')
     mcp.ask("steward", "report_feedback", product="hr", text="whole")
     assert [one["text"] for one in read(mcp, "steward", "hr").json()["data"]] == ["whole"]
-    monkeypatch.setattr("gateway.feedback.FILE_BYTES", 500)
+    monkeypatch.setattr("gateway.desks.feedback.FILE_BYTES", 500)
     for word in ("second", "third"):
         mcp.ask("steward", "report_feedback", product="hr", text=word)
     assert all(one.stat().st_size <= 500 for one in settings.feedback.glob("hr*.jsonl"))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gateway.scram import prepared
+from gateway.access.scram import prepared
 from ports.postgres.server import PostgresPort
 from tests.conftest import World
 

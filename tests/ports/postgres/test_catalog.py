@@ -10,11 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from gateway.pg_arrays import elements
-from gateway.pg_engine import KEPT, CatalogEngine, CatalogEngines
-from gateway.pg_macros import NAMES
-from gateway.pg_objects import PgSchema, visible
-from gateway.pg_relations import relations
+from gateway.system_catalogs.pg_arrays import elements
+from gateway.system_catalogs.pg_engine import KEPT, CatalogEngine, CatalogEngines
+from gateway.system_catalogs.pg_macros import NAMES
+from gateway.system_catalogs.pg_objects import PgSchema, visible
+from gateway.system_catalogs.pg_relations import relations
 from tests.conftest import World, password
 
 Connect = Any

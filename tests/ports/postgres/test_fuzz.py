@@ -27,8 +27,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.postgres import command_grammar, frontend, split
 from ports.postgres.conversation import Conversation
 from ports.postgres.decode import BadEncoding

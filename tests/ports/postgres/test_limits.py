@@ -16,10 +16,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import GONE, Gateway, Siblings
-from gateway.guesses import GUESSES
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.siblings import Message
+from gateway.access.guesses import GUESSES
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.serving.siblings import Message
 from ports.postgres import registry
 from ports.postgres.errors import WireError
 from ports.postgres.places import Places, Space

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway import Gateway
-from gateway.kept_rows import ASKED
+from gateway.serving.kept_rows import ASKED
 from ports.postgres.server import PostgresPort
 from tests.conftest import World, build
 from tests.ports.postgres.conftest import Raw, error, eventually, kinds

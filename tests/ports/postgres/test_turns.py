@@ -160,7 +160,7 @@ def test_lookups_that_wait_for_one_query_hold_no_thread(
     world: World, postgres: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nothing is kept, and no query has a turn for a while.
-    monkeypatch.setattr("gateway.kept_rows.ASKED", 10**9)
+    monkeypatch.setattr("gateway.serving.kept_rows.ASKED", 10**9)
     slots = world.gateway._engine._slots
     with ExitStack() as stack:
         clients = [stack.enter_context(Raw(postgres)) for _ in range(MANY)]

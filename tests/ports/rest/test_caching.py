@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.running import ANYBODY, Asker, Slots
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.serving.running import ANYBODY, Asker, Slots
 from ports.http.server import HttpPort
 from tests.workshop import KEY, Workshop, column
 

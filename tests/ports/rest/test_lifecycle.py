@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.catalog import Catalog
 from gateway.document import POLICIES
+from gateway.serving.catalog import Catalog
 from tests.test_delegation import HEADER, Doors, deployed
 
 SHOP = {"product": "shop"}

@@ -12,7 +12,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from gateway import duck
+from gateway.sql import duck
 from ports.http.server import HttpPort
 
 CONNECTIONS = 64

@@ -15,9 +15,10 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.failures import Failure
 
-from gateway import Gateway, Password, guesses
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway import Gateway, Password
+from gateway.access import guesses
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.http.server import HttpPort
 from ports.rest import openapi
 from ports.rest.openapi_about import Rights

@@ -14,8 +14,8 @@ import yaml
 from starlette.routing import Route
 
 from gateway import Gateway, Password
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.http.server import ROUTES, HttpPort
 from ports.rest import openapi
 from ports.rest.openapi_about import Rights

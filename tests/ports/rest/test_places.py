@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
+from gateway.access.identity import Directory
+from gateway.access.keys import load
 from ports.http.server import HttpPort
 from tests.workshop import KEY, Workshop, column
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from gateway import compaction, contract, intake, segments
+from gateway.contracts import contract
+from gateway.desks import intake
 from gateway.errors import NotFound
+from gateway.inputs import compaction, segments
 from tests.ports.rest.test_pushes import Till, declare, opened
 from tests.workshop import KEY, column, stored
 

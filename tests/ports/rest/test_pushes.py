@@ -20,9 +20,11 @@ import pyarrow.ipc as ipc
 import pytest
 import yaml
 
-from gateway import Gateway, refresh, segments
-from gateway.identity import Directory
-from gateway.keys import load as load_keys
+from gateway import Gateway
+from gateway.access.identity import Directory
+from gateway.access.keys import load as load_keys
+from gateway.inputs import segments
+from gateway.publication import refresh
 from ports.http.server import HttpPort
 from tests.workshop import KEY, STEWARD, Workshop, column, stored
 

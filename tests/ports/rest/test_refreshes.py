@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from gateway import Gateway
-from gateway.identity import Directory
-from gateway.keys import load
-from gateway.refresher import Refresher
+from gateway.access.identity import Directory
+from gateway.access.keys import load
+from gateway.publication.refresher import Refresher
 from ports.http.server import HttpPort
 from tests.workshop import KEY, STEWARD, Workshop
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway import Gateway
-from gateway.publish import publish
+from gateway.publication.publish import publish
 from gateway.settings import Settings
 from ports.http.server import HttpPort
 from tests.conftest import build
