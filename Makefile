@@ -35,16 +35,16 @@ check: .venv/.dev
 bench: .venv/.dev
 	@$(BIN)/python -m benchmarks
 
-# The notebook of products/revenue on a demo of its own: its outputs, and the picture in README.md.
+# The notebook of products/revenue on a demo of its own: its outputs, and the picture in its README.
 picture: .venv/.dev
 	@$(BIN)/python -m tests.notebook
 
-# The hub of a demo of its own in a browser: its pictures in README.md. Needs what test-clients installs.
+# The hub of a demo of its own in a browser: the pictures of README.md. Needs what test-clients installs.
 pictures: .venv/.dev .venv-clients/.installed
 	@tests/clients/debian.sh
 	@$(BIN)/python -m tests.clients.test_hub
 
-# The README's table of measures at every door.
+# The table of measures at every door, in ports/README.md.
 parity: .venv/.dev
 	@$(BIN)/python -m tests.parity
 

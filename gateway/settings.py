@@ -1,7 +1,8 @@
 """Every setting of the gateway, from flags, `OUTPORT_*` and one TOML file. Touches that file and the environment only.
 
 Precedence: what the caller passes (flags), then the environment, then the TOML file, then the default. The field
-descriptions below are the only place where a setting is explained: flags and README are checked against them.
+descriptions below are the only place where a setting is explained: flags and ports/command/README.md are checked
+against them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The demo's measures through every door: each one by each dimension as each persona, and the README's table of it.
+"""The demo's measures through every door: each one by each dimension as each persona; ports/README.md has the table.
 
 `python -m tests.parity` prints the table, asked of a demo of its own.
 """
@@ -20,7 +20,7 @@ from tests.parity_doors import DOORS, Answer, Visitor, front_door
 from tests.parity_questions import LARGE, Question, Sheet, dimensions, measures, sql
 
 NAMES = tuple(name for name, _, _ in PERSONAS)
-PRODUCTS = tuple(path.name for path in sorted((ROOT / "products").iterdir()))
+PRODUCTS = tuple(path.name for path in sorted((ROOT / "products").iterdir()) if path.is_dir())
 UNKNOWN = {"not_found", "bad_query"}
 
 

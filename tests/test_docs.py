@@ -6,6 +6,7 @@ import html
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -14,9 +15,10 @@ import pytest
 from gateway.settings import Settings
 from tests import notebook
 from tests.demo import DemoServer, serving
-from tests.readme import README, blocks
+from tests.readme import READMES, blocks, headings, prose, section
 
 ROOT = Path(__file__).parent.parent
+DOCUMENTS = (*READMES, "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "policies/TRUTH_TABLE.md", "tests/FUZZ.md")
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +27,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
         yield server
 
 
-@pytest.mark.timeout(900)  # a minute where nothing else runs
-def test_every_snippet_of_the_readme_says_what_it_says_and_works(demo: DemoServer) -> None:
-    """In the order of the page, against one running demo: a later snippet may build on an earlier one.
+@pytest.mark.timeout(1800)  # a minute where nothing else runs
+def test_every_snippet_of_the_readmes_says_what_it_says_and_works(demo: DemoServer) -> None:
+    """In the order of `READMES`, against one running demo: a later snippet may build on an earlier one.
 
     Those that ask of every product: `tests/test_parity.py`.
     """
@@ -52,8 +54,8 @@ def test_every_snippet_of_the_readme_says_what_it_says_and_works(demo: DemoServe
             case ["sh"] | []:
                 assert all(_exists(line) for line in body.splitlines() if line.startswith(("outport", "make")))
             case other:
-                pytest.fail(f"a snippet of README.md is marked {other}: nothing checks it")
-    assert ran >= 6
+                pytest.fail(f"a snippet of a README is marked {other}: nothing checks it")
+    assert ran >= 30
 
 
 def _exists(line: str) -> bool:
@@ -89,7 +91,7 @@ def test_the_notebook_prints_and_draws_what_the_flight_door_says_now(demo: DemoS
 
 
 def test_the_table_of_settings_is_complete_and_says_their_defaults() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", README.partition("## Settings")[2], re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", section("Settings"), re.MULTILINE)
     expected = [(name, _default(field.default), field.description) for name, field in Settings.model_fields.items()]
     assert rows == expected
 
@@ -109,13 +111,76 @@ def test_a_setting_that_the_code_reads_is_a_field() -> None:
     assert readers == ["gateway/settings.py"]
 
 
+def test_every_readme_is_read_as_one_of_them() -> None:
+    """And a document that is none has its links looked at at least."""
+    rooms = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    found = [*ROOT.glob("*.md"), *(path for room in rooms for path in room.rglob("*.md"))]
+    assert sorted(path.relative_to(ROOT).as_posix() for path in found) == sorted(DOCUMENTS)
+
+
+def test_a_readme_of_a_room_says_what_it_is_for_and_links_back() -> None:
+    for place in READMES[1:]:
+        title, nothing, first = (ROOT / place).read_text(encoding="utf-8").splitlines()[:3]
+        assert title.startswith("# "), place
+        assert nothing == "", place
+        assert first.startswith("> "), place
+        assert f"({'../' * place.count('/')}README.md)" in first, place
+
+
+@pytest.mark.parametrize("place", READMES)
+def test_every_block_of_a_readme_is_executed_or_of_a_kind_that_is_not(place: str) -> None:
+    """Executed, compared or read by a test: what `test_every_snippet...`, test_parity and tests/clients know.
+
+    Lines that are shown and not run, each known to exist: `sh` alone; nothing at all: what something prints.
+    """
+    text = (ROOT / place).read_text(encoding="utf-8")
+    fences = re.findall(r"^( *)(`{3,}|~{3,})(.*)$", text, re.MULTILINE)
+    assert [(indent, mark) for indent, mark, _ in fences if (indent, mark) != ("", "```")] == []
+    assert [info for _, _, info in fences[1::2] if info] == []
+    assert len(fences) % 2 == 0
+    kinds = {
+        "sh demo",
+        "sh demo every",
+        "python demo",
+        "python demo every",
+        "text",
+        "text contains",
+        "mermaid",
+        "js clients",
+        "sh",
+        "",
+    }
+    marks = [info for _, _, info in fences[::2]]
+    assert [mark for mark in marks if mark not in kinds and not re.fullmatch(r"yaml file=[\w./-]+", mark)] == []
+    following = [(before, mark) for before, mark in pairwise(["", *marks]) if mark.startswith("text")]
+    assert [pair for pair in following if "demo" not in pair[0]] == []
+
+
+def test_every_link_of_the_documents_leads_somewhere() -> None:
+    broken = []
+    for document in DOCUMENTS:
+        text = prose((ROOT / document).read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            place, _, anchor = target.partition("#")
+            file = (ROOT / document).parent / place if place else ROOT / document
+            if re.match(r"[a-z]+:", target):
+                continue
+            there = file.resolve().is_relative_to(ROOT.resolve()) and file.exists()
+            if not there or (anchor and anchor not in headings(file.read_text(encoding="utf-8"))):
+                broken.append(f"{document}: {target}")
+    assert broken == []
+
+
 def test_files_that_the_documents_name_exist() -> None:
-    for document in ("README.md", "CONTRIBUTING.md", "SECURITY.md"):
-        text = (ROOT / document).read_text(encoding="utf-8")
-        named = set(re.findall(r"\]\(([A-Za-z][\w./-]*)\)", text)) | set(
-            re.findall(r"`((?:gateway|tests)/[\w/]+\.py)`", text)
+    named = {
+        (document, name)
+        for document in DOCUMENTS
+        for name in re.findall(
+            r"`((?:benchmarks|gateway|ports|tests)/[\w/-]+\.(?:md|py|yaml))`",
+            (ROOT / document).read_text("utf-8"),
         )
-        assert [name for name in sorted(named) if not (ROOT / name).exists()] == [], document
+    }
+    assert [name for name in sorted(named) if not (ROOT / name[1]).exists()] == []
 
 
 def docker() -> dict[str, list[str]]:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests import parity
-from tests.demo import ROOT, DemoServer, serving
-from tests.readme import blocks
+from tests.demo import DemoServer, serving
+from tests.readme import TEXT, blocks
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_every_measure_by_every_dimension_is_the_same_at_every_door_for_every_pe
     """A refusal too: with the same code, and of GraphQL as an unknown field."""
     found = parity.compared(demo, LARGE)
     assert {key: one.different[:3] for key, one in found.items() if one.different} == {}
-    assert parity.otherwise(found, (ROOT / "README.md").read_text(encoding="utf-8")) == []
+    assert parity.otherwise(found, TEXT) == []
 
 
 @pytest.mark.timeout(300)

@@ -1,4 +1,4 @@
-"""The README's whole table of measures: large tables too by every persona at every door. Minutes, on two cores."""
+"""The READMEs' whole table of measures: large tables too by every persona at every door. Minutes, on two cores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests import parity
-from tests.demo import ROOT, serving
+from tests.demo import serving
+from tests.readme import TEXT
 
 
 @pytest.mark.timeout(1800)
@@ -15,4 +16,4 @@ def test_every_persona_is_told_the_same_of_every_table_at_every_door(tmp_path: P
     with serving(tmp_path, *parity.PRODUCTS) as demo:
         found = parity.compared(demo)
     assert {key: one.different[:3] for key, one in found.items() if one.different} == {}
-    assert parity.table(found) in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert parity.table(found) in TEXT

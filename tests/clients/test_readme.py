@@ -1,14 +1,15 @@
-"""The README's snippets in JavaScript say what they say, against a running demo."""
+"""The READMEs' snippets in JavaScript say what they say, against a running demo."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from tests.clients.conftest import ROOT, Tools
+from tests.clients.conftest import Tools
 from tests.demo import PAGE, serving
+from tests.readme import blocks
 
-SNIPPETS = re.findall(r"^```js clients\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+SNIPPETS = [body for info, body in blocks(every=False) if info == ["js", "clients"]]
 
 
 def test_the_readme_s_postgrest_client_reads_the_demo(tools: Tools, tmp_path: Path) -> None:

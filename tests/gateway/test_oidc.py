@@ -22,6 +22,7 @@ from gateway.access.keys import Keys
 from gateway.access.oidc import LEEWAY_S, Issuers
 from gateway.errors import Unauthenticated, Unavailable
 from gateway.principal import Principal
+from tests import readme
 from tests.idp import EC, ED, OTHER, RSA, Idp, jwt, public
 
 KEYS = Keys(b"a secret of the tests, 32 bytes long")
@@ -444,8 +445,7 @@ def test_a_file_that_says_something_else_is_refused_as_a_whole(
 
 
 def test_the_file_that_the_readme_shows_is_one(tmp_path: Path) -> None:
-    shown = (Path(__file__).parents[2] / "README.md").read_text().partition("yaml file=issuers.yaml\n")[2]
-    (tmp_path / "issuers.yaml").write_text(shown.partition("```")[0])
+    (tmp_path / "issuers.yaml").write_text(readme.file("issuers.yaml"))
     (corp,) = issuers.read(tmp_path / "issuers.yaml")
     assert (corp.name, corp.attributes["store"].claim) == ("corp", ("store",))
 

@@ -19,7 +19,7 @@ from tests.policy_world import at, principal
 
 ROOT = Path(__file__).parent.parent.parent
 WHO = {subject: Principal(subject, kind, attributes, NEVER) for subject, kind, attributes in PERSONAS}
-PRODUCTS = tuple(path.name for path in sorted((ROOT / "products").iterdir()))
+PRODUCTS = tuple(path.name for path in sorted((ROOT / "products").iterdir()) if path.is_dir())
 TABLES = (
     "retail.transactions", "retail.products", "retail.households", "customer_360.customers", "customer_360.monthly",
     "promotions.promotions", "revenue.sales",
