@@ -18,6 +18,7 @@ from typing import IO
 from gateway.access import keys
 from gateway.accounting.operator import Act, recorded
 from gateway.errors import BadQuery, Unavailable
+from gateway.inputs import segments
 from gateway.operations import archive
 from gateway.operations.archive import Kept, Opened
 from gateway.publication import child, refresh
@@ -59,11 +60,14 @@ def backup(settings: Settings, target: Path, act: Act, *, audit: bool, secret: b
     if target.exists():
         raise BadQuery(f"{target.name} exists already", reason="value", hint="another name: no backup replaces one")
     with ExitStack() as stack:
-        with child.lock(settings.state, "backup"):
+        with child.lock(settings.state, "backup"), ExitStack() as turns:
             try:
                 known = manifest.read(settings.state)
             except ManifestError as error:
                 raise BadQuery(f"there is nothing to back up: {error}", reason="value") from error
+            # A push that lands now is on its way with all of its files, or with none.
+            for home in sorted((settings.state / segments.INPUTS).glob("*/*/*")):
+                turns.enter_context(segments.Shelf(home).turn())
             names = [*_snapshots(settings.state, known), *_others(settings.state, audit=audit, secret=secret)]
             recorded(settings, act, sorted({one.product for one in known.served}))
             _descriptors(len(names))

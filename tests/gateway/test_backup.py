@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from gateway.access.keys import load
 from gateway.accounting.ledger import Ledger
 from gateway.accounting.operator import Act
 from gateway.errors import BadQuery, GatewayError, Unavailable
+from gateway.inputs import segments
 from gateway.operations import archive
 from gateway.operations.backup import Saved, backup, restore, resumed
 from gateway.publication import refresh
@@ -348,3 +350,38 @@ class Cut(Exception):
             raise self
         self._left -= 1
         return act(*given, **more)
+
+
+def test_of_a_push_that_lands_meanwhile_a_backup_holds_all_or_nothing(
+    shop: Workshop, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = segments.Shelf(shop.settings.state / "inputs" / "staff" / "till" / "people")
+    work = home.begin()
+    for name in ("rows", "bad"):
+        (work / name).write_bytes(b"held")
+    half, asked, turn, durable = threading.Event(), threading.Event(), segments.Shelf.turn, segments._durable
+
+    def slowly(path: Path) -> None:
+        # What stands beside the segment is in its place, the segment itself is not.
+        if path.name == "rows":
+            half.set()
+            asked.wait(30)
+        durable(path)
+
+    def push() -> None:
+        with turn(home):
+            home.add("a" * 32, "b" * 32, work / "rows", work / "bad", segments.Answer(1, 1, ()))
+
+    def taking(shelf: segments.Shelf) -> contextlib.AbstractContextManager[None]:
+        asked.set()
+        return turn(shelf)
+
+    monkeypatch.setattr(segments, "_durable", slowly)
+    monkeypatch.setattr(segments.Shelf, "turn", taking)
+    pushing = threading.Thread(target=push)
+    pushing.start()
+    assert half.wait(30)
+    held = saved(shop, file)
+    pushing.join()
+    kinds = {one.name.rpartition(".")[2] for one in held.files if one.name.startswith("inputs/")}
+    assert kinds == {"parquet", "json", "aside"}
