@@ -28,15 +28,18 @@ from gateway.inputs import iceberg_types
 from gateway.inputs.lakes import FILES, LakeColumn, LakeError, Listing, inside
 
 METADATA = "metadata"
+HINT = "version-hint.text"
+METADATA_JSON = ".metadata.json"
 LIMIT_BYTES = 64 << 20
 # As catalogs name them, and as tables without a catalog do.
 _NUMBERED = re.compile(r"(?:v(?P<plain>\d{1,18})|(?P<named>\d{1,18})-[0-9a-f-]{1,64})(\.gz)?\.metadata\.json")
+_HINT = re.compile(r"\d{1,18}|[0-9A-Za-z][0-9A-Za-z._-]{0,199}")
 _BROKEN = (OSError, ValueError, KeyError, EOFError, zlib.error)
 _FILE = re.compile(r"file:/{0,2}(?=/)")
 
 
 def listing(folder: Path, metadata: Path | None) -> Listing:
-    """The current snapshot by the `metadata` file, else by that of the highest number. Raises LakeError."""
+    """The current snapshot by the `metadata` file, else by what the folder says is current. Raises LakeError."""
     try:
         told = _read(inside(_newest(folder) if metadata is None else metadata, folder))
         files = list(_files(told, folder))
@@ -47,6 +50,14 @@ def listing(folder: Path, metadata: Path | None) -> Listing:
 
 
 def _newest(folder: Path) -> Path:
+    """The metadata file that `version-hint.text` names, else the one of the highest number.
+
+    A number there may be behind: of tables without a catalog each next file that is there is a commit as well.
+    Source: Apache Iceberg, HadoopTableOperations.refresh, and pyiceberg, StaticTable.
+    """
+    hinted = _hinted(folder)
+    if hinted and not hinted.isdecimal():
+        return folder / METADATA / f"{hinted.removesuffix(METADATA_JSON)}{METADATA_JSON}"
     found: dict[int, list[Path]] = {}
     for path in (folder / METADATA).iterdir():
         match = _NUMBERED.fullmatch(path.name)
@@ -54,10 +65,28 @@ def _newest(folder: Path) -> Path:
             found.setdefault(int(match["plain"] or match["named"]), []).append(path)
     if not found:
         raise LakeError(f"the folder {METADATA} of the table holds no metadata file")
-    newest = found[max(found)]
+    number = max(found)
+    if hinted:
+        number = int(hinted)
+        while number + 1 in found:
+            number += 1
+        if number not in found:
+            raise LakeError(f"{HINT} says {number}, and no metadata file has this number")
+    newest = found[number]
     if len(newest) > 1:
-        raise LakeError(f"the table has {len(newest)} metadata files of the number {max(found)}: name one as the path")
+        raise LakeError(f"the table has {len(newest)} metadata files of the number {number}: name one as the path")
     return newest[0]
+
+
+def _hinted(folder: Path) -> str:
+    """What is said to be the current metadata, "" where nothing is. Raises LakeError."""
+    path = folder / METADATA / HINT
+    if not path.exists():
+        return ""
+    told = _bytes(inside(path, folder)).decode().strip()
+    if not _HINT.fullmatch(told):
+        raise LakeError(f"{HINT} names no metadata file")
+    return told
 
 
 def _read(path: Path) -> TableMetadata:

@@ -276,3 +276,30 @@ def test_more_files_than_are_read_are_refused(make: Make, monkeypatch: pytest.Mo
     table.append(TWO)
     monkeypatch.setattr(iceberg_tables, "FILES", 1)
     assert lake_reader.answer("iceberg", folder(table), None) == Refusal("the table has more than 1 files: compact it")
+
+
+def test_the_metadata_that_a_folder_says_is_current_counts_before_the_highest_number(make: Make) -> None:
+    table = make()
+    first, home = newest(table), folder(table)
+    table.append(TWO)
+    second = newest(table)
+    assert len(listing(table).files) == 2
+    hint = home / "metadata" / "version-hint.text"
+    for told in (first.name, first.name.removesuffix(".metadata.json")):
+        hint.write_text(f"{told}\n")
+        assert len(listing(table).files) == 1
+    # As tables without a catalog have it: the hint may be behind, and what does not follow is nobody's commit.
+    for number, path in ((3, first), (4, second), (9, first)):
+        shutil.copy(path, home / "metadata" / f"v{number}.metadata.json")
+    assert len(listing(table).files) == 1
+    for told, files in (("3", 2), ("4", 2), ("9", 1)):
+        hint.write_text(told)
+        assert len(listing(table).files) == files
+
+
+@pytest.mark.parametrize(("hint", "told"), [("7", "says 7"), ("../x", "names no"), ("", "names no"), ("gone", "there")])
+def test_a_hint_that_names_nothing_is_refused(make: Make, hint: str, told: str) -> None:
+    table = make()
+    (folder(table) / "metadata" / "version-hint.text").write_text(hint)
+    with pytest.raises(LakeError, match=told):
+        listing(table)
