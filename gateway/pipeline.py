@@ -57,7 +57,7 @@ from gateway.serving.catalog import Catalog, Kept
 from gateway.serving.engine import Description
 from gateway.serving.forms import Form
 from gateway.serving.siblings import Siblings
-from gateway.serving.stream import Provenance, Result, Summary
+from gateway.serving.stream import Late, Provenance, Result, Summary
 from gateway.session import Pin, Readiness, Session
 from gateway.settings import Settings
 from gateway.system_catalogs.pg_catalog import Backend, PgCatalog
@@ -394,7 +394,7 @@ class Gateway:
 
     def _finished(
         self, session: Session, plan: Plan, provenance: Provenance, trace: Trace, limits: Limits, summary: Summary
-    ) -> None:
+    ) -> Late:
         trace.ended(summary)
         self._fences.ended(session, plan, limits, summary)
-        self.refusals.ended(answered(session, plan, provenance, summary), summary)
+        return self.refusals.ended(answered(session, plan, provenance, summary), summary)

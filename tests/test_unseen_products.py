@@ -184,7 +184,7 @@ CLOCK = (
     (r"age=\d+", "age=0"),
     (r"\b[0-9a-f]{12,}\b", "ID"),
     (r'name="token" value="[^"]*"', "TOKEN"),
-    (r'"(computed_s|cost)":[\d.e-]+', r'"\1":0'),
+    (r'"(computed_s|cpu_s|rendered_s|sent_bytes|cost)":[\d.e-]+', r'"\1":0'),
     (r'"age(_s)?": ?\d+', '"age":0'),
 )
 

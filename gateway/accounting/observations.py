@@ -16,7 +16,7 @@ from gateway import ticking
 from gateway.accounting import latencies
 from gateway.accounting.latencies import Histogram
 from gateway.accounting.ledger import Ledger, Row
-from gateway.accounting.observe import Observation, QueryAnswered, QueryRefused, Refused
+from gateway.accounting.observe import AnswerSent, Observation, QueryAnswered, QueryRefused, Refused
 from gateway.errors import Unavailable
 from gateway.ticking import Clock
 
@@ -53,7 +53,11 @@ class Counted:
 
 @dataclass(slots=True)
 class Numbers:
-    """How it went: queries, of which errors by blame; what left, and its cost; latencies of those that had rows."""
+    """How it went: queries, of which errors by blame; what left, and its cost; latencies of those that had rows.
+
+    `bytes` are those of Arrow batches, `sent_bytes` those that doors made of them; `computed_ms` is time, `cpu_ms` what
+    threads have spent computing and `rendered_ms` at the doors.
+    """
 
     queries: int = 0
     lacking: int = 0
@@ -62,6 +66,9 @@ class Numbers:
     rows: int = 0
     bytes: int = 0
     computed_ms: float = 0.0
+    sent_bytes: int = 0
+    cpu_ms: float = 0.0
+    rendered_ms: float = 0.0
     latency: Histogram = field(default_factory=dict)
 
     def add(self, other: Numbers) -> None:
@@ -72,7 +79,10 @@ class Numbers:
         self.theirs += other.theirs
         self.rows += other.rows
         self.bytes += other.bytes
+        self.sent_bytes += other.sent_bytes
         self.computed_ms += other.computed_ms
+        self.cpu_ms += other.cpu_ms
+        self.rendered_ms += other.rendered_ms
         latencies.merge(self.latency, other.latency)
 
 
@@ -102,7 +112,10 @@ class Minute:
             "theirs": found.theirs,
             "rows": found.rows,
             "bytes": found.bytes,
+            "sent_bytes": found.sent_bytes,
             "computed_ms": round(found.computed_ms, 3),
+            "cpu_ms": round(found.cpu_ms, 3),
+            "rendered_ms": round(found.rendered_ms, 3),
             "latency": latencies.text(found.latency),
         }
 
@@ -116,8 +129,10 @@ class Minute:
         queries, lacking, failed, theirs, rows, size = (
             int(str(row[name])) for name in ("queries", "lacking", "failed", "theirs", "rows", "bytes")
         )
-        spent, latency = float(str(row["computed_ms"])), latencies.read(str(row["latency"]))
-        numbers = Numbers(queries, lacking, failed, theirs, rows, size, spent, latency)
+        computed, latency = float(str(row["computed_ms"])), latencies.read(str(row["latency"]))
+        sent = int(str(row.get("sent_bytes", 0)))
+        spent, rendered = (float(str(row.get(name, 0))) for name in ("cpu_ms", "rendered_ms"))
+        numbers = Numbers(queries, lacking, failed, theirs, rows, size, computed, sent, spent, rendered, latency)
         return cls(ticking.read(str(row["at"])), counted, numbers)
 
 
@@ -134,6 +149,8 @@ class Tally:
         """Count an answer, or a refusal."""
         if isinstance(observation, QueryAnswered):
             self._answered(observation)
+        elif isinstance(observation, AnswerSent):
+            self._sent(observation)
         elif isinstance(observation, QueryRefused):
             counted = Counted("", observation.port, _whom(observation), observation.kind, observation.purpose or "")
             with self._lock:
@@ -162,22 +179,28 @@ class Tally:
                 raise
 
     def _answered(self, query: QueryAnswered) -> None:
-        whom, purpose = _whom(query), query.purpose or ""
         reached = latencies.step(query.first_ms) if query.rows or query.refused is None else None
         with self._lock:
             minute = self._minute()
-            for state in query.products or ("",):
-                name, _, version = state.partition("@")
-                counted = Counted(name, query.port, whom, query.kind, purpose, _major(version))
+            for counted in _counted(query):
                 numbers = self._of(minute, counted)
                 numbers.queries += 1
                 numbers.rows += query.rows
                 numbers.bytes += query.bytes
                 numbers.computed_ms += query.computed_ms
+                numbers.cpu_ms += query.cpu_ms
                 if query.refused is not None:
                     _blamed(numbers, query.refused)
                 if reached is not None:
                     numbers.latency[reached] = numbers.latency.get(reached, 0) + 1
+
+    def _sent(self, sent: AnswerSent) -> None:
+        with self._lock:
+            minute = self._minute()
+            for counted in _counted(sent.answer):
+                numbers = self._of(minute, counted)
+                numbers.sent_bytes += sent.bytes
+                numbers.rendered_ms += sent.rendered_ms
 
     def _minute(self) -> int:
         return int(self._clock.now().timestamp()) // 60
@@ -189,6 +212,14 @@ class Tally:
                 return self._of(minute, Counted(counted.product, counted.port, OTHERS, OTHERS, "", counted.major))
             found = self._minutes[minute, counted] = Numbers()
         return found
+
+
+def _counted(query: QueryAnswered) -> Iterator[Counted]:
+    """What an answer is counted for: each product that it has read."""
+    whom, purpose = _whom(query), query.purpose or ""
+    for state in query.products or ("",):
+        name, _, version = state.partition("@")
+        yield Counted(name, query.port, whom, query.kind, purpose, _major(version))
 
 
 def _major(version: str) -> int:

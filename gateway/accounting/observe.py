@@ -51,8 +51,8 @@ class QueryAnswered:
 
     `subject` has signed in, and asks `on_behalf_of` another where that is set. `products` are
     `name@version/snapshot`; `outcome` is the stream's (answered, cancelled, timeout, failed, closed);
-    `refused` is set where it failed. `rows` and `bytes` are those that left. `kind` is that of whom it is answered for;
-    `first_ms` went by until it had rows, and `computed_ms` it took the engine in all.
+    `refused` is set where it failed. `rows` and `bytes` (of Arrow) are those that left. `kind` is that of whom it is
+    answered for; `first_ms` went by until it had rows, `computed_ms` it took the engine in all, `cpu_ms` its threads.
     """
 
     query_id: str
@@ -73,6 +73,19 @@ class QueryAnswered:
     kind: str = ""
     first_ms: float = 0.0
     computed_ms: float = 0.0
+    cpu_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSent:
+    """What a door has sent of an answer, and the CPU that making it has taken there: counted, since it is on record.
+
+    There may be several of one answer, and none where nothing was sent.
+    """
+
+    answer: QueryAnswered
+    bytes: int
+    rendered_ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +236,7 @@ class AuditRead:
 Observation = (
     QueryBegun
     | QueryAnswered
+    | AnswerSent
     | QueryRefused
     | MetadataRead
     | AccessExplained
@@ -284,6 +298,12 @@ class Observer:
                 count.unrecorded()
             if self._required:
                 raise
+        for count in self._counts:
+            count.record(observation)
+
+    def sent(self, answer: QueryAnswered, size: int, rendered_ms: float) -> None:
+        """Count what a door has sent of an answer that is on record."""
+        observation = AnswerSent(answer, size, rendered_ms)
         for count in self._counts:
             count.record(observation)
 

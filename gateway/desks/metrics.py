@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from gateway.accounting.audit_chain import Head
 from gateway.accounting.observe import (
     AccessExplained,
+    AnswerSent,
     MetadataRead,
     Observation,
     PolicyLoaded,
@@ -32,8 +33,8 @@ from gateway.accounting.observe import (
 )
 from gateway.errors import Unavailable
 from gateway.service_levels.slo_told import NOTHING, Document
+from gateway.serving.running import Load
 from gateway.serving.siblings import Siblings
-from gateway.serving.stream import Load
 from gateway.snapshot import Snapshot
 
 # Seconds: from a cached lookup to a pull of tens of millions of rows.
@@ -91,6 +92,11 @@ class Metrics:
             counter("product_queries", f"Answers that read a product{several}", ("port", "product")),
             counter("served_rows", f"Rows that left{several}", ("port", "product")),
             counter("served_bytes", f"Bytes of Arrow that left{several}", ("port", "product")),
+            counter("cpu_seconds", f"CPU of the threads that computed answers{several}", ("port", "product")),
+        )
+        self._by_sent = (
+            counter("sent_bytes", f"Bytes that the door sent, as it sent them{several}", ("port", "product")),
+            counter("rendered_cpu_seconds", f"CPU that making them has taken{several}", ("port", "product")),
         )
         self._of_workspace = (
             counter("workspace_queries", "Answers that read a workspace's products", ("port", "workspace")),
@@ -104,7 +110,7 @@ class Metrics:
         self._audit = counter("audit_failures", "Records that could not be written")
         self._requests = counter("http_requests", "HTTP requests by route", ("method", "route", "status"))
         # Finding a child by its labels costs more than counting does.
-        self._ended, self._read = cache(self._of_port), cache(self._of_product)
+        self._ended, self._read, self._left = cache(self._of_port), cache(self._of_product), cache(self._of_sent)
         ProcessCollector(registry=self._registry)
         self._watched: dict[str, Callable[[], OpenThere]] = {}
         self._registry.register(_State(snapshots, load, head))
@@ -118,6 +124,11 @@ class Metrics:
         match observation:
             case QueryAnswered():
                 self._answered(observation)
+            case AnswerSent(answer=answer):
+                for state in answer.products:
+                    size, cpu = self._left(answer.port, state.partition("@")[0])
+                    size.inc(observation.bytes)
+                    cpu.inc(observation.rendered_ms / 1000)
             case QueryRefused(port=port, refused=refused):
                 self._queries.labels(port, "refused", refused.code).inc()
             case MetadataRead(port=port) | AccessExplained(port=port):
@@ -165,10 +176,11 @@ class Metrics:
         ended.inc()
         seconds.observe(query.elapsed_ms / 1000)
         for state in query.products:
-            answers, rows, size = self._read(query.port, state.partition("@")[0])
+            answers, rows, size, cpu = self._read(query.port, state.partition("@")[0])
             answers.inc()
             rows.inc(query.rows)
             size.inc(query.bytes)
+            cpu.inc(query.cpu_ms / 1000)
         answers, computed = self._of_workspace
         for name in {self._workspace_of(state.rpartition("/")[2]) for state in query.products} - {""}:
             answers.labels(query.port, name).inc()
@@ -184,6 +196,9 @@ class Metrics:
 
     def _of_product(self, port: str, product: str) -> tuple[Counter, ...]:
         return tuple(one.labels(port, product) for one in self._by_product)
+
+    def _of_sent(self, port: str, product: str) -> tuple[Counter, ...]:
+        return tuple(one.labels(port, product) for one in self._by_sent)
 
 
 class _All(Collector):

@@ -9,13 +9,14 @@ import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from gateway.accounting.observe import Observer, QueryAnswered
 from gateway.desks.sign_in import SignIn
 from gateway.desks.tracing import Trace, Tracing
 from gateway.errors import Cancelled, GatewayError, Internal, NotFound
 from gateway.reach.evidence import refusal
-from gateway.serving.stream import Summary
+from gateway.serving.stream import Late, Summary
 from gateway.session import Session
 
 _log = logging.getLogger("outport.refusals")
@@ -46,11 +47,12 @@ class Refusals:
             self._audit.record(refusal(session, text, query_id or uuid.uuid4().hex, on_behalf_of, error))
             error.on_record = True
 
-    def ended(self, record: QueryAnswered, summary: Summary) -> None:
-        """Keep how an answer ended, with the error that ended it. Raises Unavailable."""
+    def ended(self, record: QueryAnswered, summary: Summary) -> Late:
+        """Keep how an answer ended, with the error that ended it; what takes what a door sends. Raises Unavailable."""
         self._audit.record(record)
         if summary.error is not None:
             summary.error.on_record = True
+        return partial(self._audit.sent, record)
 
     def told(self, port: str, session: Session | None, text: str, error: Exception) -> GatewayError:
         """`error` as a door may tell it, kept; of a defect its id only. Without a session nobody has signed in yet."""

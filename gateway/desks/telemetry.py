@@ -90,7 +90,7 @@ class QuerySpans:
         """Its answer has ended."""
         now = time.time_ns()
         first = min(now, self._bound + int(summary.first_ms * 1e6))
-        self._step("engine", self._bound, first, computed_ms=summary.computed_ms)
+        self._step("engine", self._bound, first, computed_ms=summary.computed_ms, cpu_ms=summary.cpu_ms)
         self._step("encode", first, now)
         self._span.set_attribute(_ROWS, summary.rows)
         self._span.set_attribute("outport.bytes", summary.bytes)

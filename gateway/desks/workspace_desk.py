@@ -16,8 +16,8 @@ from gateway.reach.fences import Fences
 from gateway.reach.grants import sees
 from gateway.reach.managers import Managers
 from gateway.reach.pins import Pins
+from gateway.serving.running import Load
 from gateway.serving.siblings import Siblings
-from gateway.serving.stream import Load
 from gateway.session import Session
 
 # What others of the same deployment compute is waited for so long: who does not answer is left out.

@@ -133,6 +133,7 @@ def answered(session: Session, plan: Plan, provenance: Provenance, summary: Summ
         kind=_kind(session),
         first_ms=summary.first_ms,
         computed_ms=summary.computed_ms,
+        cpu_ms=summary.cpu_ms,
     )
 
 

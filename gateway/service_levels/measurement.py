@@ -46,6 +46,8 @@ class Prices:
 class Scorecard:
     """One product over DAYS. Ratios are None where there is nothing to divide by; money is that of a year.
 
+    `bytes` are those of Arrow batches, `sent_bytes` what doors sent of them; `computed_s` is time, `cpu_s` what threads
+    have spent, of which `rendered_s` at the doors.
     `cases` are the declared use cases that were seen to ask.
     """
 
@@ -59,6 +61,9 @@ class Scorecard:
     rows: int
     bytes: int
     computed_s: float
+    sent_bytes: int
+    cpu_s: float
+    rendered_s: float
     ports: Mapping[str, int]
     purposes: Mapping[str, int]
     cases: tuple[str, ...]
@@ -157,6 +162,9 @@ def _scorecard(
         rows=total.rows,
         bytes=total.bytes,
         computed_s=round(total.computed_ms / 1000, 3),
+        sent_bytes=total.sent_bytes,
+        cpu_s=round((total.cpu_ms + total.rendered_ms) / 1000, 3),
+        rendered_s=round(total.rendered_ms / 1000, 3),
         ports=dict(sorted(used.ports.items())),
         purposes=dict(sorted(used.purposes.items())),
         cases=cases,
@@ -224,7 +232,8 @@ def money(snapshot: Snapshot, name: str) -> float | None:
 
 def _cost(snapshot: Snapshot, total: Numbers, prices: Prices) -> float:
     """Total cost of ownership of a year: what is declared, and what was measured at the deployment's prices."""
-    measured = total.computed_ms / 3_600_000 * prices.cpu_hour + total.bytes / 1e9 * prices.gigabyte
+    spent_ms = total.cpu_ms + total.rendered_ms
+    measured = spent_ms / 3_600_000 * prices.cpu_hour + total.sent_bytes / 1e9 * prices.gigabyte
     return (money(snapshot, "cost") or 0.0) + measured * 365 / DAYS
 
 
@@ -272,6 +281,9 @@ class Together:
     rows: int
     bytes: int
     computed_s: float
+    sent_bytes: int
+    cpu_s: float
+    rendered_s: float
     compliance: float | None
     documentation: float | None
     incidents: int
@@ -305,6 +317,9 @@ def together(cards: Sequence[Scorecard], domain: str = "") -> Together:
         rows=sum(one.rows for one in cards),
         bytes=sum(one.bytes for one in cards),
         computed_s=round(sum(one.computed_s for one in cards), 3),
+        sent_bytes=sum(one.sent_bytes for one in cards),
+        cpu_s=round(sum(one.cpu_s for one in cards), 3),
+        rendered_s=round(sum(one.rendered_s for one in cards), 3),
         compliance=_mean([one.care.compliance for one in cards]),
         documentation=_mean([one.care.documentation for one in cards]),
         incidents=sum(one.incidents or 0 for one in cards),

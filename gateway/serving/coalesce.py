@@ -20,6 +20,7 @@ import pyarrow as pa
 from gateway.binding import parameters
 from gateway.binding.bind import Scalar, Value
 from gateway.errors import Exhausted
+from gateway.serving.cpu import Account
 from gateway.serving.running import Alone, Encoded, Slots
 from gateway.sql import duck
 
@@ -100,7 +101,7 @@ class Together:
         self._coalescer = coalescer
         self._schema = shared.schema
         self._began: float | None = None
-        self._spent_s = 0.0
+        self._spent_s = self.shared_cpu_s = 0.0
         self._joined = self._asked = False
         self._arrived = threading.Event()
         self._ready: Callable[[], None] | None = None
@@ -121,6 +122,11 @@ class Together:
     def computed_s(self) -> float:
         """Seconds of queries that this lookup was part of."""
         return self._spent_s + self.alone.computed_s
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds that it has taken: its part of those of queries for several."""
+        return self.shared_cpu_s + self.alone.cpu_s
 
     def prefetch(self, ready: Callable[[], None]) -> bool:
         """Wait among others without a thread: `ready` is called once, when `next` need not wait."""
@@ -316,15 +322,19 @@ def _run_together(members: Sequence[Together]) -> None:
     except Exception as error:
         _log.info("lookups are answered one by one: %s", type(error).__name__)
         return
+    cpu, account = members[0].alone.slots.cpu, Account()
     try:
         flight = _Flight(cursor, members)
         for member in members:
             member.began(flight)
-        _distribute(_rows(cursor, members), members)
+        with cpu.counting(account):
+            _distribute(_rows(cursor, members), members)
     except Exception as error:
         # Whose key it was is not known: each runs alone and has its own answer or its own error.
         _log.info("lookups are answered one by one: %s", type(error).__name__)
     finally:
+        for member in members:
+            member.shared_cpu_s += cpu.spent_s(account) / len(members)
         cursor.close()
 
 

@@ -31,8 +31,8 @@ from gateway.serving.coalesce import Shared
 from gateway.serving.forms import Form
 from gateway.serving.kept_rows import Every, KeptRows
 from gateway.serving.late_rows import Paged
-from gateway.serving.running import ANYBODY, Alone, Asker, Slots, Source
-from gateway.serving.stream import Load, ProductProvenance, Provenance, Result, Summary, Watchdog
+from gateway.serving.running import ANYBODY, Alone, Asker, Load, Slots, Source
+from gateway.serving.stream import Late, ProductProvenance, Provenance, Result, Summary, Watchdog
 from gateway.serving.wire_forms import UTC, Wire
 from gateway.settings import Settings, shared_memory
 from gateway.sql import duck, duck_errors
@@ -101,17 +101,22 @@ class Engine:
             own = spill / str(next(made))
             return Attached(
                 duck.serving(
-                    threads=threads, memory_limit=memory_limit, snapshots=snapshots, spill=own, temp_limit=temp_limit
+                    threads=threads,
+                    memory_limit=memory_limit,
+                    snapshots=snapshots,
+                    spill=own,
+                    temp_limit=temp_limit,
+                    workers=self._slots.cpu.workers(),
                 )
             )
 
         self._make = make
+        self._slots = Slots(running_limit, queue_s)
         self._spill = spill
         self._serving = self._make()
         self._lock, self._renewing = threading.Lock(), threading.Lock()
         self._schemas: OrderedDict[_Named, _Typed] = OrderedDict()
         self._pages: OrderedDict[_Named, Paged | None] = OrderedDict()
-        self._slots = Slots(running_limit, queue_s)
         self._coalescer = coalesce.Coalescer(self._slots, LOOKUPS_PER_QUERY)
         self._kept = KeptRows(self._slots)
         self._watchdog = Watchdog()
@@ -125,7 +130,7 @@ class Engine:
         batch_rows: int,
         valid_until: float,
         provenance: Provenance,
-        finish: Callable[[Summary], None],
+        finish: Callable[[Summary], Late | None],
         begin: Callable[[], None],
         asker: Asker = ANYBODY,
     ) -> Result:

@@ -24,6 +24,7 @@ from gateway.errors import Exhausted
 from gateway.product import Column
 from gateway.serving.attached import Attached
 from gateway.serving.coalesce import Found
+from gateway.serving.cpu import Account
 from gateway.serving.running import Encoded, Slots
 from gateway.sql import duck
 
@@ -168,7 +169,8 @@ class KeptRows:
         try:
             serving.lease(views)
             try:
-                batch = _whole(every, cursor())
+                with self._slots.cpu.counting(Account()):  # nobody's: who asks next did not ask for all of it
+                    batch = _whole(every, cursor())
             finally:
                 serving.release(views)
         except Exception as error:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import pyarrow as pa
 
 from gateway.binding.bind import Parameters, given
 from gateway.errors import Exhausted
+from gateway.serving.cpu import Account, Meter
 from gateway.sql import duck, duck_errors
 
 Data = bytes | memoryview
@@ -57,6 +58,20 @@ class Asker:
 ANYBODY = Asker("")
 
 
+@dataclass(frozen=True)
+class Load:
+    """Answers that are not at their end, and of these the queries that compute now, or wait for their turn.
+
+    `workspaces` tells both of each workspace ("": of no name) that has had a turn.
+    """
+
+    open: int
+    running: int
+    waiting: int
+    limit: int
+    workspaces: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
 class _Waiter:
     """One that waits for a turn."""
 
@@ -85,6 +100,7 @@ class Slots:
         self.running = 0
         self.limit = limit
         self.queue_s = queue_s
+        self.cpu = Meter()
 
     @property
     def waiting(self) -> int:
@@ -189,13 +205,15 @@ class Source(Protocol):
     """One query's batches as the engine makes them. `interrupt` may come from any thread, the rest from one at a time.
 
     `computing_since` is None while the engine computes nothing for it, else monotonic seconds; `computed_s` is what it
-    computed before.
+    computed before, and `cpu_s` what the threads that did have spent.
     """
 
     @property
     def computing_since(self) -> float | None: ...
     @property
     def computed_s(self) -> float: ...
+    @property
+    def cpu_s(self) -> float: ...
     def prefetch(self, ready: Callable[[], None]) -> bool:
         """Whether the first batch is computed by another thread: `ready` is called, once, when `next` need not wait."""
 
@@ -234,6 +252,12 @@ class Alone:
         self._stopped = self._given = False
         self.computing_since: float | None = None
         self.computed_s = 0.0
+        self._account = Account()
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds that it has taken."""
+        return self.slots.cpu.spent_s(self._account)
 
     def prefetch(self, ready: Callable[[], None]) -> bool:
         """It computes only while it is read."""
@@ -260,7 +284,8 @@ class Alone:
         while True:
             self.computing_since = started = time.monotonic()
             try:
-                return self._read()
+                with self.slots.cpu.counting(self._account):
+                    return self._read()
             except (duck.Error, pa.ArrowException, OSError) as error:
                 small = not self._given and time.monotonic() - started < SMALL_S
                 if self._stopped or not small or time.monotonic() > until or not duck_errors.lacks_memory(error):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Never
 
@@ -18,6 +18,7 @@ from gateway.binding.lineage import Origin
 from gateway.errors import Cancelled, Exhausted, GatewayError, NotFound, Timeout, Unauthenticated, Unavailable
 from gateway.limits import Limits
 from gateway.serving import forms
+from gateway.serving.cpu import Lap
 from gateway.serving.running import Data, Encoded, Source
 from gateway.snapshot import LASTING, Lifespan
 
@@ -67,29 +68,23 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Summary:
-    """What an answer was, once it has ended: `first_ms` until it had rows, `computed_ms` of computing in all."""
+    """What an answer was, once it has ended: `first_ms` until it had rows, `computed_ms` of computing in all.
+
+    `bytes` are those of its Arrow batches, `cpu_ms` the CPU of the threads that have computed it.
+    """
 
     rows: int
     bytes: int
     elapsed_ms: float
     first_ms: float
     computed_ms: float
+    cpu_ms: float
     outcome: Outcome
     error: GatewayError | None
 
 
-@dataclass(frozen=True)
-class Load:
-    """Answers that are not at their end, and of these the queries that compute now, or wait for their turn.
-
-    `workspaces` tells both of each workspace ("": of no name) that has had a turn.
-    """
-
-    open: int
-    running: int
-    waiting: int
-    limit: int
-    workspaces: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+# Takes bytes that a door has sent of an answer that has ended, and milliseconds of CPU that it took to make them.
+Late = Callable[[int, float], None]
 
 
 class Result:
@@ -108,7 +103,7 @@ class Result:
         valid_until: float,
         watchdog: Watchdog,
         free: Callable[[], None],
-        finish: Callable[[Summary], None],
+        finish: Callable[[Summary], Late | None],
         explain: Callable[[BaseException], GatewayError],
         begin: Callable[[], None],
     ) -> None:
@@ -126,7 +121,9 @@ class Result:
         self._waiting_since: float | None = self._started
         self._first: float | None = None
         self._interrupted_since: float | None = None
-        self._rows = self._bytes = 0
+        self._rows = self._bytes = self._sent = 0
+        self._lap = Lap()
+        self._late: Late | None = None
         watchdog.add(self)
 
     def __enter__(self) -> Result:
@@ -171,7 +168,23 @@ class Result:
             if row is not None:
                 self._counted(1, row.size)
                 self._end("answered", None)
+                self._lap.begin()
         return None if row is None else row.data
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the Arrow batches that were handed over up to now."""
+        return self._bytes
+
+    def sent(self, size: int) -> None:
+        """Said by a door: so many bytes of what it made of the answer leave now.
+
+        What its thread does from here to the next batch is not the answer's.
+        """
+        self._lap.end()
+        self._sent += size
+        if self._closed:
+            self._tell()
 
     def keep(self, form: Hashable, data: Data) -> None:
         """What a door has made of an answer of one row, for the next that asks for that row.
@@ -277,6 +290,7 @@ class Result:
             self._fail(Exhausted(f"the answer has more than {self._limits.bytes} bytes", reason="bytes"))
 
     def _compute(self) -> pa.RecordBatch | None:
+        self._lap.end()
         self._waiting_since = None
         try:
             batch = self._source.next(self._limits.compute_s if self._rows else None)
@@ -284,6 +298,7 @@ class Result:
             self._fail(self._stop or (error if isinstance(error, GatewayError) else self._explain(error)), error)
         finally:
             self._waiting_since = time.monotonic()
+            self._lap.begin()
         if self._stop is not None:
             self._fail(self._stop)
         return batch
@@ -301,14 +316,22 @@ class Result:
         now = time.monotonic()
         first = now if self._first is None else self._first
         elapsed_ms, first_ms = (now - self._started) * 1000, (first - self._started) * 1000
-        computed_ms = self._source.computed_s * 1000
-        self.summary = Summary(self._rows, self._bytes, elapsed_ms, first_ms, computed_ms, outcome, error)
+        computed_ms, cpu_ms = self._source.computed_s * 1000, self._source.cpu_s * 1000
+        self.summary = Summary(self._rows, self._bytes, elapsed_ms, first_ms, computed_ms, cpu_ms, outcome, error)
         self._watchdog.remove(self)
         try:
             self._source.close()
         finally:
             self._free()
-            self._finish(self.summary)
+            self._late = self._finish(self.summary)
+            if self._sent:
+                self._tell()
+
+    def _tell(self) -> None:
+        """Have counted what a door has sent and spent since the last time."""
+        if self._late is not None:
+            self._late(self._sent, self._lap.spent_s * 1000)
+        self._sent, self._lap.spent_s = 0, 0.0
 
 
 class Watchdog:

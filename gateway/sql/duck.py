@@ -11,6 +11,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -243,11 +244,20 @@ def constants(text: str) -> list[tuple[Any, ...]]:
 
 
 def serving(
-    *, threads: int, memory_limit: str, snapshots: Path, spill: Path, temp_limit: str | None = None
+    *,
+    threads: int,
+    memory_limit: str,
+    snapshots: Path,
+    spill: Path,
+    temp_limit: str | None = None,
+    workers: AbstractContextManager[None] | None = None,
 ) -> Connection:
-    """The serving instance: in memory, its files confined to `snapshots`, its configuration locked."""
+    """The serving instance: in memory, its files confined to `snapshots`, its configuration locked.
+
+    Within `workers` its threads begin that compute beside whoever asks.
+    """
     config: dict[str, Any] = {
-        "threads": threads,
+        "threads": 1,
         "memory_limit": memory_limit,
         "temp_directory": str(spill),
         "allow_unsigned_extensions": "false",
@@ -255,6 +265,8 @@ def serving(
     if temp_limit is not None:
         config["max_temp_directory_size"] = temp_limit
     instance = duckdb.connect(":memory:", config=config)
+    with workers or nullcontext():
+        instance.execute(f"SET threads = {threads}")
     instance.execute("LOAD icu")
     instance.execute("SET GLOBAL TimeZone = 'UTC'")
     return locked(instance, allowed=snapshots)

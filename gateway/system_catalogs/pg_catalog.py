@@ -20,7 +20,7 @@ from gateway.serving import forms
 from gateway.serving.engine import Description
 from gateway.serving.forms import Form
 from gateway.serving.running import Alone, Slots
-from gateway.serving.stream import Provenance, Result, Summary, Watchdog
+from gateway.serving.stream import Late, Provenance, Result, Summary, Watchdog
 from gateway.serving.wire_forms import Wire
 from gateway.session import Session
 from gateway.sql import duck, duck_errors
@@ -60,7 +60,7 @@ class PgCatalog:
         limits: Limits,
         batch_rows: int,
         provenance: Provenance,
-        finish: Callable[[Summary], None],
+        finish: Callable[[Summary], Late | None],
         begin: Callable[[], None],
     ) -> Result:
         """The answer for whoever may see `visible`, as a stream. Raises BadQuery, NotFound, Forbidden."""

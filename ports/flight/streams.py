@@ -66,6 +66,8 @@ def _chunks(result: Result, schema: pa.Schema) -> Iterator[pa.RecordBatch | tupl
         named = batch if batch.schema.equals(schema) else pa.RecordBatch.from_arrays(batch.columns, schema=schema)
         for piece in _cut(named):
             yield piece if origin is None else (piece, origin)
+            # Once it has left: writing it is the same thread's work.
+            result.sent(pa.ipc.get_record_batch_size(piece))
             origin = None
     if origin is not None:
         empty = [pa.array([], field.type) for field in schema]

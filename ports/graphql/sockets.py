@@ -225,7 +225,9 @@ class _Connection:
         try:
             given = self._door.answer(session, asked, MODERN, lifeline)
             answer: Answer = given.answer() if isinstance(given, Awaited) else given
-            content = orjson.loads(b"".join(answer.chunks))
+            text = b"".join(answer.chunks)
+            lifeline.sent(len(text))
+            content = orjson.loads(text)
         finally:
             lifeline.release()
         if "errors" in content:

@@ -64,6 +64,14 @@ class Lifeline:
         for result in held:
             result.cancel()
 
+    def sent(self, size: int) -> None:
+        """So many bytes of an answer leave now: each query's part of them is that of its rows."""
+        with self._lock:
+            held = tuple(self._results)
+        every = sum(one.size_bytes for one in held) or 1
+        for result in held:
+            result.sent(size if len(held) == 1 else size * result.size_bytes // every)
+
     def release(self) -> None:
         """Free every query, whatever state it is in. Blocks until they have stopped."""
         with self._lock:
@@ -190,6 +198,7 @@ class _Turn:
     def _begin(self, answer: Answer) -> None:
         try:
             begun = _Begun(answer, [], ended=True) if self._head else _begin(answer, self._accepted)
+            self.lifeline.sent(sum(map(len, begun.head)))
             if begun.ended:
                 self.lifeline.release()
         except BaseException as error:
@@ -299,4 +308,6 @@ class _Stream(Response):
 
     def _gathered(self) -> tuple[list[Chunk], bool]:
         self._lane.blocks()
-        return _gather(self._begun.answer.chunks, GATHERED_BYTES, GATHERED_S)
+        chunks, ended = _gather(self._begun.answer.chunks, GATHERED_BYTES, GATHERED_S)
+        self._lifeline.sent(sum(map(len, chunks)))
+        return chunks, ended

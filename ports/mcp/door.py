@@ -93,6 +93,8 @@ class Door:
         async def sending(sent: Message) -> None:
             if sent["type"] == "http.response.start" and method == "initialize" and sent["status"] == 200:
                 MutableHeaders(scope=sent)[HEADER] = self._sessions.made(session)
+            if sent["type"] == "http.response.body" and (size := len(sent.get("body", b""))):
+                lifeline.sent(size)
             await send(sent)
 
         if key is not None:

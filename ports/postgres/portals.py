@@ -158,6 +158,7 @@ class Portal(QueryResult):  # type: ignore[misc]
             result = self._begin(self._question)
             if (row := result.row(form)) is not None:
                 self.count, self.done = 1, True
+                result.sent(len(row))
                 yield row
                 return
             yield Wait(result)
@@ -167,7 +168,13 @@ class Portal(QueryResult):  # type: ignore[misc]
             data = rows.data_rows(batch, fields)
             if form is not None and self._result is not None and self.count == 1:
                 self._result.keep(form, bytes(data))
+            self.sent(data)
             yield data
+
+    def sent(self, data: Bytes) -> None:
+        """So much of its rows leaves now."""
+        if self._result is not None:
+            self._result.sent(len(data))
 
     def refit(self, fields: Sequence[Field] | None) -> None:
         """Take other formats, before the first row. Raises WireError afterwards, and for other columns."""

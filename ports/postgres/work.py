@@ -305,7 +305,9 @@ class Work:
         try:
             yield from portal.begun()
             yield backend.copy_out(binary, len(fields))
-            yield from copies.data(command, fields, portal.batches(0))
+            for data in copies.data(command, fields, portal.batches(0)):
+                portal.sent(data)
+                yield data
             yield backend.COPY_DONE
         finally:
             self._running = None

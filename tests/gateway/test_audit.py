@@ -105,6 +105,7 @@ def test_a_record_says_who_what_by_which_rule_and_how_it_ended(tmp_path: Path) -
         "kind": "",
         "first_ms": 0.0,
         "computed_ms": 0.0,
+        "cpu_ms": 0.0,
         "outcome": "failed",
         "refused": {"code": "timeout", "reason": "compute", "error_id": "e-1"},
     }

@@ -29,6 +29,7 @@ def asked(days_ago: float, subject: str = "ann", queries: int = 1, **more: Any) 
     """Questions of an hour."""
     given = {"product": "shop", "port": "rest", "kind": "person", "purpose": ""} | more
     numbers = Numbers(queries, 0, 0, 0, 10 * queries, 1000 * queries, 100.0 * queries)
+    numbers.sent_bytes, numbers.cpu_ms, numbers.rendered_ms = 500 * queries, 75.0 * queries, 25.0 * queries
     return Minute(NOW - timedelta(days_ago), Counted(subject=subject, **given), numbers)
 
 
@@ -70,6 +71,7 @@ def test_usage_is_counted_by_kind_door_and_purpose_and_names_nobody(shop: Snapsh
     )
     assert found.consumers == {"agent": 1, "person": 2}
     assert (found.queries, found.rows, found.bytes, found.computed_s) == (10, 100, 10_000, 1.0)
+    assert (found.sent_bytes, found.cpu_s, found.rendered_s) == (5_000, 1.0, 0.25)
     assert found.ports == {"mcp": 5, "postgres": 1, "rest": 4}
     assert found.purposes == {"bi": 3, "none": 7}
     assert [name for name in ("'ann'", "'bob'", "'bot'") if name in str(found.document)] == []
@@ -138,7 +140,7 @@ def test_return_is_what_it_is_worth_less_what_it_costs_to_what_it_costs(shop: Sn
     worth = named(shop, "shop", value={"amount": 1000, "per": "month"}, cost={"amount": 2000, "per": "year"})
     assert card(worth).roi == 5.0
     priced = card(worth, asked(1, queries=36_000), prices=Prices(cpu_hour=100.0, gigabyte=1000.0))
-    assert priced.cost == pytest.approx(2000 + (100 + 36) * 365 / 30, abs=0.01)
+    assert priced.cost == pytest.approx(2000 + (100 + 18) * 365 / 30, abs=0.01)
     assert card(named(shop, "shop", value=5)).roi is None, "what costs nothing has no return on it"
     assert card(named(shop, "shop", cost=5)).roi is None
 
