@@ -22,25 +22,39 @@ from gateway.sql.duck import literal, quote
 # Segments that are worth one, and what is big enough to stay as it is: each row is written a few times, not ever again.
 MANY = 64
 ENOUGH_BYTES = 8 << 20
+# What one publication merges at most of a product, so that it is never late for it; the next one goes on.
+AT_ONCE = 2_048
+AT_ONCE_BYTES = 64 << 20
 _MEMORY_LIMIT = "256MB"
 _log = logging.getLogger("outport.publish")
 
 
 def compact(state: Path, product: Product) -> None:
     """Merge what clients have pushed to the product. What cannot be merged now stays as it is."""
+    count, size = 0, 0
     for source in product.inputs:
         for table, feed in source.feeds:
             if isinstance(feed, PushSource):
                 shelf = segments.shelf(state, product.name, source.name, table)
                 try:
-                    merge(shelf)
+                    for run_count, run_bytes in merging(shelf):
+                        count, size = count + run_count, size + run_bytes
+                        if count >= AT_ONCE or size >= AT_ONCE_BYTES:
+                            return
                 except (WriteError, OSError, pa.ArrowException) as error:
                     _log.warning("%s.%s keeps its segments: %s", source.name, table, error)
 
 
 def merge(shelf: Shelf) -> None:
     """Merge runs of small segments until there is none. Raises WriteError, OSError, ArrowException."""
+    for _ in merging(shelf):
+        pass
+
+
+def merging(shelf: Shelf) -> Iterator[tuple[int, int]]:
+    """Merge one run after the other; of how many segments and bytes each was. Raises as `merge`."""
     while run := next(_runs(shelf), ()):
+        size = sum(path.stat().st_size for path in run)
         folder = shelf.begin()
         try:
             rows = _written(folder, "rows", run, turns=True)
@@ -50,6 +64,7 @@ def merge(shelf: Shelf) -> None:
                 shelf.merge(run, rows, aside)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+        yield len(run), size
 
 
 def _runs(shelf: Shelf) -> Iterator[tuple[Path, ...]]:
@@ -67,7 +82,7 @@ def _runs(shelf: Shelf) -> Iterator[tuple[Path, ...]]:
         if columns is not None:
             run.append(path)
             size += held
-        if size >= ENOUGH_BYTES and len(run) > 1:
+        if len(run) >= AT_ONCE or (size >= ENOUGH_BYTES and len(run) > 1):
             yield tuple(run)
             run, size = [], 0
     if len(run) >= MANY:

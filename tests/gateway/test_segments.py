@@ -12,9 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gateway.contracts import contract
 from gateway.files.alone import taken
 from gateway.inputs import compaction
 from gateway.inputs.segments import Answer, Conflict, Shelf
+from gateway.inputs.segments import shelf as shelf_of
+from tests.ports.rest.test_pushes import declare
+from tests.workshop import Workshop
 
 
 def kept(shelf: Shelf, rows: bytes, aside: bytes) -> None:
@@ -165,3 +169,20 @@ def test_a_merge_that_is_killed_anywhere_loses_and_doubles_nothing(
     assert len(shelf.pushed()) <= 2
     known = {path.with_suffix("").name for path in shelf.pushed()}
     assert {name.partition(".")[0] for name in os.listdir(shelf.folder) if name[0] == "0"} == known
+
+
+def test_a_publication_merges_so_much_and_the_next_one_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Workshop(tmp_path)
+    declare(shop, "append")
+    product = contract.load(shop.settings.products / "sales")
+    home = shelf_of(shop.settings.state, "sales", "till", "orders")
+    for number in range(9):
+        pushed(home, number)
+    monkeypatch.setattr(compaction, "MANY", 2)
+    monkeypatch.setattr(compaction, "AT_ONCE", 4)
+    left = []
+    for _ in range(4):
+        compaction.compact(shop.settings.state, product)
+        left.append(len(home.pushed()))
+        whole(home, 9)
+    assert left == [6, 3, 1, 1]
