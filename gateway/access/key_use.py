@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import secrets
 import threading
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from gateway.access import principals
+from gateway.files import durable
 
 FLUSH_S = 5.0
 NAME = "key_use.json"
@@ -64,7 +63,8 @@ class KeyUse:
             with principals.exclusive(self._path):
                 told = last_used(self._path.parent)
                 merged = {**told, **{one: max(moment, told.get(one, 0)) for one, moment in fresh.items()}}
-                _write(self._path, {one: moment for one, moment in sorted(merged.items()) if one in known})
+                kept = {one: moment for one, moment in sorted(merged.items()) if one in known}
+                durable.replace(self._path, json.dumps(kept).encode())
         except OSError as error:
             _log.warning("when keys were last used cannot be written: %s", error.strerror)
 
@@ -77,14 +77,3 @@ def last_used(folder: Path) -> Mapping[str, int]:
         return {}
     found = told.items() if isinstance(told, dict) else ()
     return {name: moment for name, moment in found if isinstance(moment, int)}
-
-
-def _write(path: Path, moments: Mapping[str, int]) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump(moments, file)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.errors import BadQuery
+from gateway.files import durable
 from gateway.settings import Settings, SettingsError
 
 SECRET_BYTES = 32
@@ -134,16 +135,6 @@ def _demo_secret(path: Path) -> bytes:
     """The demo's secret, written complete under another name first: two processes that start at once agree."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(SECRET_BYTES).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another process was first: its secret counts
-        finally:
-            draft.unlink()
+        # Where another process was first, its secret counts.
+        durable.create(path, secrets.token_hex(SECRET_BYTES).encode())
     return _read("secret_key_file", path)

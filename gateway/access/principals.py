@@ -5,11 +5,8 @@ No clear password or API key is ever in it: SCRAM verifiers and SHA-256 digests 
 
 from __future__ import annotations
 
-import fcntl
 import math
-import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +19,7 @@ import yaml
 
 from gateway.access.credentials import NAME_KINDS
 from gateway.access.scram import Verifier
+from gateway.files import alone, durable
 from gateway.principal import PORTS, WHOLE, Action, Claim, Kind, Scalar, Scope
 
 SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", re.ASCII)
@@ -117,38 +115,16 @@ def write(path: Path, register: Register) -> None:
     if register.barred:
         document["barred"] = sorted(register.barred)
     body = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _settle(path.parent)
-
-
-def _settle(folder: Path) -> None:
-    """Have the file's new name outlive a loss of power: who was barred stays so."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    # Durably, by its name too: who was barred stays so.
+    durable.replace(path, body.encode())
 
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
     """Holds the lock of the file, so that two commands do not undo each other's change."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with alone.turn(path.with_name(f".{path.name}.lock")):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def claims(attributes: Mapping[str, object]) -> dict[str, Claim]:

@@ -14,8 +14,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from gateway.access.keys import Keys
 from gateway.accounting import audit_chain, audit_files
 from gateway.accounting.audit_chain import NO_SEAL, AuditClosed, AuditContinued, AuditGap, AuditOpened, Head, Seal
 from gateway.errors import Unavailable
+from gateway.files.alone import turn
 from gateway.settings import Settings
 
 COMPLAIN_S = 60.0
@@ -148,7 +148,7 @@ class Audit:
     def _create(self, number: int) -> int:
         """The descriptor of a new and empty file, whose opening line is due; locked while this process lives."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _turn(self._folder):
+        with turn(self._folder / ".lock"):  # each file knows the one before
             before = audit_files.newest(self._folder)
             begun = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
             path = self._folder / audit_files.name(begun, os.getpid(), self._chain, number)
@@ -191,17 +191,6 @@ def of(settings: Settings, keys: Keys, folder: Path | None = None) -> Audit:
 def seals(keys: Keys) -> tuple[Seal, ...]:
     """The seals by which the deployment's chains are checked, one of each secret that is still set."""
     return tuple(Seal(keys.derive(_PURPOSE, one)) for one in keys.ids)
-
-
-@contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """One process at a time begins a file there: each knows the one before."""
-    descriptor = os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _day() -> int:

@@ -7,14 +7,12 @@ there is data that people and models wrote.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +22,7 @@ from gateway.accounting.observe import FeedbackGiven, FeedbackRead, Observer
 from gateway.desks.conversations import ANSWER, CLOSED, KINDS, Feedback, Rated, Thread, rated, threads
 from gateway.desks.stewards import Stewards
 from gateway.errors import BadQuery, Exhausted, Forbidden, NotFound, Unavailable
+from gateway.files.alone import turn
 from gateway.reach.managers import Managers
 from gateway.reach.pins import Pins
 from gateway.reach.visible import VisibleProduct
@@ -53,7 +52,7 @@ class Shelf:
         line = json.dumps(asdict(one), ensure_ascii=False).encode() + b"\n"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with self._turn():
+            with turn(self._folder / ".lock"):
                 self._may(one, hourly)
                 path = self._folder / f"{one.product}.jsonl"
                 if path.exists() and path.stat().st_size + len(line) > FILE_BYTES:
@@ -92,15 +91,6 @@ class Shelf:
                 reason="rate",
                 retry_s=_WINDOW_S / 2,
             )
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        descriptor = os.open(self._folder / ".lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
 
 class FeedbackDesk:

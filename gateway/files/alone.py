@@ -1,4 +1,4 @@
-"""Locks that one process holds at a time, by files of their own. Touches the file that it is told only.
+"""Locks that one holder has at a time, by files of their own. Touches the file that it is told only.
 
 A lock ends with the process that holds it, and with every process that inherited its descriptor.
 """
@@ -15,9 +15,20 @@ from pathlib import Path
 @contextmanager
 def alone(path: Path) -> Iterator[bool]:
     """Whether this process is the one that holds the lock of `path`, as it then does to the end. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _opened(path)
     try:
         yield taken(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Wait for the lock of `path` and hold it to the end: for what takes no longer than a write. Raises OSError."""
+    descriptor = _opened(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
 
@@ -29,3 +40,7 @@ def taken(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -18,6 +17,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from gateway.files import durable
 from gateway.inputs.job import CORE_CATALOG, CORE_SCHEMA, STAGE_CATALOG, Attachment, Relation
 from gateway.sql.duck import literal, quote
 
@@ -266,11 +266,7 @@ class Writer:
         self._instance.close()
         for path in (self._stage, self._stage.with_suffix(".duckdb.wal")):
             path.unlink(missing_ok=True)
-        descriptor = os.open(self._core, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        durable.sync_file(self._core)
 
     def _row(self, query: str) -> tuple[object, ...] | None:
         try:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from gateway.files import durable
 from gateway.inputs.duck_writer import Writer
 from gateway.inputs.job import STAGE_CATALOG, Replica
-from gateway.serving.manifest import sync_folder
 from gateway.sql.duck import quote
 
 MANY = 16
@@ -77,14 +76,7 @@ def _keep(writer: Writer, query: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = part_of(target)
     writer.export(query, part)
-    part.chmod(0o600)
-    descriptor = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    part.replace(target)
-    sync_folder(target.parent)
+    durable.place(part, target)
 
 
 def part_of(target: Path) -> Path:

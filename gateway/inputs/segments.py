@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import mmap
 import os
@@ -25,8 +24,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from gateway.files import alone, durable
 from gateway.files.alone import taken
-from gateway.serving.manifest import sync_folder
 
 INPUTS = "inputs"
 _LOCK = "lock"
@@ -148,12 +147,8 @@ class Shelf:
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
         """One push at a time, over all processes. Raises OSError."""
-        descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with alone.turn(self.folder / _LOCK):
             yield
-        finally:
-            os.close(descriptor)
 
     def answered(self, key: str, body: str) -> Answer | None:
         """What was answered to the same push before, None if it is new. Raises Conflict for another body."""
@@ -197,10 +192,10 @@ class Shelf:
             _durable(source)
             source.replace(final.with_suffix(suffix))
         _durable(rows)
-        sync_folder(self.folder)
+        durable.sync_folder(self.folder)
         # The segment comes last: what is beside a segment that is there is there too.
         rows.replace(final)
-        sync_folder(self.folder)
+        durable.sync_folder(self.folder)
 
     def tidy(self) -> None:
         """Remove what is merged, and what a killed process has put beside a segment that never came. Under `turn`."""
@@ -294,11 +289,7 @@ def _answer(path: Path) -> Answer:
 
 def _durable(path: Path) -> None:
     path.chmod(0o600)
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable.sync_file(path)
 
 
 def _is_held(path: Path) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from gateway.errors import BadQuery
+from gateway.files import durable
 
 INDEX = "index.json"
 MAC = "index.mac"
@@ -61,21 +62,14 @@ def allowed(name: str) -> bool:
 
 def write(target: Path, files: Iterable[Opened], secret: bytes) -> tuple[Kept, ...]:
     """Write the archive `target`, which appears when it is whole, for its owner alone. Raises OSError."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-                kept = tuple(_added(tar, one) for one in files)
-                body = json.dumps({"format": FORMAT, "files": [asdict(one) for one in kept]}).encode()
-                _put(tar, INDEX, body)
-                _put(tar, MAC, _mac(body, secret))
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.rename(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    with (
+        durable.replacing(target) as stream,
+        tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        kept = tuple(_added(tar, one) for one in files)
+        body = json.dumps({"format": FORMAT, "files": [asdict(one) for one in kept]}).encode()
+        _put(tar, INDEX, body)
+        _put(tar, MAC, _mac(body, secret))
     return kept
 
 

@@ -6,19 +6,18 @@ subject's rows: those whose columns a model passes on as they are, by the key, o
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.contracts import passing
+from gateway.files import durable
 from gateway.inputs import segments, subject
 from gateway.inputs.duck_writer import WriteError, Writer
 from gateway.inputs.job import Attachment, Relation
 from gateway.inputs.segments import Shelf
 from gateway.product import Product, Table
-from gateway.serving.manifest import sync_folder
 from gateway.snapshot import Snapshot
 from gateway.sql import duck, scope
 from gateway.sql.duck import literal, quote
@@ -158,7 +157,7 @@ def _rewritten(
         writer.export(f"SELECT unnest(whole) FROM ({source}) WHERE NOT ({condition})", folder / "rows")
     finally:
         writer.close()
-    _replace(folder / "rows", path)
+    durable.place(folder / "rows", path)
     return int(count)
 
 
@@ -178,14 +177,3 @@ def _typed(mine: Sequence[_Fed]) -> str:
     """The columns that rows are told by, of their served types: what was set aside is text."""
     kinds = {column.name: column.type for one in mine for column in one.table.columns if column.name in one.columns}
     return ", ".join(f"TRY_CAST(whole.{quote(name)} AS {kind}) AS {quote(name)}" for name, kind in kinds.items())
-
-
-def _replace(source: Path, target: Path) -> None:
-    source.chmod(0o600)
-    descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    source.replace(target)
-    sync_folder(target.parent)

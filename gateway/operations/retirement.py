@@ -7,7 +7,6 @@ Writes the descriptor, the manifest and, of what is deleted, the snapshots; each
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from gateway.accounting import audit
 from gateway.contracts import amendment
 from gateway.contracts.descriptor import PRODUCT_SUFFIX
 from gateway.errors import BadQuery, NotFound
+from gateway.files import durable
 from gateway.operations import consumers
 from gateway.operations.consumers import Consumer
 from gateway.product import Product
@@ -213,7 +213,4 @@ def _amended(settings: Settings, one: Declared, status: str, said: Mapping[str, 
 
 
 def _replace(file: Path, text: str) -> None:
-    draft = file.with_name(f".{file.name}.draft")
-    draft.write_bytes(text.encode())
-    draft.chmod(file.stat().st_mode & 0o777)
-    os.replace(draft, file)
+    durable.replace(file, text.encode(), file.stat().st_mode & 0o777)

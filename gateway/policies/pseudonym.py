@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import uuid
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
 
 from gateway.access.keys import Keys
+from gateway.files import durable
 from gateway.settings import SettingsError
 
 # Frequencies tell who is who in a column of few values: POLICY, "Masks".
@@ -41,9 +41,7 @@ def pin(file: Path, keys: Keys) -> None:
     if known.setdefault(version, digest) != digest:
         told = f"this is not the mask key of version {version}, by which pseudonyms stand in snapshots: give that one"
         raise SettingsError((f"mask_key: {told}, or raise mask_key_version to change every pseudonym",))
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_text(json.dumps(known))
-    draft.replace(file)
+    durable.replace(file, json.dumps(known).encode(), 0o644)
 
 
 def pseudonyms(texts: Iterable[str], kind: str, secret: bytes) -> list[str]:

@@ -6,12 +6,10 @@ one. Whoever takes it renames it, so that a run that was killed is known by what
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +18,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway import ticking
 from gateway.errors import Unavailable
-from gateway.files.alone import alone
+from gateway.files import alone, durable
 from gateway.publication import runs
 from gateway.publication.runs import Cause, Trigger
-from gateway.serving import manifest
 from gateway.ticking import Clock
 
 FOLDER = "refresh"
@@ -119,7 +116,7 @@ def writer(state: Path) -> Iterator[bool]:
     """Whether this process is the one that takes requests from now on: only one can be, until it ends."""
     folder = state / FOLDER
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with alone(folder / _WRITER) as ours:
+    with alone.alone(folder / _WRITER) as ours:
         yield ours
 
 
@@ -145,24 +142,12 @@ def _read(path: Path) -> Request | None:
 
 def _write(state: Path, one: Request) -> None:
     path = _path(state, one.product, _WAITING)
-    draft = path.with_suffix(".draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(asdict(one), file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    manifest.sync_folder(path.parent)
+    durable.replace(path, json.dumps(asdict(one)).encode())
 
 
 @contextmanager
 def _turn(state: Path) -> Iterator[None]:
     folder = state / FOLDER
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with alone.turn(folder / ".lock"):
         yield
-    finally:
-        with suppress(OSError):
-            os.close(descriptor)

@@ -6,11 +6,9 @@ value of a product stands in an alert; names of its tables, columns and rules do
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
-import os
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -23,8 +21,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway import ticking
 from gateway.errors import Unavailable
+from gateway.files import alone, durable
 from gateway.service_levels.incidents import Incident
-from gateway.serving import manifest
 from gateway.settings import Settings
 from gateway.ticking import Clock
 
@@ -133,14 +131,7 @@ class Outbox:
     def put(self, message: Message) -> None:
         """Keep a message, in place of how it was before. Raises OSError."""
         path = self._folder / message.file
-        draft = path.with_suffix(".draft")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(message), file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        manifest.sync_folder(self._folder)
+        durable.replace(path, json.dumps(asdict(message)).encode())
 
     def files(self) -> list[Path]:
         """The files of messages that wait."""
@@ -172,10 +163,7 @@ class Outbox:
     def note(self, alert: Alert, window_s: float, now_s: float) -> None:
         """It was raised now. Raises OSError."""
         path = self._folder / _RAISED
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(self._raised(window_s, now_s) | {_name(alert): now_s}))
-        draft.chmod(0o600)
-        draft.replace(path)
+        durable.replace(path, json.dumps(self._raised(window_s, now_s) | {_name(alert): now_s}).encode())
 
     def _raised(self, window_s: float, now_s: float) -> dict[str, float]:
         known: dict[str, float] = {}
@@ -187,12 +175,8 @@ class Outbox:
     def turn(self) -> Iterator[None]:
         """One process at a time. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self._folder / ".lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with alone.turn(self._folder / ".lock"):
             yield
-        finally:
-            os.close(descriptor)
 
 
 def _name(alert: Alert) -> str:

@@ -5,8 +5,6 @@ Touches <state>/slo.json and its like only.
 
 from __future__ import annotations
 
-import os
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,6 +14,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import Unavailable
+from gateway.files import durable
 from gateway.files.alone import alone
 
 FILE = "slo.json"
@@ -67,13 +66,6 @@ def write(state: Path, document: Document, name: str = FILE) -> None:
     body = orjson.dumps(document, option=orjson.OPT_UTC_Z)
     try:
         state.mkdir(parents=True, exist_ok=True)
-        descriptor, made = tempfile.mkstemp(dir=state, prefix=".slo-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(body)
-            Path(made).replace(state / name)
-        except OSError:
-            Path(made).unlink(missing_ok=True)
-            raise
+        durable.replace(state / name, body)
     except OSError as error:
         raise Unavailable("how objectives are kept cannot be written now", reason="state") from error

@@ -7,13 +7,14 @@ beside it once more, since no snapshot tells that: where the manifest is lost, n
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
+
+from gateway.files import durable
 
 NAME = "manifest.json"
 RETIRED = "retired.json"
@@ -132,9 +133,8 @@ def read(state: Path) -> Manifest:
 def write(state: Path, manifest: Manifest) -> None:
     """Replace the manifest by one rename, durably."""
     if manifest.retired != retired(state):
-        _replaced(state, RETIRED, [asdict(one) for one in manifest.retired])
-    _replaced(state, NAME, asdict(manifest))
-    sync_folder(state)
+        _replaced(state / RETIRED, [asdict(one) for one in manifest.retired])
+    _replaced(state / NAME, asdict(manifest))
 
 
 def retired(state: Path) -> tuple[Retired, ...]:
@@ -145,20 +145,5 @@ def retired(state: Path) -> tuple[Retired, ...]:
         return ()
 
 
-def _replaced(state: Path, name: str, body: object) -> None:
-    draft = state / f"{name}.draft"
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(body, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.chmod(0o644)
-    draft.rename(state / name)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and new names in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _replaced(path: Path, body: object) -> None:
+    durable.replace(path, json.dumps(body, indent=1).encode(), 0o644)

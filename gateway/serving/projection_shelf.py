@@ -6,20 +6,19 @@ what was defined before goes on. One projection that is not taken any more is ke
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from gateway.errors import Unavailable
-from gateway.serving.manifest import sync_folder
+from gateway.files import durable
+from gateway.files.alone import turn
 from gateway.serving.projection import Projection, ProjectionError, of_document
 
 NAME = "projections.json"
@@ -96,7 +95,7 @@ class ProjectionShelf:
         """Put in place what `change` makes of what is there now, one after the other. Raises Unavailable (state)."""
         try:
             self._state.mkdir(parents=True, exist_ok=True)
-            with self._turn():
+            with turn(Path(f"{self._path}.lock")):
                 self._write(change(_read(self._path)))
         except (OSError, ValueError) as error:
             raise Unavailable("projections cannot be kept now", reason="state") from error
@@ -119,23 +118,8 @@ class ProjectionShelf:
     def _write(self, shelved: Shelved) -> None:
         told = [{"declared": one.projection.document, "by": one.by, "at": one.at} for one in shelved.every]
         told += [dict(one.value) for one in shelved.unfit]
-        draft = self._state / f"{NAME}.draft"
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump({"format": _FORMAT, "projections": told}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.chmod(0o644)
-        draft.rename(self._path)
-        sync_folder(self._state)
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        descriptor = os.open(f"{self._path}.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        body = json.dumps({"format": _FORMAT, "projections": told}, indent=1)
+        durable.replace(Path(self._path), body.encode(), 0o644)
 
 
 def _read(path: str) -> Shelved:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.contracts import contract
 from gateway.contracts.contract import ContractError
+from gateway.files import durable
 from gateway.policies.inheritance import applied
 from gateway.product import Inherited, Pseudonym
 from gateway.snapshot import Arrived, Mocked, RuleOutcome, Snapshot
@@ -83,10 +83,7 @@ def outcomes(found: tuple[RuleOutcome, ...]) -> tuple[Outcome, ...]:
 
 def write(folder: Path, record: Record) -> None:
     """Write snapshot.json into a snapshot's folder, durably."""
-    with (folder / NAME).open("wb") as file:
-        file.write(_FORM.dump_json(record, indent=1))
-        file.flush()
-        os.fsync(file.fileno())
+    durable.replace(folder / NAME, _FORM.dump_json(record, indent=1), 0o644)
 
 
 def read(folder: Path) -> Record:

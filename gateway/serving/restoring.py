@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from gateway.files import durable
 from gateway.serving import manifest, shelf
 
 READY = ".restored"
@@ -21,10 +22,10 @@ FILES = ("mask_keys.json", "projections.json", "principals.yaml", "demo.key")
 
 def begin(staged: Path) -> Path:
     """Take what is staged, and was found whole, for what is to be served: nothing takes it back from here on."""
-    manifest.sync_folder(staged)
+    durable.sync_folder(staged)
     ready = staged.with_name(READY)
     staged.rename(ready)
-    manifest.sync_folder(ready.parent)
+    durable.sync_folder(ready.parent)
     return ready
 
 

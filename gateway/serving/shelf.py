@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.files import durable
 from gateway.serving import manifest, record
 from gateway.serving.manifest import Manifest
 from gateway.serving.record import RecordError
@@ -65,8 +66,8 @@ def placed(folder: Path, final: Path) -> Path:
         final.rename(final.with_name(f"{final.name}{BUILDING}"))
     folder.rename(final)
     final.chmod(0o555)
-    manifest.sync_folder(final)
-    manifest.sync_folder(final.parent)
+    durable.sync_folder(final)
+    durable.sync_folder(final.parent)
     return final
 
 
