@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from gateway import Gateway
 from gateway.access.identity import Directory
 from gateway.access.keys import load
 from gateway.publication.publish import publish
@@ -106,3 +110,17 @@ def build(folder: Path, canary: str = "CANARY", more: int = 0) -> Settings:
     Directory(settings.principals, load(settings)).add("partner", "person", {"role": ("partner",)}, "partner-secret")
     put(settings, ANALYST, PARTNER)
     return settings
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A world of a test module's own: `settings, gateway = projection_world.settings, projection_world.gateway`."""
+    return build(tmp_path_factory.mktemp("projections"))
+
+
+@pytest.fixture(scope="module")
+def gateway(settings: Settings) -> Iterator[Gateway]:
+    """A gateway over it, until the module's last test."""
+    made = Gateway(settings)
+    yield made
+    made.close()

@@ -88,16 +88,7 @@ ATTACKS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return projection_world.build(tmp_path_factory.mktemp("projections"))
-
-
-@pytest.fixture(scope="module")
-def gateway(settings: Settings) -> Iterator[Gateway]:
-    made = Gateway(settings)
-    yield made
-    made.close()
+settings, gateway = projection_world.settings, projection_world.gateway
 
 
 @pytest.fixture(scope="module", params=list(DOORS))

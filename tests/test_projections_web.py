@@ -41,16 +41,7 @@ MINE: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return projection_world.build(tmp_path_factory.mktemp("web-projections"))
-
-
-@pytest.fixture(scope="module")
-def gateway(settings: Settings) -> Iterator[Gateway]:
-    made = Gateway(settings)
-    yield made
-    made.close()
+settings, gateway = projection_world.settings, projection_world.gateway
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,16 +26,7 @@ MINE: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return projection_world.build(tmp_path_factory.mktemp("desk"))
-
-
-@pytest.fixture(scope="module")
-def gateway(settings: Settings) -> Iterator[Gateway]:
-    made = Gateway(settings)
-    yield made
-    made.close()
+settings, gateway = projection_world.settings, projection_world.gateway
 
 
 def opened(gateway: Gateway, subject: str = "analyst") -> Session:
