@@ -26,6 +26,7 @@ COPY --from=build /opt/outport /opt/outport
 WORKDIR /srv/outport
 COPY policies policies
 COPY products products
+COPY projections projections
 ENV PATH=/opt/outport/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     OUTPORT_STATE=/var/lib/outport \

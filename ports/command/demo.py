@@ -1,6 +1,7 @@
 """The demo's publication: every declared product, while the doors are already open.
 
-What the greeting asks comes first, with what it needs; then small ones before large ones.
+What the greeting asks comes first, with what it needs; then small ones before large ones. With a product come the
+projections of its consumers that stand beside the products, once: whoever takes one back is not given it again.
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+import yaml
+
+from gateway import Gateway, GatewayError
 from gateway.publication import bundle
 from gateway.publication.bundle import Declared
 from gateway.serving.catalog import Catalog
@@ -17,6 +21,8 @@ from ports.command.publication import finding, publication
 
 _LOOK_S = 0.05
 PRODUCT = "customer_360"
+# Beside the folder of the products: files of `outport projection apply`.
+PROJECTIONS = "projections"
 QUESTION = f"SELECT sum(lifetime_value) FROM {PRODUCT}.customers"
 
 
@@ -59,12 +65,41 @@ class Publisher:
             if self._stop.is_set():
                 return
             show.line(f"[{number}/{len(due)}] publishing {one.product.name} from {one.size_bytes / 1e6:.0f} MB ...")
-            failed |= not publication(self._settings, [one], quiet=True)
+            published = publication(self._settings, [one], quiet=True)
+            failed |= not published
+            if published and one.product.name not in served:
+                projected(self._settings, one.product.name)
         while not failed and not self._served():
             if self._stop.wait(_LOOK_S):
                 return
         if not failed:
             show.line(f"ready       all {len(reading.products)} declared products are served")
+
+
+def projected(settings: Settings, product: str) -> None:
+    """Define what stands beside the products as projections over one that is new here, each as its owner."""
+    for file in sorted((settings.products.parent / PROJECTIONS).glob("*.yaml")):
+        text = file.read_text(encoding="utf-8")
+        try:
+            declared = _declared(text)
+            if declared is None or declared[1] != product:
+                continue
+            gateway = Gateway(settings)
+            try:
+                gateway.projections.define(gateway.impersonate(declared[0], "command"), [(file.name, text)])
+            finally:
+                gateway.close()
+            show.line(f"{file.stem} over {product} is defined, as {declared[0]}")
+        except (GatewayError, yaml.YAMLError) as error:
+            show.error(f"{PROJECTIONS}/{file.name}: {error}")
+
+
+def _declared(text: str) -> tuple[str, str] | None:
+    """Owner and origin of a projection's file, None where it does not name them."""
+    document = yaml.safe_load(text)
+    found = [document.get(name) for name in ("owner", "of")] if isinstance(document, dict) else []
+    owner, origin = found or (None, None)
+    return (owner, origin.partition("@")[0]) if isinstance(owner, str) and isinstance(origin, str) else None
 
 
 def _in_order(products: Sequence[Declared]) -> list[Declared]:
