@@ -89,7 +89,7 @@ def read(gateway: Gateway, request: Request, port: str, form: Mapping[str, str] 
     subject = session.principal.subject
     if form is not None:
         kept_login.check(gateway, request, session, form.get("token", ""))
-    asked = tuple((name, value) for name, value in given.items() if name not in {"as", "for", "said"})
+    asked = tuple((name, value) for name, value in given.items() if name not in {"as", "for", "said", "sent"})
     token = kept_login.token(gateway, subject)
     return Reader(session, personas if subject in personas else (), token, kept, asked)
 

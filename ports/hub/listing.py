@@ -32,7 +32,7 @@ class Listing:
         domain = asked if asked in dict(domains) else ""
         waiting = len(self._gateway.ready().missing) if reader.personas else 0
         headers = provenance.of_products(visible)
-        seen = personas.every(self._gateway, reader)
+        seen = personas.every(self._gateway, reader, visible)
         questions = {one.product.name: self._gateway.feedback.waiting(reader.session, one) for one in visible}
         return self._browser.page(
             "products.html",
@@ -44,6 +44,7 @@ class Listing:
             domain=domain,
             waiting=waiting,
             personas=seen,
+            experiment=personas.experiment(seen, visible),
             questions=questions,
         )
 

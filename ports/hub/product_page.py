@@ -13,7 +13,7 @@ from gateway import FEEDBACK_KINDS, Changed, GatewayError, NotFound, Query, Visi
 from ports.http import provenance
 from ports.http.exchange import Answer, Lifeline
 from ports.http.pages import Reader
-from ports.hub import connecting, drawings, lineage, metric_trees, personas, promises, talk, use, view
+from ports.hub import connecting, drawings, lineage, metric_trees, personas, promises, sending, talk, use, view
 from ports.hub.browser import Browser
 from ports.hub.view import TableView
 
@@ -56,6 +56,8 @@ class ProductPage:
             promises=promises.of(visible, self._objectives(reader, visible)),
             manages=bool(self._gateway.managers.rule(reader.session, visible.product)),
             ways=connecting.ways(self._gateway, request, reader, visible),
+            pushes=sending.offered(self._gateway, reader, visible),
+            sent="sent=" in request.url.query,
             threads=threads,
             rated=self._gateway.feedback.rated(visible),
             consumers=view.consumers(visible),

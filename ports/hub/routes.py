@@ -16,6 +16,7 @@ from ports.hub.listing import Listing
 from ports.hub.machines import Machines
 from ports.hub.playground import PATH, Ask, Playground
 from ports.hub.product_page import ProductPage
+from ports.hub.sending import Sending
 from ports.hub.signing_in import SigningIn
 from ports.hub.steward_page import StewardPage
 from ports.hub.talk import Talk
@@ -34,6 +35,7 @@ def routes(gateway: Gateway, graphql: Ask) -> APIRouter:
     _signing(router, SigningIn(browser))
     _finding(router, browser)
     _talking(router, browser)
+    _sending(router, Sending(browser), browser)
     _managing(router, StewardPage(browser), browser)
     _telling(router, Machines(browser), browser)
     _playing(router, Playground(browser, graphql), browser)
@@ -107,6 +109,12 @@ def _talking(router: APIRouter, browser: Browser) -> None:
     @router.post("/hub/{product}/-/closed")
     async def close(request: Request) -> Response:
         return await browser.post(request, talk.close)
+
+
+def _sending(router: APIRouter, sending: Sending, browser: Browser) -> None:
+    @router.post("/hub/{product}/-/push")
+    async def send(request: Request) -> Response:
+        return await browser.post(request, sending.send)
 
 
 def _playing(router: APIRouter, playground: Playground, browser: Browser) -> None:

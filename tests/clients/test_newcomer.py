@@ -51,7 +51,7 @@ def seen(demo: DemoServer, tools: Tools) -> dict[str, Any]:
 
 
 def test_the_first_page_says_what_there_is_to_do_and_who_one_may_be(seen: dict[str, Any]) -> None:
-    assert seen["steps"] == ["Find", "Look as somebody else", "Connect", "Talk back"]
+    assert seen["steps"] == ["Find", "Look as somebody else", "Connect", "Watch a number move", "Talk back"]
     assert seen["personas"]["shop-app"].startswith("application, store 367")
     assert seen["personas"]["stranger"].endswith("no products")
 
@@ -88,3 +88,7 @@ def test_a_scan_that_is_pasted_arrives_in_both_products(seen: dict[str, Any], de
     assert '"rows":1' in demo.run("sh", seen["paste"]["carrier"]["push"])
     eventually(lambda: planner(demo, "-/measures/on_time_rate") != [{"on_time_rate": LATE}], SECONDS)
     assert planner(demo, "-/measures/on_time_rate") == [{"on_time_rate": LATER}]
+
+
+def test_a_scan_is_sent_from_the_page_too(seen: dict[str, Any]) -> None:
+    assert seen["sent"].startswith("Taken.")

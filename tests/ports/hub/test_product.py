@@ -39,7 +39,7 @@ def test_numbers_are_aligned_and_measures_say_how_they_are_computed(visit: Visit
     words = reading.read(page).text
     assert "takings / nullif(things, 0)" in words
     assert "count(*)" in words
-    assert words.index("north star") < words.index("mean_price is computed")
+    assert words.index("north star") < words.index("How it is computed: mean_price")
 
 
 def test_products_are_listed_by_domain_where_there_are_several(visit: Visit) -> None:
