@@ -514,6 +514,30 @@ def test_who_manages_a_product_is_told_of_no_other_that_it_does_not_see(world: W
     assert found["consumers"] == ["ann"]
 
 
+def test_a_promise_on_a_column_is_told_to_who_sees_the_column_as_it_is(world: World, tmp_path: Path) -> None:
+    """The analyst sees regions, phones under a mask, and no salary; of a table that is not there nobody is told."""
+    columns = ("region", "phone", "salary")
+    promises = [
+        objective("freshness", 900, id=one, table="customers", column=one, rule="fresh", rule_s=60.0) for one in columns
+    ]
+    promises.append(objective("freshness", 900, id="gone", table="nowhere", column="at", rule="fresh", rule_s=60.0))
+    rows = [{"product": "shop", "objective": one.id, "port": "", "value": 1.0} for one in promises]
+    begun = {"id": "i", "acknowledged": None, "consumers": ["ann"], "causes": [], "downstream": []}
+    window = {"begins": "x", "ends": "y", "reason": "new disks", "products": ["shop"]}
+    write(tmp_path, {"at": "x", "results": rows, "incidents": [rows[0] | begun], "maintenance": [window]})
+    desk = SloDesk(tmp_path, world.gateway.managers, Now(world.gateway.pin))  # type: ignore[arg-type]
+    told = {}
+    for who in ("steward", "analyst"):
+        session = world.gateway.open(password(who), "python")
+        visible = world.gateway.product(session, "shop")
+        told[who] = desk.of(session, replace(visible, product=replace(visible.product, objectives=tuple(promises))))
+    assert [one["objective"] for one in told["steward"].results] == [*columns]
+    assert [one["objective"] for one in told["analyst"].results] == ["region"]
+    # Neither manages it: who consumes it is a number, and why it stands still is not said.
+    assert [one.incidents[0]["consumers"] for one in told.values()] == [1, 1]
+    assert [one.maintenance for one in told.values()] == [[{"begins": "x", "ends": "y"}]] * 2
+
+
 def test_promises_of_another_major_version_are_not_told_as_its_own(world: World, tmp_path: Path) -> None:
     promise = objective("freshness", 900, id="f")
     row = {"product": "shop", "objective": "f", "port": "", "value": 1.0}
