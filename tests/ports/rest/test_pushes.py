@@ -32,8 +32,8 @@ PATH = "/products/sales/-/inputs/till"
 ARROW = "application/vnd.apache.arrow.stream"
 NDJSON = "application/x-ndjson"
 ORDERS = {
-    "id": KEY,
-    "state": column("VARCHAR", required=True, enum=[{"value": "open"}, {"value": "shut"}]),
+    "id": KEY | {"examples": [7]},
+    "state": column("VARCHAR", required=True, enum=[{"value": "open"}, {"value": "shut"}], examples=["open"]),
     "amount": column("DECIMAL(18,2)", physicalName="Amount"),
 }
 
@@ -197,6 +197,20 @@ def test_only_who_is_granted_it_pushes(till: Till) -> None:
     (told,) = [one for one in records if one["event"] == "product_managed"]
     assert (told["subject"], told["action"], told["what"]) == ("till", "push", "till.orders: 1 rows, 0 set aside")
     assert sum(one.get("subject") == "stew" and "refused" in one["event"] for one in records) == 1
+
+
+def test_only_who_may_push_is_shown_how(till: Till) -> None:
+    descriptor = till.shop.settings.products / "sales" / "sales.odps.yaml"
+    said = yaml.safe_load(descriptor.read_text())
+    said["inputPorts"][0]["contractId"] = "till"  # whose examples are told
+    descriptor.write_text(yaml.safe_dump(said))
+    till.shop.publish("sales")
+    pages = {
+        who: till.client.get("/hub/sales", headers={"Accept": "text/html"}, auth=(who, f"{who}-secret"))
+        for who in ("till", "stew", "none")
+    }
+    assert {who: page.status_code for who, page in pages.items()} == {"till": 200, "stew": 200, "none": 404}
+    assert [who for who, page in pages.items() if "/-/inputs/till" in page.text] == ["till"]
 
 
 def test_a_push_has_a_key_and_an_input_an_end(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
