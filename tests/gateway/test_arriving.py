@@ -50,6 +50,7 @@ BROKEN = {
 }  # fmt: skip
 
 
+MASK = {"id": "k", "on": {"product": "*"}, "to": {"role": "steward"}, "mask": {"columns": ["state"], "with": "partial"}}
 HIDE = {"id": "h", "on": {"product": "sales"}, "to": {}, "hide": {"columns": ["state"]}}
 ROWS = {"id": "r", "on": {"product": "sales"}, "to": {}, "restrict": {"rows": "id < 5"}}
 
@@ -212,6 +213,7 @@ MANAGE = {"id": "m", "on": {"product": "*"}, "to": {"role": "steward"}, "manage"
         ("SELECT id, state, amount FROM raw.orders WHERE id > 0", [STEWARD], ()),
         ("SELECT o.id, o.state, o.amount FROM raw.orders AS o JOIN raw.orders AS p USING (id)", [STEWARD], ()),
         ("SELECT id, state, amount FROM raw.orders", [STEWARD, HIDE], ("id", "amount")),
+        ("SELECT id, state, amount FROM raw.orders", [STEWARD, MASK], ("id", "amount")),
         ("SELECT id, state, amount FROM raw.orders", [STEWARD, ROWS], ()),
     ],
 )
