@@ -224,9 +224,19 @@ def test_only_https_is_asked_beyond_this_machine(url: str) -> None:
 def test_a_name_that_leads_to_this_machine_or_its_link_is_not_asked(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook.socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (address, 443))])
-    with pytest.raises(webhook.UndeliveredError, match="cannot be reached"):
-        webhook.post("https://hooks.example.com/x", b"{}", "msg_1", 0, SECRET)
+    found, asked = [address], list[tuple[str, int]]()
+
+    def connect(at: tuple[str, int], **_: object) -> socket.socket:
+        asked.append(at)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(webhook.socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (one, 443)) for one in found])
+    monkeypatch.setattr(webhook.socket, "create_connection", connect)
+    for _ in range(2):
+        with pytest.raises(webhook.UndeliveredError, match="cannot be reached"):
+            webhook.post("https://hooks.example.com/x", b"{}", "msg_1", 0, SECRET)
+        found.append("192.0.2.1")
+    assert asked == [("192.0.2.1", 443)]
 
 
 def test_alerts_need_a_secret(tmp_path: Path) -> None:
