@@ -48,6 +48,14 @@ PUSHES = ("tests/ports/rest/test_pushes.py",)
 ARROW_BODIES = ("tests/gateway/test_arrow_bodies.py",)
 OWN_ROWS = ("tests/gateway/test_own_rows.py",)
 QUALITY = ("tests/ports/rest/test_quality.py",)
+SLO = ("tests/gateway/test_slo.py",)
+ALERTS = ("tests/gateway/test_alerts.py",)
+QUARANTINE = ("tests/gateway/test_quarantine.py", "tests/gateway/test_arriving.py", "tests/ports/rest/test_pushes.py")
+ERASE = ("tests/gateway/test_erase.py",)
+WORKSPACES = ("tests/test_workspaces.py",)
+ISSUERS = ("tests/ports/hub/test_issuers.py",)
+HOSTS = ("tests/ports/hub/test_hosts.py",)
+PUSHES_SHOWN = ("tests/gateway/test_contract.py", "tests/ports/rest/test_pushes.py")
 WORLD = ("tests/test_no_way_round.py", "tests/test_one_truth.py")
 
 
@@ -209,6 +217,45 @@ MUTANTS = (
     Mutant("rows of other people", "gateway/reach/own_rows.py", 'return f"({about}) AND ({own})"', "return about", OWN_ROWS),
     Mutant("rules on hidden columns", "gateway/desks/quality_told.py", "for row in rows if _speaks_of(row) <= seen.names]", "for row in rows]", QUALITY),
     Mutant("numbers over hidden rows", "gateway/desks/quality_told.py", "value=float(value) if counted and isinstance", "value=float(value) if isinstance", QUALITY),
+    Mutant("promises on what is hidden", "gateway/desks/slo_desk.py", "(not one.table or _exists(visible, one.table, one.column)) and ", "", SLO),
+    Mutant("promises on the whole", "gateway/desks/slo_desk.py", " and (whole or not one.of_the_whole)", "", SLO),
+    Mutant("how old hidden rows are", "gateway/desks/slo_desk.py", 'if one.kind == "freshness" and _filtered(visible, one.table)}', "if False}", SLO),
+    Mutant("causes in hidden products", "gateway/desks/slo_desk.py", 'if one.partition(":")[0] in seen]', "]", SLO),
+    Mutant("hidden products downstream", "gateway/desks/slo_desk.py", '[one for one in incident["downstream"] if one in seen]', 'incident["downstream"]', SLO),
+    Mutant("names of consumers", "gateway/desks/slo_desk.py", "        if manages:\n            return shown\n", "        if True:\n            return shown\n", SLO),
+    Mutant("reasons of maintenance", "gateway/desks/slo_desk.py", '**({"reason": one["reason"]} if manages else {})', '"reason": one["reason"]', SLO),
+    Mutant("bodies that are signed", "gateway/service_levels/webhook.py", 'f"{name}.{moment_s}.".encode() + body', 'f"{name}.{moment_s}.".encode()', ALERTS),
+    Mutant("moments that are signed", "gateway/service_levels/webhook.py", 'f"{name}.{moment_s}."', 'f"{name}."', ALERTS),
+    Mutant("addresses of this machine", "gateway/service_levels/webhook.py", "        return here\n", "        return True\n", ALERTS),
+    Mutant("addresses of the link", "gateway/service_levels/webhook.py", "mapped.is_link_local or ", "", ALERTS),
+    Mutant("what an active product lacks", "gateway/contracts/completeness.py", " in OPEN else report.error", " in OPEN else report.warning", ("tests/gateway/test_completeness.py",)),
+    Mutant("quarantined values", "gateway/desks/quarantine.py", "shown = _raw(session, self._pins.present(), snapshot)", "shown = None", QUARANTINE),
+    Mutant("quarantined rows", "gateway/desks/quarantine.py", "or grant.decision.rows is not None ", "", QUARANTINE),
+    Mutant("quarantined under a mask", "gateway/desks/quarantine.py", ' if sameness(grant.decision, name) == "raw"}', "}", QUARANTINE),
+    Mutant("quarantined and left out", "gateway/desks/quarantine.py", "every_row=True", "every_row=False", QUARANTINE),
+    Mutant("words about the erased", "gateway/operations/erase.py", "_referring(work, readers), _naming(work))", "_referring(work, readers), ())", ERASE),
+    Mutant("older snapshots of the erased", "gateway/operations/erase.py", "snapshot in kept or shelf.product_of(snapshot) in products", "snapshot in kept", ERASE),
+    Mutant("what was made of the erased", "gateway/operations/erase.py", "snapshot in kept or ", "", ERASE),
+    Mutant("keys of the erased on record", "gateway/operations/erase.py", 'what=f"{who.table} {_hash(who, secret)}"', 'what=f"{who.table} {who.key}"', ERASE),
+    Mutant("settings in builds", "gateway/publication/forks.py", ' if not name.startswith("OUTPORT_")}', "}", ("tests/gateway/test_forks.py",)),
+    Mutant("whom a push is shown to", "ports/hub/connecting.py", " or not gateway.intake.takes(reader.session, visible.product):", ":", PUSHES_SHOWN),
+    Mutant("past checks of hidden columns", "gateway/desks/quality_told.py", " if rule.reads <= seen.names]", "]", ("tests/gateway/test_quality.py",)),
+    Mutant("columns under a grant of one's own", "gateway/reach/projected.py", "for one in declared.columns if one.name in decision.known}", "for one in declared.columns}", PROJECTIONS),
+    Mutant("limits of a workspace", "gateway/reach/fences.py", ", *(one.query for one in spaces), asked)", ", asked)", WORKSPACES),
+    Mutant("budgets of a workspace", "gateway/reach/fences.py", "{one.name: one.shared for one in spaces}", "{}", WORKSPACES),
+    Mutant("turns of a workspace", "gateway/serving/running.py", " or any(map(self._full, asker.shares))", "", WORKSPACES),
+    Mutant("whom a workspace admits", "gateway/contracts/workspaces.py", "return found if found is not None and found.admits(product.name) else None", "return found", WORKSPACES),
+    Mutant("states of a sign-in", "gateway/access/code_flow.py", ' or not hmac.compare_digest(pending.state, _text(given, "state"))', "", ISSUERS),
+    Mutant("sign-ins at another issuer", "gateway/access/code_flow.py", "pending.name != name or ", "", ISSUERS),
+    Mutant("issuers that are mixed up", "gateway/access/code_flow.py", 'if ("iss" in given or self._says_issuer(issuer)) and given.get("iss") != issuer.issuer:', "if False:", ISSUERS),
+    Mutant("nonces of a sign-in", "gateway/access/code_flow.py", "if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), pending.nonce.encode()):", "if False:", ISSUERS),
+    Mutant("tokens of another issuer", "gateway/access/code_flow.py", "if token.issuer != issuer.issuer:", "if False:", ISSUERS),
+    Mutant("the verifier of a code", "gateway/access/code_flow.py", '            "code_verifier": verifier,\n', "", ISSUERS),
+    Mutant("the challenge of a code", "gateway/access/code_flow.py", "hashlib.sha256(verifier.encode()).digest()", "hashlib.sha256().digest()", ISSUERS),
+    Mutant("names of this server", "ports/http/hosts.py", "return len(given) == 1 and self._known", "return self._known", HOSTS),
+    Mutant("names that lead here", "ports/http/hosts.py", "return _plain(name) in self._names or _is_address(name)", "return True", HOSTS),
+    Mutant("names of the demo", "ports/http/hosts.py", "settings.http_hosts is None and not settings.demo", "settings.http_hosts is None", HOSTS),
+    Mutant("secrets of a workspace", "gateway/publication/production.py", "if settings.secrets is not None and workspace else settings.secrets", "if False else settings.secrets", WORKSPACES),
 )  # fmt: skip
 
 

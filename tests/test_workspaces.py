@@ -251,6 +251,13 @@ def test_an_environment_has_limits_and_variables_of_its_own(tmp_path: Path) -> N
     assert (there.query.rows, there.shared.running, there.variables) == (40, 8, {"least": 3})
 
 
+def test_what_a_workspace_does_not_admit_has_none_of_its_limits(tmp_path: Path) -> None:
+    declared(tmp_path, supply=SUPPLY)
+    known = workspaces.load(tmp_path, "test")
+    told = {name: known.of(SimpleNamespace(workspace="supply", name=name)) for name in ("stock", "other")}  # type: ignore[arg-type]
+    assert {name: one and one.name for name, one in told.items()} == {"stock": "supply", "other": None}
+
+
 def test_a_workspace_fills_the_variables_of_its_products_alone(tmp_path: Path) -> None:
     shop = Workshop(tmp_path)
     least = {"rows": [{"id": "least", "metric": "rowCount", "mustBeGreaterThan": "${least}"}]}
