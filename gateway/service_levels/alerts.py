@@ -127,6 +127,8 @@ class Outbox:
 
     def __init__(self, state: Path) -> None:
         self._folder = state / FOLDER
+        # Of each file that was read: which it was, and when its time comes.
+        self._waiting: dict[str, tuple[tuple[int, int], str]] = {}
 
     def put(self, message: Message) -> None:
         """Keep a message, in place of how it was before. Raises OSError."""
@@ -140,11 +142,20 @@ class Outbox:
         return []
 
     def due(self, now: str) -> list[Message]:
-        """The messages whose time has come, the first first; what cannot be read is set aside."""
+        """The messages whose time has come, the first first; what cannot be read is set aside.
+
+        A file whose time has not come is read once. For one thread at a time.
+        """
         found: list[Message] = []
+        before, self._waiting = self._waiting, {}
         for path in self.files():
             try:
-                found.append(_FORM.validate_json(path.read_bytes()))
+                told = path.stat()
+                stamp, known = (told.st_ino, told.st_mtime_ns), before.get(path.name)
+                if known is None or known[0] != stamp or known[1] <= now:
+                    found.append(_FORM.validate_json(path.read_bytes()))
+                    known = (stamp, found[-1].due)
+                self._waiting[path.name] = known
             except ValidationError:
                 with suppress(OSError):
                     path.replace(path.with_suffix(".spoilt"))

@@ -21,7 +21,7 @@ import pytest
 
 from gateway.service_levels import webhook
 from gateway.service_levels.alert_sender import ATTEMPTS, Sender
-from gateway.service_levels.alerts import Alert, Outbox, incident_alert, raise_alert
+from gateway.service_levels.alerts import Alert, Message, Outbox, incident_alert, raise_alert
 from gateway.service_levels.incidents import Incident
 from gateway.settings import Settings, SettingsError
 from gateway.ticking import ScriptedClock
@@ -334,3 +334,25 @@ def test_an_incident_s_alert_has_one_id_however_often_it_is_raised(
     sender(given, clock).tick()
     assert len({headers["webhook-id"] for headers, _ in receiver.came}) == 1
     assert len(receiver.came) == 2
+
+
+def test_an_alert_that_waits_for_its_time_is_read_once_until_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox, read = Outbox(tmp_path), list[str]()
+    with outbox.turn():
+        for number in range(3):
+            outbox.put(Message(f"msg_{number}", "http://receiver", "{}", f"2030-01-01T00:0{number}:00.000000Z"))
+    held = Path.read_bytes
+
+    def counted(path: Path) -> bytes:
+        read.append(path.name[:5])
+        return held(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    seen = [[one.id for one in outbox.due(f"2030-01-01T00:0{minute}:00.000000Z")] for minute in (0, 0, 1)]
+    assert seen == [["msg_0"], ["msg_0"], ["msg_0", "msg_1"]]
+    assert sorted(read) == ["msg_0", "msg_0", "msg_0", "msg_1", "msg_1", "msg_2"]
+    # One that is put anew is another one.
+    outbox.put(Message("msg_2", "http://receiver", "{}", "2030-01-01T00:00:30.000000Z"))
+    assert "msg_2" in [one.id for one in outbox.due("2030-01-01T00:01:00.000000Z")]
