@@ -33,8 +33,8 @@ SUITES = {
     "publication": "files sql contracts access accounting policies binding serving inputs service_levels",
     "operations": "files sql contracts access accounting policies serving inputs publication",
     "reach": "sql contracts access accounting policies binding serving service_levels publication",
-    "desks": "files contracts access accounting policies binding serving inputs service_levels publication operations"
-    " reach",
+    "desks": "sql files contracts access accounting policies binding serving inputs service_levels publication"
+    " operations reach",
     "system_catalogs": "sql contracts dialects binding serving reach",
     "pipeline": "access accounting policies binding serving service_levels reach desks system_catalogs",
     "__init__": "sql contracts dialects access binding serving publication reach desks system_catalogs",

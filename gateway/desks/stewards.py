@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
@@ -107,6 +107,24 @@ class Stewards:
         if found:
             self._audit.record(told)
         return tuple(found)
+
+    def told_of(self, session: Session, products: Sequence[str], subjects: Iterable[str]) -> frozenset[str]:
+        """Those of `subjects` of whom the session may be told what becomes of their access to `products`. On record.
+
+        It is who may look at what they get of these now. Raises Unavailable.
+        """
+        self._audit.check()
+        pin, scope = self._pins.present(), session.principal.scope
+        if not scope.allows("metadata") or not all(scope.reaches(session.port, one) for one in products):
+            return frozenset()
+        found = sorted({one for one in subjects if self.simulates(session, one, pin)})
+        if found:
+            told = AccessExplained(
+                subject=session.principal.subject, port=session.port, purpose=None, products=tuple(products),
+                tool=session.tool, looked_at=tuple(found),
+            )  # fmt: skip
+            self._audit.record(told)
+        return frozenset(found)
 
     def explain_to_account(self, account: str, supposed: Supposed) -> Access:
         """For the operator's commands, never for a client's request. Raises NotFound, Forbidden, BadQuery."""

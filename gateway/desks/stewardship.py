@@ -5,7 +5,8 @@ Asks the managers first, then works as the operator's commands do: under the dep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,22 @@ from gateway.access import keys
 from gateway.accounting import audit
 from gateway.accounting.observe import AuditRead
 from gateway.contracts.contract import ContractError
+from gateway.contracts.visibility import referenced, sameness
+from gateway.desks.stewards import Stewards
 from gateway.document import POLICIES, Finding
 from gateway.errors import BadQuery, NotFound, Unavailable
 from gateway.operations import consumers, lifecycle, retirement
-from gateway.operations.lifecycle import Breaking
+from gateway.operations.lifecycle import AccessChange, Breaking, Plan
 from gateway.publication import breaks, bundle, publish
 from gateway.publication.breaks import Broken
 from gateway.publication.runs import Cause
 from gateway.reach.managers import Managers
+from gateway.reach.visible import VisibleProduct
 from gateway.serving.catalog import Catalog
 from gateway.session import Session
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot
+from gateway.sql import duck, tree
 
 _WORDS = 500
 # Of what breaks, and of who has used it, in one refusal.
@@ -35,19 +40,20 @@ _TOLD = 20
 class Stewardship:
     """One deployment's products, as those change them who manage them. Thread-safe."""
 
-    def __init__(self, settings: Settings, managers: Managers) -> None:
-        self._settings, self._managers = settings, managers
+    def __init__(self, settings: Settings, managers: Managers, stewards: Stewards) -> None:
+        self._settings, self._managers, self._stewards = settings, managers, stewards
 
     def plan(self, session: Session, *names: str) -> dict[str, Any]:
         """What publishing the products' folders together would change, and whom that breaks.
 
-        Who else gains or loses what is left out: to know that takes another right than to manage. Raises NotFound,
-        Forbidden where one of them is not the session's to manage.
+        Who sees more or less of them is told of those whose access the session may look at, to who may look at some;
+        how many rows that are, where they are all its own to count. Raises NotFound, Forbidden where one of them is not
+        the session's to manage.
         """
-        planned = dict.fromkeys(self._managers.check(session, name).product.name for name in names)
-        folders = [folder for name in planned for folder in self._folders(name)]
+        every = {one.product.name: one for one in (self._managers.check(session, name) for name in names)}
+        folders = [folder for name in every for folder in self._folders(name)]
         since = datetime.now(UTC) - timedelta(days=consumers.DAYS)
-        for name in planned:
+        for name in every:
             self._read(session, "plan", name)
         try:
             found = lifecycle.plan(self._settings, folders, since)
@@ -55,7 +61,14 @@ class Stewardship:
             raise _refused(error) from error
         given = {name: told for name, told in found.document.items() if name not in {"access", "policies"}}
         products = zip(given["products"], found.products, strict=True)
-        return {**given, "products": [{**told, "findings": _findings(one.findings)} for told, one in products]}
+        told = {**given, "products": [{**told, "findings": _findings(one.findings)} for told, one in products]}
+        return {**told, "access": self._access(session, every, found)} if self._stewards.looks(session) else told
+
+    def _access(self, session: Session, every: Mapping[str, VisibleProduct], found: Plan) -> list[dict[str, Any]]:
+        """What becomes other for others, of the planned products alone."""
+        of_these = [one for one in found.access if one.table.partition(".")[0] in every]
+        known = self._stewards.told_of(session, tuple(every), {one.subject for one in of_these})
+        return [_counted(one, every[one.table.partition(".")[0]]) for one in of_these if one.subject in known]
 
     def apply(self, session: Session, *names: str) -> tuple[Snapshot, ...]:
         """Publish the products' folders as they stand, all at one moment or none, each after those that it reads.
@@ -182,6 +195,28 @@ class Stewardship:
                 raise
         finally:
             chain.close()
+
+
+def _counted(one: AccessChange, visible: VisibleProduct) -> dict[str, Any]:
+    """What becomes other for one, with its rows only where the reader sees each of them, and what tells them apart."""
+    table = next((each for each in visible.tables if each.table.name == one.table.partition(".")[2]), None)
+    names = _columns(one.rows_before, one.rows_after)
+    whole = table is not None and table.decision.rows is None and names is not None
+    own = whole and table is not None and all(sameness(table.decision, name) == "raw" for name in names or ())
+    return asdict(one) if own else {**asdict(one), "rows_gained": None, "rows_lost": None}
+
+
+def _columns(*filters: str | None) -> set[str] | None:
+    """The columns that row filters name, None where they read more than these."""
+    found: set[str] = set()
+    try:
+        for one in filter(None, filters):
+            if any(node.get("class") == "SUBQUERY" for node in tree.nodes(duck.expression(one))):
+                return None
+            found |= referenced(one)
+    except BadQuery:
+        return None
+    return found
 
 
 def _named(broken: Breaking) -> str:

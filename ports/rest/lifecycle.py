@@ -34,7 +34,7 @@ _ACTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 def routes(gateway: Gateway) -> APIRouter:
     """The routes; they stand before those of tables, of which none is called `-`."""
     router = APIRouter()
-    stewardship = Stewardship(gateway.settings, gateway.managers)
+    stewardship = Stewardship(gateway.settings, gateway.managers, gateway.stewards)
 
     @router.get("/products/{product}/-/plan")
     async def plan(request: Request) -> Response:

@@ -214,3 +214,4 @@ def single(schema: Json) -> Json:
 
 
 _PLAN: Json = shape(changes=_FLAG, refused=_FLAG, consumers_since=_TEXT, products=several(_ANY))
+_PLAN["properties"] |= {"access": several(_ANY)}  # to who may look at others' access

@@ -18,10 +18,18 @@ from gateway.access.keys import load
 from ports.http.server import HttpPort
 from tests.workshop import KEY, Workshop, column
 
-SEEN = {"role": ["boss", "reader"]}
+SEEN = {"role": ["boss", "reader", "other"]}
 RULES: list[dict[str, Any]] = [
     {"id": "seen", "on": {"product": ["base", "made", "other"]}, "to": SEEN, "grant": {"columns": ["*"]}},
     {"id": "made-reads", "on": {"product": "base"}, "to": {"subject": "product:made"}, "grant": {"columns": ["*"]}},
+    {
+        "id": "some",
+        "on": {"product": ["base", "made"]},
+        "to": {"role": "half"},
+        "grant": {"columns": ["*"], "rows": "id = 1"},
+    },
+    {"id": "looks", "to": {"role": ["boss", "half"]}, "simulate": {"for": {"role": "reader"}}},
+    {"id": "half", "on": {"product": "made"}, "to": {"role": "half"}, "manage": True},
     {"id": "managed", "on": {"product": ["base", "made", "hidden"]}, "to": {"role": "boss"}, "manage": True},
 ]
 ROWS = pa.table({"id": pa.array([1, 2], pa.int64()), "amount": pa.array([10, 20], pa.int64())})
@@ -75,7 +83,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     for name in ("base", "made"):
         shop.publish(name)
     directory = Directory(shop.settings.principals, load(shop.settings))
-    for name in ("boss", "reader"):
+    for name in ("boss", "reader", "other", "half"):
         directory.add(name, "person", {"role": (name,)}, f"{name}-secret")
     gateway = Gateway(shop.settings)
     port = HttpPort(gateway)
@@ -167,3 +175,25 @@ def test_the_document_tells_of_it_to_who_manages_something(desk: Desk) -> None:
     assert named["schema"]["items"]["enum"] == ["base", "made"]
     assert "409" in boss["/-/apply"]["post"]["responses"]
     assert "/-/apply" not in reader
+
+
+def test_a_plan_tells_of_others_what_who_asks_may_look_at(desk: Desk) -> None:
+    desk.shop.declare(
+        "made", {"totals": {"id": KEY, "amount": column()}}, inputs=["base"],
+        models={"totals": "SELECT id, amount FROM base.facts"},
+    )  # fmt: skip
+    (desk.shop.settings.products / "made" / "models" / "sums.sql").unlink()
+    told = {who: desk.ask("GET", "made", who).json()["data"] for who in ("boss", "half")}
+    for who, rows in (("boss", 2), ("half", None)):
+        access = {one["table"]: one for one in told[who]["access"]}
+        # The other one, the boss and the half are none whose access these may look at.
+        assert {one["subject"] for one in told[who]["access"]} == {"reader"}
+        assert set(access) == {"made.sums", "made.totals"}
+        assert (access["made.sums"]["loses"], access["made.totals"]["gains"]) == (["id", "amount"],) * 2
+        assert access["made.sums"]["rows_lost"] == rows, "counted only where who asks could count them"
+    files = sorted((desk.shop.settings.state / "audit").glob("*.jsonl"))
+    lines = [json.loads(line) for path in files for line in path.read_text().splitlines()]
+    looked = [one for one in lines if one["event"] == "access_explained"]
+    assert [(one["subject"], one["looked_at"], one["products"]) for one in looked] == [
+        (who, ["reader"], ["made"]) for who in ("boss", "half")
+    ]
