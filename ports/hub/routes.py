@@ -154,6 +154,10 @@ def _managing(router: APIRouter, steward: StewardPage, browser: Browser) -> None
     async def refresh(request: Request) -> Response:
         return await browser.post(request, steward.refresh)
 
+    @router.post("/hub/{product}/-/steward/apply")
+    async def apply(request: Request) -> Response:
+        return await browser.post(request, steward.apply)
+
     @router.post("/hub/{product}/-/steward/acknowledge")
     async def acknowledge(request: Request) -> Response:
         return await browser.post(request, steward.acknowledge)

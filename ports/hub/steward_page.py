@@ -1,4 +1,4 @@
-"""A product's page for who manages it: who sees what and why, runs, what was set aside, incidents, the audit.
+"""A product's page for who manages it: who sees what and why, its plan, runs, what was set aside, incidents, the audit.
 
 Touches the gateway's front door only, which asks the right to manage for each of these anew and keeps it on record.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 
-from gateway import PORTS, Access, BadQuery, Found, GatewayError, Supposed, VisibleProduct, Wanted
+from gateway import PORTS, Access, BadQuery, Found, GatewayError, Stewardship, Supposed, VisibleProduct, Wanted
 from ports.http.exchange import Answer, Lifeline
 from ports.http.pages import Reader
 from ports.hub import talk
@@ -58,12 +59,21 @@ class Searched:
     words: str
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What publishing the product's folder would change, or in `words` why that is not told."""
+
+    plan: Mapping[str, Any]
+    words: str
+
+
 class StewardPage:
     """The work of this page and its forms."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
-        self._gateway = browser.gateway
+        self._gateway = gateway = browser.gateway
+        self._stewardship = Stewardship(gateway.settings, gateway.managers, gateway.stewards)
 
     def page(self, reader: Reader, request: Request, _: Lifeline) -> Answer:
         """All of it; refused to who does not manage the product."""
@@ -83,6 +93,7 @@ class StewardPage:
             why=self._explained(reader, name, asked),
             doors=PORTS,
             asked=asked,
+            planned=self._planned(reader, name, asked),
             refreshes=self._gateway.refreshes.history(session, name, RUNS),
             asides=self._gateway.quarantine.read(session, name),
             incidents=self._gateway.slo.of(session, visible).incidents,
@@ -96,6 +107,12 @@ class StewardPage:
         self._gateway.refreshes.request(reader.session, name)
         return see_other(reader.link(f"/hub/{name}/-/steward") + "#refreshes")
 
+    def apply(self, reader: Reader, request: Request, _: Form, __: Lifeline) -> Answer:
+        """Publish the product's folder as it stands."""
+        name = self._managed(reader, request).product.name
+        self._stewardship.apply(reader.session, name)
+        return see_other(reader.link(f"/hub/{name}/-/steward", plan="1") + "#plan")
+
     def acknowledge(self, reader: Reader, request: Request, form: Form, _: Lifeline) -> Answer:
         """Keep that an incident was seen, in words."""
         name = self._managed(reader, request).product.name
@@ -104,6 +121,15 @@ class StewardPage:
 
     def _managed(self, reader: Reader, request: Request) -> VisibleProduct:
         return self._gateway.managers.check(reader.session, request.path_params["product"])
+
+    def _planned(self, reader: Reader, product: str, asked: Mapping[str, str]) -> Planned | None:
+        """The plan, where it was asked for: to be told who has used what breaks is on record."""
+        if "plan" not in asked:
+            return None
+        try:
+            return Planned(self._stewardship.plan(reader.session, product), "")
+        except GatewayError as error:
+            return Planned({}, error.message)
 
     def _explained(self, reader: Reader, product: str, asked: Mapping[str, str]) -> Explained:
         """What the form asks for: whom, at which door, stating what."""

@@ -54,6 +54,7 @@ def test_who_does_not_manage_it_is_refused_and_told_no_more(visit: Visit, name: 
 
 def test_a_refresh_is_asked_for_by_a_form_of_ours(visit: Visit) -> None:
     steward = visit("steward")
+    assert f'action="{PAGE}/refresh"' in steward.get(PAGE).text
     assert steward.post(f"{PAGE}/refresh", data={"token": "x"}).status_code == 403
     told = steward.post(f"{PAGE}/refresh", data=given(steward.get(PAGE).text))
     assert (told.status_code, told.headers["location"]) == (303, f"{PAGE}#refreshes")
@@ -122,3 +123,34 @@ def test_why_is_told_of_a_door_and_a_purpose_too(visit: Visit) -> None:
     assert "every row" in reading.read(steward.get(f"{PAGE}?subject=analyst&door=postgres").text).text.lower()
     assert "purpose x is not granted to analyst" in steward.get(f"{PAGE}?subject=analyst&stating=x").text
     assert "there is no port x" in steward.get(f"{PAGE}?subject=analyst&door=x").text
+
+
+def test_a_plan_is_shown_before_it_is_applied_and_leads_to_that(hub: Gateway, visit: Visit) -> None:
+    steward, analyst, place = visit("steward"), visit("analyst"), "/hub/inner/-/steward"
+    token = given(steward.get(place).text)
+    assert f"{place}/apply" not in steward.get(f"{place}?plan=1").text
+    assert "Nothing would change." in reading.read(steward.get(f"{place}?plan=1").text).text
+    path = hub.settings.products / "inner" / "inner.odcs.yaml"
+    kept, served = path.read_text(), hub.product(hub.impersonate("steward", "hub"), "inner").snapshot.id
+    try:
+        path.write_text(kept.replace("name: price, ", "name: price, description: of one thing, "))
+        page = steward.get(f"{place}?plan=1").text
+        told = reading.read(page).text
+        assert "inners.price patch what is said of it is other" in told
+        assert f'action="{place}/apply"' in page
+        assert "inners.price patch" not in reading.read(steward.get(place).text).text, "nobody asked for it"
+        for who, sent, status in (
+            (steward, {"token": "x"}, 403),
+            (analyst, given(analyst.get("/hub/report").text), 404),
+        ):
+            assert who.post(f"{place}/apply", data=sent).status_code == status
+        assert hub.product(hub.impersonate("steward", "hub"), "inner").snapshot.id == served
+        done = steward.post(f"{place}/apply", data=token)
+        assert (done.status_code, done.headers["location"]) == (303, f"{place}?plan=1#plan")
+        assert "Nothing would change." in reading.read(steward.get(done.headers["location"]).text).text
+        assert hub.product(hub.impersonate("steward", "hub"), "inner").snapshot.id != served
+        path.write_text(kept.replace("item_id, physicalType: BIGINT", "item_id, physicalType: NOTHING"))
+        assert "NOTHING" in reading.read(steward.get(f"{place}?plan=1").text).text
+        assert steward.post(f"{place}/apply", data=token).status_code == 400
+    finally:
+        path.write_text(kept)
