@@ -33,6 +33,7 @@ from gateway.desks.refreshes import Refreshes
 from gateway.desks.refusals import Refusals
 from gateway.desks.scorecards import ScorecardDesk
 from gateway.desks.sign_in import Admitted, SignIn
+from gateway.desks.signed_out import SignedOut
 from gateway.desks.slo_desk import SloDesk
 from gateway.desks.stewards import Stewards
 from gateway.desks.tracing import Trace
@@ -89,15 +90,14 @@ class Gateway:
         self._sign_in = SignIn(self._directory, self._audit, settings.rate_limit, self.siblings)
         self.refusals = Refusals(self._audit, self._sign_in, self._tracing)
         self._standing = Standing(self.stands, lambda: self._pins.present())
-        self._fences = Fences(settings, self.siblings)
-        self._fingerprint = Fingerprints(self._keys).of
+        self._fences, self._fingerprint = Fences(settings, self.siblings), Fingerprints(self._keys).of
         self._pg_catalog = PgCatalog(engine.running_limit(settings), settings.queue_s)
         self._pins = Pins(self._catalog, self._policies, self._engine, self._audit)
         self.stewards = Stewards(self._directory, self._pins, self._audit)
         self.managers = Managers("manage", self.product, self._pins, self._audit)
         self.workspaces = WorkspaceDesk(self._fences, self.managers, self._pins, self._engine.load, self.siblings)
         self.projections = ProjectionDesk(self._catalog.projections, self._pins, self._audit, clock)
-        self.slo = SloDesk(settings.state, self.managers, self._pins, clock)
+        self.slo, self.signed_out = SloDesk(settings.state, self.managers, self._pins, clock), SignedOut(self.siblings)
         self.scorecards = ScorecardDesk(settings.state, self.managers, self._pins)
         self.quarantine = Quarantine(settings.state, self.managers, self._pins)
         self.quality, self.refreshes = QualityDesk(settings.state), Refreshes(settings.state, self.managers)

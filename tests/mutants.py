@@ -114,7 +114,7 @@ MUTANTS = (
     Mutant("granted purposes", "gateway/pipeline.py", "if purpose is not None and not all(", "if False and not all(", WORLD),
     Mutant("same words", "gateway/reach/grants.py", 'raise unknown_relation(".".join(path))', 'raise unknown_relation(".".join(path) + "!" * any(pin.deployment.find(schema) for schema, _ in candidates))', WORLD),
     Mutant("engine text", "gateway/sql/duck_errors.py", "return logged(BadQuery(words, reason=reason), error)", "return BadQuery(message)", WORLD),
-    Mutant("whose signature", "gateway/access/oidc.py", "if not any(token.signed_by(one.key, token.algorithm) for one in fitting):", "if not fitting:", TOKENS),
+    Mutant("whose signature", "gateway/access/oidc.py", "signer = next((one for one in fitting if token.signed_by(one.key, token.algorithm)), None)", "signer = next(iter(fitting), None)", TOKENS),
     Mutant("whose audience", "gateway/access/oidc.py", "not set(named) & set(issuer.audience):", "False:", TOKENS),
     Mutant("headers that bring keys", "gateway/access/jose.py", "if _REFUSED & header.keys():", "if False:", TOKENS),
     Mutant("the scope of a key", "gateway/reach/grants.py", "if not session.principal.scope.reaches(session.port, product.name):", "if False:", SCOPES),

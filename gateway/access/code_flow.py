@@ -185,7 +185,7 @@ class CodeFlow:
         assert self._issuers is not None  # whose client was found
         try:
             token = jose.parse(text)
-            found = self._issuers.signed_in(token)
+            found, told = self._issuers.signed_in(token)
             nonce = token.claims.get("nonce")
             if token.issuer != issuer.issuer:
                 raise BadToken("of another issuer")
@@ -193,7 +193,7 @@ class CodeFlow:
                 raise BadToken("made for another sign-in")
         except BadToken as error:
             raise _unproved(issuer, str(error)) from error
-        return SignedIn(IdToken(text), found.valid_until - LEEWAY_S)
+        return SignedIn(IdToken(told), found.valid_until - LEEWAY_S)
 
     def _address(self, issuer: Issuer, name: str) -> str:
         try:

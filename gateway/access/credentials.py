@@ -32,9 +32,12 @@ class Bearer:
 
 @dataclass(frozen=True)
 class IdToken:
-    """What an issuer has told our own client of who signed in there. No door takes it from a client."""
+    """What an issuer's verified ID token has told our own client of who signed in there (`Issuers.signed_in`).
 
-    token: str = field(repr=False)
+    No door takes it from a client.
+    """
+
+    told: str = field(repr=False)
 
 
 @dataclass(frozen=True)

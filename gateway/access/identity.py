@@ -92,9 +92,9 @@ class Directory(Enrolment):
             case Bearer(token):
                 proof = credentials
                 found = self._by_token(register, token) if token.count(".") == 2 else _by_key(register, token)
-            case IdToken(token):
+            case IdToken(told):
                 proof = credentials
-                found = self._by_id_token(register, token)
+                found = self._by_id_token(register, told)
             case ClientCertificate():
                 proof = credentials
                 found = _by_certificate(register, credentials)
@@ -228,13 +228,12 @@ class Directory(Enrolment):
             raise BadToken("an issuer that is not known")
         return _identified(register, self._issuers.identified(token))
 
-    def _by_id_token(self, register: Register, text: str) -> Principal:
-        """The same who would be by a token for us: what its issuer says, as far as it is mapped."""
+    def _by_id_token(self, register: Register, told: str) -> Principal:
+        """The same who would be by a token for us: what its issuer has said, as far as it is mapped."""
         try:
-            token = jose.parse(text)
             if self._issuers is None:
                 raise BadToken("an issuer that is not known")
-            return _identified(register, self._issuers.signed_in(token))
+            return _identified(register, self._issuers.still(told))
         except BadToken as error:
             raise _wrong() from error
 

@@ -5,6 +5,7 @@ An issuer's keys sign for that issuer only; a claim that is mapped and of anothe
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -18,13 +19,15 @@ from typing import Any
 from gateway.access.claims import ClaimType
 from gateway.access.issuers import SUBJECT, Issuer, IssuersError, Kinded, Told, read
 from gateway.access.jose import BadToken, Token
-from gateway.access.jwks import KeySet, Source
+from gateway.access.jwks import KeySet, PublicKey, Source
 from gateway.access.principals import SUBJECT as LISTED
 from gateway.errors import Unavailable
 from gateway.principal import Claim, Kind, Scalar
 from gateway.settings import Settings, SettingsError
 
 LEEWAY_S = 30.0
+# Claims that are looked at of every token that is kept.
+_ALWAYS = ("iss", "exp", "nbf", "iat", "aud", "azp", "email_verified")
 _log = logging.getLogger("outport.identity")
 
 
@@ -50,24 +53,50 @@ class Issuers:
 
     def identified(self, token: Token) -> Identified:
         """Who `token` is about. Raises BadToken; Unavailable while the issuers or its keys cannot be read."""
-        return self._identified(token, _for)
+        issuer, _ = self._verified(token)
+        return self._about(issuer, token, _for)
 
-    def signed_in(self, token: Token) -> Identified:
-        """Who an ID token is about that was made for our own client. Raises as `identified`."""
-        return self._identified(token, _for_client)
+    def signed_in(self, token: Token) -> tuple[Identified, str]:
+        """Who an ID token is about that was made for our own client, and what `still` asks of it: the claims that are
+        read here, and by which key they were signed. Raises as `identified`.
+        """
+        issuer, signer = self._verified(token)
+        found = self._about(issuer, token, _for_client)
+        kept = {"alg": token.algorithm, "kid": token.kid, "key": signer.key.thumbprint()}
+        told = json.dumps({**kept, "claims": _read_here(issuer, token.claims)}, separators=(",", ":"))
+        return found, told
+
+    def still(self, told: str) -> Identified:
+        """Who that is, as the file of issuers has it now, while its issuer has that key. Raises as `identified`."""
+        try:
+            kept = json.loads(told)
+            token = Token(kept["alg"], kept["kid"], kept["claims"], b"", b"")
+            signer = kept["key"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadToken("nothing that was kept here") from error
+        issuer, keys = self._issuer(token.issuer)
+        fitting = keys.fitting(token.kid, token.algorithm) if token.algorithm in issuer.algorithms else ()
+        if signer not in {one.key.thumbprint() for one in fitting}:
+            raise BadToken("signed by no key of its issuer")
+        return self._about(issuer, token, _for_client)
 
     def clients(self) -> tuple[Issuer, ...]:
         """The issuers at which people sign in to the hub. Raises Unavailable."""
         self._fresh()
         return tuple(issuer for issuer, _ in self._known.values() if issuer.sign_in is not None)
 
-    def _identified(self, token: Token, made_for: Callable[[Issuer, Mapping[str, Any]], None]) -> Identified:
+    def _verified(self, token: Token) -> tuple[Issuer, PublicKey]:
+        """Its issuer, and the key that has signed it."""
         issuer, keys = self._issuer(token.issuer)
         if token.algorithm not in issuer.algorithms:
             raise BadToken("an algorithm that is not taken of this issuer")
         fitting = keys.fitting(token.kid, token.algorithm)
-        if not any(token.signed_by(one.key, token.algorithm) for one in fitting):
+        signer = next((one for one in fitting if token.signed_by(one.key, token.algorithm)), None)
+        if signer is None:
             raise BadToken("signed by no key of its issuer")
+        return issuer, signer
+
+    def _about(self, issuer: Issuer, token: Token, made_for: Callable[[Issuer, Mapping[str, Any]], None]) -> Identified:
         valid_until = token.live(time.time(), LEEWAY_S)
         made_for(issuer, token.claims)
         subject = _subject(issuer, token.claims)
@@ -182,6 +211,33 @@ def _attributes(issuer: Issuer, claims: Mapping[str, Any]) -> dict[str, Claim]:
             raise BadToken("a claim of another type")
         found[name] = typed
     return found
+
+
+def _read_here(issuer: Issuer, claims: Mapping[str, Any]) -> dict[str, Any]:
+    """The claims that are read of its tokens; of lists whose values mean something, those that do."""
+    found = {name: claims[name] for name in _ALWAYS if name in claims}
+    _put(found, issuer.subject.claim, _found(claims, issuer.subject.claim))
+    if issuer.principals == "listed":
+        return found
+    paths = [one.claim for one in issuer.attributes.values()]
+    paths += [issuer.kind.claim] if isinstance(issuer.kind, Kinded) else []
+    for path in paths:
+        _put(found, path, _found(claims, path))
+    for told in (issuer.roles, issuer.purposes):
+        value = _found(claims, told.claim) if told is not None else None
+        if told is not None and isinstance(value, list):
+            value = [one for one in value if not isinstance(one, str) or one in told.values]
+        if told is not None and (told.claim not in paths or value is None):
+            _put(found, told.claim, value)
+    return found
+
+
+def _put(claims: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    if value is None:
+        return
+    for name in path[:-1]:
+        claims = claims.setdefault(name, {})
+    claims[path[-1]] = value
 
 
 def _told(told: Told | None, claims: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 pure.
 
 The cookie is read by pages alone, so that no other site's form or script reaches a door with it. It holds what was
-proved, encrypted with a key of the deployment: every request proves it anew, and who is barred is out at once.
+proved, encrypted with a key of the deployment: every request proves it anew, and who is barred is out at once. Who
+signs out ends it in every process, whoever has a copy.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 import zlib
 from contextlib import suppress
@@ -53,14 +55,22 @@ def issuer(gateway: Gateway, request: HTTPConnection) -> str:
 def keeping(gateway: Gateway, request: HTTPConnection, proof: Kept, ends: float = float("inf"), at: str = "") -> str:
     """The Set-Cookie header that keeps `proof`, until the epoch second `ends` at most; `at` is an issuer's name.
 
-    Raises Unauthenticated for a token that no cookie can hold.
+    Raises Unauthenticated for what no cookie can hold: of an issuer's token it is only what is read here.
     """
-    subject, secret = (proof.subject, proof.secret) if isinstance(proof, Password) else (None, proof.token)
     age_s = int(min(LOGIN_S, ends - time.time()))
-    sealed = _sealed(gateway, _LOGIN, {"subject": subject, "secret": secret, "at": at}, age_s)
+    subject = proof.subject if isinstance(proof, Password) else None
+    kept = {"subject": subject, "secret": _secret(proof), "at": at, "id": secrets.token_urlsafe(12)}
+    sealed = _sealed(gateway, _LOGIN, kept, age_s)
     if len(sealed) > COOKIE_BYTES:
         raise Unauthenticated("this token is too long for a page to keep; send it as a header", reason="malformed")
     return _cookie(gateway, request, "", sealed, age_s)
+
+
+def ended(gateway: Gateway, request: HTTPConnection) -> None:
+    """End the session that the request's cookie keeps: a copy of it is no login any more, in no process."""
+    told = _kept(gateway, request)
+    if told is not None:
+        gateway.signed_out.end(told["id"], told["until"])
 
 
 def forgetting(gateway: Gateway, request: HTTPConnection) -> str:
@@ -125,7 +135,18 @@ def _cookie(gateway: Gateway, request: HTTPConnection, suffix: str, value: str, 
 
 def _kept(gateway: Gateway, request: HTTPConnection) -> dict[str, Any] | None:
     text = request.cookies.get(name(gateway, request))
-    return _opened(gateway, _LOGIN, text) if text else None
+    told = _opened(gateway, _LOGIN, text) if text else None
+    return None if told is None or "id" not in told or gateway.signed_out.ended(told["id"]) else told
+
+
+def _secret(proof: Kept) -> str:
+    match proof:
+        case Password(_, secret):
+            return secret
+        case Bearer(token):
+            return token
+        case IdToken(told):
+            return told
 
 
 def _sealed(gateway: Gateway, kind: str, told: dict[str, Any], age_s: int) -> str:

@@ -54,7 +54,12 @@ class SigningIn:
         left = kept_login.issuer(self._gateway, request)
         to = f"{SIGN_IN}?{urlencode({'out': left})}" if left else SIGN_IN
         headers = {"Set-Cookie": kept_login.forgetting(self._gateway, request)}
-        return await self._browser.post(request, lambda *_: see_other(to, headers))
+
+        def over(*_: object) -> Answer:
+            kept_login.ended(self._gateway, request)
+            return see_other(to, headers)
+
+        return await self._browser.post(request, over)
 
     def _by_form(self, request: Request, form: Form, _: Lifeline) -> Answer:
         name, secret = form.get("name", "").strip(), form.get("secret", "").strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Iterator
 from datetime import date
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.access import issuers, jwks
-from gateway.access.credentials import Bearer
+from gateway.access import issuers, jose, jwks
+from gateway.access.credentials import Bearer, IdToken
 from gateway.access.identity import Directory
 from gateway.access.issuers import IssuersError
+from gateway.access.jose import BadToken
 from gateway.access.jwks import FRESH_S, RETRY_S, STALE_S, KeySet, Source
 from gateway.access.keys import Keys
 from gateway.access.oidc import LEEWAY_S, Issuers
@@ -466,3 +468,28 @@ def test_a_sign_in_that_cannot_work_is_refused_with_its_file(
     file.write_text(yaml.safe_dump({"issuers": [mapping(idp, **change)]}))
     with pytest.raises(IssuersError, match=words):
         issuers.read(file)
+
+
+def test_what_is_kept_of_a_sign_in_proves_it_while_its_issuer_has_the_key_and_the_client(
+    tmp_path: Path, idp: Idp
+) -> None:
+    client = {"sign_in": {"client_id": "hub"}}
+    desk = Desk(tmp_path, mapping(idp, **client))
+    token = jose.parse(idp.token(aud="hub", groups=["staff", "analysts"], extra="x" * 5000))
+    known = Issuers(desk.file)
+    found, told = known.signed_in(token)
+    assert desk.directory.authenticate(IdToken(told)).attributes == {"role": ("analyst",), "purpose": (), "store": 3}
+    assert not [word for word in ("staff", "xxx") if word in told]
+    assert known.still(told) == found
+    for bad in ("", "{}", "[]", told.replace('"hub"', '"else"'), told.replace('"RS256"', '"none"')):
+        with pytest.raises(BadToken):
+            known.still(bad)
+    desk.write(mapping(idp))  # it is our client no more
+    with pytest.raises(Unauthenticated):
+        desk.directory.authenticate(IdToken(told))
+    desk.write(mapping(idp, **client))
+    idp.keys = [public(OTHER, kid="rsa")]
+    with pytest.raises(BadToken):
+        Issuers(desk.file).still(told)
+    with pytest.raises(BadToken):
+        Issuers(desk.file).still(json.dumps({**json.loads(told), "claims": idp.claims(aud="hub", exp=1)}))

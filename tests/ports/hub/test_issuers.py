@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -127,6 +128,19 @@ def test_the_cookies_are_for_pages_alone_and_end_with_the_token(corp: Corp, hone
         assert browser.get("/products").status_code == 401
 
 
+def test_a_token_that_no_cookie_could_hold_signs_in(corp: Corp, honest: None) -> None:
+    groups = [f"{number}-{secrets.token_hex(16)}" for number in range(150)]
+    corp.idp.change = {"groups": [*groups, "analysts"], "picture": secrets.token_hex(2000)}
+    with corp.browser() as browser:
+        told = browser.get(corp.issuer(browser), headers=CROSS)
+        assert told.status_code == 200, told.text
+        kept = next(one for one in told.headers.get_list("set-cookie") if one.startswith("outport="))
+        assert len(kept.partition(";")[0]) < 1000, "of 150 groups that mean nothing here none is kept"
+        seen = reading.read(browser.get("/hub/report").text).text
+        assert "Signed in as corp:ann" in seen
+        assert "partial" in seen, "as an analyst"
+
+
 def test_the_id_token_is_no_login_at_any_door(corp: Corp) -> None:
     token = corp.idp.token(aud="hub", nonce="n")
     for path in ("/", "/products"):
@@ -148,8 +162,10 @@ def test_signing_out_ends_it_here_and_leads_to_the_issuer_without_a_token(corp: 
     with corp.browser() as browser:
         browser.get(corp.issuer(browser), headers=CROSS)
         token = browser.get("/").text.partition('name="token" value="')[2].partition('"')[0]
+        copied = browser.cookies["outport"]
         told = browser.post("/hub/-/sign-out", data={"token": token}, headers={"Sec-Fetch-Site": "same-origin"})
         assert told.headers["location"] == "/hub/-/sign-in?out=corp"
+        assert httpx.get(corp.url, headers={**BROWSER, "Cookie": f"outport={copied}"}).status_code == 401
         page = browser.get(told.headers["location"])
         assert f'href="{corp.idp.url}/bye?client_id=hub"' in page.text
         assert browser.get("/").status_code == 401

@@ -85,13 +85,19 @@ def test_a_barred_subject_is_out_at_once(world: World, browser: httpx.Client) ->
 
 def test_signing_out_ends_it_and_takes_a_form_of_ours(browser: httpx.Client) -> None:
     signed_in(browser, "analyst", "analyst-secret")
-    page = browser.get("/")
+    page, copied = browser.get("/"), browser.cookies["outport"]
     assert browser.post("/hub/-/sign-out", data={"token": "x"}).status_code == 403
     assert browser.post("/hub/-/sign-out", data=form(page), headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert browser.get("/").status_code == 200
     told = browser.post("/hub/-/sign-out", data=form(page))
     assert "Max-Age=0" in told.headers["set-cookie"]
     browser.cookies.clear()
     assert browser.get("/").status_code == 401
+    browser.cookies.set("outport", copied)
+    assert browser.get("/").status_code == 401, "a copy of the cookie has ended with it"
+    browser.cookies.clear()
+    signed_in(browser, "analyst", "analyst-secret")
+    assert browser.get("/").status_code == 200, "another session has not"
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
