@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway import ticking
@@ -21,13 +22,15 @@ from gateway.reach.grants import sees
 from gateway.reach.managers import Managers
 from gateway.reach.pins import Pins
 from gateway.reach.visible import VisibleProduct
-from gateway.service_levels import incidents
+from gateway.service_levels import incidents, maintenance
 from gateway.service_levels.incidents import Acknowledged
+from gateway.service_levels.maintenance import Window
 from gateway.service_levels.slo_told import Document, Told
 from gateway.session import Session
 from gateway.ticking import Clock
 
 WORDS = 2_000
+REASON = 500
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,28 @@ class SloDesk:
         row = {"at": ticking.text(told.at), "event": "acknowledged", "incident": incident, "product": name}
         self._ledger.append(incidents.KIND, [row | {"by": told.by, "words": told.words}])
 
+    def declare(self, session: Session, product: str, begins: str, ends: str, reason: str) -> Window:
+        """Say that `product` need not be served from one moment until another (ISO 8601; UTC where no zone is named).
+
+        Raises NotFound, Forbidden, BadQuery, Unavailable.
+        """
+        name = self._managers.check(session, product).product.name
+        if not reason.strip() or not reason.isprintable() or len(reason) > REASON:
+            raise BadQuery(f"a reason has 1 to {REASON} characters, in one line", reason="value")
+        span = _moment(begins), _moment(ends)
+        made = maintenance.declared(*span, (name,), session.principal.subject, reason.strip(), self._clock.now())
+        self._managers.record(session, name, "maintenance", reason=reason.strip(), what=f"{made.id} {begins} {ends}")
+        self._ledger.append(maintenance.KIND, [made.row])
+        return made
+
+    def cancel(self, session: Session, product: str, window: str) -> None:
+        """End a window of `product` alone: others are the operator's. Raises NotFound, Forbidden, Unavailable."""
+        name, now = self._managers.check(session, product).product.name, self._clock.now()
+        own = [one for one in maintenance.windows(self._ledger, now) if one.products == (name,)]
+        row = maintenance.cancelled(own, window, session.principal.subject, now)
+        self._managers.record(session, name, "maintenance", what=f"{window} cancelled")
+        self._ledger.append(maintenance.KIND, [row])
+
     def _shown(self, session: Session, incident: Document, *, exact: bool, manages: bool) -> Document:
         """Other products where they are seen; to who does not manage it, consumers as their number."""
         pin = self._pins.present()
@@ -132,3 +157,11 @@ def _exists(visible: VisibleProduct, table: str, column: str) -> bool:
     if shown is None or not column:
         return shown is not None
     return column in shown.decision.visible and sameness(shown.decision, column) == "raw"
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadQuery("a time is one of ISO 8601, such as 2031-02-01T22:00", reason="value") from error

@@ -1,4 +1,5 @@
-"""`/products/{product}/-/slo`: how its promises are kept, and words about incidents; `/-/scorecards`: what it is worth.
+"""`/products/{product}/-/slo`: how its promises are kept, and words about incidents; `/-/maintenance`: when they do not
+count; `/-/scorecards`: what it is worth.
 
 Touches the front door only.
 """
@@ -16,9 +17,11 @@ from ports.http import authentication
 from ports.http.exchange import Answer, Lifeline, body, exchange
 from ports.rest import address, formats, question, statement
 from ports.rest.address import PORT
+from ports.rest.refreshes import only
 from ports.rest.routes import only_a_json_body
 
 _UNSTORED = {"Cache-Control": "no-store"}
+_WINDOW = ("from", "until", "reason")
 
 
 def routes(gateway: Gateway) -> APIRouter:
@@ -33,6 +36,15 @@ def routes(gateway: Gateway) -> APIRouter:
     async def acknowledge(request: Request) -> Response:
         content = await body(request)
         return await exchange(request, partial(_acknowledged, gateway, request, content))
+
+    @router.post("/products/{product}/-/maintenance")
+    async def declare(request: Request) -> Response:
+        content = await body(request)
+        return await exchange(request, partial(_declared, gateway, request, content))
+
+    @router.delete("/products/{product}/-/maintenance/{window}")
+    async def cancel(request: Request) -> Response:
+        return await exchange(request, partial(_cancelled, gateway, request))
 
     @router.get("/-/scorecards")
     async def scorecards(request: Request) -> Response:
@@ -76,3 +88,26 @@ def _acknowledged(gateway: Gateway, request: Request, content: bytes, _: Lifelin
     product, incident = address.read(request).schema, request.path_params["incident"]
     gateway.slo.acknowledge(session, product, incident, words)
     return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": {"acknowledged": incident}})]), _UNSTORED)
+
+
+def _declared(gateway: Gateway, request: Request, content: bytes, _: Lifeline) -> Answer:
+    """A window in which the product need not be served: `{"from": ..., "until": ..., "reason": ...}`."""
+    session, product = address.changing(gateway, request), address.read(request).schema
+    only(address.read(request).pairs, ())
+    # Who may not manage it learns that before what the body should have been.
+    gateway.managers.check(session, product)
+    only_a_json_body(request)
+    given = statement.read(content)
+    if not isinstance(given, dict) or set(given) != set(_WINDOW) or not all(isinstance(o, str) for o in given.values()):
+        raise BadQuery(f"the body is an object of the texts {', '.join(_WINDOW)}", reason="syntax")
+    made = gateway.slo.declare(session, product, *(given[name] for name in _WINDOW))
+    told = {"window": made.id, "from": made.begins.isoformat(), "until": made.ends.isoformat()}
+    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": told})]), _UNSTORED, 201)
+
+
+def _cancelled(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
+    session, asked = address.changing(gateway, request), address.read(request)
+    only(asked.pairs, ())
+    window = request.path_params["window"]
+    gateway.slo.cancel(session, asked.schema, window)
+    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": {"cancelled": window}})]), _UNSTORED)

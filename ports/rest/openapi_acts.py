@@ -67,7 +67,25 @@ def _managing(name: str) -> Json:
             {code: BODY_REFUSALS[code] for code in ("413", "415")},
         ),
     }
-    return {f"{base}/-/{path}": {"post": made} for path, made in acts.items()} | {base: {"delete": _delete(name)}}
+    found = {f"{base}/-/{path}": {"post": made} for path, made in acts.items()} | {base: {"delete": _delete(name)}}
+    return found | {f"{base}/-/{path}": methods for path, methods in _maintenance(name).items()}
+
+
+def _maintenance(name: str) -> Json:
+    words = {name: {"type": "string", "format": "date-time"} for name in ("from", "until")} | {"reason": _REASON}
+    window: Json = {"name": "window", "in": "path", "required": True, "schema": _TEXT}
+    declared = unstored(
+        "declare_maintenance", name, f"Say when {name} need not be served", [PURPOSE],
+        single(shape(window=_TEXT, **{"from": _TEXT, "until": _TEXT})), status=201, refusals=_REFUSALS,
+    )  # fmt: skip
+    example = {"from": "2999-01-01T22:00", "until": "2999-01-01T23:00", "reason": "new disks"}
+    refused = {code: BODY_REFUSALS[code] for code in ("413", "415")}
+    taken = taking(declared, _body(shape(**words) | {"additionalProperties": False}, example), refused)
+    cancelled = unstored(
+        "cancel_maintenance", name, f"End such a time of {name}", [window, PURPOSE], single(shape(cancelled=_TEXT)),
+        refusals=_REFUSALS,
+    )  # fmt: skip
+    return {"maintenance": {"post": taken}, "maintenance/{window}": {"delete": cancelled}}
 
 
 def _act(name: str, act: str, told: str, members: Json, example: Json | None = None) -> Json:

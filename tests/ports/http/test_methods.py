@@ -25,6 +25,7 @@ KNOWN = {
     "measures": "revenue",
     "input": "till",
     "incident": "1",
+    "window": "1",
     "name": "narrow",
     "issuer": "company",
 }

@@ -32,7 +32,7 @@ RULES: list[dict[str, Any]] = [
 # Of a product, and told elsewhere than in its document.
 ELSEWHERE = {"/products/{product}/-/openapi.json"}  # the document itself
 EVERYBODY = {"query", "measures", "quality", "slo", "snapshots", "feedback", "odps", "odcs", "openlineage"}
-MANAGING = {"plan", "refreshes", "quarantine", "apply", "promote", "deprecate", "retire", "refresh"}
+MANAGING = {"plan", "refreshes", "quarantine", "apply", "promote", "deprecate", "retire", "refresh", "maintenance"}
 Operation = Mapping[str, Any]
 
 
@@ -141,6 +141,10 @@ ASKED: list[tuple[str, str, str, dict[str, Any], int]] = [
     ("get", "/-/refreshes?limit=1000", "", {}, 200),
     ("post", "/-/slo/incidents/1", "/-/slo/incidents/{incident}", {"json": {"acknowledge": "seen"}}, 404),
     ("post", "/-/slo/incidents/1", "/-/slo/incidents/{incident}", {"content": b"seen"}, 415),
+    ("post", "/-/maintenance", "", {"json": {"from": "2020-01-01", "until": "2020-01-02", "reason": "x"}}, 400),
+    ("post", "/-/maintenance", "", {"json": {"from": "soon"}}, 400),
+    ("post", "/-/maintenance", "", {"content": b"soon"}, 415),
+    ("delete", "/-/maintenance/1", "/-/maintenance/{window}", {}, 404),
     ("post", "/-/promote", "", {"json": {"reason": "reviewed"}}, 403),
     ("post", "/-/deprecate", "", {"json": {}}, 400),
     ("post", "/-/deprecate", "", {"json": {"sunset": "2999-12-31"}}, 400),
