@@ -1,18 +1,23 @@
 """What the deployment keeps of its own work: rows of a kind, appended as JSON lines, a file per process and day.
 
 Touches <state>/ledger only. Nothing of a product's values stands in it. A reader takes every whole line: what a full
-disk or a kill has cut is passed over, and the line after it is whole again.
+disk or a kill has cut is passed over, and the line after it is whole. Of a month that is over, the files of a kind
+become one: from the moment at which that has its name (of no process, and the month's last day) they are no more, and
+they are removed an hour later, when nobody reads them any longer.
 """
 
 from __future__ import annotations
 
+import calendar
 import fcntl
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 
 from gateway import ticking
@@ -29,7 +34,21 @@ LINE_BYTES = 65_536
 # Of all files of one kind; past it the oldest days go, whatever the retention.
 KIND_BYTES = 512 << 20
 _KIND = re.compile(r"[a-z][a-z_]{0,30}", re.ASCII)
-_FILE = re.compile(r"(?P<kind>[a-z][a-z_]{0,30})-(?P<day>\d{8})-\d+\.jsonl", re.ASCII)
+_FILE = re.compile(r"(?P<kind>[a-z][a-z_]{0,30})-(?P<day>\d{8})-(?P<process>\d+)\.jsonl", re.ASCII)
+# Of a day that was over so long ago nobody appends any more.
+_SETTLED_DAYS = 2
+_MONTH = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A kind that is kept for fewer days, and until later days of `into`, which sums it up, are on file ("": none)."""
+
+    days: int
+    into: str = ""
+
+
+_NO_BRIEFS: Mapping[str, Brief] = {}
 
 
 class Ledger:
@@ -56,17 +75,25 @@ class Ledger:
         except OSError as error:
             raise Unavailable("the ledger cannot be written now", reason="state") from error
 
-    def rows(self, kind: str, since: datetime | None = None) -> list[dict[str, Scalar]]:
-        """The rows of a kind in the order of `at`, those since a moment where one is given. Raises Unavailable."""
-        return sorted(self.stream(kind, since), key=lambda row: str(row["at"]))
+    def rows(self, kind: str, since: datetime | None = None, *, holding: str = "") -> list[dict[str, Scalar]]:
+        """The rows of a kind in the order of `at`, those since a moment where one is given. Raises Unavailable.
 
-    def stream(self, kind: str, since: datetime | None = None) -> Iterator[dict[str, Scalar]]:
+        Only those that have the text `holding` among theirs, and maybe others: what has not is not taken apart.
+        """
+        return sorted(self.stream(kind, since, holding=holding), key=lambda row: str(row["at"]))
+
+    def back(self, kind: str, *, holding: str = "") -> Iterator[list[dict[str, Scalar]]]:
+        """The rows of a kind, a day's (or a month's) together, the latest first; `holding` as in `rows`."""
+        for _, several in groupby(reversed(self._files(kind)), key=lambda one: one[0]):
+            yield [row for _, path in several for row in _read(path, holding)]
+
+    def stream(self, kind: str, since: datetime | None = None, *, holding: str = "") -> Iterator[dict[str, Scalar]]:
         """As `rows`, one by one and in no order. Raises Unavailable."""
         first = ticking.text(since) if since is not None else ""
         for day, path in self._files(kind):
             # A row may carry a moment of its own, of the day before it was appended at the earliest.
             if day >= _day(since, days=-1):
-                yield from (row for row in _read(path) if str(row["at"]) >= first)
+                yield from (row for row in _read(path, holding) if str(row["at"]) >= first)
 
     def follow(self, kind: str, places: dict[str, int], since: datetime | None = None) -> list[dict[str, Scalar]]:
         """The rows of a kind that were appended since `places`, which moves on: as `rows`, each row once.
@@ -84,6 +111,8 @@ class Ledger:
         """As `follow`, file by file, the oldest day first: `places` has moved on past what was given."""
         first = ticking.text(since) if since is not None else ""
         for day, path in self._files(kind):
+            if path.name not in places and _read_before(path, places):
+                places[path.name] = _size(path)  # it is made of files that were read to their ends long ago
             if day >= _day(since, days=-1) and _size(path) > places.get(path.name, 0):
                 rows, places[path.name] = _after(path, places.get(path.name, 0))
                 yield [row for row in rows if str(row["at"]) >= first]
@@ -108,19 +137,44 @@ class Ledger:
         """Whether anything is kept."""
         return bool(self._files(""))
 
-    def sweep(self, days: int) -> int:
-        """Remove the files of days that are over by more than `days`, and the oldest past KIND_BYTES; how many."""
-        last = _day(self._clock.now(), days=-days)
-        kept: dict[str, int] = {}
-        removed = 0
-        for day, path in reversed(self._files("")):
-            kind = path.name.partition("-")[0]
+    def sweep(self, days: int, briefs: Mapping[str, Brief] = _NO_BRIEFS) -> int:
+        """Remove the files of days that are over by more than `days`, and the oldest past KIND_BYTES; how many.
+
+        And those of `briefs` sooner. Of months that are over the files become one. Used by one process at a time.
+        """
+        present = self._clock.now()
+        files, kept, removed = self._files(""), dict[str, int](), 0
+        newest = {_kind(path): day for day, path in files}
+        gone = self._replaced(files)
+        for day, path in reversed(files):
+            kind = _kind(path)
             kept[kind] = kept.get(kind, 0) + _size(path)
-            if day < last or kept[kind] > KIND_BYTES:
-                with suppress(OSError):
-                    path.unlink(missing_ok=True)
-                    removed += 1
+            brief = briefs.get(kind, Brief(days))
+            over = day < _day(present, days=-brief.days) and (not brief.into or day < newest.get(brief.into, ""))
+            if over or day < _day(present, days=-days) or kept[kind] > KIND_BYTES:
+                gone.append(path)
+        for path in gone:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+                removed += 1
+        self._merge(present)
         return removed
+
+    def _replaced(self, files: list[tuple[str, Path]]) -> list[Path]:
+        """Files that have become one with others, and what a kill has left on its way to one."""
+        known = {path for _, path in files}
+        return [path for path in self._folder.glob("*") if path not in known] if files else []
+
+    def _merge(self, present: datetime) -> None:
+        """Put one file in place of those of a kind and month that is over."""
+        months: dict[tuple[str, str], list[Path]] = {}
+        for day, path in self._files(""):
+            if day[:6] < _day(present, days=-_SETTLED_DAYS)[:6]:
+                months.setdefault((_kind(path), day[:6]), []).append(path)
+        for (kind, month), paths in months.items():
+            if len(paths) > 1:
+                last = calendar.monthrange(int(month[:4]), int(month[4:]))[1]
+                _joined(paths, self._folder / f"{kind}-{month}{last}-{_MONTH}.jsonl")
 
     def _files(self, kind: str) -> list[tuple[str, Path]]:
         """(day, file), the oldest day first; of every kind where it is ""."""
@@ -130,7 +184,13 @@ class Ledger:
             return []
         except OSError as error:
             raise Unavailable("the ledger cannot be read now", reason="state") from error
-        return sorted((match["day"], path) for match, path in named if match and kind in {"", match["kind"]})
+        found = [(match, path) for match, path in named if match and kind in {"", match["kind"]}]
+        whole = {(match["kind"], match["day"][:6]) for match, _ in found if match["process"] == _MONTH}
+        return sorted(
+            (match["day"], path)
+            for match, path in found
+            if match["process"] == _MONTH or (match["kind"], match["day"][:6]) not in whole
+        )
 
 
 def _named(kind: str) -> str:
@@ -165,8 +225,33 @@ def _written(descriptor: int, body: bytes) -> None:
         raise
 
 
-def _read(path: Path) -> Iterator[dict[str, Scalar]]:
-    return (row for row in map(_row, _raw(path)) if row is not None)
+def _kind(path: Path) -> str:
+    return path.name.partition("-")[0]
+
+
+def _read_before(path: Path, places: Mapping[str, int]) -> bool:
+    """Whether it is a month's, of which days were read."""
+    kind, day, process = path.stem.split("-")
+    return process == _MONTH and any(name.startswith(f"{kind}-{day[:6]}") for name in places)
+
+
+def _joined(paths: Iterable[Path], into: Path) -> None:
+    """One file of their whole lines, in their order. Where it cannot be written, they stay."""
+    draft = into.with_suffix(".draft")
+    try:
+        with draft.open("wb") as file:
+            for path in paths:
+                file.writelines(raw for raw in _raw(path) if raw.endswith(b"\n"))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(into)
+    except OSError:
+        draft.unlink(missing_ok=True)
+
+
+def _read(path: Path, holding: str = "") -> Iterator[dict[str, Scalar]]:
+    mark = json.dumps(holding).encode() if holding else b""
+    return (row for row in map(_row, (raw for raw in _raw(path) if mark in raw)) if row is not None)
 
 
 def _raw(path: Path) -> Iterator[bytes]:

@@ -72,7 +72,15 @@ class Refreshes:
 
 def history(state: Path, product: str, limit: int) -> list[Refreshed]:
     """The last runs of a product, the newest first: those that wait, and those of the ledger."""
-    ended = told(Ledger(state).rows(runs.REFRESH), product)
+    ended: list[Refreshed] = []
+    rows: list[Mapping[str, Scalar]] = []
+    for part in Ledger(state).back(runs.REFRESH, holding=product):
+        if not part:
+            continue
+        rows = [*part, *rows]
+        ended = told(sorted(rows, key=lambda row: str(row["at"])), product)
+        if len(ended) >= limit:
+            break
     known = {(one.run, one.attempt) for one in ended}
     open_ = [_waiting(one, "waiting") for one in refresh.waiting(state) if one.product == product]
     open_ += [_waiting(one, "running") for one in refresh.running(state) if one.product == product]

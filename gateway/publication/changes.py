@@ -54,7 +54,7 @@ def keep(settings: Settings, known: Manifest, fresh: Iterable[Snapshot], clock: 
 
 def read(state: Path, product: str) -> list[Changed]:
     """What each publication of a product changed, the newest first. Raises Unavailable."""
-    rows = [row for row in Ledger(state).rows(KIND) if row.get("product") == product]
+    rows = [row for row in Ledger(state).rows(KIND, holding=product) if row.get("product") == product]
     return [one for one in map(_changed, reversed(rows)) if one is not None]
 
 

@@ -19,15 +19,17 @@ import pyarrow.parquet as pq
 from pyarrow import json as arrow_json
 
 from gateway import ticking
-from gateway.accounting.ledger import ITSELF, Ledger
+from gateway.accounting.ledger import ITSELF, Brief, Ledger
 from gateway.accounting.observations import KIND as MINUTES
 from gateway.contracts import contract
 from gateway.errors import Unavailable
+from gateway.objective import WINDOW_DAYS
 from gateway.policies.policy_file import read_folder
 from gateway.policies.policy_rules import PolicyError
 from gateway.product import Column, Table
 from gateway.publication.publish import publish
 from gateway.publication.runs import Cause
+from gateway.service_levels.attendance import KIND as ALIVE
 from gateway.service_levels.slo_series import HOURS
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot
@@ -45,6 +47,8 @@ _ARROW = {
     "TIMESTAMP": pa.timestamp("us", "UTC"),
 }
 _BLOCK_BYTES = 8 << 20
+# Minutes are summed up as hours, and heartbeats are judged once, for the longest window of a promise.
+BRIEFS = {MINUTES: Brief(7, HOURS), ALIVE: Brief(WINDOW_DAYS + 5)}
 _RECENT = timedelta(days=3)
 
 

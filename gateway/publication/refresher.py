@@ -185,7 +185,7 @@ class Refresher:
         if self._swept is None or now - self._swept >= _SWEEP:
             self._swept = now
             try:
-                self._ledger.sweep(self._settings.ledger_days)
+                self._ledger.sweep(self._settings.ledger_days, own_product.BRIEFS)
             except Unavailable as error:
                 _log.info("%s", error.message)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.accounting import ledger
-from gateway.accounting.ledger import Ledger
+from gateway.accounting.ledger import Brief, Ledger
 from gateway.errors import Unavailable
 from gateway.ticking import ScriptedClock, read, text
 
@@ -159,3 +159,91 @@ def test_what_was_not_read_to_its_end_is_read_again(tmp_path: Path, monkeypatch:
             kept.follow("quality", places)
     assert [row["day"] for row in kept.follow("quality", places)] == [0, 1]
     assert kept.follow("quality", places) == []
+
+
+MARCH = datetime(2026, 3, 31, 12, tzinfo=UTC)
+
+
+def kept_for(tmp_path: Path, clock: ScriptedClock, days: int) -> list[str]:
+    """Rows of a kind, one a day, each in a file of its day: what they say, in their order."""
+    for number in range(days):
+        Ledger(tmp_path, clock).append("hours", [{"row": f"{number}"}])
+        clock.advance(timedelta(days=1))
+    return [str(number) for number in range(days)]
+
+
+def _files(kept: Ledger, kind: str) -> list[Path]:
+    return [path for _, path in kept._files(kind)]
+
+
+def said(tmp_path: Path) -> list[object]:
+    return [row["row"] for row in Ledger(tmp_path).rows("hours")]
+
+
+def test_of_months_that_are_over_a_kind_has_one_file_with_the_same_rows(tmp_path: Path) -> None:
+    clock = ScriptedClock(MARCH - timedelta(days=70))
+    rows = kept_for(tmp_path, clock, 70)
+    kept = Ledger(tmp_path, clock)
+    places: dict[str, int] = {}
+    assert len(kept.follow("hours", places)) == 70
+    kept.sweep(400)
+    assert said(tmp_path) == rows
+    assert sorted(path.name[:14] for path in _files(kept, "hours"))[:2] == ["hours-20260131", "hours-20260228"]
+    assert len(_files(kept, "hours")) == 2 + 30, "two months, and the days of this one"
+    assert [row["row"] for row in kept.rows("hours", MARCH - timedelta(days=40))] == rows[30:]
+    assert kept.follow("hours", places) == [], "what was read before it was put together is not read again"
+    kept.sweep(400)
+    assert len([*(tmp_path / ledger.FOLDER).iterdir()]) == 32, "the days' own files are gone an hour later"
+    assert said(tmp_path) == rows
+    assert len(kept.follow("hours", {})) == 70
+
+
+@pytest.mark.parametrize("moment", ["draft", "named"])
+def test_a_sweep_that_is_killed_loses_no_row_and_tells_none_twice(tmp_path: Path, moment: str) -> None:
+    clock = ScriptedClock(MARCH - timedelta(days=40))
+    rows = kept_for(tmp_path, clock, 40)
+    folder = tmp_path / ledger.FOLDER
+    if moment == "draft":
+        (folder / "hours-20260228-0.draft").write_bytes(b'{"at":"2026-02-20T12:00:00.000000Z","row":"to')
+    else:
+        Ledger(tmp_path, clock).sweep(400)
+    assert said(tmp_path) == rows
+    for _ in range(2):
+        Ledger(tmp_path, clock).sweep(400)
+        assert said(tmp_path) == rows
+    assert not [*folder.glob("*.draft")]
+
+
+def test_where_a_month_cannot_be_put_together_its_days_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = ScriptedClock(MARCH - timedelta(days=40))
+    rows = kept_for(tmp_path, clock, 40)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ledger.os, "fsync", full)
+    Ledger(tmp_path, clock).sweep(400)
+    assert said(tmp_path) == rows
+
+
+def test_minutes_go_once_they_are_on_file_as_hours(tmp_path: Path) -> None:
+    clock = ScriptedClock(MARCH - timedelta(days=10))
+    kept, brief = Ledger(tmp_path, clock), {"minutes": Brief(2, "hours")}
+    kept.append("minutes", [{"row": "a"}])
+    clock.advance(timedelta(days=5))
+    kept.append("minutes", [{"row": "b"}])
+    assert kept.sweep(400, brief) == 0
+    kept.append("hours", [{"row": "a and b"}])
+    assert kept.sweep(400, brief) == 1
+    assert [row["row"] for row in kept.rows("minutes")] == ["b"]
+
+
+def test_the_latest_rows_are_read_first_and_only_those_that_hold_a_word(tmp_path: Path) -> None:
+    clock = ScriptedClock(MARCH)
+    kept = Ledger(tmp_path, clock)
+    for number in range(3):
+        kept.append("refresh", [{"product": "a", "n": number}, {"product": "ab", "n": number}])
+        clock.advance(timedelta(days=1))
+    found = [[row["n"] for row in part] for part in kept.back("refresh", holding="a")]
+    assert found == [[2], [1], [0]]
+    assert [row["n"] for row in kept.rows("refresh", holding="ab")] == [0, 1, 2]
