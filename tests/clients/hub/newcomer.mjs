@@ -44,12 +44,9 @@ try {
   seen.asked = await page.locator('.thread .said').first().textContent()
 
   await page.getByRole('link', { name: 'Products', exact: true }).click()
-  await page.getByRole('link', { name: 'carrier-app' }).click()
+  await page.locator('.personas').getByRole('link', { name: 'carrier-app' }).click()
   await page.getByRole('link', { name: 'Shipments' }).click()
   seen.paste.carrier = await pasted(page)
-  await page.getByRole('link', { name: 'Products', exact: true }).click()
-  seen.sent = 'not yet'
-  await page.goto(`${url}/hub/shipments?as=carrier-app#send`)
   await page.getByRole('button', { name: 'Send it' }).click()
   seen.sent = await page.locator('.done').textContent()
   console.log(JSON.stringify(seen))
