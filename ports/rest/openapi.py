@@ -62,7 +62,7 @@ def document(products: Iterable[VisibleProduct], session: Session, version: str,
         "tags": [{"name": one.product.name, "description": one.product.purpose} for one in visible],
         "paths": paths,
         "components": {
-            "schemas": {"Problem": PROBLEM, "Page": page({}), **rows},
+            "schemas": {"Problem": PROBLEM, "Page": page({}), **openapi_projections.shapes(), **rows},
             "responses": {
                 code: {
                     "description": told,

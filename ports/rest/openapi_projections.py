@@ -11,10 +11,6 @@ from ports.rest.projections import TYPES
 Json = dict[str, Any]
 _TEXT: Json = {"type": "string"}
 _NAME: Json = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"}
-_RENAMED: Json = {
-    "anyOf": [_NAME, {"type": "object", "required": ["name"], "properties": {"name": _NAME, "as": _NAME},
-                      "additionalProperties": False}],
-}  # fmt: skip
 _REFUSALS = (*UNSTORED_REFUSALS, "503")
 
 _EXAMPLE: Json = {
@@ -26,14 +22,14 @@ _EXAMPLE: Json = {
 def of_all() -> Json:
     """The addresses, by path and method."""
     name: Json = {"name": "name", "in": "path", "required": True, "schema": _NAME}
-    told = shape(name=_NAME, owner=_TEXT, of=_TEXT, tables=several(_table()))
+    told = shape(name=_NAME, owner=_TEXT, of=_TEXT, tables=several(_of("ProjectedTable")))
     asked = [PURPOSE, BEHALF]
     gone = single(shape(projection=_NAME))
     defined = unstored(
         "define_projection", None, "Define a projection over what you see, or another in its place", [PURPOSE],
         single(told), refusals=_REFUSALS,
     )  # fmt: skip
-    body = {kind: {"schema": _declared(), "example": _EXAMPLE} for kind in TYPES}
+    body = {kind: {"schema": _of("Projection"), "example": _EXAMPLE} for kind in TYPES}
     return {
         "/-/projections": {
             "get": unstored("projections", None, "Projections that you own or see", asked, single(several(told))),
@@ -48,10 +44,20 @@ def of_all() -> Json:
     }
 
 
-def _table() -> Json:
-    lists = {key: several(_RENAMED) for key in ("columns", "grain", "measures")}
-    members = {"name": _NAME, "of": _NAME, "description": _TEXT, **lists}
-    return {"type": "object", "required": ["name"], "properties": members}
+def shapes() -> Json:
+    """What the addresses take and tell, by name: generators name their types so."""
+    column: Json = {"type": "object", "required": ["name"], "properties": {"name": _NAME, "as": _NAME}}
+    lists = {key: several({"anyOf": [_NAME, _of("ProjectedColumn")]}) for key in ("columns", "grain", "measures")}
+    table = {"name": _NAME, "of": _NAME, "description": _TEXT, **lists}
+    return {
+        "ProjectedColumn": {**column, "additionalProperties": False},
+        "ProjectedTable": {"type": "object", "required": ["name"], "properties": table},
+        "Projection": _declared(),
+    }
+
+
+def _of(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _declared() -> Json:
@@ -63,7 +69,7 @@ def _declared() -> Json:
         "title": _TEXT,
         "description": _TEXT,
         "consumers": several(_TEXT),
-        "tables": {"type": "array", "items": _table(), "minItems": 1},
+        "tables": {"type": "array", "items": _of("ProjectedTable"), "minItems": 1},
     }
     needed = ["kind", "name", "of", "tables"]
     return {"type": "object", "required": needed, "properties": members, "additionalProperties": False}

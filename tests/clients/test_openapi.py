@@ -114,7 +114,9 @@ def test_types_hold_what_their_reader_may_see(tools: Tools, document: Document) 
 def test_a_generated_python_package_reads_rows_and_a_row(
     tools: Tools, document: Document, address: str, bearer: Callable[[str], str]
 ) -> None:
-    (tools.folder / "client.yaml").write_text("package_name_override: outport_client\n")
+    (tools.folder / "client.yaml").write_text(
+        "package_name_override: outport_client\ncontent_type_overrides: {application/yaml: application/json}\n"
+    )
     given = (
         "--path",
         str(document.path),
@@ -127,7 +129,7 @@ def test_a_generated_python_package_reads_rows_and_a_row(
     )
     tools.run("openapi-python-client", "generate", *given, "--config", "client.yaml")
     (row,) = (path for path in document.content["paths"] if ROW.fullmatch(path))
-    rows, row = (document.operation(path)["operationId"] for path in (ROWS, row))
+    rows, row = (document.operation(path)["operationId"].lower() for path in (ROWS, row))
     (tag,) = document.operation(ROWS)["tags"]
     printed = tools.python(PYTHON, address, bearer("analyst").removeprefix("Bearer "), tag, rows, row)
     assert printed.splitlines() == [
