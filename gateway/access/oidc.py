@@ -5,6 +5,7 @@ An issuer's keys sign for that issuer only; a claim that is mapped and of anothe
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import threading
@@ -62,22 +63,28 @@ class Issuers:
         """
         issuer, signer = self._verified(token)
         found = self._about(issuer, token, _for_client)
-        kept = {"alg": token.algorithm, "kid": token.kid, "key": signer.key.thumbprint()}
+        key = signer.key.thumbprint()
+        kept = {"alg": token.algorithm, "kid": token.kid, "key": key, "reads": _reading(issuer)}
         told = json.dumps({**kept, "claims": _read_here(issuer, token.claims)}, separators=(",", ":"))
         return found, told
 
     def still(self, told: str) -> Identified:
-        """Who that is, as the file of issuers has it now, while its issuer has that key. Raises as `identified`."""
+        """Who that is, as the file of issuers has it now, while its issuer has that key. Raises as `identified`.
+
+        Once that file reads other claims, nobody: what was kept could lack one by which a rule refuses.
+        """
         try:
             kept = json.loads(told)
             token = Token(kept["alg"], kept["kid"], kept["claims"], b"", b"")
-            signer = kept["key"]
+            signer, reads = kept["key"], kept["reads"]
         except (ValueError, KeyError, TypeError) as error:
             raise BadToken("nothing that was kept here") from error
         issuer, keys = self._issuer(token.issuer)
         fitting = keys.fitting(token.kid, token.algorithm) if token.algorithm in issuer.algorithms else ()
         if signer not in {one.key.thumbprint() for one in fitting}:
             raise BadToken("signed by no key of its issuer")
+        if reads != _reading(issuer):
+            raise BadToken("kept when other claims were read")
         return self._about(issuer, token, _for_client)
 
     def clients(self) -> tuple[Issuer, ...]:
@@ -216,20 +223,35 @@ def _attributes(issuer: Issuer, claims: Mapping[str, Any]) -> dict[str, Claim]:
 def _read_here(issuer: Issuer, claims: Mapping[str, Any]) -> dict[str, Any]:
     """The claims that are read of its tokens; of lists whose values mean something, those that do."""
     found = {name: claims[name] for name in _ALWAYS if name in claims}
-    _put(found, issuer.subject.claim, _found(claims, issuer.subject.claim))
-    if issuer.principals == "listed":
-        return found
-    paths = [one.claim for one in issuer.attributes.values()]
-    paths += [issuer.kind.claim] if isinstance(issuer.kind, Kinded) else []
-    for path in paths:
+    whole, meant = _reads(issuer)
+    for path in whole:
         _put(found, path, _found(claims, path))
-    for told in (issuer.roles, issuer.purposes):
-        value = _found(claims, told.claim) if told is not None else None
-        if told is not None and isinstance(value, list):
-            value = [one for one in value if not isinstance(one, str) or one in told.values]
-        if told is not None and (told.claim not in paths or value is None):
-            _put(found, told.claim, value)
+    for path, values in meant.items():
+        value = _found(claims, path)
+        if isinstance(value, list):
+            value = [one for one in value if not isinstance(one, str) or one in values]
+        _put(found, path, value)
     return found
+
+
+def _reads(issuer: Issuer) -> tuple[list[tuple[str, ...]], dict[tuple[str, ...], set[str]]]:
+    """Which claims of its tokens are read whole, beside those that always are, and of which others which values."""
+    whole = {issuer.subject.claim}
+    meant: dict[tuple[str, ...], set[str]] = {}
+    if issuer.principals == "mapped":
+        whole |= {one.claim for one in issuer.attributes.values()}
+        whole |= {issuer.kind.claim} if isinstance(issuer.kind, Kinded) else set()
+        for told in (issuer.roles, issuer.purposes):
+            if told is not None and told.claim not in {*whole, *((name,) for name in _ALWAYS)}:
+                meant.setdefault(told.claim, set()).update(told.values)
+    return sorted(whole), meant
+
+
+def _reading(issuer: Issuer) -> str:
+    """A digest of that: a token of which more, or something else, is read now is asked for again."""
+    whole, meant = _reads(issuer)
+    told = [whole, sorted((path, sorted(values)) for path, values in meant.items())]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
 
 def _put(claims: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

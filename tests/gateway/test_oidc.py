@@ -493,3 +493,30 @@ def test_what_is_kept_of_a_sign_in_proves_it_while_its_issuer_has_the_key_and_th
         Issuers(desk.file).still(told)
     with pytest.raises(BadToken):
         Issuers(desk.file).still(json.dumps({**json.loads(told), "claims": idp.claims(aud="hub", exp=1)}))
+
+
+def test_a_session_of_a_claim_that_tells_roles_and_purposes_has_both(tmp_path: Path, idp: Idp) -> None:
+    purposes = {"claim": "groups", "values": {"bi-users": "bi"}}
+    desk = Desk(tmp_path, mapping(idp, sign_in={"client_id": "hub"}, purposes=purposes))
+    found, told = Issuers(desk.file).signed_in(jose.parse(idp.token(aud="hub", groups=["x", "analysts", "bi-users"])))
+    assert (found.attributes["role"], found.attributes["purpose"]) == (("analyst",), ("bi",))
+    assert Issuers(desk.file).still(told) == found
+    assert '"x"' not in told
+
+
+def test_a_session_ends_once_other_claims_are_read_and_not_where_they_mean_something_else(
+    tmp_path: Path, idp: Idp
+) -> None:
+    client, status = {"sign_in": {"client_id": "hub"}}, {"status": {"claim": "status", "type": "text"}}
+    leavers = {"claim": "groups", "values": {"analysts": "analyst", "bosses": "steward", "leavers": "leaver"}}
+    desk = Desk(tmp_path, mapping(idp, **client))
+    token = jose.parse(idp.token(aud="hub", groups=["leavers", "analysts"], status="leaver"))
+    known = Issuers(desk.file)
+    _, told = known.signed_in(token)
+    for change in ({"roles": leavers}, {"attributes": status}, {"principals": "listed", "roles": None}):
+        desk.write(mapping(idp, **client, **({"attributes": None} if "principals" in change else {}), **change))
+        with pytest.raises(BadToken, match="other claims"):
+            known.still(told)
+    means = {"claim": "groups", "values": {"analysts": "reader", "bosses": "boss"}}
+    desk.write(mapping(idp, **client, roles=means))
+    assert known.still(told).attributes["role"] == ("reader",)
