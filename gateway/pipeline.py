@@ -97,7 +97,7 @@ class Gateway:
         self.managers = Managers("manage", self.product, self._pins, self._audit)
         self.workspaces = WorkspaceDesk(self._fences, self.managers, self._pins, self._engine.load, self.siblings)
         self.projections = ProjectionDesk(self._catalog.projections, self._pins, self._audit, clock)
-        self.slo, self.signed_out = SloDesk(settings.state, self.managers, self._pins, clock), SignedOut(self.siblings)
+        self.slo, self.signed_out = SloDesk(settings.state, self.managers, self._pins, clock), SignedOut(settings.state)
         self.scorecards = ScorecardDesk(settings.state, self.managers, self._pins)
         self.quarantine = Quarantine(settings.state, self.managers, self._pins)
         self.quality, self.refreshes = QualityDesk(settings.state), Refreshes(settings.state, self.managers)

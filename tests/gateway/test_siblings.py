@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from gateway.desks.signed_out import SignedOut
 from gateway.serving.siblings import Message, Siblings
 from gateway.settings import shared_memory
 
@@ -69,22 +66,3 @@ def test_the_engines_share_the_memory() -> None:
     assert shared_memory("4GB", 1) == "4GB"
     assert shared_memory("3GB", 2) == "1.5GB"
     assert shared_memory("512 MiB", 4) == "128 MiB"
-
-
-def test_a_session_that_has_ended_in_one_has_ended_in_all_also_in_one_that_begins_later() -> None:
-    *present, later = linked(3)
-    first, second = (SignedOut(one) for one in present)
-    until = time.time() + 60
-    assert not first.ended("a")
-    first.end("a", until)
-    assert (first.ended("a"), second.ended("a"), second.ended("b")) == (True, True, False)
-    assert SignedOut(later).ended("a")
-
-
-def test_ended_sessions_are_kept_until_they_are_over_and_so_many_at_most() -> None:
-    kept, now = SignedOut(Siblings(), limit=2), time.time()
-    kept.end("over", now - 1)
-    assert not kept.ended("over")
-    for name, left_s in (("long", 90), ("short", 30), ("middle", 60)):
-        kept.end(name, now + left_s)
-    assert [kept.ended(name) for name in ("long", "short", "middle")] == [True, False, True]
