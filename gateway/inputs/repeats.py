@@ -2,11 +2,13 @@
 
 What came earlier stays. Of rows that came at once and are equal in every column one stands; of rows that came at once
 with the same key and other values none does, since nothing says which is right. Rows that broke another rule take no
-key. All of it depends on the rows and on the order in which they came, and on nothing else.
+key. All of it depends on the rows and on the order in which they came, and on nothing else. Where rows replace others,
+one that is set aside replaces nothing: what it would have replaced keeps its keys.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +23,8 @@ ROW = "$row"
 RAW = "$raw."
 # Of each row that is set aside: by which rules.
 RULES = "$rules"
+# Rows are held to what they do not replace after all so many times; the last time as if they replaced nothing.
+_ROUNDS = (False, False, False, True)
 # Of rows that came at once: after all that came before.
 NOW = "CAST(9223372036854775807 AS BIGINT)"
 # Typed rows with their turn, and with their values as text where it is asked for.
@@ -46,13 +50,26 @@ def judged(writer: Writer, relation: Relation, good: Rows, earlier: str) -> Judg
 
     `earlier` is the SELECT of rows that came before and are not of `good`, "" where there are none.
     """
+    broken, selects = Counter[str](), list[str]()
+    for number, strict in enumerate(_ROUNDS if earlier and relation.replaces else _ROUNDS[:1]):
+        before = f"$before{number}" if earlier else ""
+        one = _once(writer, relation, good, earlier, before, strict=strict)
+        good = one.good
+        broken.update(dict(one.broken))
+        selects += one.selects
+        if not one.broken:
+            break
+    return Judged(good, tuple(broken.items()), tuple(selects))
+
+
+def _once(writer: Writer, relation: Relation, good: Rows, earlier: str, before: str, *, strict: bool) -> Judged:
     assert relation.arrival is not None
     broken, selects = [], []
     for number, key in enumerate(relation.arrival.keys):
-        place = f"{relation.schema}.{relation.name}${number}{'$before' if earlier else ''}"
+        place = f"{relation.schema}.{relation.name}${number}{before}"
         held = f"{place}$held" if earlier else ""
         if held:
-            writer.stage_select(held, _held(relation, key, good(False), earlier))
+            writer.stage_select(held, _held(relation, key, good(False), earlier, strict=strict))
         writer.stage_select(f"{place}$keys", _repeated(key, good(False), held))
         if not writer.number(f"SELECT count(*) FROM {_stage(f'{place}$keys')}"):
             continue
@@ -79,13 +96,14 @@ def standing(relation: Relation, rows: str) -> str:
     return f"{rows} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {quote(ROW)} DESC) = 1" if key else rows
 
 
-def _held(relation: Relation, key: KeyRule, rows: str, earlier: str) -> str:
-    """Rows of before with a key of `rows`, but for those that these replace."""
+def _held(relation: Relation, key: KeyRule, rows: str, earlier: str, *, strict: bool) -> str:
+    """Rows of before with a key of `rows`, but for those that these replace; `strict`: that they say anew."""
     found = f"SELECT {columns(relation, raw=False)} FROM ({earlier}) AS one SEMI JOIN ({rows}) AS new"
     found += f" USING ({_list(key.columns)})"
     if not relation.replaces:
         return found
-    return f"SELECT * FROM ({found}) AS one ANTI JOIN ({rows}) AS mine USING ({_list(relation.replaces)})"
+    told = list(dict.fromkeys((*relation.replaces, *(key.columns if strict else ()))))
+    return f"SELECT * FROM ({found}) AS one ANTI JOIN ({rows}) AS mine USING ({_list(told)})"
 
 
 def _repeated(key: KeyRule, rows: str, held: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -12,7 +13,7 @@ from unittest import mock
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.contracts.contract import ContractError
@@ -160,8 +161,8 @@ def judged(before: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
 class Till:
     """A shelf that is pushed to, and read, as by a gateway and a publication."""
 
-    def __init__(self, folder: Path, arrival: Arrival) -> None:
-        self._folder, self._arrival, self._count = folder, arrival, 0
+    def __init__(self, folder: Path, arrival: Arrival, source: PushSource) -> None:
+        self._folder, self._arrival, self._source, self._count = folder, arrival, source, 0
         self.shelf = segments.Shelf(folder / "shelf")
 
     def push(self, rows: Sequence[Row], arrival: Arrival | None = None) -> list[Row]:
@@ -170,9 +171,9 @@ class Till:
         work = self.shelf.begin()
         pq.write_table(pa.table(dict(zip(("id", "other", "value"), self._lists(rows), strict=True))), work / "came")
         held = arrival or self._arrival
-        relation = feeds.of_incoming("till", ORDERS, PushSource("append"), work / "came", "parquet", held)
+        relation = feeds.of_incoming("till", ORDERS, self._source, work / "came", "parquet", held)
         files = self.shelf.pushed() if held.keys else ()
-        earlier = feeds.of_pushes("till", ORDERS, PushSource("append"), files, held) if files else None
+        earlier = feeds.of_pushes("till", ORDERS, self._source, files, held) if files else None
         found = self._arrived(relation, earlier, [work / "came", *files], work / "good")
         with self.shelf.turn():
             self.shelf.add(f"{self._count:032x}", "e" * 32, work / "good", None, segments.Answer(len(found), 0, ()))
@@ -182,7 +183,7 @@ class Till:
     def read(self) -> list[Row]:
         """What a publication reads."""
         files = self.shelf.pushed()
-        relation = feeds.of_pushes("till", ORDERS, PushSource("append"), files, self._arrival)
+        relation = feeds.of_pushes("till", ORDERS, self._source, files, self._arrival)
         return sorted(self._arrived(relation, None, files, self._folder / "read"), key=str)
 
     def merge(self) -> None:
@@ -216,7 +217,7 @@ def test_pushes_give_the_same_rows_whenever_they_are_judged_and_merged(pushes: l
     with tempfile.TemporaryDirectory() as home:
         (Path(home) / "a").mkdir()
         (Path(home) / "b").mkdir()
-        at_once, later = Till(Path(home) / "a", ARRIVAL), Till(Path(home) / "b", ARRIVAL)
+        at_once, later = (Till(Path(home) / name, ARRIVAL, PushSource("append")) for name in "ab")
         truth: list[Row] = []
         for number, rows in enumerate(pushes):
             stands = judged(truth, rows)
@@ -230,3 +231,21 @@ def test_pushes_give_the_same_rows_whenever_they_are_judged_and_merged(pushes: l
         before = later.read()
         later.merge()
         assert later.read() == before
+
+
+KEYS_BESIDE = tuple(KeyRule(f"{name}.unique", (name,), "") for name in ("other", "value"))
+CHAIN = [[(key, key, key + 10) for key in range(1, 9)], [(key, key + 1, key + 20) for key in range(1, 8)] + [(9, 1, 9)]]
+
+
+@given(st.lists(st.lists(st.tuples(*[st.integers(1, 5)] * 3), max_size=6), min_size=2, max_size=3))
+@example([[(1, 1, 1), (2, 2, 2)], [(1, 2, 3), (3, 1, 4)]])
+@example(CHAIN)
+@settings(max_examples=3, deadline=None)
+def test_what_a_push_by_upsert_lets_in_stands_also_where_rows_beside_it_are_set_aside(pushes: list[list[Row]]) -> None:
+    """A row that is set aside replaces nothing, so what it would have replaced keeps its keys."""
+    arrival = replace(ARRIVAL, keys=KEYS_BESIDE)
+    with tempfile.TemporaryDirectory() as home:
+        till, stands = Till(Path(home), arrival, PushSource("upsert")), dict[int, Row]()
+        for rows in pushes:
+            stands |= {row[0]: row for row in till.push(rows)}
+            assert till.read() == sorted(stands.values(), key=str)
