@@ -14,14 +14,17 @@ from dataclasses import asdict, dataclass, replace
 
 from gateway.access.identity import Directory
 from gateway.accounting.observe import AccessExplained, Observer
+from gateway.decision import Decision
 from gateway.desks import delegation
 from gateway.errors import BadQuery, Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.policies.explain import TableAccess, explain
 from gateway.policies.policy_reasons import Reason
 from gateway.principal import NEVER, PORTS, Environment, Principal
+from gateway.reach import grants
 from gateway.reach.evidence import refusal
 from gateway.reach.pins import Pins
 from gateway.session import Pin, Session
+from gateway.snapshot import Snapshot
 
 # To ask the policies about more takes longer than a page may.
 SUBJECTS_LIMIT = 1_000
@@ -125,6 +128,15 @@ class Stewards:
             )  # fmt: skip
             self._audit.record(told)
         return frozenset(found)
+
+    def asks(self, session: Session, snapshot: Snapshot) -> dict[str, Decision]:
+        """Of the tables of `snapshot` that the session may query, how: more than that they are there for it."""
+        pin, found = self._pins.present(), dict[str, Decision]()
+        for table in snapshot.product.tables:
+            with suppress(Forbidden):
+                if (asked := grants.grant(session, pin, "query", snapshot, table.name)) is not None:
+                    found[table.name] = asked.decision
+        return found
 
     def explain_to_account(self, account: str, supposed: Supposed) -> Access:
         """For the operator's commands, never for a client's request. Raises NotFound, Forbidden, BadQuery."""

@@ -16,6 +16,7 @@ from gateway.accounting import audit
 from gateway.accounting.observe import AuditRead
 from gateway.contracts.contract import ContractError
 from gateway.contracts.visibility import referenced, sameness
+from gateway.decision import Decision
 from gateway.desks.stewards import Stewards
 from gateway.document import POLICIES, Finding
 from gateway.errors import BadQuery, NotFound, Unavailable
@@ -68,7 +69,8 @@ class Stewardship:
         """What becomes other for others, of the planned products alone."""
         of_these = [one for one in found.access if one.table.partition(".")[0] in every]
         known = self._stewards.told_of(session, tuple(every), {one.subject for one in of_these})
-        return [_counted(one, every[one.table.partition(".")[0]]) for one in of_these if one.subject in known]
+        asked = {name: self._stewards.asks(session, one.snapshot) for name, one in every.items()}
+        return [_counted(one, asked[one.table.partition(".")[0]]) for one in of_these if one.subject in known]
 
     def apply(self, session: Session, *names: str) -> tuple[Snapshot, ...]:
         """Publish the products' folders as they stand, all at one moment or none, each after those that it reads.
@@ -197,12 +199,13 @@ class Stewardship:
             chain.close()
 
 
-def _counted(one: AccessChange, visible: VisibleProduct) -> dict[str, Any]:
-    """What becomes other for one, with its rows only where the reader sees each of them, and what tells them apart."""
-    table = next((each for each in visible.tables if each.table.name == one.table.partition(".")[2]), None)
+def _counted(one: AccessChange, asked: Mapping[str, Decision]) -> dict[str, Any]:
+    """What becomes other for one, with its rows only where the reader could count them: where a query shows it each of
+    them, with what tells them apart, and no column of them for use alone."""
+    decision = asked.get(one.table.partition(".")[2])
     names = _columns(one.rows_before, one.rows_after)
-    whole = table is not None and table.decision.rows is None and names is not None
-    own = whole and table is not None and all(sameness(table.decision, name) == "raw" for name in names or ())
+    whole = decision is not None and decision.rows is None and not decision.uses and names is not None
+    own = whole and decision is not None and all(sameness(decision, name) == "raw" for name in names or ())
     return asdict(one) if own else {**asdict(one), "rows_gained": None, "rows_lost": None}
 
 

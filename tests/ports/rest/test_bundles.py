@@ -177,12 +177,42 @@ def test_the_document_tells_of_it_to_who_manages_something(desk: Desk) -> None:
     assert "/-/apply" not in reader
 
 
-def test_a_plan_tells_of_others_what_who_asks_may_look_at(desk: Desk) -> None:
-    desk.shop.declare(
+def without_sums(shop: Workshop) -> None:
+    """A table of `made` goes: whoever sees rows of it loses them."""
+    shop.declare(
         "made", {"totals": {"id": KEY, "amount": column()}}, inputs=["base"],
         models={"totals": "SELECT id, amount FROM base.facts"},
     )  # fmt: skip
-    (desk.shop.settings.products / "made" / "models" / "sums.sql").unlink()
+    (shop.settings.products / "made" / "models" / "sums.sql").unlink()
+
+
+@pytest.mark.parametrize(
+    ("grant", "more", "rows"),
+    [
+        ({"columns": ["*"]}, [], 1),
+        ({"columns": ["*"], "actions": ["metadata"]}, [], None),
+        ({"columns": ["*"]}, [{"use": {"columns": ["id"], "as": "aggregate", "k": 5, "entity": "id"}}], None),
+        ({"columns": ["*"]}, [{"mask": {"columns": ["id"], "with": "null"}}], None),
+    ],
+    ids=["whole", "metadata alone", "aggregates alone", "masked"],
+)
+def test_rows_are_counted_for_who_could_count_them(
+    desk: Desk, grant: dict[str, Any], more: list[dict[str, Any]], rows: int | None
+) -> None:
+    without_sums(desk.shop)
+    on, boss = {"product": "made"}, {"role": "boss"}
+    desk.shop.allow(
+        *(one for one in RULES if one["id"] not in {"seen", "some"}),
+        {"id": "reads", "on": on, "to": {"role": "reader"}, "grant": {"columns": ["*"], "rows": "id > 1"}},
+        {"id": "sees", "on": on, "to": boss, "grant": grant},
+        *({"id": "less", "on": on, "to": boss, **one} for one in more),
+    )
+    access = {one["table"]: one for one in desk.ask("GET", "made").json()["data"]["access"]}
+    assert (access["made.sums"]["subject"], access["made.sums"]["rows_lost"]) == ("reader", rows)
+
+
+def test_a_plan_tells_of_others_what_who_asks_may_look_at(desk: Desk) -> None:
+    without_sums(desk.shop)
     told = {who: desk.ask("GET", "made", who).json()["data"] for who in ("boss", "half")}
     for who, rows in (("boss", 2), ("half", None)):
         access = {one["table"]: one for one in told[who]["access"]}
