@@ -22,6 +22,7 @@ from gateway.accounting.operator import Act
 from gateway.contracts.contract import ContractError
 from gateway.errors import BadQuery, Expired, GatewayError, NotFound
 from gateway.files.alone import taken
+from gateway.inputs import compaction
 from gateway.inputs.segments import Shelf
 from gateway.operations import erase as module
 from gateway.operations import retirement
@@ -338,6 +339,25 @@ def test_rows_that_were_pushed_go_too_also_those_that_are_not_served_yet(club: W
     assert stored(after, "SELECT * FROM orders") == [(2, "b")]
     assert stored(after, "SELECT line_id, text FROM lines") == [(2, "b")]
     assert stored(after, "SELECT * FROM rates") == [("EUR",)]
+
+
+def test_pushed_rows_go_also_from_what_was_merged_of_pushes_and_those_beside_it(
+    club: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(club, 4, people={"id": [CANARY, "d"], "name": ["late", "D"]}, orders={"order_id": [5], "person": ["d"]})
+    push(club, 4, aside=True, orders={"order_id": ["6"], "person": [CANARY], "rules_that_break": ["x"]})
+    monkeypatch.setattr(compaction, "MANY", 2)
+    for name in PUSHED:
+        compaction.merge(Shelf(club.settings.state / "inputs" / "club" / "raw" / name))
+    push(club, 5, people={"id": [CANARY, "e"], "name": ["later", "E"]})
+    push(club, 5, orders={"order_id": [7, 8], "person": ["e", CANARY]})
+    club.publish("club")
+    push(club, 6, people={"id": ["f", CANARY], "name": ["F", "last"]})
+    done = erased(club, CLUB)
+    assert (done.left, holding(club)) == ((), [])
+    after = club.publish("club", force=True)
+    assert stored(after, "SELECT id FROM people ORDER BY id") == [("b",), ("c",), ("d",), ("e",), ("f",)]
+    assert stored(after, "SELECT order_id FROM orders ORDER BY ALL") == [(2,), (5,), (7,)]
 
 
 def test_what_killed_processes_have_left_goes_too_and_a_push_that_is_under_way_stays(club: Workshop) -> None:
