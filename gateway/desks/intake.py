@@ -191,7 +191,7 @@ def _target(product: Product, name: str, table: str | None) -> Target:
 
 
 def _checked(push: Push) -> tuple[Arrived, Path]:
-    """What has arrived, and the file of its good rows. Raises BadQuery."""
+    """What has arrived, and the file of its good rows. Raises BadQuery; Unavailable where it cannot be told."""
     target, source = push.target, push.body
     rows, aside = push.folder / "rows", arriving.file_of(push.target.source.name, push.target.table.name)
     arrival = target.arrival if push.on_bad == "quarantine" else replace(target.arrival, limit=0, unit="rows")
@@ -224,5 +224,7 @@ def _checked(push: Push) -> tuple[Arrived, Path]:
         hint = "mend them; with on-bad=quarantine as many are set aside as the contract's quarantineLimit allows"
         raise BadQuery(told, reason="rows", hint=hint) from error
     except WriteError as error:
+        if error.lacking:
+            raise _unkept() from error
         raise BadQuery("the body cannot be read as rows of this input", reason="encoding") from error
     return arrived, rows

@@ -7,6 +7,7 @@ before they are written. Source: Apache Arrow columnar format, "Serialization an
 
 from __future__ import annotations
 
+import errno
 import struct
 from pathlib import Path
 
@@ -27,13 +28,15 @@ _VIEW_BYTES = 16
 # Slots of the tables Message and RecordBatch, and of DictionaryBatch's record batch.
 _HEADER, _DICTIONARY_DATA, _COMPRESSION = 2, 1, 3
 
+_LACKING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EROFS}
+
 
 class BodyError(Exception):
     """What was sent is no Arrow stream that is taken; the message says why, and holds no value."""
 
 
 def to_parquet(source: Path, target: Path) -> None:
-    """Write the stream's rows. Raises BodyError."""
+    """Write the stream's rows. Raises BodyError, OSError where the disk does not take them."""
     size_bytes = source.stat().st_size
     try:
         with pa.OSFile(str(source)) as file:
@@ -63,6 +66,9 @@ def to_parquet(source: Path, target: Path) -> None:
                     _bounded(come_to_bytes, size_bytes)
                     writer.write_batch(batch)
     except (pa.ArrowException, OSError, struct.error, IndexError, ValueError) as error:
+        # What lacks here is nothing that its sender could mend.
+        if isinstance(error, OSError) and error.errno in _LACKING:
+            raise
         raise BodyError("the body is no Arrow stream that can be read") from error
 
 

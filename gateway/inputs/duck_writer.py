@@ -28,11 +28,14 @@ _log = logging.getLogger("outport.publish")
 
 
 class WriteError(Exception):
-    """A statement of the build failed; the message is ours. `columns` are those that DuckDB blamed, if any."""
+    """A statement of the build failed; the message is ours. `columns` are those that DuckDB blamed, if any.
 
-    def __init__(self, message: str, columns: tuple[str, ...] = ()) -> None:
+    `lacking`: the machine lacks memory or disk for it, whatever it was.
+    """
+
+    def __init__(self, message: str, columns: tuple[str, ...] = (), *, lacking: bool = False) -> None:
         super().__init__(message)
-        self.columns = columns
+        self.columns, self.lacking = columns, lacking
 
 
 class Writer:
@@ -332,4 +335,5 @@ def _failure(error: Exception) -> WriteError:
     _log.error("%s: %s", type(error).__name__, error)
     words = next((words for kind, words in _FAILURES if isinstance(error, kind)), "the engine could not run it")
     blamed = re.findall(r'converting column "([a-z][a-z0-9_]{0,62})"', str(error))
-    return WriteError(words, tuple(dict.fromkeys(blamed)))
+    lacking = isinstance(error, (duckdb.OutOfMemoryException, duckdb.IOException, OSError))
+    return WriteError(words, tuple(dict.fromkeys(blamed)), lacking=lacking)

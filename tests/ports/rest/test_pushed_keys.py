@@ -19,6 +19,9 @@ from tests.workshop import KEY, column, stored
 ORDERS = {"id": KEY, "state": column("VARCHAR", unique=True), "amount": column("DECIMAL(18,2)")}
 
 
+ROW = {"id": 1, "state": "open", "amount": 1}
+
+
 @pytest.fixture
 def till(tmp_path: Path) -> Iterator[Till]:
     yield from opened(tmp_path)
@@ -110,6 +113,15 @@ def test_a_refused_push_tells_of_earlier_keys_only_where_it_is_fit_itself_and_th
     records = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     what = [one["what"] for one in records if one.get("action") == "push"]
     assert what[-1] == "till.orders: refused, 1 of 1 rows of till.orders break id.primaryKey"
+
+
+def test_rows_that_cannot_be_looked_at_for_want_of_memory_are_not_said_to_be_bad(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as lacking:
+        lacking.setattr(intake, "_MEMORY_LIMIT", "1MB")
+        assert till.push([ROW], "a").status_code == 503
+    assert till.push([ROW], "a").status_code == 201
 
 
 def test_a_table_that_is_read_from_a_database_takes_no_push(till: Till) -> None:
