@@ -20,6 +20,7 @@ from gateway.principal import Scope
 from gateway.product import Input
 from gateway.publication.own_product import publish_itself, wanted
 from gateway.reach import quality_seen
+from gateway.service_levels.use_cases import UseCase
 from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from gateway.snapshot import Deployment, RuleOutcome
@@ -34,6 +35,15 @@ EVERYBODY = {
 }  # fmt: skip
 # What an analyst of the shop may not know: another product, and what is hidden of its own.
 HIDDEN = ("hr", "salar", "person", "unsorted")
+# What they declare to be for; `ann` is a person.
+CASES = {
+    "shop": (
+        UseCase("plan=ning", ("application", "purpose"), ("orders",)),
+        UseCase("ann", ("person",)),
+        UseCase("payroll", (), ("customers.salary",)),
+    ),
+    "hr": (UseCase("auditors", ("purpose",)),),
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,9 @@ def kept(settings: Settings) -> None:
         replace(one, product=replace(one.product, domain=one.product.name, inputs=reads.get(one.product.name, ())))
         for one in served.snapshots
     ]
-    keep(settings, made(settings, served, now), now, Deployment(tuple(lineage)))
+    cards = [replace(one, cases=CASES[one.product]) for one in made(settings, served, now)]
+    changed = [replace(one, changes=4, change_failure_rate=0.25, repaired=2, mttr_s=60.0, change=-0.5) for one in cards]
+    keep(settings, changed, now, Deployment(tuple(lineage)))
 
 
 @pytest.fixture(scope="module", params=list(DOORS))
@@ -211,6 +223,41 @@ def test_domains_and_the_portfolio_are_measures_over_the_products_that_one_sees(
     parts = [{"what": "door", "part": "rest"}, {"what": "kind", "part": "person"}, {"what": "purpose", "part": "none"}]
     assert [{"what": row["what"], "part": row["part"]} for row in door.ask("analyst", mixed).to_pylist()] == parts
     assert door.ask("analyst", "FROM outport.attestations").num_rows == 0
+
+
+def test_which_use_cases_were_seen_is_told_to_who_sees_what_they_name_and_of_a_person_to_nobody(door: Door) -> None:
+    asked = "SELECT use_case, seen, seen_as FROM outport.use_cases WHERE product = 'shop' ORDER BY use_case"
+    unseen = {"seen": False, "seen_as": []}
+    mine = [
+        {"use_case": "ann", **unseen},
+        {"use_case": "plan=ning", "seen": True, "seen_as": ["application", "purpose"]},
+    ]
+    told = {who: door.ask(who, asked).to_pylist() for who in ("analyst", "steward")}
+    listed = {who: [{**row, "seen_as": as_list(row["seen_as"])} for row in rows] for who, rows in told.items()}
+    whole = sorted([*mine, {"use_case": "payroll", **unseen}], key=lambda row: str(row["use_case"]))
+    assert listed == {"analyst": mine, "steward": whole}
+    coverage = "SELECT MEASURE(declared) AS d, MEASURE(covered) AS c, MEASURE(coverage) AS s FROM outport.use_cases"
+    assert [door.ask(who, coverage).to_pylist() for who in told] == [
+        [{"d": 2, "c": 1, "s": 0.5}],
+        [{"d": 4, "c": 2, "s": 0.5}],
+    ]
+
+
+def as_list(given: Any) -> list[str]:
+    """A list as a door gives it: PostgreSQL's wire as text."""
+    return given if isinstance(given, list) else [one for one in given.strip("{}[]").split(",") if one]
+
+
+def test_the_portfolio_tells_of_decay_repair_and_changes_that_failed(door: Door) -> None:
+    asked = "SELECT product, change, changes, change_failure_rate, repaired, mttr_s FROM outport.portfolio ORDER BY 1"
+    row = {"change": -0.5, "changes": 4, "change_failure_rate": 0.25, "repaired": 2, "mttr_s": 60.0}
+    analyst, steward = (door.ask(who, asked).to_pylist() for who in ("analyst", "steward"))
+    assert analyst == [{"product": "shop", **row, "repaired": None, "mttr_s": None}]
+    assert steward[0] == {"product": "hr", **row}
+    measures = "SELECT MEASURE(growth) AS g, MEASURE(failed_changes) AS f FROM outport.portfolio"
+    assert [door.ask(who, measures).to_pylist() for who in ("analyst", "steward")] == [[{"g": -0.5, "f": 0.25}]] * 2
+    repaired = "SELECT sum(mttr_s * repaired) / sum(repaired) AS r FROM outport.portfolio"
+    assert [door.ask(who, repaired).to_pylist() for who in ("analyst", "steward")] == [[{"r": None}], [{"r": 60.0}]]
 
 
 def test_reuse_is_told_to_who_sees_both_products(door: Door) -> None:

@@ -1,12 +1,15 @@
 """Scorecards of the deployment: made of its ledger now and then, kept for every process, told as far as one sees.
 
 Touches the ledger by reading, and <state>/scorecards.json. What a descriptor lacks names columns: it is told to who
-manages the product. Nobody who uses a product is named.
+manages the product. Nobody who uses a product is named, but whom the product itself names; and a person only to who
+manages it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +24,7 @@ from gateway.reach import own_rows
 from gateway.reach.grants import sees, shown_grant
 from gateway.reach.managers import Managers
 from gateway.reach.pins import Pins
-from gateway.service_levels import incidents, slo_told
+from gateway.service_levels import incidents, slo_told, use_cases
 from gateway.service_levels.measurement import (
     CHANGE_DAYS,
     DAYS,
@@ -35,14 +38,15 @@ from gateway.service_levels.measurement import (
 )
 from gateway.service_levels.slo_series import HOURS
 from gateway.service_levels.slo_told import Told
+from gateway.service_levels.use_cases import UseCase
 from gateway.session import Pin, Session
 from gateway.settings import Settings
 from gateway.snapshot import Deployment
 
 FILE = "scorecards.json"
 ROWS = "scorecards"
-# Of one kind in a row: purposes are names that askers state.
-_LISTED = 200
+# Of one kind in a row, and their bytes there: purposes are names that askers state, and a row is a line of the ledger.
+_LISTED, _LISTED_BYTES = 200, 14_000
 Document = Mapping[str, Any]
 
 
@@ -85,11 +89,12 @@ def _readers(product: str, deployment: Deployment | None) -> list[str]:
     """What is made of a product without another between them, and its domain: for who sees it as well."""
     served = [] if deployment is None else [one.product for one in deployment.current]
     readers = [one for one in served if any(made_of.product == product for made_of in one.inputs)]
-    return sorted(f"{one.name}={one.domain}" for one in readers)[:_LISTED]
+    return _bounded(sorted(f"{one.name}={one.domain}" for one in readers))
 
 
-def _row(card: Scorecard) -> dict[str, Scalar]:
+def _row(whole: Scorecard) -> dict[str, Scalar]:
     """A scorecard as the ledger keeps it, once an hour: who sees the row may not see what is made of the product."""
+    card = replace(whole, cases=use_cases.told(whole.cases))
     given = {name: value for name, value in card.document.items() if name not in {"reused_by", "domains_reached"}}
     kinds = (("people", "person"), ("applications", "application"), ("agents", "agent"))
     of_kind: dict[str, Scalar] = {name: card.consumers.get(kind, 0) for name, kind in kinds}
@@ -103,7 +108,19 @@ def _lists(card: Scorecard) -> dict[str, Scalar]:
     mixed = {"door": card.ports, "purpose": card.purposes, "kind": card.consumers}
     mix = [f"{what}={count}={name}" for what, of in mixed.items() for name, count in of.items()]
     vouched = [f"{one.expires}={one.state}={one.name}" for one in card.care.attestations]
-    return {"mix": mix[:_LISTED], "attested": vouched[:_LISTED]}
+    cases = [f"{','.join(one.seen_as)}={','.join(one.reads)}={one.name}" for one in card.cases]
+    return {"mix": _bounded(mix), "attested": _bounded(vouched), "cases": _bounded(cases)}
+
+
+def _bounded(texts: Iterable[str]) -> list[str]:
+    """As many of them as one row may hold."""
+    kept, room = list[str](), _LISTED_BYTES
+    for one in texts:
+        size = len(json.dumps(one)) + 1
+        if size <= room and len(kept) < _LISTED:
+            kept.append(one)
+            room -= size
+    return kept
 
 
 def _major(version: str) -> int:
@@ -132,9 +149,7 @@ class ScorecardDesk:
         document = self._told.read()
         pin = self._pins.present()
         seen = {one.product.name: one.product for one in pin.deployment.current if sees(session, pin, one)}
-        cards = [
-            reused(_card(one), pin.deployment, seen) for one in document.get("products", ()) if one["product"] in seen
-        ]
+        cards = [reused(one, pin.deployment, seen) for one in _cards(document) if one.product in seen]
         shown = [self._shown(session, pin, one) for one in cards]
         return told(shown, document.get("at"))
 
@@ -144,8 +159,17 @@ class ScorecardDesk:
         if snapshot is None or self._managers.rule(session, snapshot.product):
             return card
         seen = own_rows.seen(snapshot, lambda one, table: shown_grant(session, pin, one, table))
-        told = replace(card, care=replace(card.care, missing=(), attestations=()))
+        names = frozenset[str]() if seen is None else seen.names
+        cases = tuple(one for one in use_cases.told(card.cases) if names.issuperset(one.reads))
+        told = replace(card, cases=cases, care=replace(card.care, missing=(), attestations=()))
         return told if seen is not None and seen.whole else in_part(told)
+
+
+def _cards(document: Document) -> Iterator[Scorecard]:
+    """Those on file; what an earlier version has made is as if it were not made yet."""
+    for one in document.get("products", ()):
+        with suppress(KeyError, TypeError):
+            yield _card(one)
 
 
 def _card(document: Document) -> Scorecard:
@@ -153,7 +177,8 @@ def _card(document: Document) -> Scorecard:
     care = dict(given["care"])
     attested = tuple(Attestation(**one) for one in care["attestations"])
     given["care"] = Care(**{**care, "missing": tuple(care["missing"]), "attestations": attested})
-    return Scorecard(**{**given, "cases": tuple(given["cases"]), "retire": tuple(given["retire"])})
+    cases = tuple(UseCase.of(one) for one in given["cases"])
+    return Scorecard(**{**given, "cases": cases, "retire": tuple(given["retire"])})
 
 
 def _minute(row: Mapping[str, Any]) -> Minute | None:

@@ -19,6 +19,7 @@ from gateway.contracts import worth
 from gateway.contracts.documentation import Care, care
 from gateway.service_levels.incidents import Incident
 from gateway.service_levels.lineage_causes import downstream
+from gateway.service_levels.use_cases import UseCase, cases, read_by, seen
 from gateway.snapshot import Deployment, Snapshot
 
 DAYS = 30
@@ -48,7 +49,7 @@ class Scorecard:
 
     `bytes` are those of Arrow batches, `sent_bytes` what doors sent of them; `computed_s` is time, `cpu_s` what threads
     have spent, of which `rendered_s` at the doors.
-    `cases` are the declared use cases that were seen to ask.
+    `cases` are all that are declared, seen or not.
     """
 
     product: str
@@ -66,9 +67,7 @@ class Scorecard:
     rendered_s: float
     ports: Mapping[str, int]
     purposes: Mapping[str, int]
-    cases: tuple[str, ...]
-    use_cases: int
-    use_cases_seen: int
+    cases: tuple[UseCase, ...]
     reused_by: int
     domains_reached: int
     pace: Pace
@@ -86,8 +85,9 @@ class Scorecard:
 
     @property
     def document(self) -> dict[str, Any]:
-        """As JSON that may be told: whoever asks is counted, not named."""
-        return {name: value for name, value in asdict(self).items() if name != "cases"}
+        """As JSON that may be told: whoever asks is counted, not named, but for who is declared."""
+        named = [one.document for one in self.cases]
+        return {**asdict(self), "cases": named, "use_cases": len(self.cases), "use_cases_seen": seen(self.cases)}
 
 
 @dataclass(slots=True)
@@ -142,9 +142,6 @@ def _scorecard(
     snapshot: Snapshot, used: _Used, met: Sequence[Incident], ended: Sequence[Row], now: datetime, prices: Prices
 ) -> Scorecard:
     product, total = snapshot.product, used.total
-    declared = _use_cases(snapshot)
-    asked = {name for names in used.kinds.values() for name in names} | set(used.purposes)
-    cases = tuple(one for one in declared if one in asked)
     failures = sum(row.get("outcome") in _FAILED for row in ended)
     repairs = [one.repair_s for one in met if one.repair_s is not None]
     value, cost = money(snapshot, "value"), _cost(snapshot, total, prices)
@@ -167,9 +164,7 @@ def _scorecard(
         rendered_s=round(total.rendered_ms / 1000, 3),
         ports=dict(sorted(used.ports.items())),
         purposes=dict(sorted(used.purposes.items())),
-        cases=cases,
-        use_cases=len(declared),
-        use_cases_seen=len(cases),
+        cases=cases(product, custom(snapshot, "consumers"), used.kinds, used.purposes),
         reused_by=0,
         domains_reached=0,
         pace=_pace(used.days, now),
@@ -195,7 +190,7 @@ def reused(card: Scorecard, deployment: Deployment, seen: Container[str] | None 
     domains = {found.product.domain for name in readers if (found := deployment.find(name)) is not None}
     return replace(
         card,
-        use_cases_seen=sum(one in card.cases or one in readers for one in _use_cases(snapshot)),
+        cases=read_by(card.cases, readers),
         reused_by=len(readers),
         domains_reached=len(domains - {card.domain}),
         retire=tuple(one for one in card.retire if one not in {_UNASKED, _UNUSED}),
@@ -216,13 +211,6 @@ def custom(snapshot: Snapshot, name: str) -> Any:
                 if one.get("vendor") == "outport" and one.get("property") == name:
                     return one.get("value")
     return None
-
-
-def _use_cases(snapshot: Snapshot) -> list[str]:
-    """The consumers that the product declares to be for."""
-    declared = custom(snapshot, "consumers")
-    named = declared if isinstance(declared, list) else []
-    return [str(one["name"]) for one in named if isinstance(one, dict) and one.get("name")]
 
 
 def money(snapshot: Snapshot, name: str) -> float | None:
@@ -284,6 +272,7 @@ class Together:
     sent_bytes: int
     cpu_s: float
     rendered_s: float
+    change: float | None
     compliance: float | None
     documentation: float | None
     incidents: int
@@ -320,6 +309,7 @@ def together(cards: Sequence[Scorecard], domain: str = "") -> Together:
         sent_bytes=sum(one.sent_bytes for one in cards),
         cpu_s=round(sum(one.cpu_s for one in cards), 3),
         rendered_s=round(sum(one.rendered_s for one in cards), 3),
+        change=_changed(cards),
         compliance=_mean([one.care.compliance for one in cards]),
         documentation=_mean([one.care.documentation for one in cards]),
         incidents=sum(one.incidents or 0 for one in cards),
@@ -330,6 +320,12 @@ def together(cards: Sequence[Scorecard], domain: str = "") -> Together:
         roi=round((value - cost) / cost, 4) if cost > 0 else None,
         retire=tuple(one.product for one in cards if one.retire),
     )
+
+
+def _changed(cards: Sequence[Scorecard]) -> float | None:
+    """The change of their questions together: of each, those of the half before are questions / (2 + change)."""
+    before = sum(one.queries / (2 + one.change) for one in cards if one.change is not None)
+    return round(sum(one.queries for one in cards) / before - 2, 4) if before else None
 
 
 def domains(cards: Sequence[Scorecard]) -> list[Together]:

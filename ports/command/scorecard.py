@@ -16,7 +16,11 @@ from gateway.settings import Settings
 from ports.command import show
 from ports.command.flags import PLACES, with_settings
 
-_HEADS = ("product", "domain", "consumers", "queries", "pace", "change", "complete", "failed", "repaired", "return")
+_HEADS = (
+    *("product", "domain", "consumers", "queries", "CPU", "sent", "pace", "change", "complete", "failed", "repaired"),
+    "return",
+)
+_BYTES = ("B", "kB", "MB", "GB", "TB")
 
 
 @with_settings(*PLACES)
@@ -43,8 +47,15 @@ def command(
     for name, group in (*named, ("portfolio", together(cards))):
         show.line(
             f"{name}: {group.consumed} of {group.products} products consumed, {group.queries} queries, "
-            f"{group.computed_s:g} s computed, {group.incidents} incidents, return {_share(group.roi)}"
+            f"{group.cpu_s:g} s of CPU, {group.sent_bytes} bytes sent, change {_share(group.change)}, "
+            f"{_share(group.change_failure_rate)} of changes failed, {group.incidents} incidents, "
+            f"repaired in {_minutes(group.mttr_s)}, return {_share(group.roi)}"
         )
+    for one in cards:
+        if one.cases:
+            seen = [f"{it.name} ({', '.join(it.seen_as)})" for it in one.cases if it.seen_as]
+            missing = [it.name for it in one.cases if not it.seen_as]
+            show.line(f"use cases of {one.product}: seen {_listed(seen)}; not seen {_listed(missing)}")
     for one in cards:
         for reason in one.retire:
             show.line(f"to retire? {one.product}: {reason}")
@@ -52,20 +63,37 @@ def command(
 
 def _row(one: Scorecard) -> tuple[str, ...]:
     consumers = ", ".join(f"{count} {kind}" for kind, count in one.consumers.items())
-    repaired = "-" if one.mttr_s is None else f"{one.mttr_s / 60:.0f} min"
     return (
         one.product,
         one.domain,
         consumers or "-",
         str(one.queries),
+        f"{one.cpu_s:.1f} s",
+        _bytes(one.sent_bytes),
         one.pace,
         _share(one.change),
         _share(one.care.compliance),
         _share(one.change_failure_rate),
-        repaired,
+        _minutes(one.mttr_s),
         _share(one.roi),
     )
 
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.0%}"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _minutes(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds / 60:.0f} min"
+
+
+def _bytes(count: float) -> str:
+    """A count of bytes, short."""
+    unit = 0
+    while count >= 1000 and unit < len(_BYTES) - 1:
+        count, unit = count / 1000, unit + 1
+    return f"{count:.0f} {_BYTES[unit]}" if unit == 0 else f"{count:.1f} {_BYTES[unit]}"

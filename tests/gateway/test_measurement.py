@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,17 +10,19 @@ from typing import Any
 
 import pytest
 
-from gateway.accounting.ledger import Ledger
+from gateway.accounting.ledger import LINE_BYTES, Ledger
 from gateway.accounting.observations import Counted, Minute, Numbers
 from gateway.desks.scorecards import FILE, _row, keep, made
 from gateway.errors import Unavailable
 from gateway.product import Input
+from gateway.service_levels import use_cases
 from gateway.service_levels.incidents import Incident
 from gateway.service_levels.measurement import Prices, Scorecard, domains, reused, scorecards, together
 from gateway.service_levels.slo_series import HOURS
-from gateway.service_levels.slo_told import Told
+from gateway.service_levels.slo_told import Told, write
+from gateway.service_levels.use_cases import UseCase
 from gateway.snapshot import Deployment, Snapshot
-from tests.conftest import World
+from tests.conftest import World, password
 from tests.doors import web
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -85,8 +88,24 @@ def test_declared_use_cases_are_looked_for_among_who_asks_what_for_and_what_read
         asked(1, purpose="bi"),
         others=(named(shop, "board", ("shop",), "finance"), named(shop, "deck", ("board",), "finance")),
     )
-    assert (found.use_cases, found.use_cases_seen) == (4, 3)
+    assert [one.document for one in found.cases] == [
+        {"name": "sales", "seen": True, "seen_as": ["application"]},
+        {"name": "bi", "seen": True, "seen_as": ["purpose"]},
+        {"name": "board", "seen": True, "seen_as": ["product"]},
+        {"name": "nobody", "seen": False, "seen_as": []},
+    ]
+    assert (found.document["use_cases"], found.document["use_cases_seen"]) == (4, 3)
     assert (found.reused_by, found.domains_reached) == (2, 1)
+
+
+def seen_of(card: Scorecard) -> int:
+    return use_cases.seen(card.cases)
+
+
+def test_a_use_case_that_is_declared_twice_is_one_and_another_shape_is_none(shop: Snapshot) -> None:
+    declared = [{"name": "bi"}, {"name": "bi"}, {"asks": "x"}, "bi", 5]
+    assert [one.name for one in card(named(shop, "shop", consumers=declared)).cases] == ["bi"]
+    assert card(named(shop, "shop", consumers=5)).cases == ()
 
 
 def test_what_is_made_of_it_and_not_seen_changes_nothing(shop: Snapshot) -> None:
@@ -99,8 +118,8 @@ def test_what_is_made_of_it_and_not_seen_changes_nothing(shop: Snapshot) -> None
     for seen in ((), ("shop",), ("shop", "deck")):
         assert reused(after, served, seen) == before, "by way of what is not seen there is no way"
     whole = reused(after, served, ("shop", "board", "deck"))
-    assert (whole.reused_by, whole.domains_reached, whole.use_cases_seen, whole.retire) == (2, 2, 2, ())
-    assert (before.reused_by, before.use_cases_seen, before.retire) == (0, 0, ("nobody has asked for it in 30 days",))
+    assert (whole.reused_by, whole.domains_reached, seen_of(whole), whole.retire) == (2, 2, 2, ())
+    assert (before.reused_by, seen_of(before), before.retire) == (0, 0, ("nobody has asked for it in 30 days",))
 
 
 @pytest.mark.parametrize(
@@ -203,6 +222,36 @@ def test_a_domain_is_its_products_together_and_the_portfolio_is_all(shop: Snapsh
     assert (whole.products, whole.cost, whole.retire) == (3, 60.0, ("b", "c"))
 
 
+def test_use_of_several_changes_as_their_questions_do_together(shop: Snapshot) -> None:
+    served = Deployment((named(shop, "a"), named(shop, "b"), named(shop, "c")))
+    minutes = [asked(20, product="a", queries=9), asked(1, product="b", queries=6), asked(20, product="b", queries=3)]
+    assert together(scorecards(minutes, served, (), (), NOW)).change == pytest.approx(6 / 12 - 1)
+    assert together(scorecards(minutes[1:2], served, (), (), NOW)).change is None, "before, nobody asked"
+
+
+def test_a_row_of_the_ledger_holds_as_many_names_as_a_line_may(shop: Snapshot) -> None:
+    long = [{"name": f"{number:03}{'é' * 400}"} for number in range(300)]
+    vouched = [{"name": one["name"], "by": "dpo", "expires": "2026-12-31"} for one in long]
+    minutes = [asked(1, purpose=str(one["name"])) for one in long]
+    row = _row(card(named(shop, "shop", consumers=long, attestations=vouched), *minutes))
+    assert all(row[name] for name in ("cases", "attested", "mix"))
+    assert len(json.dumps(row)) < LINE_BYTES * 3 / 4, "beside what reads it"
+
+
+def test_scorecards_of_an_earlier_version_are_not_there_yet(world: World) -> None:
+    settings, now = world.settings, datetime.now(UTC)
+    keep(settings, made(settings, world.gateway.pin().deployment, now), now)
+    document = json.loads((settings.state / FILE).read_text())
+    first, second = document["products"]
+    del first["sent_bytes"]
+    second["cases"] = ["sales"]
+    write(settings.state, document, FILE)
+    steward = world.gateway.open(password("steward"), "rest")
+    assert world.gateway.scorecards.of(steward)["products"] == []
+    keep(settings, made(settings, world.gateway.pin().deployment, now), now)
+    assert len(world.gateway.scorecards.of(steward)["products"]) == 2
+
+
 def test_scorecards_are_told_of_what_one_sees_and_what_is_missing_to_who_manages_it(world: World) -> None:
     settings, now = world.settings, datetime.now(UTC)
     hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
@@ -224,6 +273,31 @@ def test_scorecards_are_told_of_what_one_sees_and_what_is_missing_to_who_manages
         assert told("analyst")["portfolio"]["products"] == 1
         assert told("stranger")["products"] == []
         assert client.get("/-/scorecards").status_code == 401
+
+
+def test_which_use_cases_were_seen_is_told_to_who_sees_what_they_name_and_of_persons_to_nobody(
+    world: World,
+) -> None:
+    settings, now = world.settings, datetime.now(UTC)
+    declared = (UseCase("bi", ("purpose",)), UseCase("bob", ("person",)), UseCase("pay", (), ("customers.salary",)))
+    cards = made(settings, world.gateway.pin().deployment, now)
+    keep(settings, [replace(one, cases=declared if one.product == "shop" else ()) for one in cards], now)
+
+    def told(subject: str) -> Any:
+        found = world.gateway.scorecards.of(world.gateway.open(password(subject), "rest"))
+        (one,) = [card for card in found["products"] if card["product"] == "shop"]
+        return [(case["name"], case["seen_as"]) for case in one["cases"]], one["use_cases_seen"], one["use_cases"]
+
+    assert told("steward") == ([("bi", ["purpose"]), ("bob", []), ("pay", [])], 1, 3), "he manages nothing here"
+    assert told("analyst") == ([("bi", ["purpose"]), ("bob", [])], 1, 2)
+    keep(settings, cards, now)
+
+
+def test_the_words_of_a_use_case_name_tables_and_columns(shop: Snapshot) -> None:
+    declared = [{"name": "Pay", "asks": "the Salary of customers, by region"}]
+    (found,) = card(named(shop, "shop", consumers=declared)).cases
+    assert {"customers", "customers.salary"} <= set(found.reads)
+    assert not {"orders", "customers.email"} & set(found.reads)
 
 
 def test_what_cannot_be_read_is_unavailable(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from gateway.desks.scorecards import keep, made
 from gateway.operations.retirement import retire
 from gateway.publication.own_product import publish_itself
 from gateway.publication.publish import publish
+from gateway.service_levels.use_cases import UseCase
 from gateway.serving.catalog import Catalog
 from gateway.ticking import MACHINE
 from ports.http.server import HttpPort
@@ -78,7 +80,9 @@ def used(shop: Workshop) -> None:
             for who, why, count in (("ann", "planning", 3), ("bob", "", 40))
         ]
         Ledger(shop.settings.state).append("hours", [one.row for one in asked])
-    keep(shop.settings, made(shop.settings, Catalog(shop.settings.state).current(), now), now)
+    cards = made(shop.settings, Catalog(shop.settings.state).current(), now)
+    cases = (UseCase("planning", ("purpose",)), UseCase("ann", ("person",)), UseCase("pay", (), ("sales.wage",)))
+    keep(shop.settings, [replace(one, cases=cases, sent_bytes=4321, cpu_s=7.5) for one in cards], now)
     publish_itself(shop.settings)
     directory = Directory(shop.settings.principals, load(shop.settings))
     for name, role in PEOPLE.items():
@@ -112,6 +116,14 @@ def test_scorecards_are_a_page_and_what_is_counted_over_all_is_for_who_sees_all(
     assert "1, of which 1 are used" in ann, "of those that one sees"
     assert "- - - 0 %" in ann, "nothing of what is described, where a column is hidden"
     assert "- - - 0 %" not in eve
+
+
+def test_which_use_cases_have_asked_and_what_a_domain_costs_stand_on_the_page(pages: dict[str, str]) -> None:
+    ann, eve = pages["ann's cards"], pages["eve's cards"]
+    assert "1 of 2: planning as purpose; ann not seen 0" in ann
+    assert "2 of 3: planning as purpose; ann as person; pay not seen 0" in eve
+    domains = eve.partition("By domain, and all together")[2].partition("May be retired")[0]
+    assert domains.count("4,321 7.5 s") == 2, "of the domain and of all"
 
 
 def test_counts_are_told_to_each_and_use_to_whom_it_was(pages: dict[str, str]) -> None:
