@@ -27,7 +27,7 @@ from gateway.policies.explain import explain
 from gateway.policies.policy import PolicyError, PolicySet
 from gateway.principal import Environment
 from gateway.product import Product
-from gateway.publication import bundle, production
+from gateway.publication import bundle, child, production
 from gateway.publication.bundle import Declared
 from gateway.publication.plan_rows import EVERYBODY, NOBODY, RowCounts
 from gateway.serving import manifest
@@ -126,6 +126,7 @@ def plan(settings: Settings, folders: Sequence[Path], since: datetime, policies:
 
     That the audit is read is the caller's to put on record. Raises ContractError for folders that cannot be read.
     """
+    child.settled(settings.state)
     reading = bundle.read(folders, settings.environment)
     for folder, finding in reading.findings:
         raise ContractError([finding], folder)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from gateway.access import keys
 from gateway.access.identity import Directory
@@ -19,11 +18,11 @@ from gateway.accounting import audit
 from gateway.contracts import amendment
 from gateway.contracts.descriptor import PRODUCT_SUFFIX
 from gateway.errors import BadQuery, NotFound
-from gateway.files import durable
 from gateway.operations import consumers
 from gateway.operations.consumers import Consumer
 from gateway.product import Product
-from gateway.publication import bundle, child, production, publish
+from gateway.publication import amending, bundle, child, production, publish
+from gateway.publication.amending import Edit
 from gateway.publication.bundle import Declared
 from gateway.serving import manifest, record, shelf
 from gateway.serving.manifest import Manifest, ManifestError, Retired
@@ -200,17 +199,19 @@ def _folder(settings: Settings, name: str, major: int | None) -> Declared:
 
 
 def _amended(settings: Settings, one: Declared, status: str, said: Mapping[str, str], held: int) -> Snapshot:
-    """Publish the folder with another status, under the lock; where that fails, the descriptor is as it was."""
-    file = next(one.folder.glob(f"*{PRODUCT_SUFFIX}"))
+    """Publish the folder with another status, under the lock; where that fails, or is killed, the descriptor is as it
+    was.
+    """
+    file = next(one.folder.glob(f"*{PRODUCT_SUFFIX}")).resolve()
     before = file.read_bytes().decode()
-    _replace(file, amendment.amended(file.name, before, status, said))
+    after = amendment.amended(file.name, before, status, said)
+    served = production.deployment(settings.state, _known(settings)).find(f"{one.product.name}_v{one.product.major}")
+    assert served is not None
     try:
+        amending.begin(settings.state, Edit(str(file), before, after, served.id))
         (made,) = publish.together(settings, [one.folder], held=held)
-        return made
     except BaseException:
-        _replace(file, before)
+        amending.undone(settings.state)
         raise
-
-
-def _replace(file: Path, text: str) -> None:
-    durable.replace(file, text.encode(), file.stat().st_mode & 0o777)
+    amending.end(settings.state)
+    return made

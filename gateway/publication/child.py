@@ -1,6 +1,6 @@
 """Runs a build in a process of its own, under the deployment's one publication lock. Touches the lock's file only.
 
-Who gets the lock finishes a restore that was killed, before anything else.
+Who gets the lock finishes a restore that was killed, before anything else, and undoes an edit that was not published.
 
 The child inherits the lock, so that no other publication starts while a killed one still writes; it ends when this
 process ends, since its stdin then does, or when it takes longer than it may.
@@ -25,7 +25,7 @@ from gateway.document import Finding
 from gateway.errors import Unavailable
 from gateway.files.alone import taken
 from gateway.inputs.job import Built, Failed, Order, Progressed, messages, written
-from gateway.publication import forks
+from gateway.publication import amending, forks
 from gateway.publication.build_inputs import LOG
 from gateway.serving import restoring
 from gateway.snapshot import RuleOutcome
@@ -67,6 +67,8 @@ def lock(state: Path, what: str) -> Iterator[int]:
             time.sleep(_LOCK_RETRY_S)
         if restoring.finish(state):
             _log.warning("a restore that had ended half-way was finished")
+        if amending.undone(state):
+            _log.warning("an edit of a descriptor that was killed before its publication was undone")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{what}, process {os.getpid()}".encode(), 0)
         yield descriptor
@@ -76,6 +78,13 @@ def lock(state: Path, what: str) -> Iterator[int]:
     finally:
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def settled(state: Path) -> None:
+    """Undo an edit that was killed, unless another one works here."""
+    if amending.is_left(state):
+        with contextlib.suppress(Unavailable), lock(state, "a look"):
+            pass
 
 
 def run(order: Order, held: int, progress: Callable[[Progressed], None]) -> Built:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from gateway import Gateway, GatewayError, Password, Query
 from gateway.contracts.amendment import amended
 from gateway.contracts.contract import ContractError
+from gateway.operations import retirement
+from gateway.publication import amending, publish
 from gateway.serving.catalog import Catalog
 from gateway.settings import Settings
 from tests.conftest import build
@@ -122,6 +125,50 @@ def test_a_product_in_use_ends_by_steps_and_on_record(world: Gateway, settled: S
     assert (settled.products / "shop" / "shop.odps.yaml").exists()
     assert [one["reason"] for one in done(settled, "delete")] == ["the law"]
     assert "nothing of shop is kept" in invoke("delete", "shop").stderr
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed(settings: Settings, at: str) -> None:
+    """Deprecate hr, and end there: nothing that tidies up runs any more."""
+
+    def end(*_: object, **__: object) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(amending, "undone", lambda state: False)
+        patched.setattr(amending, "end", end)
+        if at == "before":
+            patched.setattr(publish, "together", end)
+        sunset = datetime(2999, 1, 31, tzinfo=UTC).date()
+        with pytest.raises(Killed):
+            retirement.deprecate(settings, "hr", None, sunset, "", lambda *_: None)
+
+
+def test_an_edit_that_is_killed_before_it_is_published_is_undone_and_after_it_stands(
+    world: Gateway, settled: Settings
+) -> None:
+    file = settled.products / "hr" / "hr.odps.yaml"
+    text = file.read_text()
+    killed(settled, "before")
+    assert "sunsetOn" in file.read_text()
+    assert "hr 1.2.0: unchanged" in invoke("plan", str(file.parent)).stdout
+    assert file.read_text() == text
+    killed(settled, "before")
+    edited = file.read_text() + "# the owner's own\n"
+    file.write_text(edited)
+    invoke("plan", str(file.parent))
+    assert file.read_text() == edited  # what somebody has written since stays
+    file.write_text(text)
+    killed(settled, "after")
+    invoke("plan", str(file.parent))
+    assert "sunsetOn" in file.read_text()
+    served = Catalog(settled.state).current().find("hr")
+    assert served is not None
+    assert served.product.status == "deprecated"
+    assert not (settled.state / amending.NAME).exists()
 
 
 LAYOUTS = [
