@@ -5,7 +5,8 @@ Asks the managers first, then works as the operator's commands do: under the dep
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -52,7 +53,7 @@ class Stewardship:
         the session's to manage.
         """
         every = {one.product.name: one for one in (self._managers.check(session, name) for name in names)}
-        folders = [folder for name in every for folder in self._folders(name)]
+        folders = [folder for name in every for folder in self._folders(session, name)]
         since = datetime.now(UTC) - timedelta(days=consumers.DAYS)
         for name in every:
             self._read(session, "plan", name)
@@ -79,14 +80,15 @@ class Stewardship:
         the session's to manage, BadQuery (breaks: readers, under a version that does not say so), Unavailable.
         """
         every = dict.fromkeys(self._managers.check(session, name).product.name for name in names)
-        folders = [folder for name in every for folder in self._folders(name)]
+        folders = [folder for name in every for folder in self._folders(session, name)]
         for name in every:
             beside = ", ".join(other for other in every if other != name)
             self._managers.record(session, name, "apply", what=f"with {beside}" if beside else "")
         cause = Cause("request", by=session.principal.subject)
         try:
             self._whole(folders)
-            return publish.together(self._settings, folders, cause=cause)
+            with _alone():
+                return publish.together(self._settings, folders, cause=cause)
         except Broken as error:
             raise self._breaking(session, tuple(every), folders) from error
         except ContractError as error:
@@ -133,7 +135,8 @@ class Stewardship:
             raise BadQuery("sunset is a day, such as 2031-01-31", reason="value") from error
         product, on_record = visible.product, self._recorder(session)
         try:
-            return retirement.deprecate(self._settings, product.name, product.major, day, _words(reason), on_record)
+            with _alone():
+                return retirement.deprecate(self._settings, product.name, product.major, day, _words(reason), on_record)
         except ContractError as error:
             raise _refused(error) from error
 
@@ -146,7 +149,11 @@ class Stewardship:
         self._managers.accepts(session, visible.product)
         subject, on_record = session.principal.subject, self._recorder(session)
         try:
-            return retirement.promote(self._settings, visible.product.name, subject, _words(reason), on_record)
+            product = visible.product
+            with _alone():
+                return retirement.promote(
+                    self._settings, product.name, subject, _words(reason), on_record, product.major
+                )
         except ContractError as error:
             raise _refused(error) from error
 
@@ -156,7 +163,8 @@ class Stewardship:
         if successor and successor != product.name:
             self._managers.check(session, successor)
         on_record = self._recorder(session)
-        return retirement.retire(self._settings, product.name, product.major, _words(force), successor, on_record)
+        with _alone():
+            return retirement.retire(self._settings, product.name, product.major, _words(force), successor, on_record)
 
     def delete(self, session: Session, name: str, force: str) -> tuple[str, int]:
         """Remove every snapshot of the product, be it retired; its name, and how many. Its folder stays.
@@ -167,14 +175,22 @@ class Stewardship:
         product = self._managers.check_kept(session, name)
         if name.lower() != product.name:
             raise BadQuery("a product is deleted as a whole: name no major version", reason="value")
+        for one in retirement.majors(self._settings, product.name):
+            self._managers.manages(session, one)
         forced = _words(force)
         self._read(session, "delete", product.name)
-        return product.name, retirement.delete(self._settings, product.name, forced, self._recorder(session))
+        with _alone():
+            return product.name, retirement.delete(self._settings, product.name, forced, self._recorder(session))
 
-    def _folders(self, name: str) -> list[Path]:
-        """The folders that declare the product. Raises NotFound."""
+    def _folders(self, session: Session, name: str) -> list[Path]:
+        """The folders that declare the product, in versions that are the session's to manage. Raises NotFound;
+        Forbidden where there are others alone."""
         reading = bundle.read(bundle.folders([self._settings.products]), self._settings.environment)
-        found = [one.folder for one in reading.products if one.product.name == name]
+        every = [one for one in reading.products if one.product.name == name]
+        declared = [one for one in every if self._managers.rule(session, one.product)]
+        if every and not declared:
+            self._managers.manages(session, every[0].product)
+        found = [one.folder for one in declared]
         found += sorted({folder for folder, _ in reading.findings if folder.name == name})
         if not found:
             raise NotFound(f"no folder of this deployment declares {name}", reason="product")
@@ -197,6 +213,19 @@ class Stewardship:
                 raise
         finally:
             chain.close()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Inside, that another publication is running is told without its name: it may be of what the session does not
+    see."""
+    try:
+        yield
+    except Unavailable as error:
+        if error.reason != "busy":
+            raise
+        told = "another publication is running"
+        raise Unavailable(told, reason="busy", hint="wait for it to end; nothing was changed") from error
 
 
 def _counted(one: AccessChange, asked: Mapping[str, Decision]) -> dict[str, Any]:

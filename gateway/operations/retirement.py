@@ -51,13 +51,17 @@ def deprecate(
         return _amended(settings, one, "deprecated", said, held)
 
 
-def promote(settings: Settings, name: str, accepted_by: str, reason: str, on_record: Recorder) -> Snapshot:
+def promote(
+    settings: Settings, name: str, accepted_by: str, reason: str, on_record: Recorder, major: int | None = None
+) -> Snapshot:
     """Make a draft active, as its owner has accepted it; who and when stand in the descriptor, and on record.
+
+    `major` None is the highest one. The owner is that of this major: the caller has asked.
 
     Raises NotFound, BadQuery where it is no draft or its folder has other changes, ContractError: all that it lacks.
     """
     with child.lock(settings.state, f"promote {name}") as held:
-        one = _folder(settings, name, None)
+        one = _folder(settings, name, major)
         if one.product.status not in {"draft", "proposed", ""}:
             raise BadQuery(f"{name} {one.product.version} is {one.product.status}, no draft", reason="value")
         on_record([one.product.name], "promote", f"{one.product.version}, accepted by {accepted_by}", reason)
@@ -135,13 +139,13 @@ def active(settings: Settings, name: str, deployment: Deployment) -> tuple[Consu
     kinds = {subject: directory.principal(subject).kind for subject in directory.subjects()}
     seals = audit.seals(keys.load(settings))
     found: list[Consumer] = []
-    for product in _majors(settings, name):
+    for product in majors(settings, name):
         found += consumers.usage(settings.audit, seals, product, since, kinds).consumers()
         found += consumers.readers(deployment, product)
     return tuple(found)
 
 
-def _majors(settings: Settings, name: str) -> list[Product]:
+def majors(settings: Settings, name: str) -> list[Product]:
     """The product at each major of which a snapshot is kept."""
     found: dict[int, Product] = {}
     for one in sorted(_known(settings).ids):

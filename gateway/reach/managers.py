@@ -44,13 +44,23 @@ class Managers:
         try:
             visible = self._shown(session, name, major)
             if not self.rule(session, visible.product):
-                told = f'to {_DONE[self._right]} "{visible.product.name}" is not granted to you'
-                raise Forbidden(told, reason=self._right)
+                raise self._not_granted(visible.product)
         except GatewayError as error:
             self._audit.record(refusal(session, "", uuid.uuid4().hex, None, error))
             error.on_record = True
             raise
         return visible
+
+    def manages(self, session: Session, product: Product) -> None:
+        """The same for another version of what was checked, which a rule may leave out. Raises Forbidden, on record."""
+        if not self.rule(session, product):
+            error = self._not_granted(product)
+            self._audit.record(refusal(session, "", uuid.uuid4().hex, None, error))
+            error.on_record = True
+            raise error
+
+    def _not_granted(self, product: Product) -> Forbidden:
+        return Forbidden(f'to {_DONE[self._right]} "{product.name}" is not granted to you', reason=self._right)
 
     def check_kept(self, session: Session, name: str) -> Product:
         """The product, be it retired: what is still kept of it is managed too. Raises as `check` does."""

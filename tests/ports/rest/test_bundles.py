@@ -15,6 +15,7 @@ import pytest
 from gateway import Gateway
 from gateway.access.identity import Directory
 from gateway.access.keys import load
+from gateway.publication.child import lock
 from ports.http.server import HttpPort
 from tests.workshop import KEY, Workshop, column
 
@@ -227,3 +228,45 @@ def test_a_plan_tells_of_others_what_who_asks_may_look_at(desk: Desk) -> None:
     assert [(one["subject"], one["looked_at"], one["products"]) for one in looked] == [
         (who, ["reader"], ["made"]) for who in ("boss", "half")
     ]
+
+
+def test_that_another_publication_runs_is_told_without_what_it_publishes(desk: Desk) -> None:
+    with lock(desk.shop.settings.state, "hidden"):
+        for path in ("/-/apply?product=base", "/products/base/-/retire"):
+            busy = desk.client.post(path, auth=("boss", "boss-secret"))
+            assert (busy.status_code, busy.json()["type"]) == (503, "urn:outport:error:unavailable:busy")
+            assert "hidden" not in busy.text
+            assert "process" not in busy.text
+
+
+def test_who_manages_one_version_plans_publishes_and_deletes_no_other(desk: Desk) -> None:
+    desk.shop.allow(
+        *RULES, {"id": "old", "on": {"product": "base", "version": "1"}, "to": {"role": "other"}, "manage": True}
+    )
+    assert desk.apply("base", "other").status_code == 200
+    declare(desk.shop, "2.0.0", amount="total")
+    for told in (desk.ask("GET", "base", "other"), desk.apply("base", "other")):
+        assert (told.status_code, told.json()["detail"]) == (403, 'to manage "base" is not granted to you')
+    assert desk.versions()["base"] == "1.0.0"
+    assert desk.apply("base").status_code == 200
+    rest = [one for one in RULES if one["id"] != "managed"]
+    desk.shop.allow(
+        *rest, {"id": "new", "on": {"product": "base", "version": "2"}, "to": {"role": "other"}, "manage": True}
+    )
+    gone = desk.client.delete("/products/base?force=all", auth=("other", "other-secret"))
+    assert (gone.status_code, gone.json()["detail"]) == (403, 'to manage "base" is not granted to you')
+    assert desk.apply("base", "other").status_code == 200
+
+
+def test_who_owns_one_version_accepts_no_draft_of_another(desk: Desk) -> None:
+    accepting = {"id": "accepts", "on": {"product": "base", "version": "1"}, "to": {"role": "boss"}, "accept": True}
+    desk.shop.allow(*RULES, accepting)
+    declare(desk.shop, "2.0.0", amount="total")
+    folder = desk.shop.settings.products / "base" / "base.odps.yaml"
+    folder.write_text(folder.read_text().replace("status: active", "status: draft"))
+    assert desk.apply("base").status_code == 200, desk.apply("base").text
+    before = folder.read_text()
+    for name in ("base", "base@1"):
+        refused = desk.client.post(f"/products/{name}/-/promote", auth=("boss", "boss-secret"))
+        assert refused.status_code in {400, 403, 404}, refused.text
+    assert folder.read_text() == before
