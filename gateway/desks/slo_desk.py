@@ -82,7 +82,7 @@ class SloDesk:
                 if one["product"] == name and one["objective"] in exists
             ],
             [
-                {"begins": one["begins"], "ends": one["ends"], **({"reason": one["reason"]} if manages else {})}
+                {"begins": one["begins"], "ends": one["ends"], **(_managed(one, name) if manages else {})}
                 for one in told.get("maintenance", ())
                 if not one["products"] or name in one["products"]
             ],
@@ -145,6 +145,12 @@ class SloDesk:
         by_nobody = None if told is None else {**told, "by": None}
         consumers = incident.get("consumed_by", len(incident["consumers"]))  # of before it was counted
         return {**shown, "consumers": consumers, "acknowledged": by_nobody}
+
+
+def _managed(window: Document, product: str) -> Document:
+    """Why it stands still, to who manages the product; what is cancelled by, where it is of that product alone."""
+    own = list(window["products"]) == [product]
+    return {"reason": window["reason"], **({"window": window["id"]} if own else {})}
 
 
 def _filtered(visible: VisibleProduct, table: str) -> bool:

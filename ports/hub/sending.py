@@ -1,14 +1,15 @@
 """A row sent to a product's input from its page, by who may push to it. Touches the gateway's front door only.
 
-It goes the way of every push: checked by its contract, on record, taken whole or not at all.
+It goes the way of every push: checked by its contract, on record, taken whole or not at all, and once where
+a form is sent twice.
 """
 
 from __future__ import annotations
 
-import uuid
+import hashlib
+import json
 from dataclasses import dataclass
 
-import orjson
 from fastapi import Request
 
 from gateway import Gateway, VisibleProduct, pushable
@@ -36,9 +37,12 @@ class Sending:
         """Take rows as JSON. Raises as a push over REST does."""
         product = request.path_params["product"]
         source, table = form.get("input", ""), form.get("table") or None
-        push = self._gateway.intake.begin(reader.session, product, source, table, uuid.uuid4().hex, "json", "refuse")
+        rows = form.get("rows", "").encode()
+        # Each look at the page has a token of its own: the same rows from one form are one push.
+        key = hashlib.sha256(b"\0".join((form.get("token", "").encode(), rows))).hexdigest()
+        push = self._gateway.intake.begin(reader.session, product, source, table, key, "json", "refuse")
         try:
-            push.write(form.get("rows", "").encode())
+            push.write(rows)
             push.keep()
         finally:
             push.discard()
@@ -50,4 +54,4 @@ def offered(gateway: Gateway, reader: Reader, visible: VisibleProduct) -> tuple[
     if not gateway.intake.takes(reader.session, visible.product):
         return ()
     every = pushable(visible.product)
-    return tuple(Pushed(one.source, one.table, orjson.dumps(dict(one.row)).decode()) for one in every)
+    return tuple(Pushed(one.source, one.table, json.dumps(dict(one.row), ensure_ascii=False)) for one in every)

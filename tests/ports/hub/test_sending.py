@@ -45,7 +45,7 @@ def sent(till: Till, who: tuple[str, str], rows: str) -> httpx.Response:  # noqa
 def test_who_may_push_sends_a_row_from_the_page(offering: Till) -> None:
     shown = page(offering, PUSHING)
     reading.read(shown)
-    assert '{"id":7,"state":"open","amount":1.5}' in html.unescape(shown)
+    assert '{"id": 7, "state": "open", "amount": 1.5}' in html.unescape(shown)
     answer = sent(offering, PUSHING, '{"id": 7, "state": "open"}')
     assert (answer.status_code, answer.headers["location"]) == (303, "/hub/sales?sent=1#send")
     assert "Taken." in reading.read(page(offering, PUSHING, "?sent=1")).text
@@ -64,3 +64,16 @@ def test_who_may_not_push_is_offered_nothing_and_taken_nothing_from(offering: Ti
     assert "Taken." not in page(offering, MANAGING, "?sent=1")
     assert sent(offering, MANAGING, '{"id": 7, "state": "open"}').status_code in {403, 404}
     assert offering.rows() == []
+
+
+def test_a_form_that_is_sent_twice_is_taken_once_and_a_new_one_again(offering: Till) -> None:
+    headers = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+    form = given(page(offering, PUSHING), input="till", table="orders", rows='{"id": 7, "state": "open"}')
+    folder = offering.shop.settings.state / "inputs" / "sales" / "till" / "orders"
+    for rows, kept in ((form["rows"], 1), (form["rows"], 1), ('{"id": 8, "state": "open"}', 2)):
+        sent_now = {**form, "rows": rows}
+        answer = offering.client.post("/hub/sales/-/push", data=sent_now, headers=headers, auth=PUSHING)
+        assert answer.status_code == 303, answer.text
+        assert len(list(folder.glob("*.parquet"))) == kept
+    assert sent(offering, PUSHING, form["rows"]).status_code == 303
+    assert len(list(folder.glob("*.parquet"))) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from gateway.accounting.ledger import Ledger
-from gateway.service_levels import maintenance
+from gateway.service_levels import maintenance, slo_told
 from gateway.ticking import MACHINE
 from tests.ports.rest.test_lifecycle import PEOPLE, RULES
 from tests.test_delegation import Doors, deployed
@@ -87,3 +88,17 @@ def test_what_is_no_window_is_refused(doors: Doors, body: Any) -> None:
     before = present(doors)
     assert ask(doors, "keeper", "POST", json=body).status_code == 400
     assert present(doors) == before
+
+
+def test_who_manages_it_finds_what_is_declared_to_cancel_it(doors: Doors) -> None:
+    made = ask(doors, "keeper", "POST", json=window()).json()["data"]
+    now = MACHINE.now()
+    wide = maintenance.declared(SOON, SOON + timedelta(hours=1), ("hr", "shop"), "operator", "both", now)
+    every = [asdict(one) for one in (*present(doors), wide) if one.id in {made["window"], wide.id}]
+    slo_told.write(doors.settings.state, {**slo_told.NOTHING, "maintenance": every})
+    told = {who: doors.get("/products/shop/-/slo", who).json()["data"]["maintenance"] for who in ("keeper", "reader")}
+    assert [(one["reason"], one.get("window")) for one in told["keeper"]] == [
+        ("new disks", made["window"]), ("both", None),
+    ]  # fmt: skip
+    assert [set(one) for one in told["reader"]] == [{"begins", "ends"}] * 2
+    assert ask(doors, "deputy", "DELETE", f"/{told['keeper'][0]['window']}").status_code == 200
