@@ -3,7 +3,8 @@
 Touches <state>/ledger only. Nothing of a product's values stands in it. A reader takes every whole line: what a full
 disk or a kill has cut is passed over, and the line after it is whole. Of a month that is over, the files of a kind
 become one: from the moment at which that has its name (of no process, and the month's last day) they are no more, and
-they are removed an hour later, when nobody reads them any longer.
+they are removed an hour later, when nobody reads them any longer. What is appended to such a month later, by a clock
+that was ahead until then, has files of its own, which stay.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from gateway import ticking
 from gateway.errors import Unavailable
+from gateway.files import durable
 from gateway.ticking import Clock
 
 Scalar = str | int | float | bool | list[str] | None
@@ -38,6 +40,8 @@ _FILE = re.compile(r"(?P<kind>[a-z][a-z_]{0,30})-(?P<day>\d{8})-(?P<process>\d+)
 # Of a day that was over so long ago nobody appends any more.
 _SETTLED_DAYS = 2
 _MONTH = "0"
+# Begins the number of a process that appends to a month that has its one file already.
+_LATE = "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,9 @@ class Ledger:
         lines = [_line({"at": now, **row}) for row in rows]
         if not lines:
             return
-        path = self._folder / f"{_named(kind)}-{now[:10].replace('-', '')}-{os.getpid()}.jsonl"
+        day = now[:10].replace("-", "")
+        late = _LATE if self._whole(_named(kind), day[:6]).exists() else ""
+        path = self._folder / f"{kind}-{day}-{late}{os.getpid()}.jsonl"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -169,12 +175,16 @@ class Ledger:
         """Put one file in place of those of a kind and month that is over."""
         months: dict[tuple[str, str], list[Path]] = {}
         for day, path in self._files(""):
-            if day[:6] < _day(present, days=-_SETTLED_DAYS)[:6]:
+            if day[:6] < _day(present, days=-_SETTLED_DAYS)[:6] and not _is_late(path):
                 months.setdefault((_kind(path), day[:6]), []).append(path)
         for (kind, month), paths in months.items():
             if len(paths) > 1:
-                last = calendar.monthrange(int(month[:4]), int(month[4:]))[1]
-                _joined(paths, self._folder / f"{kind}-{month}{last}-{_MONTH}.jsonl")
+                _joined(paths, self._whole(kind, month))
+
+    def _whole(self, kind: str, month: str) -> Path:
+        """The one file of a kind and month that is over."""
+        last = calendar.monthrange(int(month[:4]), int(month[4:]))[1]
+        return self._folder / f"{kind}-{month}{last}-{_MONTH}.jsonl"
 
     def _files(self, kind: str) -> list[tuple[str, Path]]:
         """(day, file), the oldest day first; of every kind where it is ""."""
@@ -189,7 +199,7 @@ class Ledger:
         return sorted(
             (match["day"], path)
             for match, path in found
-            if match["process"] == _MONTH or (match["kind"], match["day"][:6]) not in whole
+            if match["process"].startswith((_MONTH, _LATE)) or (match["kind"], match["day"][:6]) not in whole
         )
 
 
@@ -225,6 +235,12 @@ def _written(descriptor: int, body: bytes) -> None:
         raise
 
 
+def _is_late(path: Path) -> bool:
+    """Whether it is of a month that had its one file when it was begun."""
+    process = path.stem.rpartition("-")[2]
+    return process != _MONTH and process.startswith(_LATE)
+
+
 def _kind(path: Path) -> str:
     return path.name.partition("-")[0]
 
@@ -232,21 +248,15 @@ def _kind(path: Path) -> str:
 def _read_before(path: Path, places: Mapping[str, int]) -> bool:
     """Whether it is a month's, of which days were read."""
     kind, day, process = path.stem.split("-")
-    return process == _MONTH and any(name.startswith(f"{kind}-{day[:6]}") for name in places)
+    days = re.compile(rf"{kind}-{day[:6]}\d\d-(?!{_LATE})")
+    return process == _MONTH and any(days.match(name) for name in places)
 
 
 def _joined(paths: Iterable[Path], into: Path) -> None:
     """One file of their whole lines, in their order. Where it cannot be written, they stay."""
-    draft = into.with_suffix(".draft")
-    try:
-        with draft.open("wb") as file:
-            for path in paths:
-                file.writelines(raw for raw in _raw(path) if raw.endswith(b"\n"))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(into)
-    except OSError:
-        draft.unlink(missing_ok=True)
+    with suppress(OSError), durable.replacing(into) as file:
+        for path in paths:
+            file.writelines(raw for raw in _raw(path) if raw.endswith(b"\n"))
 
 
 def _read(path: Path, holding: str = "") -> Iterator[dict[str, Scalar]]:

@@ -182,7 +182,7 @@ class Refresher:
 
     def _swept_by_now(self) -> None:
         now = self._clock.now()
-        if self._swept is None or now - self._swept >= _SWEEP:
+        if self._swept is None or abs(now - self._swept) >= _SWEEP:  # the clock may be set back
             self._swept = now
             try:
                 self._ledger.sweep(self._settings.ledger_days, own_product.BRIEFS)

@@ -247,3 +247,29 @@ def test_the_latest_rows_are_read_first_and_only_those_that_hold_a_word(tmp_path
     found = [[row["n"] for row in part] for part in kept.back("refresh", holding="a")]
     assert found == [[2], [1], [0]]
     assert [row["n"] for row in kept.rows("refresh", holding="ab")] == [0, 1, 2]
+
+
+def test_after_a_clock_was_ahead_what_is_appended_to_a_month_that_was_put_together_is_kept(tmp_path: Path) -> None:
+    today = MARCH + timedelta(days=10)
+    clock, places = ScriptedClock(today), dict[str, int]()
+    kept, ahead = Ledger(tmp_path, clock), Ledger(tmp_path, ScriptedClock(today + timedelta(days=30)))
+    kept.append("hours", [{"row": "a"}])
+    clock.advance(timedelta(days=1))
+    kept.append("hours", [{"row": "b"}])
+    assert len(kept.follow("hours", places)) == 2
+    for rows in ("c", "d"):
+        ahead.sweep(400)
+        clock.advance(timedelta(minutes=1))
+        kept.append("hours", [{"row": rows}])
+        assert [row["row"] for row in kept.follow("hours", places)] == [rows]
+    ahead.sweep(400)
+    assert [row["row"] for row in kept.rows("hours")] == ["a", "b", "c", "d"]
+    assert [row["row"] for row in kept.follow("hours", {})] == ["a", "b", "c", "d"]
+
+
+def test_a_month_that_is_one_file_is_its_owners_alone(tmp_path: Path) -> None:
+    clock = ScriptedClock(MARCH - timedelta(days=40))
+    kept_for(tmp_path, clock, 40)
+    kept = Ledger(tmp_path, clock)
+    kept.sweep(400)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in _files(kept, "hours")} == {0o600}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from gateway.accounting.ledger import Ledger
 from gateway.contracts import contract
 from gateway.contracts.contract import ContractError
 from gateway.desks.refreshes import Refreshed, history
@@ -263,3 +264,16 @@ def test_a_schedule_that_means_nothing_is_a_finding(shop: Workshop, declared_as:
     folder = shop.declare("stock", ITEMS, data={"items": rows(1)}, custom={"refresh": declared_as})
     with pytest.raises(ContractError, match=f".*{told.replace('*', '.')}"):
         contract.load(folder)
+
+
+def test_the_ledger_is_pruned_though_the_clock_was_set_back(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept = []
+    monkeypatch.setattr(Ledger, "sweep", lambda *_: swept.append(1))
+    now = datetime.now(UTC)
+    clock = ScriptedClock(now + timedelta(days=400))
+    work = refresher(shop, clock)
+    work.tick()
+    work.tick()
+    clock.advance(timedelta(days=-400))
+    work.tick()
+    assert len(swept) == 2
