@@ -1,4 +1,4 @@
-"""Many small segments of pushes to one, rows in the same order, keys still known. Touches the shelves of one product.
+"""Many small segments of pushes to one, rows in the same order, keys known on. Touches the shelves of one product.
 
 Runs under the publication lock, which whoever reads segments for long holds as well: what was merged goes at once.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -30,13 +31,16 @@ _log = logging.getLogger("outport.publish")
 
 
 def compact(state: Path, product: Product) -> None:
-    """Merge what clients have pushed to the product. What cannot be merged now stays as it is."""
+    """Merge what clients have pushed to the product, and let go of old keys. What cannot be merged now stays."""
     count, size = 0, 0
     for source in product.inputs:
         for table, feed in source.feeds:
             if isinstance(feed, PushSource):
                 shelf = segments.shelf(state, product.name, source.name, table)
                 try:
+                    if shelf.folder.is_dir():
+                        with shelf.turn():
+                            shelf.forget(time.time())
                     for run_count, run_bytes in merging(shelf):
                         count, size = count + run_count, size + run_bytes
                         if count >= AT_ONCE or size >= AT_ONCE_BYTES:

@@ -41,6 +41,11 @@ _BESIDE = (".aside", ".json", ".keys")
 # Of each row of a merged segment: the place of its push, as the name of any other segment tells it.
 TURN = "$turn"
 _LOOKS = 3
+# In a line of a key: before the moment at which its push was answered. Lines of before it was kept have none.
+_AT = "\t"
+# For so long a key is known at least: who sends a push again does so by then. Looked for when a day's worth is over.
+KEYS_S = 30 * 86_400.0
+_SLACK_S = 86_400.0
 # What is older, and that nobody holds, a killed process has left.
 _STALE_S = 3_600.0
 
@@ -161,7 +166,7 @@ class Shelf:
             if known and known[:32] != body:
                 raise Conflict
             if known:
-                return _ANSWER.validate_json(known[33:])
+                return _ANSWER.validate_json(known[33:].partition(_AT)[0])
         return None
 
     def add(self, key: str, body: str, rows: Path, aside: Path | None, answer: Answer) -> None:
@@ -186,6 +191,19 @@ class Shelf:
         final = self.folder / f"{int(run[-1].name[:12]):012d}-{_first(run[0].name):032x}-{_MERGED}.parquet"
         self._place(final, rows, {".json": told, ".keys": keys} | ({} if aside is None else {".aside": aside}))
         self.tidy()
+
+    def forget(self, now_s: float) -> None:
+        """Let go of the keys of merged pushes that nobody sends again. Only under `turn`. Raises OSError."""
+        for path in self.pushed():
+            keys = path.with_suffix(".keys")
+            if path.stem.endswith(_MERGED) and _oldest(keys) < now_s - KEYS_S - _SLACK_S:
+                lines = [one for one in _lines(keys) if _at(one) >= now_s - KEYS_S]
+                folder = self.begin()
+                try:
+                    (folder / "keys").write_bytes(b"".join(lines))
+                    durable.place(folder / "keys", keys)
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _place(self, final: Path, rows: Path, beside: Mapping[str, Path]) -> None:
         for suffix, source in beside.items():
@@ -239,20 +257,47 @@ def _first(name: str) -> int:
 
 
 def _keys(path: Path) -> bytes:
-    """What is known of the pushes that a segment holds: of each a line of its key, its body's digest, its answer."""
+    """What is known of the pushes that a segment holds: of each a line of its key, its body's digest, its answer, and
+    when that was given.
+    """
     if path.name.endswith(f"{_MERGED}.parquet"):
-        return path.with_suffix(".keys").read_bytes()
-    return f"\n{path.name[13:45]} {path.name[46:78]} ".encode() + path.with_suffix(".json").read_bytes()
+        return b"".join(_lines(path.with_suffix(".keys")))
+    told = path.with_suffix(".json")
+    known = f"\n{path.name[13:45]} {path.name[46:78]} ".encode() + told.read_bytes()
+    return known + f"{_AT}{int(told.stat().st_mtime)}".encode()
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Each key's, with the file's own moment where it has none."""
+    moment = f"{_AT}{int(path.stat().st_mtime)}".encode()
+    for line in path.read_bytes().split(b"\n"):
+        if line:
+            yield b"\n" + line + (b"" if _AT.encode() in line else moment)
+
+
+def _at(line: bytes) -> float:
+    return float(line.rpartition(_AT.encode())[2])
+
+
+def _oldest(path: Path) -> float:
+    """When the first push was answered of whose key a file tells: they are in order of arrival."""
+    with path.open("rb") as file:
+        file.readline()
+        first = file.readline().rstrip(b"\n")
+    return _at(first) if _AT.encode() in first else path.stat().st_mtime
 
 
 def _known(path: Path, key: str) -> str:
     """The rest of a key's line, "" where there is none."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
-        at = held.find(f"\n{key} ".encode())
-        if at < 0:
-            return ""
-        end = held.find(b"\n", at + 1)
-        return held[at + 34 : end if end >= 0 else len(held)].decode()
+    with path.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return ""  # all that it told of is forgotten
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+            at = held.find(f"\n{key} ".encode())
+            if at < 0:
+                return ""
+            end = held.find(b"\n", at + 1)
+            return held[at + 34 : end if end >= 0 else len(held)].decode()
 
 
 def _sum(answers: Iterable[Answer]) -> Answer:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +66,9 @@ def test_what_a_killed_push_has_left_is_nobodys_and_goes(tmp_path: Path) -> None
     kept(shelf, b"r", b"a")
     assert not left.exists()
     assert [path.read_bytes() for path in shelf.aside()] == [b"a"]
+
+
+ANSWERED = Answer(2, 1, (("id.type", 1),))
 
 
 def digest(text: str) -> str:
@@ -186,3 +192,69 @@ def test_a_publication_merges_so_much_and_the_next_one_goes_on(tmp_path: Path, m
         left.append(len(home.pushed()))
         whole(home, 9)
     assert left == [6, 3, 1, 1]
+
+
+def known(shelf: Shelf, count: int) -> list[int]:
+    """The pushes whose keys are known."""
+    return [n for n in range(count) if shelf.answered(digest(f"key {n}"), digest(f"body {n}")) == ANSWERED]
+
+
+def test_keys_of_merged_pushes_are_forgotten_after_thirty_days_and_nothing_else_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MANY", 3)
+    shop = Workshop(tmp_path)
+    declare(shop, "append")
+    product = contract.load(shop.settings.products / "sales")
+    shelf = shelf_of(shop.settings.state, "sales", "till", "orders")
+    now = int(time.time())
+    for number, days in enumerate((40, 31, 20, 0)):
+        pushed(shelf, number)
+        answer = shelf.pushed()[-1].with_suffix(".json")
+        os.utime(answer, (now - days * 86_400, now - days * 86_400))
+    compaction.merge(shelf)
+    (keys,) = shelf.folder.glob("*.keys")
+    whole(shelf, 4)
+    with monkeypatch.context() as patched:
+        steps(patched, iter(()))
+        patched.setattr(shutil, "rmtree", lambda *_, **__: None)
+        with pytest.raises(Killed):
+            compaction.compact(shop.settings.state, product)
+    whole(shelf, 4)
+    compaction.compact(shop.settings.state, product)
+    assert known(shelf, 4) == [2, 3]
+    # They are kept as they were when there are more.
+    for number in (4, 5):
+        pushed(shelf, number)
+    compaction.compact(shop.settings.state, product)
+    assert known(shelf, 6) == [2, 3, 4, 5]
+    with shelf.turn():
+        shelf.forget(now + 32 * 86_400)
+    assert known(shelf, 6) == []
+    (keys,) = shelf.folder.glob("*.keys")
+    assert keys.stat().st_size == 0
+    assert read(shelf.pushed()) == list(range(12))
+    assert sum(one.rows for one in shelf.answers()) == 12
+    for number in (6, 7):
+        pushed(shelf, number)
+    compaction.merge(shelf)
+    assert known(shelf, 8) == [6, 7]
+
+
+def test_keys_of_before_their_moment_was_kept_count_from_when_they_were_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MANY", 3)
+    shelf = Shelf(tmp_path / "orders")
+    for number in range(3):
+        pushed(shelf, number)
+    compaction.merge(shelf)
+    (keys,) = shelf.folder.glob("*.keys")
+    now = time.time()
+    keys.write_bytes(re.sub(rb"\t\d+", b"", keys.read_bytes()))
+    assert known(shelf, 3) == [0, 1, 2]
+    for age_days, left in ((29, [0, 1, 2]), (32, [])):
+        os.utime(keys, (now - age_days * 86_400,) * 2)
+        with shelf.turn():
+            shelf.forget(now)
+        assert known(shelf, 3) == left
