@@ -35,6 +35,8 @@ ITSELF = "outport"
 LINE_BYTES = 65_536
 # Of all files of one kind; past it the oldest days go, whatever the retention.
 KIND_BYTES = 512 << 20
+# Of a month that becomes one file, which is read, and goes, as a whole: a larger one stays in days.
+MONTH_BYTES = KIND_BYTES // 16
 _KIND = re.compile(r"[a-z][a-z_]{0,30}", re.ASCII)
 _FILE = re.compile(r"(?P<kind>[a-z][a-z_]{0,30})-(?P<day>\d{8})-(?P<process>\d+)\.jsonl", re.ASCII)
 # Of a day that was over so long ago nobody appends any more.
@@ -178,7 +180,7 @@ class Ledger:
             if day[:6] < _day(present, days=-_SETTLED_DAYS)[:6] and not _is_late(path):
                 months.setdefault((_kind(path), day[:6]), []).append(path)
         for (kind, month), paths in months.items():
-            if len(paths) > 1:
+            if len(paths) > 1 and sum(map(_size, paths)) <= MONTH_BYTES:
                 _joined(paths, self._whole(kind, month))
 
     def _whole(self, kind: str, month: str) -> Path:

@@ -273,3 +273,17 @@ def test_a_month_that_is_one_file_is_its_owners_alone(tmp_path: Path) -> None:
     kept = Ledger(tmp_path, clock)
     kept.sweep(400)
     assert {stat.S_IMODE(path.stat().st_mode) for path in _files(kept, "hours")} == {0o600}
+
+
+def test_a_month_that_is_large_stays_in_days_so_that_the_oldest_go_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ScriptedClock(MARCH - timedelta(days=40))
+    rows = kept_for(tmp_path, clock, 40)
+    kept = Ledger(tmp_path, clock)
+    sizes = [path.stat().st_size for path in _files(kept, "hours")]
+    monkeypatch.setattr(ledger, "MONTH_BYTES", sizes[0])
+    for gone in (5, 7):
+        monkeypatch.setattr(ledger, "KIND_BYTES", sum(sizes[gone:]))
+        kept.sweep(400)
+        assert said(tmp_path) == rows[gone:]
