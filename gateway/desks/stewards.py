@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
@@ -156,6 +156,11 @@ class Stewards:
             return False
         environment = Environment(session.port, session.purpose, "metadata", time.time())
         return self._pins.present().policies.simulates(session.principal, environment)
+
+    def looker(self, session: Session) -> Callable[[str], bool]:
+        """Tells of a principal whether the session may simulate it; asks about nobody where it may simulate none."""
+        pin, some = self._pins.present(), self.looks(session)
+        return lambda subject: some and self.simulates(session, subject, pin)
 
     def simulates(self, session: Session, subject: str, pin: Pin) -> bool:
         """Whether a rule lets the session simulate `subject`; of an unknown one, none does."""

@@ -58,7 +58,7 @@ class Stewardship:
         for name in every:
             self._read(session, "plan", name)
         try:
-            found = lifecycle.plan(self._settings, folders, since)
+            found = lifecycle.plan(self._settings, folders, since, whose=self._stewards.looker(session))
         except ContractError as error:
             raise _refused(error) from error
         given = {name: told for name, told in found.document.items() if name not in {"access", "policies"}}
@@ -111,7 +111,7 @@ class Stewardship:
         for name in every:
             self._read(session, "apply", name)
         try:
-            found = lifecycle.plan(self._settings, folders, since).products
+            found = lifecycle.plan(self._settings, folders, since, whose=lambda _: False).products
         except ContractError as error:
             return _refused(error)
         lesser = [one for one in found if not one.fits]

@@ -7,7 +7,7 @@ is checked against, and what is served where rows are counted.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,9 +121,16 @@ class Plan:
         }
 
 
-def plan(settings: Settings, folders: Sequence[Path], since: datetime, policies: Path | None = None) -> Plan:
+def plan(
+    settings: Settings,
+    folders: Sequence[Path],
+    since: datetime,
+    policies: Path | None = None,
+    whose: Callable[[str], bool] | None = None,
+) -> Plan:
     """What publishing `folders` would change now, under the policies of another folder where one is named.
 
+    `whose` access is looked at: everybody's where it is None, which takes its time where there are many.
     That the audit is read is the caller's to put on record. Raises ContractError for folders that cannot be read.
     """
     child.settled(settings.state)
@@ -148,7 +155,7 @@ def plan(settings: Settings, folders: Sequence[Path], since: datetime, policies:
         found, snapshot = _planned(asked, one, old, future, known, ahead, asked_of)
         planned.append(found)
         future = future.serving(snapshot) if snapshot is not None else future
-    access, doubts = _access(settings, asked, directory, served, future)
+    access, doubts = _access(settings, asked, directory, served, future, whose)
     return Plan(tuple(planned), access, doubts, since)
 
 
@@ -240,7 +247,12 @@ def _shadow(product: Product, pseudonyms: frozenset[Any]) -> Snapshot:
 
 
 def _access(
-    old: Settings, new: Settings, directory: Directory, served: Deployment, future: Deployment
+    old: Settings,
+    new: Settings,
+    directory: Directory,
+    served: Deployment,
+    future: Deployment,
+    whose: Callable[[str], bool] | None,
 ) -> tuple[tuple[AccessChange, ...], tuple[Finding, ...]]:
     """What each principal of the directory gains and loses; the findings of policies that cannot be used instead."""
     before, after = {one.id for one in served.snapshots}, {one.id for one in future.snapshots}
@@ -251,22 +263,28 @@ def _access(
         then = policy.load(new.policies, [one.product for one in future.snapshots])
     except PolicyError as error:
         return (), tuple(one for one in error.findings if one.severity == "error")
+    other = None if old.policies != new.policies else before ^ after
+    names = {one.product.name for one in (*served.snapshots, *future.snapshots) if other is None or one.id in other}
     found: list[AccessChange] = []
     with RowCounts(old, served.current) as counts:
         for subject in directory.subjects():
-            before_it = _seen(now, directory, subject, served)
-            found += _differences(subject, before_it, _seen(then, directory, subject, future), counts)
+            if whose is None or whose(subject):
+                before_it = _seen(now, directory, subject, served, names)
+                found += _differences(subject, before_it, _seen(then, directory, subject, future, names), counts)
     return tuple(found), ()
 
 
 _Seen = dict[str, tuple[dict[str, str], str | None]]
 
 
-def _seen(policies: PolicySet, directory: Directory, subject: str, deployment: Deployment) -> _Seen:
-    """Each table that exists for the subject: its columns with their treatment, and the filter of its rows."""
+def _seen(
+    policies: PolicySet, directory: Directory, subject: str, deployment: Deployment, names: Collection[str]
+) -> _Seen:
+    """Each table of these products that exists for the subject: its columns with their treatment, and the filter of its
+    rows."""
     environment = Environment("command", None, "query", time.time())
     found: _Seen = {}
-    for snapshot in deployment.current:
+    for snapshot in (one for one in deployment.current if one.product.name in names):
         hashed = frozenset(policies.pseudonyms(snapshot.product))
         principal = directory.principal(subject)
         for table in explain(policies, principal, snapshot.product, environment, hashed, snapshot.inherited):

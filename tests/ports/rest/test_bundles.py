@@ -15,6 +15,8 @@ import pytest
 from gateway import Gateway
 from gateway.access.identity import Directory
 from gateway.access.keys import load
+from gateway.operations import lifecycle
+from gateway.policies.explain import explain
 from gateway.publication.child import lock
 from ports.http.server import HttpPort
 from tests.workshop import KEY, Workshop, column
@@ -228,6 +230,23 @@ def test_a_plan_tells_of_others_what_who_asks_may_look_at(desk: Desk) -> None:
     assert [(one["subject"], one["looked_at"], one["products"]) for one in looked] == [
         (who, ["reader"], ["made"]) for who in ("boss", "half")
     ]
+
+
+def test_a_plan_asks_about_nobody_whom_its_reader_may_not_look_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_sums(desk.shop)
+    asked: set[tuple[str, str]] = set()
+
+    def noted(policies: Any, principal: Any, product: Any, *rest: Any) -> Any:
+        asked.add((principal.subject, product.name))
+        return explain(policies, principal, product, *rest)
+
+    monkeypatch.setattr(lifecycle, "explain", noted)
+    assert desk.ask("GET", "made").json()["data"]["access"]
+    assert asked == {("reader", "made")}, "nobody else, and of no other product"
+    asked.clear()
+    desk.shop.allow(*(one for one in RULES if one["id"] != "looks"))
+    assert "access" not in desk.ask("GET", "made").json()["data"]
+    assert asked == set()
 
 
 def test_that_another_publication_runs_is_told_without_what_it_publishes(desk: Desk) -> None:
