@@ -16,6 +16,7 @@ import pytest
 from gateway import Gateway, Password, Query
 from gateway.serving.cpu import Account, Lap, Meter
 from gateway.serving.running import Alone, Slots
+from gateway.serving.stream import Late, Summary
 from gateway.sql import duck
 from ports.http.server import HttpPort
 from tests.conftest import World
@@ -114,6 +115,22 @@ def test_over_flight_the_batches_are_counted_as_they_are_written(own: Gateway) -
     (batch,) = table.combine_chunks().to_batches()
     assert counted(own, "sent_bytes", "flightsql") == pa.ipc.get_record_batch_size(batch)
     assert counted(own, "rendered_cpu_seconds", "flightsql") > 0
+
+
+def test_what_leaves_while_another_thread_ends_the_answer_is_counted(
+    own: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = own.answer(own.open(Password("steward", "steward-secret"), "rest"), Query(TEXT))
+    ended = result._finish
+
+    def meanwhile(summary: Summary) -> Late | None:
+        result.sent(321)
+        return ended(summary)
+
+    monkeypatch.setattr(result, "_finish", meanwhile)
+    with result:
+        next(iter(result.batches()))
+    assert counted(own, "sent_bytes", "rest") == 321
 
 
 def test_two_answers_in_one_body_share_its_bytes(own: Gateway) -> None:

@@ -329,9 +329,10 @@ class Result:
 
     def _tell(self) -> None:
         """Have counted what a door has sent and spent since the last time."""
-        if self._late is not None:
-            self._late(self._sent, self._lap.spent_s * 1000)
-        self._sent, self._lap.spent_s = 0, 0.0
+        if self._late is not None:  # another thread may be ending it: then that one tells
+            size, spent_s = self._sent, self._lap.spent_s
+            self._sent, self._lap.spent_s = 0, 0.0
+            self._late(size, spent_s * 1000)
 
 
 class Watchdog:
