@@ -67,7 +67,8 @@ def backup(settings: Settings, target: Path, act: Act, *, audit: bool, secret: b
                 raise BadQuery(f"there is nothing to back up: {error}", reason="value") from error
             # A push that lands now is on its way with all of its files, or with none.
             for home in sorted((settings.state / segments.INPUTS).glob("*/*/*")):
-                turns.enter_context(segments.Shelf(home).turn())
+                if home.is_dir():
+                    turns.enter_context(segments.Shelf(home).turn())
             names = [*_snapshots(settings.state, known), *_others(settings.state, audit=audit, secret=secret)]
             recorded(settings, act, sorted({one.product for one in known.served}))
             _descriptors(len(names))

@@ -288,6 +288,7 @@ def test_rows_that_were_pushed_are_in_it_and_what_is_on_its_way_is_not(
     segment = f"{1:012d}-{'a' * 32}-{'b' * 32}"
     for name in (f"{segment}.parquet", f"{segment}.answer", "lock", "work-1/body"):
         (home / name).write_text(name)
+    (home.parent / ".listing").write_text("of somebody else")
     saved(shop, file)
     elsewhere(shop, tmp_path)
     restored(elsewhere(shop, tmp_path), file)
