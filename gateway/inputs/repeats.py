@@ -8,6 +8,7 @@ one that is set aside replaces nothing: what it would have replaced keeps its ke
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ ROW = "$row"
 RAW = "$raw."
 # Of each row that is set aside: by which rules.
 RULES = "$rules"
+_TOLD_APART = re.compile("FLOAT|DOUBLE|INTERVAL")
 # Rows are held to what they do not replace after all so many times; the last time as if they replaced nothing.
 _ROUNDS = (False, False, False, True)
 # Of rows that came at once: after all that came before.
@@ -120,7 +122,10 @@ def _decided(relation: Relation, key: KeyRule, rows: str, keys: str, held: str) 
     came = f'SELECT *, false AS "$held" FROM ({rows}) AS one'
     if held:
         came += f' UNION ALL BY NAME SELECT *, true AS "$held" FROM {_stage(held)}'
-    copies = f'row_number() OVER (PARTITION BY {every}, "$turn") AS "$copy"'
+    # What is equal may be told in two ways, as 0.0 and -0.0 are: it is one of them whatever the engine met first.
+    told = [f"CAST({quote(name)} AS VARCHAR)" for name, kind in relation.columns if _TOLD_APART.search(kind)]
+    order = f" ORDER BY {', '.join(told)}" if told else ""
+    copies = f'row_number() OVER (PARTITION BY {every}, "$turn"{order}) AS "$copy"'
     some = f"SELECT one.*, {copies} FROM ({came}) AS one SEMI JOIN {_stage(keys)} AS two USING ({names})"
     kinds = f'count(*) FILTER (WHERE "$copy" = 1) OVER (PARTITION BY {names}, "$turn") AS "$kinds"'
     first = f'min("$turn") FILTER (WHERE "$kinds" = 1) OVER (PARTITION BY {names}) AS "$first"'

@@ -108,6 +108,14 @@ def test_keys_are_equal_as_the_engine_has_it_once_they_have_their_type(
     assert snapshot.row_counts == {"kept": left}
 
 
+@pytest.mark.parametrize("given", [(0.0, -0.0), (-0.0, 0.0)])
+def test_of_equal_rows_that_are_told_in_two_ways_it_is_always_the_same_one(
+    shop: Workshop, given: tuple[float, ...]
+) -> None:
+    snapshot = came(shop, ONE | {"state": column("DOUBLE")}, *((1, one, 1) for one in given))
+    assert kept(snapshot) == [(1, "-0.0", 1)]
+
+
 def test_without_a_limit_a_repeated_key_stops_the_publication_at_its_place(shop: Workshop) -> None:
     with pytest.raises(ContractError) as refusal:
         came(shop, TWO, (1, "a", 1), (1, "a", 2), (2, "a", 5), (3, "a", 5), limit=None)
