@@ -199,3 +199,25 @@ def test_the_cpu_of_an_answer_is_on_record(own: Gateway) -> None:
         list(result.batches())
     assert result.summary is not None
     assert result.summary.cpu_ms > 0
+
+
+def test_who_looks_at_the_clocks_beside_a_query_that_ends_takes_nothing_from_it() -> None:
+    meter = Meter()
+    meter._read[time.CLOCK_THREAD_CPUTIME_ID] = 0.0
+    ended = Account()
+
+    class Busy:
+        """A lock that another thread holds for a while, and looks, before the query gets it at its end."""
+
+        def __enter__(self) -> None:
+            if ended in meter._running:
+                meter._look(time.monotonic())
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    meter._lock = Busy()  # type: ignore[assignment]
+    with meter.counting(ended):
+        meter._looked = time.monotonic() + 60
+    assert [one for one in meter._ran.values() if one < 0] == []
+    assert list(meter._ran) == [ended]

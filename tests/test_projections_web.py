@@ -325,9 +325,9 @@ def test_what_is_told_of_a_product_is_told_on_the_page_of_its_projection(
     assert named == ["shop"]
     places = ("shop", "customers.email", "customers.salary", "customers.tags", "people.mail", "analyst_narrow")
     told = tuple(Change("minor", place, "its service levels are others") for place in places)
-    assert [one.place for one in product_desk._seen(told, narrow)] == ["shop", "customers.email"]
+    assert [one.place for one in product_desk._seen(told, narrow, ())] == ["shop", "customers.email"]
     new = tuple(Change("minor", place, "the table is new") for place in ("customers", "people", "payments"))
-    assert [one.place for one in product_desk._seen(new, narrow)] == ["customers"]
+    assert [one.place for one in product_desk._seen(new, narrow, ())] == ["customers"]
 
 
 def test_the_owner_of_a_product_is_told_what_is_said_of_its_projection(

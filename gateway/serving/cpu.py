@@ -69,8 +69,9 @@ class Meter:
         try:
             yield
         finally:
-            now = time.monotonic()
             with self._lock:
+                # Read under the lock: whoever held it may have looked at this account's time since.
+                now = time.monotonic()
                 account.end()
                 self._running.discard(account)
                 if self._read:
@@ -124,7 +125,8 @@ class Lap:
     def end(self) -> None:
         """It is done with them; another thread's end is none."""
         if self._thread == threading.get_ident():
-            self.spent_s += time.thread_time() - self._began
+            # A thread that has ended leaves its number to another, whose clock began later.
+            self.spent_s += max(0.0, time.thread_time() - self._began)
         self._thread = 0
 
 
