@@ -91,13 +91,14 @@ async function walk () {
   await page.getByRole('button', { name: 'Ask', exact: true }).click()
   seen.steps.drawn = await page.locator('svg[role=img]').getAttribute('aria-label')
   seen.steps.bars = await page.locator('svg .bar-fill').count()
+  await page.locator('main').evaluate((main) => main.scrollIntoView())
+  await picture(page, 'playground')
   await page.goto(`${url}/hub/-/playground?as=analyst`)
   await page.fill('#text', 'SELECT email FROM customer_360.customers LIMIT 3')
   await page.focus('#text')
   await page.keyboard.press('Control+Enter')
   await page.waitForSelector('#answer')
   seen.steps.sql = await page.locator('section table tbody td').allTextContents()
-  await picture(page, 'playground')
   await page.context().close()
 }
 
@@ -111,7 +112,7 @@ async function look () {
     for (const path of paths) {
       await page.goto(url + path)
       if (colorScheme === 'dark' && path.startsWith('/hub/customer_360?')) {
-        await page.locator('#lineage').scrollIntoViewIfNeeded()
+        await page.locator('#lineage').evaluate((lineage) => lineage.scrollIntoView())
         await picture(page, 'dark')
       }
       await audited(page, `${colorScheme} ${path}`)
