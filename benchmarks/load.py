@@ -85,14 +85,14 @@ class Wire:
 
 def get(path: str, subject: str | None = None) -> bytes:
     """A GET request, with the credentials of a demo persona."""
-    return f"GET {path} HTTP/1.1\r\nHost: x\r\n{_credentials(subject)}\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{_credentials(subject)}\r\n".encode()
 
 
 def post(path: str, body: object, subject: str | None = None) -> bytes:
     """A POST request of JSON, with the credentials of a demo persona."""
     content = json.dumps(body, separators=(",", ":")).encode()
     about = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
-    return f"POST {path} HTTP/1.1\r\nHost: x\r\n{_credentials(subject)}{about}\r\n".encode() + content
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{_credentials(subject)}{about}\r\n".encode() + content
 
 
 def _credentials(subject: str | None) -> str:
@@ -191,7 +191,9 @@ async def _asked(target: Http, connections: int, duration_s: float) -> Measured:
 
 async def _first(target: Http) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
-    writer.write(target.requests[0].replace(b"\r\nHost: x\r\n", b"\r\nHost: x\r\nConnection: close\r\n", 1))
+    writer.write(
+        target.requests[0].replace(b"\r\nHost: localhost\r\n", b"\r\nHost: localhost\r\nConnection: close\r\n", 1)
+    )
     head, body = (await reader.readuntil(b"\r\n\r\n")).lower(), await reader.read()
     writer.close()
     if b"transfer-encoding: chunked" not in head:
