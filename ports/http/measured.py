@@ -16,7 +16,7 @@ from ports.http.comparing import STEPS, named
 from ports.http.conditions import condition
 from ports.http.filters import Filter, Logic
 from ports.http.grouping import OWN, Field, Of, path
-from ports.http.pairs import LOGIC, Pairs, whole
+from ports.http.pairs import LOGIC, Pairs, single, whole
 from ports.http.sql import Columns, OrderTerm, Parameters, order_by, quoted
 
 SINGLE = ("by", "grain", "order", "limit", "offset", "compare", "format", "int64")
@@ -62,7 +62,7 @@ def understand(given: Pairs, tables: Sequence[Of], more: Sequence[Filter] = ()) 
 
     Raises BadQuery that names what is wrong and what is allowed.
     """
-    once = _once(given)
+    once = single(given, SINGLE)
     measures = [one for table in tables for one in table.measures]
     by = _by(once.get("by"), once.get("grain"), tables)
     grain = next((one.grain for one in by if one.grain), "")
@@ -87,16 +87,6 @@ def understand(given: Pairs, tables: Sequence[Of], more: Sequence[Filter] = ()) 
         back,
         outputs,
     )
-
-
-def _once(given: Pairs) -> dict[str, str]:
-    single: dict[str, str] = {}
-    for name, text in given:
-        if name in SINGLE:
-            if name in single:
-                raise BadQuery(f'parameter "{name}" is given twice', reason="parameter")
-            single[name] = text
-    return single
 
 
 def _column(name: str, kind: str) -> Column:

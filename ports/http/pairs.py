@@ -19,3 +19,14 @@ def whole(name: str, text: str | None) -> int | None:
     if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) >= COUNT_LIMIT:
         raise BadQuery(f'"{text[:20]}" is not a value of {name}: it takes whole numbers from 0', reason="value")
     return int(text)
+
+
+def single(given: Pairs, names: Sequence[str]) -> dict[str, str]:
+    """Those of `names` that are given. Raises BadQuery where one is given twice."""
+    found: dict[str, str] = {}
+    for name, text in given:
+        if name in names:
+            if name in found:
+                raise BadQuery(f'parameter "{name}" is given twice', reason="parameter")
+            found[name] = text
+    return found

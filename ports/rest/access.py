@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -16,6 +15,7 @@ from gateway import BadQuery, Gateway, Supposed
 from ports.http.exchange import Answer, Lifeline, exchange
 from ports.rest import address, formats, question
 from ports.rest.address import PORT, Pairs
+from ports.rest.unstored import unstored
 
 _KNOWN = ("as", "port", "purpose", "on_behalf_of", "format")
 
@@ -41,8 +41,7 @@ def _access(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
         session,
         Supposed(told["as"], asked.schema, told.get("port", PORT), told.get("purpose"), told.get("on_behalf_of")),
     )
-    headers = {"Cache-Control": "no-store"}
-    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": found.document})]), headers)
+    return unstored({"data": found.document})
 
 
 def _understood(pairs: Pairs) -> Mapping[str, str]:

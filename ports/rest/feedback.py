@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 
-import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from gateway import Gateway
 from ports.http.exchange import Answer, Lifeline, exchange
 from ports.rest import address, formats, question
+from ports.rest.unstored import unstored
 
 
 def routes(gateway: Gateway) -> APIRouter:
@@ -35,5 +35,4 @@ def _feedback(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     formats.choose(asked.accept, *question.only_format(asked.pairs), [formats.JSON])
     visible = gateway.product(session, asked.schema)
     found = [asdict(one) for one in gateway.feedback.read(session, visible)]
-    headers = {"Cache-Control": "no-store"}
-    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": found, "next": None})]), headers)
+    return unstored({"data": found, "next": None})

@@ -18,10 +18,10 @@ from ports.http import authentication
 from ports.http.exchange import Answer, Lifeline, body, exchange
 from ports.rest import address, formats
 from ports.rest.refreshes import only
+from ports.rest.unstored import unstored
 
 # Products of one plan.
 BUNDLE = 50
-_HEADERS = {"Cache-Control": "no-store"}
 # What each act takes, of which the first ones must be there.
 _ACTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "apply": ((), ()),
@@ -72,7 +72,7 @@ def _plan(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lifel
     only(asked.pairs, ())
     formats.choose(asked.accept, None, None, [formats.JSON])
     content = {"data": stewardship.plan(session, asked.schema)}
-    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), _HEADERS)
+    return unstored(content)
 
 
 def _bundle(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lifeline) -> Answer:
@@ -80,7 +80,7 @@ def _bundle(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lif
     session = authentication.session(gateway, request, address.PORT)
     formats.choose(request.headers.get("accept"), None, None, [formats.JSON])
     content = {"data": stewardship.plan(session, *_names(request))}
-    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), _HEADERS)
+    return unstored(content)
 
 
 def _together(gateway: Gateway, stewardship: Stewardship, request: Request, content: bytes, _: Lifeline) -> Answer:
@@ -109,7 +109,7 @@ def _delete(gateway: Gateway, stewardship: Stewardship, request: Request, _: Lif
     given = only(asked.pairs, ("force",))
     name, count = stewardship.delete(session, asked.schema, given.get("force", ""))
     content = {"data": {"product": name, "snapshots": count}}
-    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), _HEADERS)
+    return unstored(content)
 
 
 def _act(
@@ -125,7 +125,7 @@ def _act(
 
 def _told(done: Sequence[Snapshot]) -> Answer:
     told = [{"name": one.product.name, "version": one.product.version, "snapshot": one.id} for one in done]
-    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": told})]), _HEADERS)
+    return unstored({"data": told})
 
 
 def _done(

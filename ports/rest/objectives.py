@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -19,8 +18,8 @@ from ports.rest import address, formats, question, statement
 from ports.rest.address import PORT
 from ports.rest.refreshes import only
 from ports.rest.routes import only_a_json_body
+from ports.rest.unstored import unstored
 
-_UNSTORED = {"Cache-Control": "no-store"}
 _WINDOW = ("from", "until", "reason")
 
 
@@ -59,7 +58,7 @@ def _scorecards(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     asked = address.read(request)
     formats.choose(asked.accept, *question.only_format(asked.pairs), [formats.JSON])
     found = gateway.scorecards.of(session)
-    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": found})]), _UNSTORED)
+    return unstored({"data": found})
 
 
 def _slo(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
@@ -74,7 +73,7 @@ def _slo(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
         "incidents": list(found.incidents),
         "maintenance": list(found.maintenance),
     }
-    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": document})]), _UNSTORED)
+    return unstored({"data": document})
 
 
 def _acknowledged(gateway: Gateway, request: Request, content: bytes, _: Lifeline) -> Answer:
@@ -87,7 +86,7 @@ def _acknowledged(gateway: Gateway, request: Request, content: bytes, _: Lifelin
         raise BadQuery('the body is {"acknowledge": "words"}', reason="syntax")
     product, incident = address.read(request).schema, request.path_params["incident"]
     gateway.slo.acknowledge(session, product, incident, words)
-    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": {"acknowledged": incident}})]), _UNSTORED)
+    return unstored({"data": {"acknowledged": incident}})
 
 
 def _declared(gateway: Gateway, request: Request, content: bytes, _: Lifeline) -> Answer:
@@ -102,7 +101,7 @@ def _declared(gateway: Gateway, request: Request, content: bytes, _: Lifeline) -
         raise BadQuery(f"the body is an object of the texts {', '.join(_WINDOW)}", reason="syntax")
     made = gateway.slo.declare(session, product, *(given[name] for name in _WINDOW))
     told = {"window": made.id, "from": made.begins.isoformat(), "until": made.ends.isoformat()}
-    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": told})]), _UNSTORED, 201)
+    return unstored({"data": told}, 201)
 
 
 def _cancelled(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
@@ -110,4 +109,4 @@ def _cancelled(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     only(asked.pairs, ())
     window = request.path_params["window"]
     gateway.slo.cancel(session, asked.schema, window)
-    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": {"cancelled": window}})]), _UNSTORED)
+    return unstored({"data": {"cancelled": window}})

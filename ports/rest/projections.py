@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
@@ -17,9 +16,9 @@ from gateway import BadQuery, Gateway
 from ports.http.exchange import Answer, Lifeline, body, exchange
 from ports.rest import address, formats
 from ports.rest.refreshes import only
+from ports.rest.unstored import unstored
 
 TYPES = ("application/json", "application/yaml")
-_UNSTORED = {"Cache-Control": "no-store"}
 
 
 def routes(gateway: Gateway) -> APIRouter:
@@ -88,4 +87,4 @@ def _plain(request: Request) -> None:
 
 
 def _answer(content: Any) -> Answer:
-    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": content})]), _UNSTORED)
+    return unstored({"data": content})

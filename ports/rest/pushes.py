@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
@@ -16,6 +15,7 @@ from gateway import PUSH_ON_BAD, BadQuery, Gateway, Push, PushForm
 from ports.http.exchange import Answer, Lifeline, exchange, receive
 from ports.http.lane import Lane
 from ports.rest import address
+from ports.rest.unstored import unstored
 
 KEY_HEADER = "idempotency-key"
 FORMS: dict[str, PushForm] = {
@@ -24,7 +24,6 @@ FORMS: dict[str, PushForm] = {
     "application/jsonl": "json",
     "application/json": "json",
 }
-_MEDIA_TYPE = "application/json"
 
 
 def routes(gateway: Gateway) -> APIRouter:
@@ -71,5 +70,4 @@ def _kept(push: Push, lane: Lane, _: Lifeline) -> Answer:
     lane.blocks()
     kept = push.keep()
     told = {"rows": kept.rows, "quarantined": kept.aside, "broken": dict(kept.broken)}
-    content = orjson.dumps({"data": told})
-    return Answer(_MEDIA_TYPE, iter([content]), {"Cache-Control": "no-store"}, 201)
+    return unstored({"data": told}, 201)

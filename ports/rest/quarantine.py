@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 
-import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from gateway import Gateway
 from ports.http.exchange import Answer, Lifeline, exchange
 from ports.rest import address, formats, question
+from ports.rest.unstored import unstored
 
 
 def routes(gateway: Gateway) -> APIRouter:
@@ -33,5 +33,4 @@ def _quarantine(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     asked = address.read(request)
     formats.choose(asked.accept, *question.only_format(asked.pairs), [formats.JSON])
     found = [asdict(one) | {"broken": dict(one.broken)} for one in gateway.quarantine.read(session, asked.schema)]
-    headers = {"Cache-Control": "no-store"}
-    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": found, "next": None})]), headers)
+    return unstored({"data": found, "next": None})

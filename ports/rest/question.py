@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from gateway import BadQuery, Reference, VisibleTable, explained
 from ports.http import filters, names
 from ports.http.filters import Filter, Logic
-from ports.http.pairs import LOGIC, Pairs, whole
+from ports.http.pairs import LOGIC, Pairs, single, whole
 from ports.http.sql import Columns, OrderTerm
 from ports.rest import embeds, select, selection
 from ports.rest.embeds import Embedded, columns_of, used_of
@@ -79,7 +79,7 @@ def understand(given: Pairs, table: VisibleTable, related: Related) -> Question:
 
 def _understood(given: Pairs, table: VisibleTable, related: Related) -> Question:
     columns = columns_of(table)
-    once = _once(given)
+    once = single(given, SINGLE)
     if once.get("cursor") is not None and once.get("offset") is not None:
         raise BadQuery("cursor and offset exclude each other: a cursor knows its place", reason="parameter")
     chosen = _select(once.get("select"), columns, used_of(table), related)
@@ -115,7 +115,7 @@ def only_format(given: Pairs) -> tuple[str | None, str | None]:
     for name, _ in given:
         if name not in {"format", "int64"}:
             raise names.unknown_parameter(name, ("format", "int64", "snapshot"))
-    once = _once(given)
+    once = single(given, SINGLE)
     return once.get("format"), once.get("int64")
 
 
@@ -124,16 +124,6 @@ def misplaced(name: str) -> BadQuery:
     return BadQuery(
         f'parameter "{name[:63]}" stands in the address', reason="parameter", hint="a body holds the whole question"
     )
-
-
-def _once(given: Pairs) -> dict[str, str]:
-    single: dict[str, str] = {}
-    for name, text in given:
-        if name in SINGLE:
-            if name in single:
-                raise BadQuery(f'parameter "{name}" is given twice', reason="parameter")
-            single[name] = text
-    return single
 
 
 def _select(text: str | None, columns: Columns, used: Columns, related: Related) -> tuple[Selected | Embedded, ...]:

@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from gateway import BadQuery, Gateway
 from ports.http.exchange import Answer, Lifeline, exchange
 from ports.rest import address, formats
+from ports.rest.unstored import unstored
 
 LIMIT = range(1, 1001)
 _DEFAULT = 50
-_HEADERS = {"Cache-Control": "no-store"}
 
 
 def routes(gateway: Gateway) -> APIRouter:
@@ -43,8 +42,7 @@ def _refresh(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     only(asked.pairs, ())
     one = gateway.refreshes.request(session, asked.schema)
     content = {"data": {"run": one.run, "product": one.product, "asked": one.asked, "attempt": one.attempt}}
-    headers = {**_HEADERS, "Location": f"/products/{one.product}/-/refreshes"}
-    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), headers, 202)
+    return unstored(content, 202, {"Location": f"/products/{one.product}/-/refreshes"})
 
 
 def _refreshes(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
@@ -55,7 +53,7 @@ def _refreshes(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     formats.choose(asked.accept, None, None, [formats.JSON])
     found = gateway.refreshes.history(session, asked.schema, limit(given.get("limit")))
     content = {"data": [one.document for one in found], "next": None}
-    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), _HEADERS)
+    return unstored(content)
 
 
 def only(pairs: Sequence[tuple[str, str]], known: Sequence[str]) -> dict[str, str]:

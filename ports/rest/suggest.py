@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 
-import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -16,6 +15,7 @@ from gateway import BadQuery, Gateway
 from ports.http.exchange import Answer, Lifeline, exchange
 from ports.http.finding import suggestions
 from ports.rest import address, formats
+from ports.rest.unstored import unstored
 
 NAMES = 20
 NAME_LENGTH = 100
@@ -42,4 +42,4 @@ def _suggest(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
         raise BadQuery(told, reason="parameter")
     found = suggestions(gateway.products(session), names)
     content = {"data": [asdict(one) for one in found], "next": None}
-    return Answer(formats.JSON.media_type, iter([orjson.dumps(content)]), {"Cache-Control": "no-store"})
+    return unstored(content)

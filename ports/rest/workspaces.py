@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -15,8 +14,7 @@ from gateway import Gateway
 from ports.http.exchange import Answer, Lifeline, exchange
 from ports.rest import address, formats
 from ports.rest.refreshes import only
-
-_UNSTORED = {"Cache-Control": "no-store"}
+from ports.rest.unstored import unstored
 
 
 def routes(gateway: Gateway) -> APIRouter:
@@ -37,4 +35,4 @@ def _workspaces(gateway: Gateway, request: Request, _: Lifeline) -> Answer:
     only(asked.pairs, ())
     formats.choose(asked.accept, None, None, [formats.JSON])
     found = [one.document for one in gateway.workspaces.of(session)]
-    return Answer(formats.JSON.media_type, iter([orjson.dumps({"data": found})]), _UNSTORED)
+    return unstored({"data": found})
